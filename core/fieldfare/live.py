@@ -1,0 +1,38 @@
+"""The live index as a plugin sees it while a plan is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import evolve, frozen
+
+from fieldfare.changes import Change, apply_change
+from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.documents import Batch
+from fieldfare.server.capabilities import Capabilities
+
+__all__ = ["LiveIndex"]
+
+
+@frozen(hash=False)
+class LiveIndex:
+    """A live index, as earlier changes of the same plan will have left it.
+
+    Attributes:
+        definition: the virtual definition: the source with all earlier changes applied.
+        snapshot: the index as the server has it now.
+        server: what this server can do.
+        neighbours: other live indexes that cover some of the same keys.
+        sample: reads up to ``limit`` documents of the index: ``sample(fields, limit)`` gives batches whose
+            columns are these field paths, under the names that documents have now.
+    """
+
+    definition: IndexDefinition
+    snapshot: Snapshot
+    server: Capabilities
+    neighbours: tuple[IndexDefinition, ...]
+    sample: Callable[[Sequence[str], int], Sequence[Batch]]
+
+    def after(self, change: Change) -> LiveIndex:
+        """Return the index as this change will leave it."""
+        return evolve(self, definition=apply_change(self.definition, change))

@@ -1,0 +1,153 @@
+"""What a run reports: while it goes (``StepReport``) and in the end (``MigrationReport``). Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from attrs import field, frozen
+
+from fieldfare.documents import Note
+from fieldfare.findings import Finding
+
+__all__ = ["MigrationReport", "Moment", "Result", "StepReport", "Timings", "Validation"]
+
+
+class Moment(StrEnum):
+    """When a step report is made."""
+
+    STARTED = "started"
+    PROGRESS = "progress"
+    FINISHED = "finished"
+    SKIPPED = "skipped"  # found done by an earlier run
+    FAILED = "failed"
+
+
+@frozen(hash=False)
+class StepReport:
+    """One moment of a run.
+
+    Attributes:
+        index: the index's real name.
+        activity: what is going on: ``enumerate``, ``dump``, ``drop``, ``rewrite``, ``create``, ``index``,
+            ``validate``, ``restore``; plugins' own steps say their kind.
+        moment: started, progress, finished, skipped or failed.
+        step: the step's id, or "" for what is not a step.
+        title: one line for people: ``Back up originals``.
+        documents_done: so far.
+        documents_total: in all; 0 where it is not known.
+        seconds: since the activity started.
+        error: what went wrong, if it failed.
+    """
+
+    index: str
+    activity: str
+    moment: Moment
+    step: str = ""
+    title: str = ""
+    documents_done: int = 0
+    documents_total: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class Result(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+@frozen
+class Timings:
+    """Wall-clock seconds per activity; 0.0 for what did not happen."""
+
+    enumerate_duration_seconds: float = 0.0
+    dump_duration_seconds: float = 0.0
+    drop_duration_seconds: float = 0.0
+    quantize_duration_seconds: float = 0.0
+    create_duration_seconds: float = 0.0
+    index_duration_seconds: float = 0.0
+    validate_duration_seconds: float = 0.0
+    total_duration_seconds: float = 0.0
+    downtime_duration_seconds: float = 0.0
+
+
+@frozen(hash=False)
+class Validation:
+    """The findings, with the guide's four as named booleans.
+
+    Attributes:
+        findings: all of them, in order.
+    """
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing fatal was found."""
+        return not any(finding.fatal for finding in self.findings)
+
+    def _named(self, name: str) -> bool:
+        return all(finding.passed for finding in self.findings if finding.name == name)
+
+    @property
+    def schema_match(self) -> bool:
+        """Whether the live definition is the target."""
+        return self._named("schema")
+
+    @property
+    def doc_count_match(self) -> bool:
+        """Whether no document got lost or came in."""
+        return self._named("document_count")
+
+    @property
+    def key_sample_exists(self) -> bool:
+        """Whether the sampled keys still exist."""
+        return self._named("key_sample")
+
+    @property
+    def indexing_failures_ok(self) -> bool:
+        """Whether no more documents fail to index than before."""
+        return self._named("indexing_failures")
+
+
+@frozen(hash=False)
+class MigrationReport:
+    """The outcome of a run.
+
+    Attributes:
+        index: the source index.
+        target: the target index.
+        result: how it ended.
+        started_at: UTC, ISO 8601.
+        finished_at: UTC, ISO 8601.
+        backup_dir: the resolved backup directory.
+        backup_prefix: path of the backup files without their suffix.
+        timings: seconds per activity.
+        validation: the findings.
+        warnings: from the plan, and what turned up on the way.
+        notes: documents that were not converted as others were, with example keys.
+        steps: step id → status, documents, details.
+        memory: bytes of the index before and after.
+        error: what went wrong, if it failed.
+    """
+
+    index: str
+    target: str
+    result: Result
+    started_at: str
+    finished_at: str
+    backup_dir: str
+    backup_prefix: str
+    timings: Timings = Timings()
+    validation: Validation = Validation()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    steps: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    memory: Mapping[str, float] = field(factory=dict)
+    error: str | None = None
+    version: int = 1

@@ -1,0 +1,72 @@
+"""What a Redis server can do, as far as migrations care. Data only."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+__all__ = ["VECTOR_DATATYPES", "Capabilities", "Version", "show"]
+
+Version: TypeAlias = tuple[int, int, int]
+
+VECTOR_DATATYPES: Final[dict[str, Version]] = {
+    "float32": (0, 0, 0),
+    "float64": (0, 0, 0),
+    "float16": (2, 10, 0),
+    "bfloat16": (2, 10, 0),
+    "int8": (8, 0, 0),
+    "uint8": (8, 0, 0),
+}
+"""Vector datatypes and the first search version that indexes them."""
+
+SVS_VERSION: Final[Version] = (8, 2, 0)
+HSETEX_VERSION: Final[Version] = (8, 0, 0)
+HASH_FIELD_TTL_VERSION: Final[Version] = (7, 4, 0)
+
+
+@frozen
+class Capabilities:
+    """A server's versions and modules.
+
+    Attributes:
+        redis_version: of the server.
+        search_version: of the search module.
+        json: whether the JSON module is loaded.
+        cluster: whether this is a cluster.
+        max_memory: ``maxmemory`` in bytes; 0 for no limit.
+        used_memory: in bytes, when asked.
+        eviction_policy: ``maxmemory-policy``.
+    """
+
+    redis_version: Version
+    search_version: Version
+    json: bool = True
+    cluster: bool = False
+    max_memory: int = 0
+    used_memory: int = 0
+    eviction_policy: str = "noeviction"
+
+    @property
+    def has_svs(self) -> bool:
+        """Whether SVS-VAMANA indexes can be created."""
+        return self.search_version >= SVS_VERSION
+
+    @property
+    def has_hsetex(self) -> bool:
+        """Whether HSETEX exists: an HSET that keeps TTLs and creates nothing."""
+        return self.redis_version >= HSETEX_VERSION
+
+    @property
+    def has_hash_field_ttl(self) -> bool:
+        """Whether single hash fields can expire."""
+        return self.redis_version >= HASH_FIELD_TTL_VERSION
+
+    def indexes(self, datatype: str) -> bool:
+        """Whether vectors of this datatype can be indexed."""
+        return self.search_version >= VECTOR_DATATYPES.get(datatype.lower(), (99, 0, 0))
+
+
+def show(version: Version) -> str:
+    """Spell a version: ``2.10.5``."""
+    return ".".join(map(str, version))
