@@ -8,7 +8,7 @@ from typing import Final, overload
 
 from attrs import evolve, field, frozen
 
-__all__ = ["MISSING", "Batch", "Column", "Note"]
+__all__ = ["EXAMPLES", "MISSING", "Batch", "Column", "Note"]
 
 MISSING: Final = -1
 """The length recorded for a document that does not have the field."""

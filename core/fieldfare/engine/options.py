@@ -1,0 +1,30 @@
+"""What the user chose for one run. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["Options"]
+
+
+@frozen(hash=False)
+class Options:
+    """Choices for one run.
+
+    Attributes:
+        batch_size: documents per batch.
+        allow: names of notes that must not stop the run (``overflow``).
+        timeout: seconds to wait for the target index to be ready; None for as long as it takes.
+        query_checks: the content of the user's query check file.
+        plan_path: where the plan came from, for the messages that name the next command.
+    """
+
+    batch_size: int = 500
+    allow: frozenset[str] = frozenset()
+    timeout: float | None = None
+    query_checks: Mapping[str, Any] = field(factory=dict)
+    plan_path: Path | None = None

@@ -1,0 +1,191 @@
+"""The rewrite pass: originals from the backup, every transform in order, one write per document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from attrs import evolve, frozen
+
+from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
+from fieldfare.engine.run import Run
+from fieldfare.errors import DocumentsUnfit, HookContractBroken
+from fieldfare.plan import MigrationPlan, Receipt, Step
+from fieldfare.server.documents import read_batches, write_documents
+
+__all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
+
+TAG = "rewrite"
+"""The name under which the originals of the pass are kept in the backup."""
+
+
+@frozen(hash=False)
+class RewritePass:
+    """All rewrite steps of a plan, in order, and the union of their fields."""
+
+    steps: tuple[Step, ...]
+    paths: tuple[str, ...]
+
+
+def rewrite_pass(plan: MigrationPlan) -> RewritePass:
+    """Return the plan's rewrite pass; without steps if nothing is rewritten."""
+    steps = tuple(step for step in plan.steps if step.transforms)
+    return RewritePass(steps, tuple(dict.fromkeys(path for step in steps for path in step.fields)))
+
+
+def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
+    """Return what the documents of a batch become.
+
+    Raises:
+        PluginBroken: a transform raised.
+        HookContractBroken: it returned other documents or other fields than it got.
+    """
+    for step in work.steps:
+        rows = _rows_with(batch, step.fields)
+        part = batch.select(rows, step.fields) if len(rows) < len(batch) else _only(batch, step.fields)
+        if not part.keys:
+            continue
+        result = run.plugins.demand(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
+        if result.keys != part.keys or set(result.columns) != set(part.columns):
+            raise HookContractBroken(step.owner, "fieldfare_transform", "it changed which documents or fields there are")
+        batch = _merged(batch, rows, result)
+    return batch
+
+
+def dump(run: Run, work: RewritePass) -> None:
+    """Write every original to the backup, and rehearse every transform. Changes nothing on Redis.
+
+    Raises:
+        PluginBroken: a transform raised on some document.
+    """
+    storage = run.source.storage
+    batches = 0
+    for batch, problems in read_batches(run.server, storage, run.store.iter_keys(), list(work.paths)):
+        run.store.append(TAG, batch)
+        batches += 1
+        rehearsed = transform(run, work, batch)
+        run.note([*rehearsed.notes, *_problem_notes(problems)])
+        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=batches)
+        run.advance(len(batch))
+
+
+def refuse_unfit(run: Run) -> None:
+    """Stop, with the index untouched, if documents hold what a step cannot carry over.
+
+    Raises:
+        DocumentsUnfit: with a line for each kind of problem.
+    """
+    unfit = [
+        note
+        for note in run.journal.progress.notes
+        if note.blocking and not (note.allow and note.allow in run.options.allow)
+    ]
+    if unfit:
+        allowed = {note.allow for note in unfit}
+        override = " ".join(f"--allow-{name}" for name in sorted(filter(None, allowed))) if None not in allowed else None
+        raise DocumentsUnfit([_line(note) for note in unfit], override=override)
+
+
+def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
+    """Write the new values of every document, from where the journal says that the pass stopped."""
+    records = [run.journal.record(step.id) for step in work.steps]
+    start = min((record.completed_batches if record else 0) for record in records)
+    written = 0
+    for number, batch in enumerate(run.store.iter_batches(TAG, start), start=start + 1):
+        changed = _changed(batch, transform(run, work, batch))
+        result = write_documents(run.server, run.source.storage, changed, list(work.paths))
+        written += result.written
+        run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
+        for step in work.steps:
+            run.journal.advance(step.id, number)
+        run.advance(len(batch))
+    return [Receipt(step.id, documents=written) for step in work.steps]
+
+
+def verify(run: Run, work: RewritePass) -> bool:
+    """Whether no document of the last batch still has an original value that was to be replaced.
+
+    A value that is neither the original nor the new one was written by somebody else: that is noted.
+    """
+    batches = run.store.count(TAG)
+    if not batches:
+        return True
+    before = next(iter(run.store.iter_batches(TAG, batches - 1)))
+    after = transform(run, work, before)
+    row_of = {key: row for row, key in enumerate(before.keys)}
+    foreign: dict[str, list[bytes]] = {path: [] for path in work.paths}
+    for found, _ in read_batches(run.server, run.source.storage, [before.keys], list(work.paths)):
+        for (place, key), path in product(enumerate(found.keys), work.paths):
+            row = row_of[key]
+            value, old, new = found[path][place], before[path][row], after[path][row]
+            if value == old and old != new:
+                return False
+            if value not in (None, old, new):
+                foreign[path].append(key)
+    run.note(
+        [
+            Note("changed by somebody else", path, len(keys), tuple(keys[:EXAMPLES]), detail="left as they are")
+            for path, keys in foreign.items()
+            if keys
+        ]
+    )
+    return True
+
+
+def restore(run: Run, work: RewritePass) -> int:
+    """Write every original back.
+
+    Returns:
+        How many documents were written.
+    """
+    written = 0
+    for batch in run.store.iter_batches(TAG):
+        written += write_documents(run.server, run.source.storage, batch, list(work.paths)).written
+        run.advance(len(batch))
+    return written
+
+
+def _rows_with(batch: Batch, fields: Sequence[str]) -> list[int]:
+    columns = [batch[name] for name in fields]
+    return [row for row in range(len(batch)) if any(column.lengths[row] != MISSING for column in columns)]
+
+
+def _only(batch: Batch, fields: Sequence[str]) -> Batch:
+    return Batch(batch.keys, {name: batch[name] for name in fields})
+
+
+def _merged(batch: Batch, rows: Sequence[int], part: Batch) -> Batch:
+    columns = dict(batch.columns)
+    for name, column in part.columns.items():
+        if len(rows) == len(batch):
+            columns[name] = column
+        else:
+            values = list(batch[name])
+            for row, value in zip(rows, column, strict=True):
+                values[row] = value
+            columns[name] = type(column).of(values)
+    return evolve(batch, columns=columns, notes=(*batch.notes, *part.notes))
+
+
+def _changed(before: Batch, after: Batch) -> Batch:
+    """Only the documents in which some value is another one."""
+    rows = [
+        row
+        for row in range(len(before))
+        if any(after[name][row] != column[row] for name, column in before.columns.items())
+    ]
+    return after if len(rows) == len(before) else after.select(rows, after.columns)
+
+
+def _problem_notes(problems: dict[str, list[bytes]]) -> list[Note]:
+    return [
+        Note(reason, "", len(keys), tuple(keys[:EXAMPLES]), detail="left as they are")
+        for reason, keys in problems.items()
+        if keys
+    ]
+
+
+def _line(note: Note) -> str:
+    keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
+    field = f" in field {note.field!r}" if note.field else ""
+    return f"{note.count:,} documents with {note.kind}{field}, such as {keys}"

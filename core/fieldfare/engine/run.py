@@ -1,0 +1,210 @@
+"""The run: what a step gets to work with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, evolve, field
+
+from fieldfare.definition import IndexDefinition
+from fieldfare.documents import Batch, Note
+from fieldfare.engine.options import Options
+from fieldfare.engine.stop import StopRequest
+from fieldfare.errors import BackupUnusable
+from fieldfare.journal import Journal
+from fieldfare.plan import MigrationPlan, Step
+from fieldfare.plugins import Plugins
+from fieldfare.report import Moment, StepReport
+from fieldfare.server import Server
+
+if TYPE_CHECKING:
+    from fieldfare.backup import BackupStore
+    from fieldfare.server.lock import IndexLock
+
+__all__ = ["Run", "StopRequested"]
+
+
+class StopRequested(Exception):  # noqa: N818 - a request, not an error
+    """Somebody asked to stop; raised between two batches."""
+
+
+@define
+class Run:
+    """One migration, as hooks see it.
+
+    Attributes:
+        server: the server, with bulk reads and writes.
+        plan: what is carried out.
+        plugins: who carries it out.
+        options: what the user chose.
+        stop: looked at after each batch.
+    """
+
+    server: Server
+    plan: MigrationPlan
+    plugins: Plugins
+    options: Options = field(factory=Options)
+    stop: StopRequest = field(factory=StopRequest)
+    _journal: Journal | None = None
+    _store: BackupStore | None = None
+    _lock: IndexLock | None = None
+    _step: Step | None = None
+    _activity: StepReport | None = None
+    _started: float = 0.0
+
+    @property
+    def redis(self) -> Any:
+        """redis-py's client: ``redis.Redis`` or ``redis.cluster.RedisCluster``; replies are bytes."""
+        return self.server.client
+
+    @property
+    def source(self) -> IndexDefinition:
+        """The definition before the migration."""
+        return self.plan.source.definition
+
+    @property
+    def target(self) -> IndexDefinition:
+        """The definition after the migration."""
+        return self.plan.target
+
+    @property
+    def journal(self) -> Journal:
+        """The record of this run.
+
+        Raises:
+            BackupUnusable: nothing is run here, only looked at (``fieldfare validate``).
+        """
+        if self._journal is None:
+            raise BackupUnusable(".", "validation runs without a backup")
+        return self._journal
+
+    @property
+    def store(self) -> BackupStore:
+        """Captured keys and originals.
+
+        Raises:
+            BackupUnusable: as for ``journal``.
+        """
+        if self._store is None:
+            raise BackupUnusable(".", "validation runs without a backup")
+        return self._store
+
+    @property
+    def has_backup(self) -> bool:
+        """Whether there are a journal and a backup: not on ``fieldfare validate``."""
+        return self._store is not None
+
+    # ---- batches, for steps that do their own work
+
+    def keys(self, step: Step) -> Iterator[tuple[bytes, ...]]:
+        """Yield the captured keys of the index, a batch at a time, from where this step stopped.
+
+        Keys are those that documents had when the run started. Call :meth:`done` after each batch.
+        """
+        record = self.journal.record(step.id)
+        self._step = step
+        yield from self.store.iter_keys(record.completed_batches if record else 0)
+
+    def done(self, batch: Sequence[bytes] | Batch) -> None:
+        """Record that a batch of the current step is through.
+
+        Raises:
+            StopRequested: the user asked to stop; the batch is recorded.
+            LockHeld: the lock on the index was lost.
+        """
+        if self._step is not None:
+            record = self.journal.record(self._step.id)
+            self.journal.advance(self._step.id, record.completed_batches + 1 if record else 1)
+        self.advance(len(batch))
+
+    def documents(self, step: Step, paths: Sequence[str]) -> Iterator[Batch]:
+        """Yield the captured documents of the index as they are now, with these fields."""
+        from fieldfare.server.documents import read_batches  # noqa: PLC0415 - start-up time
+
+        self._step = None
+        for batch, _ in read_batches(self.server, self.source.storage, self.store.iter_keys(), list(paths)):
+            yield batch
+
+    def save(self, step: Step, batch: Batch) -> None:
+        """Write originals of a step to the backup; durable before anything is changed."""
+        self.store.append(step.id, batch)
+        self.advance(len(batch))
+
+    def originals(self, step: Step) -> Iterator[Batch]:
+        """Yield what was saved for a step."""
+        return self.store.iter_batches(step.id)
+
+    # ---- notes and reports
+
+    def note(self, notes: Sequence[Note]) -> None:
+        """Remember what turned up in documents; notes of one kind and field are added up."""
+        merged = {(note.kind, note.field): note for note in self.journal.progress.notes}
+        for note in notes:
+            earlier = merged.get((note.kind, note.field))
+            merged[note.kind, note.field] = earlier.merged(note) if earlier else note
+        self.journal.progress = evolve(self.journal.progress, notes=tuple(merged.values()))
+
+    @contextmanager
+    def activity(self, name: str, title: str, *, step: str = "", total: int = 0) -> Iterator[None]:
+        """Report and time what goes on inside."""
+        outer, outer_started = self._activity, self._started
+        self._started = time.monotonic()
+        self._activity = StepReport(self.plan.index, name, Moment.STARTED, step, title, 0, total)
+        self._tell(self._activity)
+        try:
+            yield
+        except BaseException as error:
+            self._tell(evolve(self._activity, moment=Moment.FAILED, error=str(error), seconds=self._seconds()))
+            raise
+        else:
+            done = max(self._activity.documents_done, total)
+            self._tell(evolve(self._activity, moment=Moment.FINISHED, documents_done=done, seconds=self._seconds()))
+        finally:
+            if self._journal is not None:
+                timings = dict(self._journal.progress.timings)
+                timings[name] = timings.get(name, 0.0) + self._seconds()
+                self._journal.progress = evolve(self._journal.progress, timings=timings)
+            self._activity, self._started = outer, outer_started
+
+    def advance(self, documents: int) -> None:
+        """Report progress of the current activity, and stop between batches if somebody asked.
+
+        Raises:
+            StopRequested: the user asked to stop.
+            LockHeld: the lock on the index was lost.
+        """
+        if self._activity is not None:
+            self._activity = evolve(
+                self._activity,
+                moment=Moment.PROGRESS,
+                documents_done=self._activity.documents_done + documents,
+                seconds=self._seconds(),
+            )
+            self._tell(self._activity)
+        self.check()
+
+    def check(self) -> None:
+        """Stop here if somebody asked, or if the lock was lost."""
+        if self._lock is not None:
+            self._lock.check()
+        if self.stop:
+            raise StopRequested
+
+    def skipped(self, step: Step) -> None:
+        """Report a step that an earlier run has done."""
+        self._tell(StepReport(self.plan.index, step.kind, Moment.SKIPPED, step.id, step.summary))
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _tell(self, report: StepReport) -> None:
+        for name in self.plugins.implementers("fieldfare_step_report"):
+            try:
+                self.plugins.ask(name, "fieldfare_step_report", report=report)
+            except Exception:  # noqa: BLE001 - an observer never fails a step
+                import structlog  # noqa: PLC0415 - start-up time
+
+                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)

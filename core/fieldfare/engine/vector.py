@@ -1,0 +1,70 @@
+"""Just enough about vectors to ask an index for the neighbours of one."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import Any, Final
+
+from fieldfare.server import Server
+
+__all__ = ["nearest", "pack"]
+
+FORMATS: Final = {"float64": "d", "float32": "f", "float16": "e", "int8": "b", "uint8": "B"}
+
+
+def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -> list[bytes]:
+    """Return the keys of the documents nearest to a vector, nearest first.
+
+    Args:
+        server: where the index lives.
+        index: its name.
+        field: the vector field's name.
+        vector: as bytes of the field's datatype.
+        count: how many.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses the query.
+    """
+    escaped = re.sub(r"(\W)", r"\\\1", field)
+    reply = server.command(
+        "FT.SEARCH",
+        index.encode("utf-8", "surrogateescape"),
+        f"*=>[KNN {count} @{escaped} $vector AS __distance]".encode("utf-8", "surrogateescape"),
+        *("PARAMS", 2, "vector", vector),
+        *("SORTBY", "__distance"),
+        *("RETURN", 1, "__distance"),
+        *("LIMIT", 0, count),
+        *("DIALECT", 2),
+    )
+    if isinstance(reply, list):
+        return list(reply[1::2])
+    return [result[b"id"] for result in reply[b"results"]]
+
+
+def pack(document: Any, dims: int, datatype: str) -> bytes | None:
+    """Return a JSON vector as the bytes that a query takes.
+
+    Args:
+        document: what JSON.GET answered for the field's path.
+        dims: how many numbers there must be.
+        datatype: of the index.
+
+    Returns:
+        The bytes, or None if this is not one vector of numbers other than all zeros.
+    """
+    if not isinstance(document, bytes):
+        return None
+    values = json.loads(document)
+    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if not isinstance(values, list) or len(values) != dims or not all(isinstance(each, int | float) for each in values):
+        return None
+    if not any(values):
+        return None
+    if datatype == "bfloat16":
+        # the upper half of a float32, rounded to the nearest even
+        bits = struct.unpack(f"<{dims}I", struct.pack(f"<{dims}f", *values))
+        return struct.pack(f"<{dims}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
+    return struct.pack(f"<{dims}{FORMATS[datatype]}", *values)

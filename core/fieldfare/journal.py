@@ -1,0 +1,216 @@
+"""The durable record of how far a run got: the ``.header`` file beside a backup.
+
+It holds the whole plan, so that resume and rollback read nothing else. The file is JSON with sorted keys; its
+``checksum`` is the SHA-256 of everything else in it, so that a torn, flipped or edited header is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import cattrs
+from attrs import define, evolve, field, frozen
+
+from fieldfare.backup import write_durably
+from fieldfare.definition import IndexStats
+from fieldfare.documents import Note
+from fieldfare.errors import BackupUnusable
+from fieldfare.plan import MigrationPlan, Receipt
+from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
+
+__all__ = ["FORMAT", "Journal", "Progress", "RunPhase", "Status", "StepRecord", "Undo"]
+
+FORMAT: Final = 1
+PROGRESS_SECONDS: Final = 0.2
+"""How old the recorded batch counter may get. Batches are idempotent, so it may lag; transitions never do."""
+
+
+class RunPhase(StrEnum):
+    """How far a run got. Members stand in order."""
+
+    DUMP = "dump"
+    READY = "ready"
+    INDEX_DROPPED = "index_dropped"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    TARGET_CREATED = "target_created"
+    VALIDATED = "validated"
+
+
+class Status(StrEnum):
+    """How far a step got."""
+
+    RUNNING = "running"  # unknown: verify, then execute again
+    DONE = "done"
+    UNDONE = "undone"
+
+
+class Undo(StrEnum):
+    """How far a rollback got."""
+
+    NONE = "none"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@frozen(hash=False)
+class StepRecord:
+    """How far one step got.
+
+    Attributes:
+        status: running, done or undone.
+        completed_batches: batches of documents that are through.
+        receipt: what execution returned, once it is done.
+    """
+
+    status: Status
+    completed_batches: int = 0
+    receipt: Receipt | None = None
+
+
+@frozen(hash=False)
+class Progress:
+    """Everything that the journal remembers besides the plan.
+
+    Attributes:
+        phase: how far the run got.
+        undo: how far its rollback got.
+        batch_size: documents per batch; a resumed run keeps it.
+        started_at: UTC, ISO 8601.
+        source_stats: of the source index when the run started.
+        dump_completed_batches: batches of originals in the backup.
+        documents: captured keys.
+        steps: step id → record, for steps that were started.
+        notes: what turned up in documents.
+        timings: seconds per activity, over all attempts.
+    """
+
+    phase: RunPhase
+    batch_size: int
+    started_at: str
+    source_stats: IndexStats
+    undo: Undo = Undo.NONE
+    dump_completed_batches: int = 0
+    documents: int = 0
+    steps: Mapping[str, StepRecord] = field(factory=dict)
+    notes: tuple[Note, ...] = ()
+    timings: Mapping[str, float] = field(factory=dict)
+
+
+@define
+class Journal:
+    """A run's record, written through to its file.
+
+    Attributes:
+        path: the ``.header`` file.
+        plan: what the run carries out.
+        progress: how far it is.
+    """
+
+    path: Path
+    plan: MigrationPlan
+    progress: Progress
+    _plan_mapping: dict[str, Any] = field(init=False)
+    _saved_at: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        """Spell the plan once; it is written with every change of the progress."""
+        self._plan_mapping = plan_to_dict(self.plan)
+
+    @classmethod
+    def load(cls, path: Path) -> Journal:
+        """Read a journal.
+
+        Raises:
+            BackupUnusable: it is missing, torn, flipped, edited, or not ours.
+        """
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise BackupUnusable(path, "there is no such backup") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise BackupUnusable(path, f"it cannot be read ({error})") from error
+        if not isinstance(content, dict) or "format" not in content:
+            raise BackupUnusable(path, "it was not written by fieldfare")
+        if content["format"] != FORMAT:
+            raise BackupUnusable(path, f"its format is {content['format']!r}, this fieldfare reads {FORMAT}")
+        if content.pop("checksum", None) != _checksum(content):
+            raise BackupUnusable(path, "its checksum does not match: it is damaged, or was edited")
+        try:
+            plan = plan_from_dict(content["plan"])
+            progress = _CONVERTER.structure(content["progress"], Progress)
+        except Exception as error:
+            raise BackupUnusable(path, f"it does not hold a run ({error})") from error
+        return cls(path, plan, progress)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the plan that is carried out."""
+        return str(self._plan_mapping["fingerprint"])
+
+    def belongs_to(self, plan: MigrationPlan) -> bool:
+        """Whether this is a run of that plan."""
+        return self.fingerprint == fingerprint(plan)
+
+    def record(self, step: str) -> StepRecord | None:
+        """Return how far a step got; None if it was never started."""
+        return self.progress.steps.get(step)
+
+    def update(self, **changes: Any) -> None:
+        """Change the progress and make it durable."""
+        self.progress = evolve(self.progress, **changes)
+        self.save()
+
+    def mark(self, step: str, record: StepRecord, **changes: Any) -> None:
+        """Change one step's record, and more of the progress with it, and make it durable."""
+        self.update(steps={**self.progress.steps, step: record}, **changes)
+
+    def advance(self, step: str, batches: int) -> None:
+        """Count batches of a step that are through; made durable a few times per second."""
+        record = evolve(self.progress.steps[step], completed_batches=batches)
+        self.progress = evolve(self.progress, steps={**self.progress.steps, step: record})
+        if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, atomically and durably."""
+        content = self._content()
+        content["checksum"] = _checksum(content)
+        write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
+        self._saved_at = time.monotonic()
+
+    def _content(self) -> dict[str, Any]:
+        rewrites = [step for step in self.plan.steps if step.transforms]
+        records = [self.progress.steps[step.id] for step in rewrites if step.id in self.progress.steps]
+        return {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "index_name": self.plan.index,
+            "phase": self.progress.phase.value,
+            "batch_size": self.progress.batch_size,
+            "fields": {path: dict(step.params) for step in rewrites for path in step.fields},
+            "dump_completed_batches": self.progress.dump_completed_batches,
+            "quantize_completed_batches": max((record.completed_batches for record in records), default=0),
+            "progress": _CONVERTER.unstructure(self.progress),
+            "plan": self._plan_mapping,
+        }
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_unstructure_hook(bytes, lambda value: value.decode("utf-8", "surrogateescape"))
+    converter.register_structure_hook(bytes, lambda value, _: str(value).encode("utf-8", "surrogateescape"))
+    return converter
+
+
+_CONVERTER: Final = _converter()
