@@ -1,1 +1,1 @@
-"""The quantize plugin of fieldfare."""
+"""Change the datatype of vector fields: float64, float32, float16 and bfloat16, in every direction."""

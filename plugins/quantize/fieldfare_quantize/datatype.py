@@ -1,0 +1,52 @@
+"""The vector datatypes of Redis that are converted, and what each can hold.
+
+Sources: IEEE 754 for float64, float32 and float16;
+https://en.wikipedia.org/wiki/Bfloat16_floating-point_format for bfloat16;
+https://redis.io/docs/latest/develop/ai/search-and-query/vectors/ for which of them Redis knows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+__all__ = ["DATATYPES", "Datatype", "is_lossless"]
+
+
+@frozen
+class Datatype:
+    """A floating-point format.
+
+    Attributes:
+        name: as in schema files, in lower case.
+        width: bytes of one value.
+        exponent: bits of the exponent, which set the range.
+        fraction: bits of the fraction, which set the precision.
+        digits: significant decimal digits, roughly.
+        largest: the largest finite value.
+    """
+
+    name: str
+    width: int
+    exponent: int
+    fraction: int
+    digits: int
+    largest: float
+
+
+DATATYPES: Final[dict[str, Datatype]] = {
+    each.name: each
+    for each in (
+        Datatype("float64", 8, 11, 52, 16, 1.7976931348623157e308),
+        Datatype("float32", 4, 8, 23, 7, 3.4028234663852886e38),
+        Datatype("float16", 2, 5, 10, 3, 65504.0),
+        Datatype("bfloat16", 2, 8, 7, 2, 3.3895313892515355e38),
+    )
+}
+"""The datatypes between which vectors can be converted, by name."""
+
+
+def is_lossless(source: Datatype, target: Datatype) -> bool:
+    """Return whether every value of ``source`` is a value of ``target`` too."""
+    return target.exponent >= source.exponent and target.fraction >= source.fraction

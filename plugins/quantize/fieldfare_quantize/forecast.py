@@ -1,0 +1,53 @@
+"""What converting vectors will need: disk for the backup, and the server's memory afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldfare.changes import UpdateField
+from fieldfare.definition import Storage
+from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare_quantize.claim import parameters_of
+from fieldfare_quantize.conversion import KIND, Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["forecast"]
+
+
+def forecast(plan: MigrationPlan) -> Estimate | None:
+    """Estimate the conversions of a plan from its documents, dims and widths; None if it has none."""
+    documents = plan.source.stats.num_docs
+    steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
+    if steps:
+        old = sum(documents * each.dims * each.before.width for each in steps)
+        new = sum(documents * each.dims * each.after.width for each in steps)
+        return Estimate(
+            disk_bytes=old,
+            # whichever side of the migration the snapshot is taken on
+            rdb_bytes=max(old, new),
+            aof_bytes=new,
+            memory_delta_bytes=new - old,
+            lines=tuple(map(_line, steps)),
+        )
+    index_only = list(_index_only(plan))
+    if not index_only:
+        return None
+    return Estimate(
+        memory_delta_bytes=sum(documents * each.dims * (each.after.width - each.before.width) for each in index_only),
+        lines=tuple(f"{_line(each)} (in the index only; JSON documents stay as they are)" for each in index_only),
+    )
+
+
+def _index_only(plan: MigrationPlan) -> Iterator[Parameters]:
+    if plan.target.storage is not Storage.JSON or not plan.supported:
+        return
+    for change in plan.changes:
+        field = plan.target.find(change.name) if isinstance(change, UpdateField) else None
+        if field is not None and isinstance(change, UpdateField) and change.attribute == "datatype":
+            yield parameters_of(change, field)
+
+
+def _line(parameters: Parameters) -> str:
+    return f"Vector field {parameters.field!r}: {parameters.dims} dims, {parameters.source} -> {parameters.target}"
