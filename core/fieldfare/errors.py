@@ -18,6 +18,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   │   └── BackupCorrupt
     │   ├── LockHeld
     │   └── DocumentsUnfit                  documents that a step cannot convert
+    ├── RunFailed                       1   failed before anything was changed
     ├── PluginError                     6
     │   ├── PluginMissing
     │   ├── PluginBroken
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from fieldfare.report import MigrationReport
+
 __all__ = [
     "BackupCorrupt",
     "BackupDirectoryRequired",
@@ -61,6 +64,7 @@ __all__ = [
     "PluginMissing",
     "PreconditionError",
     "RollbackFailed",
+    "RunFailed",
     "ServerUnavailable",
     "ServerUnfit",
     "StalePlan",
@@ -259,6 +263,16 @@ class DocumentsUnfit(PreconditionError):
         super().__init__(f"Some documents cannot be converted; the index was not dropped.{advice}\n{lines}")
 
 
+class RunFailed(FieldfareError):
+    """The run failed while it was still only reading: a lost connection, a full disk."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
+        )
+
+
 class PluginError(FieldfareError):
     """A plugin is missing, broken or in conflict."""
 
@@ -313,9 +327,11 @@ class MigrationIncomplete(FieldfareError):
     Attributes:
         resume: the command that goes on.
         rollback: the command that puts everything back.
+        report: how far the run came.
     """
 
     exit_code = 3
+    report: MigrationReport | None = None
 
     def __init__(self, message: str, *, resume: str, rollback: str) -> None:
         self.resume = resume

@@ -87,6 +87,7 @@ class Progress:
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
         steps: step id → record, for steps that were started.
+        dropped_at: when the source was dropped, in seconds since the epoch.
         notes: what turned up in documents.
         timings: seconds per activity, over all attempts.
     """
@@ -99,6 +100,7 @@ class Progress:
     dump_completed_batches: int = 0
     documents: int = 0
     steps: Mapping[str, StepRecord] = field(factory=dict)
+    dropped_at: float | None = None
     notes: tuple[Note, ...] = ()
     timings: Mapping[str, float] = field(factory=dict)
 

@@ -87,7 +87,7 @@ def drop_target(run: Run) -> None:
     found = differences(run.target, live)
     if found and name == run.source.name and not differences(run.source, live):
         return
-    if found:
+    if found and not run.options.force:
         raise StalePlan(name, found)
     run.server.command("FT.DROPINDEX", encoded(name))
 

@@ -20,6 +20,7 @@ class Options:
         allow: names of notes that must not stop the run (``overflow``).
         timeout: seconds to wait for the target index to be ready; None for as long as it takes.
         query_checks: the content of the user's query check file.
+        force: on rollback, drop what lives under the target's name even if it is another index.
         plan_path: where the plan came from, for the messages that name the next command.
     """
 
@@ -27,4 +28,5 @@ class Options:
     allow: frozenset[str] = frozenset()
     timeout: float | None = None
     query_checks: Mapping[str, Any] = field(factory=dict)
+    force: bool = False
     plan_path: Path | None = None

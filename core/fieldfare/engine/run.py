@@ -164,10 +164,14 @@ class Run:
             self._tell(evolve(self._activity, moment=Moment.FINISHED, documents_done=done, seconds=self._seconds()))
         finally:
             if self._journal is not None:
-                timings = dict(self._journal.progress.timings)
-                timings[name] = timings.get(name, 0.0) + self._seconds()
-                self._journal.progress = evolve(self._journal.progress, timings=timings)
+                self.time(name, self._seconds())
             self._activity, self._started = outer, outer_started
+
+    def time(self, name: str, seconds: float) -> None:
+        """Add seconds to an activity's time, over all attempts of the run."""
+        progress = self.journal.progress
+        timings = {**progress.timings, name: progress.timings.get(name, 0.0) + seconds}
+        self.journal.progress = evolve(progress, timings=timings)
 
     def advance(self, documents: int) -> None:
         """Report progress of the current activity, and stop between batches if somebody asked.

@@ -1,0 +1,322 @@
+"""The classes that programs use; the command line uses nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fieldfare.definition.schema import SchemaError, from_schema
+from fieldfare.diff import changes_from_patch, changes_from_schema
+from fieldfare.engine.apply import apply
+from fieldfare.engine.options import Options
+from fieldfare.engine.rollback import rollback
+from fieldfare.engine.run import Run
+from fieldfare.engine.session import list_backups
+from fieldfare.engine.stop import StopRequest
+from fieldfare.engine.validate import validate
+from fieldfare.errors import BackupDirectoryRequired, FileError, UsageError
+from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.plan import MigrationPlan
+from fieldfare.plan.file import load_plan, write_plan
+from fieldfare.planner import make_plan
+from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.report import MigrationReport, Result, Timings, Validation
+from fieldfare.report_file import write_report
+from fieldfare.server import Server, connect
+from fieldfare.server.inspect import read_snapshot
+from fieldfare.yamlfile import load_yaml
+
+__all__ = [
+    "MigrationExecutor",
+    "MigrationPlanner",
+    "MigrationValidator",
+    "load_migration_plan",
+    "write_migration_plan",
+    "write_migration_report",
+]
+
+load_migration_plan = load_plan
+write_migration_plan = write_plan
+write_migration_report = write_report
+
+
+class MigrationPlanner:
+    """Makes plans.
+
+    Args:
+        plugins: who may claim changes; by default every installed plugin.
+    """
+
+    def __init__(self, *, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or load_plugins()
+
+    def create_plan(  # noqa: PLR0913 - the guide's signature
+        self,
+        index_name: str,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        schema_patch_path: str | Path | None = None,
+        target_schema_path: str | Path | None = None,
+        aliases: Sequence[str] = (),
+        key_sample_limit: int = 10,
+    ) -> MigrationPlan:
+        """Make a plan from a patch file or from a file with the whole target schema.
+
+        Args:
+            index_name: the index, or one of its aliases.
+            redis_url: where it lives.
+            server: an open connection, in place of ``redis_url``.
+            schema_patch_path: what to change.
+            target_schema_path: what it shall be; exactly one of the two.
+            aliases: further aliases of the index, to be kept.
+            key_sample_limit: how many keys to note for validation.
+
+        Raises:
+            UsageError: both or neither file; or a file that cannot be used (all problems at once).
+            PreconditionError: no server, no index, or a server that is not fit.
+            PluginError: no plugin, or more than one, claims a change.
+        """
+        if (schema_patch_path is None) == (target_schema_path is None):
+            raise UsageError("Give exactly one of schema_patch_path and target_schema_path. Nothing was changed.")
+        if schema_patch_path is not None:
+            patch = load_patch(Path(schema_patch_path))
+            return self.create_plan_from_patch(
+                index_name,
+                schema_patch=patch,
+                redis_url=redis_url,
+                server=server,
+                aliases=aliases,
+                key_sample_limit=key_sample_limit,
+            )
+        path = Path(str(target_schema_path))
+        document = load_yaml(path)
+        try:
+            target = from_schema(document.data)
+        except SchemaError as error:
+            raise FileError(path, document.describe(error.problems)) from error
+        with _opened(server, redis_url) as opened:
+            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+            changes = changes_from_schema(snapshot.definition, target)
+            return make_plan(opened, self.plugins, snapshot, changes, {"target_schema": document.data})
+
+    def create_plan_from_patch(  # noqa: PLR0913 - the guide's signature
+        self,
+        index_name: str,
+        *,
+        schema_patch: SchemaPatch | Mapping[str, Any],
+        redis_url: str | None = None,
+        server: Server | None = None,
+        aliases: Sequence[str] = (),
+        key_sample_limit: int = 10,
+    ) -> MigrationPlan:
+        """Make a plan from a patch that is in memory.
+
+        Args:
+            index_name: the index, or one of its aliases.
+            schema_patch: the patch, or the mapping that a patch file holds.
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            aliases: further aliases of the index, to be kept.
+            key_sample_limit: how many keys to note for validation.
+
+        Raises:
+            As :meth:`create_plan`.
+        """
+        patch = schema_patch if isinstance(schema_patch, SchemaPatch) else patch_from_dict(schema_patch)
+        with _opened(server, redis_url) as opened:
+            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+            changes = changes_from_patch(snapshot.definition, patch)
+            return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch))
+
+    def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
+        """Write a plan file."""
+        write_plan(plan, Path(plan_out))
+
+
+class MigrationExecutor:
+    """Carries out plans, and puts things back.
+
+    Args:
+        plugins: who carries out steps; by default every installed plugin.
+    """
+
+    def __init__(self, *, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or load_plugins()
+
+    def apply(  # noqa: PLR0913 - the guide's signature
+        self,
+        plan: MigrationPlan,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        batch_size: int = 500,
+        num_workers: int = 1,
+        allow: Collection[str] = (),
+        timeout: float | None = None,
+        query_check_file: str | Path | None = None,
+        plan_path: str | Path | None = None,
+        stop: StopRequest | None = None,
+    ) -> MigrationReport:
+        """Carry out a plan; go on with it if an earlier run was interrupted.
+
+        Args:
+            plan: from :class:`MigrationPlanner` or :func:`load_migration_plan`.
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            backup_dir: where originals and the journal go; required.
+            batch_size: documents per round trip.
+            num_workers: 1; several workers are not there yet.
+            allow: what must not stop the run: ``overflow``.
+            timeout: seconds to wait for the index to be ready; None for as long as it takes.
+            query_check_file: queries for the validation, as YAML.
+            plan_path: named in messages as the file to resume with.
+            stop: set to stop after the current batch.
+
+        Raises:
+            BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
+            FieldfareError: as :func:`fieldfare.engine.apply.apply`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        if num_workers != 1:
+            raise UsageError(f"num_workers={num_workers}: this version runs one worker. Nothing was changed.")
+        if batch_size < 1:
+            raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
+        options = Options(
+            batch_size=batch_size,
+            allow=frozenset(allow),
+            timeout=timeout,
+            query_checks=_query_checks(query_check_file),
+            plan_path=Path(plan_path) if plan_path else None,
+        )
+        with _opened(server, redis_url) as opened:
+            return apply(opened, self.plugins, plan, Path(backup_dir), options, stop)
+
+    def rollback(  # noqa: PLR0913 - what a rollback consists of
+        self,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        index: str | None = None,
+        force: bool = False,
+        stop: StopRequest | None = None,
+    ) -> MigrationReport:
+        """Put back what a run changed.
+
+        Args:
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            backup_dir: of the run.
+            index: its source or target name; may be left out if the directory holds one backup.
+            force: drop what lives under the target's name even if it is not the target.
+            stop: set to stop after the current batch.
+
+        Raises:
+            FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        with _opened(server, redis_url) as opened:
+            return rollback(opened, self.plugins, Path(backup_dir), index, Options(force=force), stop)
+
+    def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
+        """Return how far each run in a backup directory got; needs no server.
+
+        Raises:
+            BackupUnusable: no such directory, or no such backup in it.
+        """
+        return list_backups(Path(backup_dir), index)
+
+
+class MigrationValidator:
+    """Checks the result of a migration.
+
+    Args:
+        plugins: whose findings to ask for; by default every installed plugin's.
+    """
+
+    def __init__(self, *, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or load_plugins()
+
+    def validate(
+        self,
+        plan: MigrationPlan,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        query_check_file: str | Path | None = None,
+    ) -> MigrationReport:
+        """Compare the live index with a plan's target. Changes nothing.
+
+        Args:
+            plan: what should be.
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            query_check_file: further queries, as YAML.
+
+        Returns:
+            A report whose result is ``succeeded`` or ``failed``.
+        """
+        self.plugins.require_sound()
+        started = datetime.now(UTC)
+        with _opened(server, redis_url) as opened:
+            options = Options(query_checks=_query_checks(query_check_file))
+            findings = Validation(validate(Run(opened, plan, self.plugins, options)))
+        finished = datetime.now(UTC)
+        seconds = (finished - started).total_seconds()
+        return MigrationReport(
+            index=plan.index,
+            target=plan.target.name,
+            result=Result.SUCCEEDED if findings.passed else Result.FAILED,
+            started_at=started.isoformat(timespec="seconds"),
+            finished_at=finished.isoformat(timespec="seconds"),
+            backup_dir="",
+            backup_prefix="",
+            timings=Timings(validate_duration_seconds=seconds, total_duration_seconds=seconds),
+            validation=findings,
+            warnings=plan.warnings,
+        )
+
+
+@contextmanager
+def _opened(server: Server | None, url: str | None) -> Iterator[Server]:
+    if server is not None:
+        yield server
+    elif not url:
+        raise UsageError("No server: give redis_url (--url, FIELDFARE_URL or REDIS_URL).")
+    else:
+        with connect(url) as opened:
+            yield opened
+
+
+def _query_checks(path: str | Path | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    document = load_yaml(Path(path))
+    problems = []
+    for key, value in document.data.items():
+        if key not in ("keys_exist", "fetch_ids", "queries"):
+            problems.append(((key,), f"unknown key {key!r}; known: fetch_ids, keys_exist, queries"))
+        elif not isinstance(value, list):
+            problems.append(((key,), f"{key} must be a list"))
+        elif key == "queries":
+            problems.extend(_query_problems(value))
+        else:
+            problems.extend(((key, n), f"{each!r} is not a string") for n, each in enumerate(value) if not isinstance(each, str))
+    if problems:
+        raise FileError(path, document.describe(problems))
+    return document.data
+
+
+def _query_problems(queries: list[Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for number, query in enumerate(queries):
+        if not isinstance(query, dict) or not isinstance(query.get("query"), str):
+            yield ("queries", number), "a query needs a 'query' string"
+        elif set(query) - {"query", "min_results"} or not isinstance(query.get("min_results", 1), int):
+            yield ("queries", number), "besides 'query' there may be 'min_results', a whole number"

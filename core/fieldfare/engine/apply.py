@@ -1,0 +1,279 @@
+"""Carrying out a plan, or going on with it: capture, back up, then every step in order."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import evolve
+from redis.exceptions import RedisError
+
+from fieldfare.definition import IndexStats
+from fieldfare.definition.compare import differences
+from fieldfare.engine.options import Options
+from fieldfare.engine.outcome import make_report
+from fieldfare.engine.preflight import check_source, rehearse_definitions, source_differences
+from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
+from fieldfare.engine.run import Run, StopRequested
+from fieldfare.engine.session import Session, open_session
+from fieldfare.engine.stop import StopRequest
+from fieldfare.engine.validate import validate
+from fieldfare.errors import (
+    BackupUnusable,
+    ChangeBlocked,
+    FieldfareError,
+    IndexNotFound,
+    Interrupted,
+    RunFailed,
+    StalePlan,
+    StepFailed,
+    ValidationFailed,
+)
+from fieldfare.journal import Journal, Progress, RunPhase, Status, StepRecord, Undo
+from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
+from fieldfare.plugins import BUILTIN, Plugins
+from fieldfare.report import MigrationReport, Result
+from fieldfare.server import Server
+from fieldfare.server.inspect import read_definition
+from fieldfare.server.keys import iterate_keys
+
+__all__ = ["apply"]
+
+STATES = {
+    RunPhase.DUMP: "nothing was changed",
+    RunPhase.READY: "nothing was changed; the backup is complete",
+    RunPhase.INDEX_DROPPED: "the source index is dropped, no document was changed",
+    RunPhase.ACTIVE: "the source index is dropped, some documents are rewritten",
+    RunPhase.COMPLETED: "the source index is dropped, all documents are rewritten",
+    RunPhase.TARGET_CREATED: "the target index is live and not validated",
+    RunPhase.VALIDATED: "the target index is live and validated",
+}
+
+
+def apply(  # noqa: PLR0913 - what a run consists of
+    server: Server,
+    plugins: Plugins,
+    plan: MigrationPlan,
+    backup_dir: Path,
+    options: Options | None = None,
+    stop: StopRequest | None = None,
+) -> MigrationReport:
+    """Carry out a plan; go on with it if an earlier run was interrupted.
+
+    Args:
+        server: where the index lives.
+        plugins: must hold every plugin that the plan names.
+        plan: what to do.
+        backup_dir: created if it is not there.
+        options: the user's choices.
+        stop: set to stop after the current batch.
+
+    Returns:
+        The report of a run that succeeded, or that found nothing to do.
+
+    Raises:
+        PreconditionError: something stands in the way; nothing was changed.
+        PluginError: a plugin is missing or broken.
+        RunFailed: reading failed; nothing was changed.
+        MigrationIncomplete: it failed part-way; ``report`` tells how far it came.
+        Interrupted: ``stop`` was set.
+    """
+    options = options or Options()
+    warnings = plugins.require(plan.plugins)
+    plugins.require_sound()
+    if not plan.supported:
+        raise ChangeBlocked(plan.blocked_reasons)
+    started = time.monotonic()
+    with open_session(server, plan.index, backup_dir, options.plan_path) as session:
+        journal, fresh = _open_journal(server, session, plan, options)
+        run = Run(
+            server, plan, plugins, options, stop or StopRequest(), journal, session.store, session.lock
+        )  # the journal's batch size rules a resumed run
+        if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
+            return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
+        try:
+            if fresh:
+                _capture_and_back_up(run)
+            for step in plan.steps:
+                _run_step(run, step)
+            findings = validate(run)
+        except StopRequested as request:
+            raise _interrupted(run, session) from request
+        except (FieldfareError, RedisError, OSError) as error:
+            raise _failure(run, session, error, started) from error
+        if any(finding.fatal for finding in findings):
+            problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
+            commands = session.commands
+            failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
+            failed.report = make_report(run, session, Result.FAILED, started, findings, warnings, error=str(failed))
+            raise failed
+        journal.update(phase=RunPhase.VALIDATED)
+        return make_report(run, session, Result.SUCCEEDED, started, findings, warnings)
+
+
+def _open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> tuple[Journal, bool]:
+    """Return the journal, and whether the run starts from the beginning."""
+    if session.has_journal:
+        journal = session.load_journal()
+        kept = _kept(server, session, journal, plan)
+        if kept:
+            return journal, False
+        if journal.progress.steps or journal.progress.phase is not RunPhase.DUMP:
+            session.set_aside()
+    live = check_source(server, plan)
+    rehearse_definitions(server, plan)
+    session.store.reset(options.batch_size)
+    progress = Progress(RunPhase.DUMP, options.batch_size, datetime.now(UTC).isoformat(timespec="seconds"), live.stats)
+    journal = Journal(session.header, plan, progress)
+    journal.save()
+    return journal, True
+
+
+def _kept(server: Server, session: Session, journal: Journal, plan: MigrationPlan) -> bool:
+    """Whether an earlier run goes on; False if it is over, or never changed anything."""
+    progress = journal.progress
+    if progress.undo is Undo.RUNNING:
+        raise BackupUnusable(
+            session.header, f"a rollback of this run was begun. Finish it first: {session.commands.rollback}"
+        )
+    if progress.undo is Undo.DONE or not _changed_something(journal):
+        return False
+    if not journal.belongs_to(plan):
+        if progress.phase is RunPhase.VALIDATED:
+            return False
+        raise BackupUnusable(
+            session.header,
+            f"it belongs to another plan for {plan.index!r}, which stopped when {STATES[progress.phase]}. "
+            f"Finish that one, or put it back: {session.commands.rollback}",
+        )
+    if progress.phase is not RunPhase.VALIDATED:
+        return True
+    return _target_is_live(server, plan)
+
+
+def _target_is_live(server: Server, plan: MigrationPlan) -> bool:
+    """Whether a completed run's target is still there; False if the source is, after a rollback by hand."""
+    try:
+        if not differences(plan.target, read_definition(server, plan.target.name)):
+            return True
+        found, _ = source_differences(server, plan)
+    except IndexNotFound:
+        found = (f"neither {plan.target.name!r} nor {plan.index!r} is there as it should be",)
+    if found:
+        raise StalePlan(plan.index, found)
+    return False
+
+
+def _changed_something(journal: Journal) -> bool:
+    return bool(journal.progress.steps)
+
+
+def _capture_and_back_up(run: Run) -> None:
+    """Write down all keys and all originals, and make them durable. Only reads from Redis."""
+    stats: IndexStats = run.journal.progress.source_stats
+    work = rewrite_pass(run.plan)
+    if any(step.owner not in BUILTIN for step in run.plan.steps):
+        with run.activity("enumerate", "Enumerate keys", total=stats.num_docs):
+            for keys in iterate_keys(run.server, run.source, stats, run.options.batch_size):
+                run.store.append_keys(keys)
+                run.advance(len(keys))
+            run.store.seal()
+    if work.steps:
+        with run.activity("dump", "Back up originals", total=run.store.key_count):
+            dump(run, work)
+    for step in run.plan.steps:
+        if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
+            with run.activity("dump", f"Back up for {step.summary}", step=step.id):
+                run.plugins.ask(step.owner, "fieldfare_backup", step=step, run=run)
+    refuse_unfit(run)
+    # the barrier: nothing on Redis changes before this is on disk
+    run.store.sync()
+    run.journal.update(phase=RunPhase.READY, documents=run.store.key_count)
+
+
+def _run_step(run: Run, step: Step) -> None:
+    if step.transforms:
+        work = rewrite_pass(run.plan)
+        if step is work.steps[0]:
+            _run_pass(run, work)
+        return
+    record = run.journal.record(step.id)
+    if record is not None and record.status is Status.DONE:
+        run.skipped(step)
+        return
+    if record is not None and _verified(run, step, None):
+        _finish(run, step, Receipt(step.id))
+        return
+    dropped = {"dropped_at": time.time()} if step.phase is Phase.DROP else {}
+    run.journal.mark(step.id, record or StepRecord(Status.RUNNING), **dropped)
+    activity = {Phase.DROP: "drop", Phase.CREATE: "create"}.get(step.phase, step.kind)
+    with run.activity(activity, step.summary, step=step.id):
+        receipt = run.plugins.demand(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
+        if not _verified(run, step, receipt):
+            raise RunFailed(f"{step.summary}: the step ran, and its plugin {step.owner!r} finds that it is not done")
+    _finish(run, step, receipt)
+
+
+def _verified(run: Run, step: Step, receipt: Receipt | None) -> bool:
+    return bool(run.plugins.demand(step.owner, "fieldfare_verify_step", bool, step=step, receipt=receipt, run=run))
+
+
+def _finish(run: Run, step: Step, receipt: Receipt) -> None:
+    phases = {Phase.DROP: RunPhase.INDEX_DROPPED, Phase.CREATE: RunPhase.TARGET_CREATED}
+    phase = phases.get(step.phase, run.journal.progress.phase)
+    record = run.journal.record(step.id)
+    batches = record.completed_batches if record else 0
+    if step.phase is Phase.CREATE and run.journal.progress.dropped_at is not None:
+        run.time("downtime", time.time() - run.journal.progress.dropped_at)
+    run.journal.mark(step.id, StepRecord(Status.DONE, batches, receipt), phase=phase)
+
+
+def _run_pass(run: Run, work: RewritePass) -> None:
+    records = [run.journal.record(step.id) for step in work.steps]
+    if all(record is not None and record.status is Status.DONE for record in records):
+        for step in work.steps:
+            run.skipped(step)
+        return
+    begun = {step.id: record or StepRecord(Status.RUNNING) for step, record in zip(work.steps, records, strict=True)}
+    run.journal.update(steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE)
+    done = min(record.completed_batches for record in begun.values()) * run.journal.progress.batch_size
+    title = "; ".join(step.summary for step in work.steps)
+    with run.activity("rewrite", title, step=work.steps[0].id, total=run.journal.progress.documents):
+        run.advance(done)
+        receipts = rewrite(run, work)
+        if not verify(run, work):
+            raise RunFailed("documents still have values that were to be replaced")
+    finished = {
+        receipt.step: StepRecord(Status.DONE, run.store.count("rewrite"), receipt) for receipt in receipts
+    }
+    run.journal.update(steps={**run.journal.progress.steps, **finished}, phase=RunPhase.COMPLETED)
+
+
+def _interrupted(run: Run, session: Session) -> Interrupted:
+    run.journal.save()
+    state = STATES[run.journal.progress.phase].capitalize() + "."
+    back = session.commands.rollback if _changed_something(run.journal) else None
+    return Interrupted(state, resume=session.commands.resume, rollback=back)
+
+
+def _failure(run: Run, session: Session, error: Exception, started: float) -> Exception:
+    """Return what to raise: the error itself while nothing was changed, else one that names the way on."""
+    run.journal.save()
+    if not _changed_something(run.journal):
+        return error if isinstance(error, FieldfareError) else RunFailed(_reason(error))
+    running = [name for name, record in run.journal.progress.steps.items() if record.status is Status.RUNNING]
+    commands = session.commands
+    failed = StepFailed(
+        running[-1] if running else "validate",
+        STATES[run.journal.progress.phase],
+        _reason(error),
+        resume=commands.resume,
+        rollback=commands.rollback,
+    )
+    failed.report = make_report(run, session, Result.FAILED, started, error=str(failed))
+    return failed
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

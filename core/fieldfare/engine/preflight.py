@@ -1,0 +1,84 @@
+"""What must hold before a run changes anything."""
+
+from __future__ import annotations
+
+import hashlib
+
+from attrs import evolve
+from redis.exceptions import ResponseError
+
+from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition.compare import differences
+from fieldfare.definition.create import create_arguments
+from fieldfare.engine.index import encoded
+from fieldfare.errors import ServerUnfit, StalePlan
+from fieldfare.plan import MigrationPlan, Phase
+from fieldfare.server import Server
+from fieldfare.server.capabilities import show
+from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
+
+__all__ = ["check_source", "rehearse_definitions", "source_differences"]
+
+REHEARSAL = "fieldfare:rehearsal:"
+"""Name, and prefix of no key at all, of the index with which a definition is tried out."""
+
+
+def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:
+    """Return how the live index differs from the one that was planned for, and the live index.
+
+    Raises:
+        IndexNotFound: there is no such index.
+        PreconditionError: an alias does not lead to it any more.
+    """
+    live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
+    found = list(differences(plan.source.definition, live.definition))
+    if live.synonyms != plan.source.synonyms:
+        found.append(f"synonym groups: {sorted(plan.source.synonyms)} planned for, {sorted(live.synonyms)} now")
+    return tuple(found), live
+
+
+def check_source(server: Server, plan: MigrationPlan) -> Snapshot:
+    """Return the live source, which must be what was planned for.
+
+    Raises:
+        StalePlan: it is not, or the target's name has been taken.
+        IndexNotFound: it is gone.
+    """
+    found, live = source_differences(server, plan)
+    if plan.target.name != plan.index and index_exists(server, plan.target.name):
+        found = (*found, f"an index or alias named {plan.target.name!r} exists by now")
+    if found:
+        raise StalePlan(plan.index, found)
+    return live
+
+
+def rehearse_definitions(server: Server, plan: MigrationPlan) -> None:
+    """Prove that this server takes the target, and the source again for a rollback.
+
+    Each is created over a prefix that no key has, read back, compared and dropped.
+
+    Raises:
+        ServerUnfit: the server refuses one of them, or makes something else of it.
+    """
+    if any(step.phase is Phase.DROP for step in plan.steps):
+        _rehearse(server, plan.target, "target")
+        _rehearse(server, plan.source.definition, "source")
+
+
+def _rehearse(server: Server, definition: IndexDefinition, role: str) -> None:
+    name = REHEARSAL + hashlib.sha256(encoded(definition.name)).hexdigest()[:16]
+    trial = evolve(definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes))))
+    what = f"The {role} definition of {definition.name!r}"
+    version = f"search {show(server.capabilities.search_version)}"
+    if index_exists(server, name):
+        server.command("FT.DROPINDEX", encoded(name))
+    try:
+        server.command(*create_arguments(trial))
+    except ResponseError as error:
+        raise ServerUnfit(what, has=version, needs=f"a server that accepts it ({error})") from error
+    try:
+        found = differences(trial, read_definition(server, name))
+    finally:
+        server.command("FT.DROPINDEX", encoded(name))
+    if found:
+        raise ServerUnfit(what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it")

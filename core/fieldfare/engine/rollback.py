@@ -1,0 +1,105 @@
+"""Putting everything back: every step undone in reverse order, from journal and backup alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from attrs import evolve
+from redis.exceptions import RedisError
+
+from fieldfare.engine.options import Options
+from fieldfare.engine.outcome import make_report
+from fieldfare.engine.rewrite import restore, rewrite_pass
+from fieldfare.engine.run import Run, StopRequested
+from fieldfare.engine.session import find_backup, open_session
+from fieldfare.engine.stop import StopRequest
+from fieldfare.engine.validate import validate
+from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
+from fieldfare.journal import Status, StepRecord, Undo
+from fieldfare.plan import Phase, Step
+from fieldfare.plugins import Plugins
+from fieldfare.report import MigrationReport, Result
+from fieldfare.server import Server
+
+__all__ = ["rollback"]
+
+
+def rollback(  # noqa: PLR0913 - what a rollback consists of
+    server: Server,
+    plugins: Plugins,
+    backup_dir: Path,
+    index: str | None = None,
+    options: Options | None = None,
+    stop: StopRequest | None = None,
+) -> MigrationReport:
+    """Put back what a run changed: original bytes, original definition, synonyms and aliases.
+
+    Works after success and after a failure at any point, and can itself be interrupted and run again.
+
+    Args:
+        server: where the index lives.
+        plugins: must hold every plugin that the run's plan names.
+        backup_dir: of the run.
+        index: source or target name; may be left out if the directory holds one backup.
+        options: ``batch_size`` and ``query_checks`` do not matter here.
+        stop: set to stop after the current batch.
+
+    Returns:
+        The report; its findings compare the index with what it was.
+
+    Raises:
+        BackupUnusable: no such backup, or it is damaged; nothing was written.
+        RollbackFailed: it stopped half-way and can be run again.
+        Interrupted: ``stop`` was set.
+    """
+    plugins.require_sound()
+    started = time.monotonic()
+    name = find_backup(backup_dir, index).plan.index
+    with open_session(server, name, backup_dir, create=False) as session:
+        journal = session.load_journal()
+        plan = journal.plan
+        warnings = plugins.require(plan.plugins)
+        run = Run(server, plan, plugins, options or Options(), stop or StopRequest(), journal, session.store, session.lock)
+        if journal.progress.undo is Undo.DONE or not journal.progress.steps:
+            return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
+        # every original is read once before the first is written back
+        session.store.verify()
+        journal.update(undo=Undo.RUNNING)
+        step: Step | None = None
+        try:
+            for step in reversed(plan.steps):
+                _undo(run, step)
+        except StopRequested as request:
+            journal.save()
+            state = "The rollback is half-way."
+            raise Interrupted(state, resume=session.commands.rollback) from request
+        except (FieldfareError, RedisError, OSError) as error:
+            journal.save()
+            where = step.id if step else "start"
+            raise RollbackFailed(where, str(error), rollback=session.commands.rollback) from error
+        journal.update(undo=Undo.DONE)
+        was = evolve(run, plan=evolve(plan, target=plan.source.definition))
+        return make_report(was, session, Result.ROLLED_BACK, started, validate(was), warnings)
+
+
+def _undo(run: Run, step: Step) -> None:
+    record = run.journal.record(step.id)
+    if record is None or record.status is Status.UNDONE:
+        return
+    if step.transforms:
+        _undo_pass(run)
+        return
+    with run.activity("create" if step.phase is Phase.DROP else step.kind, f"Undo: {step.summary}", step=step.id):
+        run.plugins.demand(
+            step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run
+        )
+    run.journal.mark(step.id, StepRecord(Status.UNDONE))
+
+
+def _undo_pass(run: Run) -> None:
+    work = rewrite_pass(run.plan)
+    with run.activity("restore", "Restore originals", step=work.steps[0].id, total=run.journal.progress.documents):
+        restore(run, work)
+    undone = {step.id: StepRecord(Status.UNDONE) for step in work.steps}
+    run.journal.update(steps={**run.journal.progress.steps, **undone})

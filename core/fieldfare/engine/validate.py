@@ -1,0 +1,31 @@
+"""Asking every plugin for its findings."""
+
+from __future__ import annotations
+
+from fieldfare.engine.run import Run
+from fieldfare.errors import PluginBroken
+from fieldfare.findings import Finding
+
+__all__ = ["validate"]
+
+
+def validate(run: Run) -> tuple[Finding, ...]:
+    """Return the findings of all plugins; a plugin that raises becomes a failed finding."""
+    findings: list[Finding] = []
+    with run.activity("validate", "Validate"):
+        for name in run.plugins.implementers("fieldfare_validate"):
+            try:
+                answer = run.plugins.ask(name, "fieldfare_validate", plan=run.plan, run=run)
+            except PluginBroken as error:
+                findings.append(Finding(f"{name}:broken", passed=False, detail=error.reason))
+                continue
+            findings.extend(_checked(name, answer))
+    return tuple(findings)
+
+
+def _checked(name: str, answer: object) -> list[Finding]:
+    if answer is None:
+        return []
+    if isinstance(answer, list | tuple) and all(isinstance(each, Finding) for each in answer):
+        return list(answer)
+    return [Finding(f"{name}:broken", passed=False, detail=f"it returned {answer!r} instead of findings")]
