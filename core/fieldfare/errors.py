@@ -5,6 +5,7 @@ The whole tree, with the exit code that the command line gives each branch::
     FieldfareError                      1
     ├── UsageError                      2   the request itself is wrong
     │   ├── FileError                       a patch, plan or query file cannot be used
+    │   ├── DiffError                       a request that does not fit the index
     │   ├── BackupDirectoryRequired         also a ValueError
     │   └── UnsupportedURL
     ├── PreconditionError               4   nothing was touched
@@ -49,6 +50,7 @@ __all__ = [
     "BackupDirectoryRequired",
     "BackupUnusable",
     "ChangeBlocked",
+    "DiffError",
     "DocumentsUnfit",
     "FieldfareError",
     "FileError",
@@ -100,6 +102,21 @@ class FileError(UsageError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"{self.path} cannot be used; nothing was changed.\n{lines}")
+
+
+class DiffError(UsageError):
+    """A patch or target schema that does not fit the index it is meant for.
+
+    Attributes:
+        index: the index.
+        problems: one line per problem.
+    """
+
+    def __init__(self, index: str, problems: Sequence[str]) -> None:
+        self.index = index
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"The request does not fit index {index!r}; nothing was changed.\n{lines}")
 
 
 class BackupDirectoryRequired(UsageError, ValueError):
