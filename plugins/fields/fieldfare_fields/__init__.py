@@ -1,1 +1,1 @@
-"""The fields plugin of fieldfare."""
+"""Change what is indexed, and how, without a change of any document."""

@@ -97,7 +97,11 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
-        ("underflow", done.underflow, f"every value is too close to zero for {target}: the vector becomes all zeros"),
+        (
+            "underflow",
+            done.underflow,
+            f"every value is too close to zero for {target}: the vector becomes all zeros, which has no cosine",
+        ),
         (
             "wrong length",
             done.wrong_length,

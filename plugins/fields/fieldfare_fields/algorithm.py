@@ -1,0 +1,54 @@
+"""Changing the algorithm of a vector field: FLAT, HNSW or SVS-VAMANA."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.definition import Algorithm, find_attribute
+from fieldfare.plan import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fieldfare.definition import Field
+
+__all__ = ["algorithm_warnings", "refused_algorithm"]
+
+SVS_DATATYPES: Final = ("float16", "float32")
+"""https://redis.io/docs/latest/develop/ai/search-and-query/vectors/#svs-vamana-index"""
+
+_CHARACTER: Final[Mapping[str, str]] = {
+    Algorithm.FLAT: "FLAT compares every vector: results are exact, and queries take longer with every document",
+    Algorithm.HNSW: "HNSW is approximate, and its graph takes memory on top of the vectors",
+    Algorithm.SVS_VAMANA: "SVS-VAMANA is approximate; LVQ and LeanVec compression need Intel's build of Redis Search",
+}
+
+
+def refused_algorithm(after: Field) -> Iterator[Claim]:
+    """Give why a field cannot have its new algorithm."""
+    datatype = str(after.attrs.get("datatype", "")).lower()
+    if _algorithm(after) == Algorithm.SVS_VAMANA and datatype not in SVS_DATATYPES:
+        yield Claim.blocked(
+            f"SVS-VAMANA indexes {' and '.join(SVS_DATATYPES)} only, and {after.name!r} holds {datatype}",
+            workaround="change the datatype in a migration of its own first",
+        )
+
+
+def algorithm_warnings(before: Field, after: Field) -> tuple[str, ...]:
+    """Return what changes with the algorithm: how it answers, and which attributes are dropped."""
+    algorithm = _algorithm(after)
+    dropped = (
+        f"{before.name!r}: {_token(before, key)} {value} does not apply to {algorithm} and is dropped"
+        for key, value in before.attrs.items()
+        if key not in after.attrs
+    )
+    return (f"{before.name!r}: {_CHARACTER[algorithm]}", *dropped)
+
+
+def _algorithm(field: Field) -> str:
+    return str(field.attrs["algorithm"]).upper()
+
+
+def _token(field: Field, key: str) -> str:
+    attribute = find_attribute(field.type, key)
+    return attribute.token if attribute is not None else key

@@ -1,0 +1,42 @@
+"""What an attribute costs or loses, in a line for the plan's warnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fieldfare.definition import AttributeValue
+
+__all__ = ["cost_of"]
+
+_GAINED: Final[Mapping[str, str]] = {
+    "sortable": "SORTABLE keeps a copy of every value in memory",
+    "withsuffixtrie": "WITHSUFFIXTRIE keeps every suffix of every word in memory",
+    "no_index": "NOINDEX: queries can no longer search this field",
+    "no_stem": "NOSTEM: queries find exact word forms only",
+    "case_sensitive": "CASESENSITIVE: queries must match the case of each tag",
+    "index_missing": "INDEXMISSING keeps a list of the documents without this field",
+}
+_LOST: Final[Mapping[str, str]] = {
+    "sortable": "without SORTABLE, sorting reads every document and is slow",
+    "withsuffixtrie": "without WITHSUFFIXTRIE, suffix and infix queries are slow",
+    "index_missing": "without INDEXMISSING, queries with ismissing() fail",
+    "index_empty": "without INDEXEMPTY, queries for empty values fail",
+    "phonetic_matcher": "without PHONETIC, words that only sound alike are no longer found",
+}
+_CHANGED: Final[Mapping[str, str]] = {
+    "distance_metric": "scores are measured anew: distances and range queries mean something else than before",
+    "separator": "values are split into other tags than before",
+    "weight": "scores of text queries change",
+    "coord_system": "coordinates are read in another system: distances and shapes mean something else than before",
+    "m": "the graph is built anew: recall, speed and memory change",
+    "ef_construction": "the graph is built anew: recall and build time change",
+}
+
+
+def cost_of(name: str, attribute: str, new: AttributeValue | None) -> tuple[str, ...]:
+    """Return what giving an attribute of field ``name`` this value costs; nothing, or one line."""
+    lines = _CHANGED if attribute in _CHANGED else _GAINED if new else _LOST
+    return (f"{name!r}: {lines[attribute]}",) if attribute in lines else ()

@@ -1,0 +1,41 @@
+"""Removing a field from the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldfare.plan import Claim
+from fieldfare_fields.reference import references_to
+
+if TYPE_CHECKING:
+    from fieldfare.changes import RemoveField
+    from fieldfare.definition import Field
+    from fieldfare.live import LiveIndex
+
+__all__ = ["claim_removed"]
+
+
+def claim_removed(change: RemoveField, live: LiveIndex) -> Claim:
+    """Claim a field's removal; documents keep what they have."""
+    field = live.definition.find(change.name)
+    if field is None:
+        return Claim.blocked(
+            f"the index has no field {change.name!r}",
+            workaround=f"choose one of {', '.join(each.name for each in live.definition.fields)}",
+        )
+    if len(live.definition.fields) == 1:
+        return Claim.blocked(
+            f"{change.name!r} is the last field, and an index needs at least one",
+            workaround="add the field that shall stay in a migration of its own first",
+        )
+    return Claim.supported(
+        warnings=[_warning(field, option, value) for option, value in references_to(field, live.definition)]
+    )
+
+
+def _warning(field: Field, option: str, value: str) -> str:
+    line = f"{option} {value} reads {field.name!r}, which is no longer indexed"
+    # Without the field, Redis looks the name up in the document; observed on search 2.10.5.
+    if field.name == field.path:
+        return f"{line}: Redis goes on reading it from the document"
+    return f"{line}: Redis will look for {field.name!r} in the document, where the value is at {field.path!r}"
