@@ -12,7 +12,16 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-__all__ = ["ATTRIBUTES", "Algorithm", "Attribute", "AttributeValue", "FieldType", "Form", "attributes_of", "find_attribute"]
+__all__ = [
+    "ATTRIBUTES",
+    "Algorithm",
+    "Attribute",
+    "AttributeValue",
+    "FieldType",
+    "Form",
+    "attributes_of",
+    "find_attribute",
+]
 
 AttributeValue: TypeAlias = str | int | float | bool
 
@@ -59,6 +68,9 @@ class Attribute:
         algorithms: for vectors, the algorithms that take it; empty for all.
         info: its key in FT.INFO, or None where FT.INFO does not report it.
         default: what the server assumes where it is left out; None where it is required or has none.
+            (A TAG of JSON documents has no separator unless one is given.)
+        choices: the values that it takes, as definitions spell them; empty for any. Case never matters.
+        minimum: the least value that it takes, or None.
     """
 
     key: str
@@ -68,6 +80,12 @@ class Attribute:
     algorithms: frozenset[Algorithm] = frozenset()
     info: str | None = None
     default: AttributeValue | None = None
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+
+    def spell(self, text: str) -> str:
+        """Return a value as definitions spell it; one that is not among the choices as it is."""
+        return next((choice for choice in self.choices if choice.lower() == text.lower()), text)
 
 
 _EVERY: Final = frozenset(FieldType)
@@ -82,26 +100,61 @@ _SVS: Final = frozenset({Algorithm.SVS_VAMANA})
 _GRAPHS: Final = _HNSW | _SVS
 _PLAIN: Final = frozenset({Algorithm.FLAT, Algorithm.HNSW})
 
+_COORDINATES: Final = ("FLAT", "SPHERICAL")
+_PHONETICS: Final = ("dm:en", "dm:es", "dm:fr", "dm:pt")
+_DATATYPES: Final = ("float32", "float64", "float16", "bfloat16", "int8", "uint8")
+_METRICS: Final = ("cosine", "l2", "ip")
+_COMPRESSIONS: Final = ("LVQ4", "LVQ4x4", "LVQ4x8", "LVQ8", "LeanVec4x8", "LeanVec8x8", "GlobalSQ8")
+
 ATTRIBUTES: Final[tuple[Attribute, ...]] = (
-    Attribute("coord_system", "", Form.KEYWORD, frozenset({FieldType.GEOSHAPE}), info="coord_system", default="SPHERICAL"),
+    Attribute(
+        "coord_system",
+        "",
+        Form.KEYWORD,
+        frozenset({FieldType.GEOSHAPE}),
+        info="coord_system",
+        default="SPHERICAL",
+        choices=_COORDINATES,
+    ),
     Attribute("weight", "WEIGHT", Form.NUMBER, _TEXT, info="WEIGHT", default=1.0),
     Attribute("no_stem", "NOSTEM", Form.FLAG, _TEXT, info="NOSTEM", default=False),
-    Attribute("phonetic_matcher", "PHONETIC", Form.TEXT, _TEXT),
+    Attribute("phonetic_matcher", "PHONETIC", Form.TEXT, _TEXT, choices=_PHONETICS),
     Attribute("separator", "SEPARATOR", Form.TEXT, _TAG, info="SEPARATOR", default=","),
     Attribute("case_sensitive", "CASESENSITIVE", Form.FLAG, _TAG, info="CASESENSITIVE", default=False),
     Attribute("withsuffixtrie", "WITHSUFFIXTRIE", Form.FLAG, _WORDS, info="WITHSUFFIXTRIE", default=False),
     Attribute("index_empty", "INDEXEMPTY", Form.FLAG, _WORDS, info="INDEXEMPTY", default=False),
-    Attribute("algorithm", "", Form.ALGORITHM, _VECTOR, info="algorithm"),
-    Attribute("datatype", "TYPE", Form.TEXT, _VECTOR, info="data_type"),
-    Attribute("dims", "DIM", Form.INTEGER, _VECTOR, info="dim"),
-    Attribute("distance_metric", "DISTANCE_METRIC", Form.TEXT, _VECTOR, info="distance_metric"),
-    Attribute("initial_cap", "INITIAL_CAP", Form.INTEGER, _VECTOR, _PLAIN),
-    Attribute("block_size", "BLOCK_SIZE", Form.INTEGER, _VECTOR, frozenset({Algorithm.FLAT}), default=1024),
-    Attribute("m", "M", Form.INTEGER, _VECTOR, _HNSW, info="M", default=16),
-    Attribute("ef_construction", "EF_CONSTRUCTION", Form.INTEGER, _VECTOR, _HNSW, info="ef_construction", default=200),
-    Attribute("ef_runtime", "EF_RUNTIME", Form.INTEGER, _VECTOR, _HNSW, default=10),
-    Attribute("epsilon", "EPSILON", Form.NUMBER, _VECTOR, _GRAPHS, default=0.01),
-    Attribute("graph_max_degree", "GRAPH_MAX_DEGREE", Form.INTEGER, _VECTOR, _SVS, info="graph_max_degree", default=32),
+    Attribute(
+        "algorithm", "", Form.ALGORITHM, _VECTOR, info="algorithm", choices=tuple(each.value for each in Algorithm)
+    ),
+    Attribute("datatype", "TYPE", Form.TEXT, _VECTOR, info="data_type", choices=_DATATYPES),
+    Attribute("dims", "DIM", Form.INTEGER, _VECTOR, info="dim", minimum=1),
+    Attribute("distance_metric", "DISTANCE_METRIC", Form.TEXT, _VECTOR, info="distance_metric", choices=_METRICS),
+    Attribute("initial_cap", "INITIAL_CAP", Form.INTEGER, _VECTOR, _PLAIN, minimum=0),
+    Attribute("block_size", "BLOCK_SIZE", Form.INTEGER, _VECTOR, frozenset({Algorithm.FLAT}), default=1024, minimum=1),
+    # The server takes M 1, and then cannot build the graph.
+    Attribute("m", "M", Form.INTEGER, _VECTOR, _HNSW, info="M", default=16, minimum=2),
+    Attribute(
+        "ef_construction",
+        "EF_CONSTRUCTION",
+        Form.INTEGER,
+        _VECTOR,
+        _HNSW,
+        info="ef_construction",
+        default=200,
+        minimum=1,
+    ),
+    Attribute("ef_runtime", "EF_RUNTIME", Form.INTEGER, _VECTOR, _HNSW, default=10, minimum=1),
+    Attribute("epsilon", "EPSILON", Form.NUMBER, _VECTOR, _GRAPHS, default=0.01, minimum=0),
+    Attribute(
+        "graph_max_degree",
+        "GRAPH_MAX_DEGREE",
+        Form.INTEGER,
+        _VECTOR,
+        _SVS,
+        info="graph_max_degree",
+        default=32,
+        minimum=1,
+    ),
     Attribute(
         "construction_window_size",
         "CONSTRUCTION_WINDOW_SIZE",
@@ -110,15 +163,19 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
         _SVS,
         info="construction_window_size",
         default=200,
+        minimum=1,
     ),
-    Attribute("search_window_size", "SEARCH_WINDOW_SIZE", Form.INTEGER, _VECTOR, _SVS, default=10),
-    Attribute("compression", "COMPRESSION", Form.TEXT, _VECTOR, _SVS, info="compression"),
-    Attribute("training_threshold", "TRAINING_THRESHOLD", Form.INTEGER, _VECTOR, _SVS, info="training_threshold"),
-    Attribute("reduce", "REDUCE", Form.INTEGER, _VECTOR, _SVS, info="reduced_dim"),
+    Attribute("search_window_size", "SEARCH_WINDOW_SIZE", Form.INTEGER, _VECTOR, _SVS, default=10, minimum=1),
+    Attribute("compression", "COMPRESSION", Form.TEXT, _VECTOR, _SVS, info="compression", choices=_COMPRESSIONS),
+    Attribute(
+        "training_threshold", "TRAINING_THRESHOLD", Form.INTEGER, _VECTOR, _SVS, info="training_threshold", minimum=1
+    ),
+    Attribute("reduce", "REDUCE", Form.INTEGER, _VECTOR, _SVS, info="reduced_dim", minimum=1),
+    # The server reads these last, and INDEXMISSING before the others.
+    Attribute("index_missing", "INDEXMISSING", Form.FLAG, _EVERY, info="INDEXMISSING", default=False),
     Attribute("sortable", "SORTABLE", Form.FLAG, _SORTABLE, info="SORTABLE", default=False),
     Attribute("unf", "UNF", Form.FLAG, _SORTABLE, info="UNF", default=False),
     Attribute("no_index", "NOINDEX", Form.FLAG, _SCALAR, info="NOINDEX", default=False),
-    Attribute("index_missing", "INDEXMISSING", Form.FLAG, _EVERY, info="INDEXMISSING", default=False),
 )
 
 

@@ -1,0 +1,105 @@
+"""The one form that all definitions of the same index share.
+
+A server fills in defaults, adds what it takes for granted, and changes case and order. Two definitions
+mean the same index if their canonical forms are equal.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType, attributes_of
+from fieldfare.definition.model import Field, IndexDefinition, Storage
+
+__all__ = ["OPTIONS", "canonical", "canonical_field", "canonical_language", "default_of"]
+
+OPTIONS: Final = ("MAXTEXTFIELDS", "NOFIELDS", "NOFREQS", "NOHL", "NOOFFSETS")
+"""Options of the whole index, sorted."""
+
+WIDE: Final = 32
+"""With more indexed text fields than this, an index has MAXTEXTFIELDS, asked for or not."""
+
+TRAINING_THRESHOLD: Final = 10240
+"""What an SVS-VAMANA index with compression has if none is given."""
+
+
+def canonical(definition: IndexDefinition) -> IndexDefinition:
+    """Return the canonical form of a definition.
+
+    Scalar attributes at their default are left out; vectors get the defaults that FT.INFO reports. UNF is
+    left out where sorting implies it, and NOHL and MAXTEXTFIELDS are put in where they are implied.
+    """
+    words = definition.stopwords
+    return evolve(
+        definition,
+        fields=tuple(canonical_field(each, definition.storage) for each in definition.fields),
+        language=canonical_language(definition.language),
+        stopwords=None if words is None else tuple(sorted({word.lower() for word in words})),
+        options=_options(definition),
+    )
+
+
+def canonical_field(field: Field, storage: Storage) -> Field:
+    """Return the canonical form of a field."""
+    algorithm = str(field.attrs.get("algorithm", "")) or None
+    known = attributes_of(field.type, algorithm)
+    attrs = {each.key: _value(each, field.attrs[each.key]) for each in known if each.key in field.attrs}
+    attrs = _vector(attrs, known) if field.is_vector else _scalar(attrs, field.type, storage, known)
+    return evolve(field, attrs=attrs)
+
+
+def canonical_language(language: str | None) -> str | None:
+    """Return a language in lower case, None for English: every server's default, which none reports."""
+    return None if language is None or language.lower() == "english" else language.lower()
+
+
+def default_of(attribute: Attribute, storage: Storage) -> AttributeValue | None:
+    """Return what the server assumes where an attribute is left out; None if nothing.
+
+    A TAG of JSON documents has no separator: FT.INFO shows an empty one, which FT.CREATE refuses.
+    """
+    return "" if attribute.key == "separator" and storage is Storage.JSON else attribute.default
+
+
+def _value(attribute: Attribute, value: AttributeValue) -> AttributeValue:
+    return attribute.spell(value) if isinstance(value, str) else value
+
+
+def _scalar(
+    attrs: dict[str, AttributeValue], kind: FieldType, storage: Storage, known: tuple[Attribute, ...]
+) -> dict[str, AttributeValue]:
+    implied = storage is Storage.JSON or kind is FieldType.NUMERIC or bool(attrs.get("case_sensitive"))
+    if implied or not attrs.get("sortable"):
+        attrs.pop("unf", None)
+    defaults = {each.key: default_of(each, storage) for each in known}
+    return {key: value for key, value in attrs.items() if value != defaults[key] and value is not False}
+
+
+def _vector(attrs: dict[str, AttributeValue], known: tuple[Attribute, ...]) -> dict[str, AttributeValue]:
+    attrs = {key: value for key, value in attrs.items() if value is not False}
+    compression = str(attrs.get("compression", "")).lower()
+    if compression in {"", "no_compression"}:
+        for key in ("compression", "training_threshold", "reduce"):
+            attrs.pop(key, None)
+    else:
+        attrs.setdefault("training_threshold", TRAINING_THRESHOLD)
+    if not compression.startswith("leanvec"):
+        attrs.pop("reduce", None)
+    elif "dims" in attrs:
+        attrs.setdefault("reduce", int(attrs["dims"]) // 2)
+    for each in known:
+        if each.info is not None and each.default:
+            attrs.setdefault(each.key, each.default)
+    return attrs
+
+
+def _options(definition: IndexDefinition) -> tuple[str, ...]:
+    options = {option.upper() for option in definition.options}
+    if "NOOFFSETS" in options:
+        options.add("NOHL")
+    indexed = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
+    if len(indexed) > WIDE and "NOFIELDS" not in options:
+        options.add("MAXTEXTFIELDS")
+    return tuple(sorted(options))

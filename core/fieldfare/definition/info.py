@@ -1,0 +1,188 @@
+"""FT.INFO → definition and figures.
+
+Source: https://redis.io/docs/latest/commands/ft.info/, and recorded replies of search 2.10, 8.0 and 8.2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType, Form, attributes_of
+from fieldfare.definition.canonical import OPTIONS, canonical
+from fieldfare.definition.model import Field, IndexDefinition, Storage
+from fieldfare.definition.reply import mapping, text
+from fieldfare.definition.snapshot import IndexStats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Info", "parse_info"]
+
+_DEFINITION_KEYS: Final = frozenset(
+    {
+        "key_type",
+        "prefixes",
+        "filter",
+        "default_language",
+        "language_field",
+        "default_score",
+        "score_field",
+        "payload_field",
+        "indexes_all",
+    }
+)
+_ESCAPED: Final = {"\\n": "\n", "\\r": "\r"}
+"""How the server shows line breaks. It does not escape backslashes, so that text with these is ambiguous."""
+
+
+@frozen(hash=False)
+class Info:
+    """What FT.INFO says.
+
+    Attributes:
+        definition: in canonical form.
+        stats: the figures.
+        unknown: one line for everything in the definition that is not understood.
+    """
+
+    definition: IndexDefinition
+    stats: IndexStats
+    unknown: tuple[str, ...] = field(default=())
+
+
+def parse_info(reply: Any) -> Info:
+    """Parse a raw reply to FT.INFO, RESP2 or RESP3, bytes or text.
+
+    Raises:
+        ValueError: this is not a reply to FT.INFO.
+    """
+    try:
+        top = mapping(reply)
+        unknown: list[str] = []
+        definition = canonical(_definition(top, unknown))
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
+    unknown += [f"the text {shown!r}: a line break, or a backslash?" for shown in _ambiguous(definition)]
+    return Info(definition, _stats(top), tuple(unknown))
+
+
+def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:
+    rule = mapping(top["index_definition"])
+    unknown += [f"index definition {key} = {_show(rule[key])}" for key in rule if key not in _DEFINITION_KEYS]
+    options = tuple(text(option) for option in top["index_options"])
+    unknown += [f"index option {option}" for option in options if option.upper() not in OPTIONS]
+    stopwords = top.get("stopwords_list")
+    fields = [_field(row, unknown) for row in top["attributes"]]
+    return IndexDefinition(
+        name=text(top["index_name"]),
+        storage=_storage(text(rule["key_type"]), unknown),
+        prefixes=tuple(text(prefix) for prefix in rule.get("prefixes", ("",))),
+        fields=tuple(each for each in fields if each is not None),
+        filter=_optional(rule, "filter"),
+        language=_optional(rule, "default_language"),
+        language_field=_optional(rule, "language_field"),
+        score=float(rule.get("default_score", 0)),  # the server leaves out a score of 0, not one of 1
+        score_field=_optional(rule, "score_field"),
+        payload_field=_optional(rule, "payload_field"),
+        stopwords=None if stopwords is None else tuple(text(word) for word in stopwords),
+        options=tuple(option for option in options if option.upper() in OPTIONS),
+        index_all=text(rule.get("indexes_all", "false")).lower() == "true",
+    )
+
+
+def _storage(key_type: str, unknown: list[str]) -> Storage:
+    try:
+        return Storage(key_type.lower())
+    except ValueError:
+        unknown.append(f"key type {key_type}")
+        return Storage.HASH
+
+
+def _field(row: Any, unknown: list[str]) -> Field | None:
+    identifier, name, type_name, entries = _flat(row) if isinstance(row, list) else _mapped(row)
+    try:
+        kind = FieldType(type_name.lower())
+    except ValueError:
+        unknown.append(f"type {type_name} of field {name!r}")
+        return None
+    known = {each.info.upper(): each for each in attributes_of(kind) if each.info is not None}
+    attrs: dict[str, AttributeValue] = {}
+    for token, value in _paired(entries, known):
+        attribute = known.get(token.upper())
+        if attribute is None or (value is None) != (attribute.form is Form.FLAG):
+            unknown.append(f"{token}{'' if value is None else f' = {_show(value)}'} of field {name!r}")
+        else:
+            attrs[attribute.key] = _value(attribute, value)
+    return Field(name, kind, identifier, attrs)
+
+
+def _flat(row: list[Any]) -> tuple[str, str, str, list[Any]]:
+    # By position: a field may well be called "type" or "SORTABLE".
+    if [text(word) for word in row[0:6:2]] != ["identifier", "attribute", "type"]:
+        raise KeyError(*row[0:6:2])
+    return text(row[1]), text(row[3]), text(row[5]), row[6:]
+
+
+def _mapped(row: Any) -> tuple[str, str, str, dict[str, Any]]:
+    entries = mapping(row)
+    return text(entries.pop("identifier")), text(entries.pop("attribute")), text(entries.pop("type")), entries
+
+
+def _paired(entries: list[Any] | dict[str, Any], known: Mapping[str, Attribute]) -> Iterator[tuple[str, Any]]:
+    """Yield each attribute with its value, each flag with None."""
+    if isinstance(entries, dict):
+        flags = entries.pop("flags", ())
+        yield from entries.items()
+        yield from ((text(flag), None) for flag in flags)
+        return
+    words = iter(entries)
+    for word in words:
+        token = text(word)
+        attribute = known.get(token.upper())
+        yield token, None if attribute is None or attribute.form is Form.FLAG else next(words, None)
+
+
+def _value(attribute: Attribute, value: Any) -> AttributeValue:
+    if attribute.form is Form.FLAG:
+        return True
+    if attribute.form is Form.INTEGER:
+        return int(text(value))
+    if attribute.form is Form.NUMBER:
+        return float(text(value))
+    shown = text(value)
+    return _ESCAPED.get(shown, shown) if attribute.key == "separator" else attribute.spell(shown)
+
+
+def _optional(rule: Mapping[str, Any], key: str) -> str | None:
+    return text(rule[key]) if key in rule else None
+
+
+def _show(value: Any) -> str:
+    return repr([text(each) for each in value]) if isinstance(value, list) else repr(text(value))
+
+
+def _ambiguous(definition: IndexDefinition) -> list[str]:
+    named = [definition.filter, definition.language_field, definition.score_field, definition.payload_field]
+    texts = [definition.name, *definition.prefixes, *named]
+    texts += [part for each in definition.fields for part in (each.path, each.name)]
+    return sorted({shown for shown in texts if shown and any(mark in shown for mark in _ESCAPED)})
+
+
+def _stats(top: Mapping[str, Any]) -> IndexStats:
+    indexing = _number(top, "indexing") != 0
+    return IndexStats(
+        num_docs=int(_number(top, "num_docs")),
+        hash_indexing_failures=int(_number(top, "hash_indexing_failures")),
+        indexing=indexing,
+        percent_indexed=_number(top, "percent_indexed", 0.0 if indexing else 1.0),
+        vector_index_size_mb=_number(top, "vector_index_sz_mb"),
+        total_index_memory_size_mb=_number(top, "total_index_memory_sz_mb"),
+    )
+
+
+def _number(top: Mapping[str, Any], key: str, otherwise: float = 0.0) -> float:
+    number = float(text(top.get(key, otherwise)))
+    return number if math.isfinite(number) else otherwise
