@@ -1,0 +1,66 @@
+"""``fieldfare demo``: a whole migration on real data, and back again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from fieldfare.cli.output import show, show_json
+from fieldfare.cli.session import Session
+from fieldfare.errors import FieldfareError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["demo"]
+
+EMBEDDED: Final = "embedded://"
+
+
+def demo(
+    context: typer.Context,
+    *,
+    data: Annotated[
+        Path, typer.Option(help="Directory with the entries, their vectors and the patch.", metavar="DIR")
+    ] = Path("examples/wordnet"),
+    url: Annotated[
+        str, typer.Option(help="Redis to use. Left out, a private one is started and stopped.", metavar="URL")
+    ] = EMBEDDED,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the plan and the backup.")] = False,
+) -> None:
+    """Show a whole migration on real data, and take it back.
+
+    Makes an index of dictionary entries, asks it a question, changes its schema and the datatype of its
+    vectors, asks again, rolls back, and asks once more. The answers must stay the same, and in the end
+    every byte must be what it was; else the command ends with 1.
+    """
+    session = Session.of(context)
+    from fieldfare.cli.tour import Tour  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    say = (lambda _text: None) if session.json else show
+    with connect(url) as server, _directory(keep=keep) as directory:
+        tour = Tour.load(data, server=server, plugins=session.plugins, directory=directory, say=say)
+        tour.run()
+        if keep:
+            say(f"\nPlan and backup are in {directory}")
+    if session.json:
+        show_json({"seconds": tour.seconds, "memory": tour.memory, "problems": tour.problems})
+    if tour.problems:
+        raise FieldfareError("The demo did not go as it must: " + "; ".join(tour.problems))
+
+
+@contextmanager
+def _directory(*, keep: bool) -> Iterator[Path]:
+    """Give a directory for plan and backup, and take it away afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="fieldfare-demo-"))
+    try:
+        yield directory
+    finally:
+        if not keep:
+            shutil.rmtree(directory)

@@ -1,0 +1,162 @@
+"""The index of the demo: dictionary entries, found by what they mean."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from attrs import frozen
+
+from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
+from fieldfare.definition.create import create_arguments
+from fieldfare.engine.vector import nearest
+from fieldfare.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from fieldfare.server import Server
+from fieldfare.server.inspect import index_exists
+
+__all__ = ["SOURCE", "Entry", "Hit", "State", "count_tagged", "create", "load", "read_state", "remove", "search"]
+
+PREFIX: Final = "fieldfare:demo:"
+SOURCE: Final = IndexDefinition(
+    name="words",
+    storage=Storage.HASH,
+    prefixes=(PREFIX,),
+    fields=(
+        Field("word", FieldType.TEXT, "word"),
+        Field("gloss", FieldType.TEXT, "gloss"),
+        Field(
+            "embedding",
+            FieldType.VECTOR,
+            "embedding",
+            # so many candidates that the graph's approximation does not show in five answers
+            {"algorithm": "HNSW", "datatype": "float32", "dims": 384, "distance_metric": "COSINE", "ef_runtime": 200},
+        ),
+    ),
+)
+"""``pos`` is in the documents as well, and not indexed at first."""
+
+
+@frozen
+class Entry:
+    """An entry of the dictionary.
+
+    Attributes:
+        word: its first word.
+        pos: part of speech: noun, verb, adj or adv.
+        gloss: all its words, its definition, examples.
+        vector: of the gloss, 384 numbers, as float32.
+    """
+
+    word: str
+    pos: str
+    gloss: str
+    vector: bytes
+
+
+@frozen
+class Hit:
+    """An answer of the index; ``score`` is the cosine similarity, 1.0 for the same direction."""
+
+    key: bytes
+    word: str
+    gloss: str
+    score: float
+
+
+@frozen
+class State:
+    """What documents are: a digest of all their fields, and the bytes that their vectors take."""
+
+    digest: str
+    vector_bytes: int
+
+
+def load(directory: Path, documents: str, vectors: str) -> list[Entry]:
+    """Read entries and their vectors.
+
+    Args:
+        directory: where the files are.
+        documents: name of a file with a JSON object per line.
+        vectors: name of a file with an array, a row per line of the other one.
+
+    Raises:
+        FileError: a file is missing, or they do not fit together.
+    """
+    try:
+        lines = (directory / documents).read_text(encoding="utf-8").splitlines()
+        rows = np.load(directory / vectors, allow_pickle=False).astype("<f4", copy=False)
+        pairs = list(zip(map(json.loads, lines), rows, strict=True))
+        return [Entry(each["word"], each["pos"], each["gloss"], row.tobytes()) for each, row in pairs]
+    except (OSError, ValueError, KeyError) as error:
+        raise FileError(directory, [f"{documents} and {vectors}: {error}"]) from error
+
+
+def create(server: Server, entries: Sequence[Entry]) -> None:
+    """Create the index and write the documents."""
+    server.command(*create_arguments(SOURCE))
+    server.bulk(
+        [
+            (b"HSET", _key(row), b"word", each.word, b"pos", each.pos, b"gloss", each.gloss, b"embedding", each.vector)
+            for row, each in enumerate(entries)
+        ]
+    )
+
+
+def search(server: Server, index: str, vector: bytes, datatype: str, count: int = 5) -> list[Hit]:
+    """Return the entries nearest in meaning, nearest first.
+
+    Args:
+        server: where the index lives.
+        index: its name.
+        vector: the question, as float32.
+        datatype: of the index: ``float32`` or ``float16``. The question is converted to it.
+        count: how many.
+    """
+    question = np.frombuffer(vector, "<f4").astype(datatype)
+    keys = nearest(server, index, "embedding", question.tobytes(), count)
+    found = server.bulk([(b"HMGET", key, b"word", b"gloss", b"embedding") for key in keys])
+    return [
+        Hit(key, word.decode(), gloss.decode(), _cosine(question, np.frombuffer(embedding, datatype)))
+        for key, (word, gloss, embedding) in zip(keys, found, strict=True)
+    ]
+
+
+def count_tagged(server: Server, index: str, pos: str) -> int:
+    """Return how many documents the index finds under a part of speech."""
+    reply = server.command("FT.SEARCH", index, f"@pos:{{{pos}}}", "LIMIT", 0, 0)
+    return int(reply[0] if isinstance(reply, list) else reply[b"total_results"])
+
+
+def read_state(server: Server, count: int) -> State:
+    """Return what the first ``count`` documents are, to the last byte."""
+    digest = hashlib.sha256()
+    vector_bytes = 0
+    for reply in server.bulk([(b"HGETALL", _key(row)) for row in range(count)]):
+        fields = dict(reply if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True))
+        digest.update(repr(sorted(fields.items())).encode())
+        vector_bytes += len(fields.get(b"embedding", b""))
+    return State(digest.hexdigest(), vector_bytes)
+
+
+def remove(server: Server, indexes: Sequence[str], count: int) -> None:
+    """Drop these indexes, as far as they are there, and delete the documents."""
+    server.bulk([(b"DEL", _key(row)) for row in range(count)])
+    for name in indexes:
+        if index_exists(server, name):
+            server.command("FT.DROPINDEX", name)
+
+
+def _key(row: int) -> bytes:
+    return f"{PREFIX}{row:04}".encode()
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    one, other = one.astype("f8"), other.astype("f8")
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))

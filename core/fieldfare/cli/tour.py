@@ -1,0 +1,184 @@
+"""The stations of the demo, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from attrs import define, field
+
+from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.example import SOURCE, Entry, Hit, count_tagged, create, load, read_state, remove, search
+from fieldfare.cli.output import bullets, table
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import report_text
+from fieldfare.cli.units import bytes_text, seconds_text
+from fieldfare.errors import PreconditionError
+from fieldfare.plugins import Plugins
+from fieldfare.server import Server
+from fieldfare.server.inspect import index_exists, read_stats
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
+
+__all__ = ["Tour"]
+
+MEBIBYTE: Final = 1024 * 1024
+GLOSS_WIDTH: Final = 72
+
+
+@define
+class Tour:
+    """One demo: what it works on, and what it has seen so far.
+
+    Attributes:
+        server: where it all happens.
+        plugins: who carries out the migration.
+        data: directory with entries and patch.
+        directory: for plan and backup.
+        entries: what is indexed.
+        question: an entry that is not indexed.
+        say: shows text to the user.
+        seconds: how long each part took.
+        memory: moment → what is measured → bytes.
+        problems: what did not turn out as it must.
+    """
+
+    server: Server
+    plugins: Plugins
+    data: Path
+    directory: Path
+    entries: Sequence[Entry]
+    question: Entry
+    say: Callable[[str], None]
+    seconds: dict[str, float] = field(factory=dict)
+    memory: dict[str, dict[str, float]] = field(factory=dict)
+    problems: list[str] = field(factory=list)
+
+    @classmethod
+    def load(cls, data: Path, *, server: Server, plugins: Plugins, directory: Path, say: Callable[[str], None]) -> Self:
+        """Read the entries and get ready.
+
+        Raises:
+            FileError: they cannot be read.
+        """
+        entries = load(data, "documents.jsonl", "vectors.npy")
+        question = load(data, "queries.jsonl", "queries.npy")[0]
+        return cls(server, plugins, data, directory, entries, question, say)
+
+    def run(self) -> None:
+        """Go through all stations, and leave the server as it was found.
+
+        Raises:
+            PreconditionError: the server has an index of this name already.
+            FieldfareError: a station failed.
+        """
+        if index_exists(self.server, SOURCE.name):
+            raise PreconditionError(f"This server has an index named {SOURCE.name!r} already. Nothing was changed.")
+        indexes = [SOURCE.name]
+        try:
+            self._create()
+            answers = self._ask(SOURCE.name, "float32")
+            original = self._measure("before", SOURCE.name)
+            plan = self._plan()
+            indexes.append(plan.target.name)
+            self._apply(plan)
+            self._check("Same five answers as before", self._ask(plan.target.name, "float16") == answers)
+            self._measure("migrated", plan.target.name)
+            verbs = sum(entry.pos == "verb" for entry in self.entries)
+            self._check(
+                f"The new field finds all {verbs} verbs", count_tagged(self.server, plan.target.name, "verb") == verbs
+            )
+            self._roll_back()
+            self._check("Same five answers as before", self._ask(SOURCE.name, "float32") == answers)
+            self._check("Every byte is what it was", self._measure("rolled back", SOURCE.name) == original)
+        finally:
+            remove(self.server, indexes, len(self.entries))
+        self._sum_up()
+
+    def _create(self) -> None:
+        self._title(f"1. An index of {len(self.entries):,} dictionary entries: HNSW over float32 vectors")
+        with self._timed("create and load"):
+            create(self.server, self.entries)
+
+    def _plan(self) -> MigrationPlan:
+        patch, path = self.data / "schema_patch.yaml", self.directory / "plan.yaml"
+        self._title("2. Plan the change", command_line("plan", index=SOURCE.name, schema_patch=patch, plan_out=path))
+        with self._timed("plan"):
+            planner = MigrationPlanner(plugins=self.plugins)
+            plan = planner.create_plan(SOURCE.name, server=self.server, schema_patch_path=patch)
+            planner.write_plan(plan, path)
+        self.say("\n".join(bullets("Changes:", [str(each) for each in plan.claims])))
+        self.say("\n".join(bullets("Steps:", [step.summary for step in plan.steps])))
+        self.say("\n".join(bullets("Warnings:", plan.warnings)))
+        return plan
+
+    def _apply(self, plan: MigrationPlan) -> None:
+        path, backup = self.directory / "plan.yaml", self.directory / "backup"
+        self._title("3. Apply it", command_line("apply", plan=path, backup_dir=backup))
+        with self._timed("apply"), show_progress(self.plugins):
+            report = MigrationExecutor(plugins=self.plugins).apply(
+                plan, server=self.server, backup_dir=backup, plan_path=path
+            )
+        self.seconds["index unavailable"] = report.timings.downtime_duration_seconds
+        self.say(report_text(report))
+        self._title("4. Validate it once more, and ask again", command_line("validate", plan=path))
+        with self._timed("validate"):
+            checked = MigrationValidator(plugins=self.plugins).validate(plan, server=self.server)
+        findings = checked.validation.findings
+        passed = sum(finding.passed for finding in findings)
+        self._check(f"{passed} of {len(findings)} checks passed", checked.validation.passed)
+
+    def _roll_back(self) -> None:
+        backup = self.directory / "backup"
+        self._title("5. Take it back", command_line("rollback", backup_dir=backup))
+        with self._timed("roll back"), show_progress(self.plugins):
+            MigrationExecutor(plugins=self.plugins).rollback(server=self.server, backup_dir=backup)
+
+    def _ask(self, index: str, datatype: str) -> list[bytes]:
+        hits = search(self.server, index, self.question.vector, datatype)
+        self.say(f"\nNearest in {index!r} to: {self.question.gloss}\n")
+        self.say(table(["Word", "Score", "Gloss"], [_row(hit) for hit in hits]))
+        return [hit.key for hit in hits]
+
+    def _measure(self, moment: str, index: str) -> str:
+        """Note down how much memory is used, and return a digest of all documents."""
+        state, stats = read_state(self.server, len(self.entries)), read_stats(self.server, index)
+        self.memory[moment] = {
+            "vectors in documents": state.vector_bytes,
+            "vector index": stats.vector_index_size_mb * MEBIBYTE,
+            "whole index": stats.total_index_memory_size_mb * MEBIBYTE,
+        }
+        return state.digest
+
+    def _sum_up(self) -> None:
+        self._title("Time and memory")
+        self.say(table(["Part", "Time"], [[part, seconds_text(each)] for part, each in self.seconds.items()]))
+        moments = list(self.memory)
+        rows = [
+            [name, *(bytes_text(self.memory[moment][name]) for moment in moments)] for name in self.memory[moments[0]]
+        ]
+        self.say("\n" + table(["Memory", *moments], rows))
+
+    def _check(self, statement: str, holds: bool) -> None:  # noqa: FBT001 - a statement and whether it holds
+        self.say(f"\n{statement}: {'yes' if holds else 'NO'}")
+        if not holds:
+            self.problems.append(f"not so: {statement}")
+
+    def _title(self, title: str, command: str = "") -> None:
+        self.say(f"\n{title}\n{'-' * len(title)}" + (f"\n$ {command}\n" if command else "\n"))
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[part] = time.monotonic() - started
+
+
+def _row(hit: Hit) -> list[str]:
+    gloss = hit.gloss if len(hit.gloss) <= GLOSS_WIDTH else f"{hit.gloss[: GLOSS_WIDTH - 4]} ..."
+    return [hit.word, f"{hit.score:.4f}", gloss]

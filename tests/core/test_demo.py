@@ -1,0 +1,71 @@
+"""``fieldfare demo`` as a newcomer runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).parents[2] / "examples" / "wordnet"
+
+
+def run_demo(temporary: Path, *options: str, data: Path = DATA) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fieldfare", "demo", "--data", str(data), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+
+
+def test_demo_migrates_and_comes_back_on_a_server_of_its_own(tmp_path: Path) -> None:
+    done = run_demo(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Same five answers as before: yes") == 2
+    assert "The new field finds all 232 verbs: yes" in done.stdout
+    assert "Every byte is what it was: yes" in done.stdout
+    assert "NO" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_halves_the_vectors_and_leaves_nothing_on_a_given_server(
+    tmp_path: Path, redis_url: str, client: Any
+) -> None:
+    done = run_demo(tmp_path, "--url", redis_url, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["problems"] == []
+    vectors = {moment: each["vectors in documents"] for moment, each in result["memory"].items()}
+    assert vectors == {"before": 2000 * 384 * 4, "migrated": 2000 * 384 * 2, "rolled back": 2000 * 384 * 4}
+    assert client.dbsize() == 0
+    assert client.execute_command("FT._LIST") in ([], set())
+
+
+def test_demo_keeps_plan_and_backup_when_asked(tmp_path: Path, redis_url: str, client: Any) -> None:
+    del client  # empties the database
+    done = run_demo(tmp_path, "--url", redis_url, "--keep")
+    assert done.returncode == 0, done.stderr
+    (directory,) = tmp_path.iterdir()
+    assert str(directory) in done.stdout
+    assert (directory / "plan.yaml").is_file()
+    assert list((directory / "backup").glob("*.header"))
+
+
+def test_demo_does_not_touch_an_index_of_the_same_name(tmp_path: Path, redis_url: str, client: Any) -> None:
+    client.execute_command("FT.CREATE", "words", "PREFIX", 1, "mine:", "SCHEMA", "title", "TEXT")
+    client.hset("mine:1", "title", "hello")
+    done = run_demo(tmp_path, "--url", redis_url)
+    assert done.returncode == 4
+    assert "already" in done.stderr
+    assert client.keys() == [b"mine:1"]
+    assert client.execute_command("FT._LIST") in ([b"words"], {b"words"})
+
+
+def test_demo_without_its_data_says_what_is_missing(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, data=tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert "documents.jsonl" in done.stderr
