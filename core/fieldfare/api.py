@@ -17,7 +17,7 @@ from fieldfare.engine.run import Run
 from fieldfare.engine.session import list_backups
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
-from fieldfare.errors import BackupDirectoryRequired, FileError, UsageError
+from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import load_plan, write_plan
@@ -97,7 +97,7 @@ class MigrationPlanner:
         try:
             target = from_schema(document.data)
         except SchemaError as error:
-            raise FileError(path, document.describe(error.problems)) from error
+            raise document.error(error.problems) from error
         with _opened(server, redis_url) as opened:
             snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
             changes = changes_from_schema(snapshot.definition, target)
@@ -195,7 +195,7 @@ class MigrationExecutor:
             plan_path=Path(plan_path) if plan_path else None,
         )
         with _opened(server, redis_url) as opened:
-            return apply(opened, self.plugins, plan, Path(backup_dir), options, stop)
+            return apply(opened, self.plugins, plan, Path(backup_dir), options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
         self,
@@ -223,7 +223,7 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         with _opened(server, redis_url) as opened:
-            return rollback(opened, self.plugins, Path(backup_dir), index, Options(force=force), stop)
+            return rollback(opened, self.plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.
@@ -308,9 +308,11 @@ def _query_checks(path: str | Path | None) -> Mapping[str, Any]:
         elif key == "queries":
             problems.extend(_query_problems(value))
         else:
-            problems.extend(((key, n), f"{each!r} is not a string") for n, each in enumerate(value) if not isinstance(each, str))
+            problems.extend(
+                ((key, n), f"{each!r} is not a string") for n, each in enumerate(value) if not isinstance(each, str)
+            )
     if problems:
-        raise FileError(path, document.describe(problems))
+        raise document.error(problems)
     return document.data
 
 

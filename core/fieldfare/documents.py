@@ -28,7 +28,7 @@ class Column(Sequence[bytes | None]):
         ValueError: the lengths do not add up to the block.
     """
 
-    __slots__ = ("block", "lengths", "_offsets")
+    __slots__ = ("_offsets", "block", "lengths")
 
     def __init__(self, block: bytes | bytearray | memoryview, lengths: Sequence[int]) -> None:
         self.block = block
@@ -67,7 +67,7 @@ class Column(Sequence[bytes | None]):
     def __getitem__(self, index: int) -> bytes | None: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[bytes | None]: ...
-    def __getitem__(self, index: int | slice) -> bytes | None | Sequence[bytes | None]:
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes | None] | None:
         """Return a row's value, or None where the document lacks the field."""
         if isinstance(index, slice):
             return [self[row] for row in range(*index.indices(len(self)))]

@@ -377,9 +377,7 @@ class ValidationFailed(MigrationIncomplete):
     def __init__(self, problems: Sequence[str], *, resume: str, rollback: str) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(
-            f"Validation failed; the target index is live.\n{lines}", resume=resume, rollback=rollback
-        )
+        super().__init__(f"Validation failed; the target index is live.\n{lines}", resume=resume, rollback=rollback)
 
 
 class RollbackFailed(FieldfareError):
@@ -390,9 +388,7 @@ class RollbackFailed(FieldfareError):
     def __init__(self, step: str, reason: str, *, rollback: str) -> None:
         self.step = step
         self.rollback = rollback
-        super().__init__(
-            f"Rollback stopped at step {step}: {reason}. The backup is intact.\n  To go on:  {rollback}"
-        )
+        super().__init__(f"Rollback stopped at step {step}: {reason}. The backup is intact.\n  To go on:  {rollback}")
 
 
 class Interrupted(FieldfareError):

@@ -86,7 +86,7 @@ def fieldfare_backup(step: Step, run: Run) -> None:
     Who: the owner of a step that is not a rewrite step. None always.
     Raises: any ``FieldfareError`` to stop the run before anything is changed.
 
-    Example: ``for batch in run.documents(step, ["email"]): run.save(step, batch)``
+    Example: ``for batch in run.documents(["email"]): run.save(step, batch)``
     """
 
 

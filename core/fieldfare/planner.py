@@ -134,9 +134,7 @@ class _Sampler:
         return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]
 
 
-def _plan_change(
-    plugins: Plugins, server: Server, change: Change, live: LiveIndex
-) -> tuple[ClaimedChange, list[Step]]:
+def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveIndex) -> tuple[ClaimedChange, list[Step]]:
     claimed = _claim(plugins, change, live)
     if not claimed.claim.is_supported:
         return claimed, []
@@ -244,7 +242,9 @@ def _warnings(
                 "No Redis command lists aliases: name each alias of this index with --alias, "
                 "or it is gone once the index is dropped"
             )
-        lines.extend(f"This server cannot tell {line}: repeat it in the patch if it was set" for line in snapshot.unreadable)
+        lines.extend(
+            f"This server cannot tell {line}: repeat it in the patch if it was set" for line in snapshot.unreadable
+        )
     for each in claims:
         lines.extend(each.claim.warnings)
         if each.claim.lossy:

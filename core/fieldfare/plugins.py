@@ -100,9 +100,7 @@ class Plugins:
     def implementers(self, hook: str) -> tuple[str, ...]:
         """Return the plugins that implement a hook, sorted by name; wrappers do not count."""
         implementations = getattr(self.manager.hook, hook).get_hookimpls()
-        return tuple(
-            sorted({each.plugin_name for each in implementations if not (each.wrapper or each.hookwrapper)})
-        )
+        return tuple(sorted({each.plugin_name for each in implementations if not (each.wrapper or each.hookwrapper)}))
 
     def ask(self, owner: str, hook: str, **arguments: Any) -> Any:
         """Call a hook of one plugin, and the wrappers of all.
@@ -186,5 +184,3 @@ def _load(point: EntryPoint) -> object:
         return point.load()
     except Exception as error:
         raise PluginBroken(point.name, f"{point.value} cannot be imported ({type(error).__name__}: {error})") from error
-
-

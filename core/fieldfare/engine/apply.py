@@ -6,9 +6,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from attrs import evolve
 from redis.exceptions import RedisError
 
+from fieldfare.backup import REWRITE
 from fieldfare.definition import IndexStats
 from fieldfare.definition.compare import differences
 from fieldfare.engine.options import Options
@@ -56,6 +56,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     plugins: Plugins,
     plan: MigrationPlan,
     backup_dir: Path,
+    *,
     options: Options | None = None,
     stop: StopRequest | None = None,
 ) -> MigrationReport:
@@ -106,10 +107,10 @@ def apply(  # noqa: PLR0913 - what a run consists of
             problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
             commands = session.commands
             failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
-            failed.report = make_report(run, session, Result.FAILED, started, findings, warnings, error=str(failed))
+            failed.report = make_report(run, session, Result.FAILED, started, findings=findings, warnings=warnings, error=str(failed))
             raise failed
         journal.update(phase=RunPhase.VALIDATED)
-        return make_report(run, session, Result.SUCCEEDED, started, findings, warnings)
+        return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
 
 
 def _open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> tuple[Journal, bool]:
@@ -244,9 +245,7 @@ def _run_pass(run: Run, work: RewritePass) -> None:
         receipts = rewrite(run, work)
         if not verify(run, work):
             raise RunFailed("documents still have values that were to be replaced")
-    finished = {
-        receipt.step: StepRecord(Status.DONE, run.store.count("rewrite"), receipt) for receipt in receipts
-    }
+    finished = {receipt.step: StepRecord(Status.DONE, run.store.count(REWRITE), receipt) for receipt in receipts}
     run.journal.update(steps={**run.journal.progress.steps, **finished}, phase=RunPhase.COMPLETED)
 
 

@@ -71,7 +71,9 @@ def target_is_ready(run: Run) -> bool:
         return False
     snapshot = read_snapshot(run.server, run.target.name, key_sample_limit=0)
     complete = not differences(run.target, snapshot.definition) and snapshot.synonyms == run.plan.source.synonyms
-    return complete and not snapshot.stats.indexing and not missing_aliases(run.server, snapshot, run.plan.source.aliases)
+    return (
+        complete and not snapshot.stats.indexing and not missing_aliases(run.server, snapshot, run.plan.source.aliases)
+    )
 
 
 def drop_target(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
 from redis.exceptions import RedisError
 
 from fieldfare.engine.run import Run
@@ -23,6 +24,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
     session: Session,
     result: Result,
     started: float,
+    *,
     findings: Sequence[Finding] = (),
     warnings: Sequence[str] = (),
     error: str | None = None,

@@ -67,7 +67,9 @@ def rehearse_definitions(server: Server, plan: MigrationPlan) -> None:
 
 def _rehearse(server: Server, definition: IndexDefinition, role: str) -> None:
     name = REHEARSAL + hashlib.sha256(encoded(definition.name)).hexdigest()[:16]
-    trial = evolve(definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes))))
+    trial = evolve(
+        definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes)))
+    )
     what = f"The {role} definition of {definition.name!r}"
     version = f"search {show(server.capabilities.search_version)}"
     if index_exists(server, name):

@@ -7,6 +7,7 @@ from itertools import product
 
 from attrs import evolve, frozen
 
+from fieldfare.backup import REWRITE
 from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
 from fieldfare.engine.run import Run
 from fieldfare.errors import DocumentsUnfit, HookContractBroken
@@ -14,10 +15,6 @@ from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.server.documents import read_batches, write_documents
 
 __all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
-
-TAG = "rewrite"
-"""The name under which the originals of the pass are kept in the backup."""
-
 
 @frozen(hash=False)
 class RewritePass:
@@ -47,7 +44,9 @@ def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
             continue
         result = run.plugins.demand(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
         if result.keys != part.keys or set(result.columns) != set(part.columns):
-            raise HookContractBroken(step.owner, "fieldfare_transform", "it changed which documents or fields there are")
+            raise HookContractBroken(
+                step.owner, "fieldfare_transform", "it changed which documents or fields there are"
+            )
         batch = _merged(batch, rows, result)
     return batch
 
@@ -59,13 +58,12 @@ def dump(run: Run, work: RewritePass) -> None:
         PluginBroken: a transform raised on some document.
     """
     storage = run.source.storage
-    batches = 0
-    for batch, problems in read_batches(run.server, storage, run.store.iter_keys(), list(work.paths)):
-        run.store.append(TAG, batch)
-        batches += 1
+    documents = read_batches(run.server, storage, run.store.iter_keys(), list(work.paths))
+    for number, (batch, problems) in enumerate(documents, start=1):
+        run.store.append(REWRITE, batch)
         rehearsed = transform(run, work, batch)
         run.note([*rehearsed.notes, *_problem_notes(problems)])
-        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=batches)
+        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=number)
         run.advance(len(batch))
 
 
@@ -82,7 +80,9 @@ def refuse_unfit(run: Run) -> None:
     ]
     if unfit:
         allowed = {note.allow for note in unfit}
-        override = " ".join(f"--allow-{name}" for name in sorted(filter(None, allowed))) if None not in allowed else None
+        override = (
+            " ".join(f"--allow-{name}" for name in sorted(filter(None, allowed))) if None not in allowed else None
+        )
         raise DocumentsUnfit([_line(note) for note in unfit], override=override)
 
 
@@ -91,7 +91,7 @@ def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
     records = [run.journal.record(step.id) for step in work.steps]
     start = min((record.completed_batches if record else 0) for record in records)
     written = 0
-    for number, batch in enumerate(run.store.iter_batches(TAG, start), start=start + 1):
+    for number, batch in enumerate(run.store.iter_batches(REWRITE, start), start=start + 1):
         changed = _changed(batch, transform(run, work, batch))
         result = write_documents(run.server, run.source.storage, changed, list(work.paths))
         written += result.written
@@ -107,10 +107,10 @@ def verify(run: Run, work: RewritePass) -> bool:
 
     A value that is neither the original nor the new one was written by somebody else: that is noted.
     """
-    batches = run.store.count(TAG)
+    batches = run.store.count(REWRITE)
     if not batches:
         return True
-    before = next(iter(run.store.iter_batches(TAG, batches - 1)))
+    before = next(iter(run.store.iter_batches(REWRITE, batches - 1)))
     after = transform(run, work, before)
     row_of = {key: row for row, key in enumerate(before.keys)}
     foreign: dict[str, list[bytes]] = {path: [] for path in work.paths}
@@ -139,7 +139,7 @@ def restore(run: Run, work: RewritePass) -> int:
         How many documents were written.
     """
     written = 0
-    for batch in run.store.iter_batches(TAG):
+    for batch in run.store.iter_batches(REWRITE):
         written += write_documents(run.server, run.source.storage, batch, list(work.paths)).written
         run.advance(len(batch))
     return written
@@ -172,7 +172,10 @@ def _changed(before: Batch, after: Batch) -> Batch:
     rows = [
         row
         for row in range(len(before))
-        if any(after[name][row] != column[row] for name, column in before.columns.items())
+        if any(
+            after[name].lengths[row] != column.lengths[row] or after[name][row] != column[row]
+            for name, column in before.columns.items()
+        )
     ]
     return after if len(rows) == len(before) else after.select(rows, after.columns)
 

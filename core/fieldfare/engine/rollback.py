@@ -29,6 +29,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     server: Server,
     plugins: Plugins,
     backup_dir: Path,
+    *,
     index: str | None = None,
     options: Options | None = None,
     stop: StopRequest | None = None,
@@ -60,7 +61,9 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         journal = session.load_journal()
         plan = journal.plan
         warnings = plugins.require(plan.plugins)
-        run = Run(server, plan, plugins, options or Options(), stop or StopRequest(), journal, session.store, session.lock)
+        run = Run(
+            server, plan, plugins, options or Options(), stop or StopRequest(), journal, session.store, session.lock
+        )
         if journal.progress.undo is Undo.DONE or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
@@ -80,7 +83,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             raise RollbackFailed(where, str(error), rollback=session.commands.rollback) from error
         journal.update(undo=Undo.DONE)
         was = evolve(run, plan=evolve(plan, target=plan.source.definition))
-        return make_report(was, session, Result.ROLLED_BACK, started, validate(was), warnings)
+        return make_report(was, session, Result.ROLLED_BACK, started, findings=validate(was), warnings=warnings)
 
 
 def _undo(run: Run, step: Step) -> None:
@@ -91,9 +94,7 @@ def _undo(run: Run, step: Step) -> None:
         _undo_pass(run)
         return
     with run.activity("create" if step.phase is Phase.DROP else step.kind, f"Undo: {step.summary}", step=step.id):
-        run.plugins.demand(
-            step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run
-        )
+        run.plugins.demand(step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run)
     run.journal.mark(step.id, StepRecord(Status.UNDONE))
 
 

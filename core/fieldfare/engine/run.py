@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import structlog
 from attrs import define, evolve, field
 
+from fieldfare.backup import BackupStore
 from fieldfare.definition import IndexDefinition
 from fieldfare.documents import Batch, Note
 from fieldfare.engine.options import Options
@@ -19,15 +21,13 @@ from fieldfare.plan import MigrationPlan, Step
 from fieldfare.plugins import Plugins
 from fieldfare.report import Moment, StepReport
 from fieldfare.server import Server
-
-if TYPE_CHECKING:
-    from fieldfare.backup import BackupStore
-    from fieldfare.server.lock import IndexLock
+from fieldfare.server.documents import read_batches
+from fieldfare.server.lock import IndexLock
 
 __all__ = ["Run", "StopRequested"]
 
 
-class StopRequested(Exception):  # noqa: N818 - a request, not an error
+class StopRequested(Exception):
     """Somebody asked to stop; raised between two batches."""
 
 
@@ -120,10 +120,8 @@ class Run:
             self.journal.advance(self._step.id, record.completed_batches + 1 if record else 1)
         self.advance(len(batch))
 
-    def documents(self, step: Step, paths: Sequence[str]) -> Iterator[Batch]:
+    def documents(self, paths: Sequence[str]) -> Iterator[Batch]:
         """Yield the captured documents of the index as they are now, with these fields."""
-        from fieldfare.server.documents import read_batches  # noqa: PLC0415 - start-up time
-
         self._step = None
         for batch, _ in read_batches(self.server, self.source.storage, self.store.iter_keys(), list(paths)):
             yield batch
@@ -209,6 +207,4 @@ class Run:
             try:
                 self.plugins.ask(name, "fieldfare_step_report", report=report)
             except Exception:  # noqa: BLE001 - an observer never fails a step
-                import structlog  # noqa: PLC0415 - start-up time
-
                 structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)

@@ -88,9 +88,7 @@ def _vanished(run: Run) -> int:
     if not run.has_backup:
         return 0
     return sum(
-        reply == 0
-        for keys in run.store.iter_keys()
-        for reply in run.server.bulk([(b"EXISTS", key) for key in keys])
+        reply == 0 for keys in run.store.iter_keys() for reply in run.server.bulk([(b"EXISTS", key) for key in keys])
     )
 
 
@@ -141,11 +139,11 @@ def _self_query(run: Run, live: Snapshot, field: Field) -> Finding:
         except ResponseError as error:
             return Finding(name, passed=False, detail=str(error))
         itself = key in found if field.attrs["distance_metric"] != "ip" else bool(found)
-        if not itself and len(found) < NEIGHBOURS:
+        if (not itself and len(found) < NEIGHBOURS) or (not itself and not any(_same(run, live, other, field, vector) for other in found)):
             lost.append(key.decode("utf-8", "backslashreplace"))
-        elif not itself and not any(_same(run, live, other, field, vector) for other in found):
-            lost.append(key.decode("utf-8", "backslashreplace"))
-    detail = f"not found by their own vector: {', '.join(lost)}" if lost else f"{asked} documents found by their own vector"
+    detail = (
+        f"not found by their own vector: {', '.join(lost)}" if lost else f"{asked} documents found by their own vector"
+    )
     return Finding(name, not lost, detail=detail, data={"asked": asked, "lost": len(lost)})
 
 
@@ -187,4 +185,6 @@ def _query(run: Run, live: Snapshot, check: Mapping[str, Any]) -> Finding:
     except ResponseError as error:
         return Finding(name, passed=False, detail=str(error))
     total = reply[0] if isinstance(reply, list) else reply[b"total_results"]
-    return Finding(name, total >= least, detail=f"{total:,} results, at least {least:,} wanted", data={"results": total})
+    return Finding(
+        name, total >= least, detail=f"{total:,} results, at least {least:,} wanted", data={"results": total}
+    )

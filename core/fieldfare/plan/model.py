@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from fieldfare.changes import Change
 from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.plan.summary import DiffClassification, RenameOperations
 
 __all__ = ["Claim", "ClaimedChange", "Estimate", "MigrationPlan", "Phase", "Receipt", "Step"]
 
@@ -56,9 +57,7 @@ class Claim:
     lossy: bool = False
 
     @classmethod
-    def supported(
-        cls, *, rewrites_documents: bool = False, lossy: bool = False, warnings: Sequence[str] = ()
-    ) -> Claim:
+    def supported(cls, *, rewrites_documents: bool = False, lossy: bool = False, warnings: Sequence[str] = ()) -> Claim:
         """Claim a change as supported."""
         return cls(is_supported=True, warnings=tuple(warnings), rewrites_documents=rewrites_documents, lossy=lossy)
 
@@ -264,3 +263,25 @@ class MigrationPlan:
     def rewrites_documents(self) -> bool:
         """Whether some step overwrites document bytes."""
         return any(step.rewrites_documents for step in self.steps)
+
+    @property
+    def requested_changes(self) -> Mapping[str, Any]:
+        """The request, as the user wrote it."""
+        return self.patch
+
+    @property
+    def diff_classification(self) -> DiffClassification:
+        """Whether the plan can be applied, and if not, why."""
+        return DiffClassification(self.supported, self.blocked_reasons)
+
+    @property
+    def rename_operations(self) -> RenameOperations:
+        """What gets another name: the index, its prefix, its fields."""
+        return RenameOperations.of(self.changes)
+
+    @property
+    def merged_target_schema(self) -> dict[str, Any]:
+        """The target as the mapping that a schema file holds."""
+        from fieldfare.definition.schema import to_schema  # noqa: PLC0415 - start-up time
+
+        return to_schema(self.target)

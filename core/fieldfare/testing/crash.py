@@ -1,0 +1,43 @@
+"""A plugin that kills its own process with SIGKILL at a chosen moment of a run.
+
+``FIELDFARE_CRASH_AT=rewrite:progress:3`` dies at the third progress report of the activity ``rewrite``.
+Activities and moments are those of :class:`fieldfare.report.StepReport`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from fieldfare.markers import hookimpl
+from fieldfare.report import StepReport
+
+__all__ = ["VARIABLE", "install_crash_plugin"]
+
+VARIABLE: Final = "FIELDFARE_CRASH_AT"
+_SEEN: Final[Counter[str]] = Counter()
+
+
+@hookimpl
+def fieldfare_step_report(report: StepReport) -> None:
+    """Count the moments, and die at the chosen one."""
+    moment = f"{report.activity}:{report.moment}"
+    _SEEN[moment] += 1
+    if os.environ.get(VARIABLE) == f"{moment}:{_SEEN[moment]}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def install_crash_plugin(directory: Path) -> Path:
+    """Make this module an installed plugin for processes that have ``directory`` on their PYTHONPATH.
+
+    Returns:
+        The directory.
+    """
+    metadata = directory / "fieldfare_crash-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fieldfare-crash\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[fieldfare]\ncrash = fieldfare.testing.crash\n")
+    return directory
