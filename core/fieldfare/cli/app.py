@@ -1,0 +1,195 @@
+"""The program: its commands, how they are found, and how every call of it ends."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+from attrs import evolve
+
+from fieldfare import __version__
+from fieldfare.cli.apply import apply
+from fieldfare.cli.arguments import Arguments, read_arguments
+from fieldfare.cli.demo import demo
+from fieldfare.cli.errors import INTERRUPTED, USAGE, tell
+from fieldfare.cli.estimate import estimate
+from fieldfare.cli.indexes import list_indexes
+from fieldfare.cli.info import info
+from fieldfare.cli.output import notice, show
+from fieldfare.cli.plan import plan
+from fieldfare.cli.plugins import list_plugins
+from fieldfare.cli.rollback import rollback
+from fieldfare.cli.session import Session
+from fieldfare.cli.status import status
+from fieldfare.cli.validate import validate
+from fieldfare.errors import PluginBroken
+from fieldfare.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fieldfare.plugins import Plugins
+
+__all__ = ["build_app", "main", "run"]
+
+PROGRAM: Final = "fieldfare"
+"""Name of the program in help and messages."""
+
+EVERYWHERE: Final = "Options of the program (--json, -p, -v, ...) may stand here too: see 'fieldfare --help'."
+
+
+COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
+    ("list", list_indexes, ("fieldfare list --url redis://localhost:6379",)),
+    ("info", info, ("fieldfare info --index products_idx", "fieldfare info --index products_idx --json")),
+    (
+        "plan",
+        plan,
+        (
+            "fieldfare plan --index products_idx --schema-patch schema_patch.yaml",
+            "fieldfare plan --index products_idx --target-schema schema.yaml --alias products --plan-out plan.yaml",
+        ),
+    ),
+    ("estimate", estimate, ("fieldfare estimate --plan migration_plan.yaml --aof-enabled",)),
+    (
+        "apply",
+        apply,
+        (
+            "fieldfare apply --plan migration_plan.yaml --backup-dir ./migration_backups",
+            "fieldfare apply --plan migration_plan.yaml --backup-dir ./migration_backups --report-out report.yaml",
+        ),
+    ),
+    ("validate", validate, ("fieldfare validate --plan migration_plan.yaml",)),
+    ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
+    (
+        "rollback",
+        rollback,
+        (
+            "fieldfare rollback --backup-dir ./migration_backups",
+            "fieldfare rollback --backup-dir ./migration_backups --index products_idx --yes",
+        ),
+    ),
+    ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
+    ("demo", demo, ("fieldfare demo --data examples/wordnet",)),
+)
+"""Name, function and examples of our own commands, in the order of the help."""
+
+
+class LogFormat(StrEnum):
+    """How logs are written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe level that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def main() -> NoReturn:
+    """Run the program on ``sys.argv`` and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # names in Redis are bytes: what is no UTF-8 must not stop us from showing the rest
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the real streams have it
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return the exit code. Nothing is raised."""
+    as_json, with_traceback = "--json" in arguments, "--traceback" in arguments
+    try:
+        return _run(read_arguments(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:  # noqa: BLE001 - every end of the program is told in one way
+        return tell(error, as_json=as_json, with_traceback=with_traceback)
+
+
+def build_app(plugins: Plugins) -> typer.Typer:
+    """Build the command line: our own commands, then those of plugins."""
+    app = typer.Typer(
+        name=PROGRAM,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(invoke_without_command=True)(program)
+    for name, function, examples in COMMANDS:
+        app.command(name, epilog=_epilog(examples))(function)
+    _add_commands(app, plugins)
+    return app
+
+
+def program(  # noqa: PLR0913 - the program's options
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for errors too.")] = False,
+    blocked: Annotated[
+        list[str] | None, typer.Option("-p", metavar="no:NAME", help="Leave a plugin out. Repeatable.")
+    ] = None,
+    verbose: Annotated[
+        int,
+        typer.Option("-v", "--verbose", count=True, show_default=False, help="Log more: -v info, -vv debug."),
+    ] = 0,
+    log_level: Annotated[LogLevel | None, typer.Option(help="The least severe level that is logged.")] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How logs are written to stderr.")] = LogFormat.CONSOLE,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+) -> None:
+    """Change a live Redis Search index: its schema, its documents, its vectors.
+
+    The work goes: list, info, plan, estimate, apply, validate; and rollback, to take it all back.
+    The options below may stand before or behind the command.
+    """
+    del as_json, blocked, traceback  # known since before the command line was built
+    if version:
+        show(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        notice(context.get_help())
+        raise typer.Exit(USAGE)
+    level = log_level or (LogLevel.WARNING, LogLevel.INFO, LogLevel.DEBUG)[min(verbose, 2)]
+    context.obj = evolve(context.obj, log_format=log_format.value, log_level=level.value)
+
+
+def _run(arguments: Arguments) -> int:
+    plugins = load_plugins(blocked=arguments.blocked)
+    command = typer.main.get_command(build_app(plugins))
+    for fault in plugins.broken:
+        notice(f"Warning: {fault}")
+    session = Session(plugins, json=arguments.json)
+    result = command.main(args=list(arguments.ordered), prog_name=PROGRAM, standalone_mode=False, obj=session)
+    if result == INTERRUPTED:  # how typer tells of Ctrl-C
+        raise KeyboardInterrupt
+    return result if isinstance(result, int) else 0
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    lines = "\n".join(f"  {example}" for example in examples)
+    return f"\b\nExamples:\n{lines}\n\n{EVERYWHERE}"
+
+
+def _add_commands(app: typer.Typer, plugins: Plugins) -> None:
+    """Let every plugin add its commands; one that cannot, or takes a name twice, counts as broken."""
+    implementations = plugins.manager.hook.fieldfare_add_commands.get_hookimpls()
+    for each in sorted(implementations, key=lambda implementation: implementation.plugin_name):
+        before = len(app.registered_commands)
+        taken = {command.name for command in app.registered_commands}
+        fault = ""
+        try:
+            each.function(**dict.fromkeys(each.argnames, app))
+            twice = taken & {command.name for command in app.registered_commands[before:]}
+            if twice:
+                fault = f"the command {min(map(str, twice))!r} exists already"
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is that plugin's fault
+            fault = f"{type(error).__name__}: {error}"
+        if fault:
+            del app.registered_commands[before:]
+            broken = PluginBroken(each.plugin_name, f"it cannot add its commands ({fault})")
+            plugins.broken = (*plugins.broken, broken)

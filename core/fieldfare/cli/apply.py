@@ -1,0 +1,135 @@
+"""``fieldfare apply``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.options import (
+    DEFAULT_PLAN,
+    DEFAULT_URL,
+    Cluster,
+    Plan,
+    QueryCheckFile,
+    ReportOut,
+    Url,
+    writable_file,
+)
+from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import report_text
+from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
+from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete, UsageError
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
+    from fieldfare.report import MigrationReport
+
+__all__ = ["apply"]
+
+
+def apply(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    plan: Plan = DEFAULT_PLAN,
+    backup_dir: Annotated[
+        str | None,
+        typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    batch_size: Annotated[int, typer.Option(help="Documents per batch.", metavar="N", min=1)] = 500,
+    workers: Annotated[int, typer.Option(help="Workers; one, for now.", metavar="N", min=1)] = 1,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="How long the new index may take to be ready, in seconds. Left out, as long as it takes.",
+            metavar="SECONDS",
+            min=0,
+        ),
+    ] = None,
+    allow_overflow: Annotated[
+        bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
+    ] = False,
+    query_check_file: QueryCheckFile = None,
+    report_out: ReportOut = None,
+    benchmark_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write timings and rates here, as YAML.", metavar="FILE", dir_okay=False, callback=writable_file
+        ),
+    ] = None,
+) -> None:
+    """Carry out a migration plan. The same command again resumes it after a crash.
+
+    Originals are on disk before anything is changed. The index cannot be queried from the moment it is
+    dropped until the new one is ready. Ctrl-C stops after the current batch.
+    """
+    session = Session.of(context)
+    if not backup_dir:
+        raise BackupDirectoryRequired
+    if workers > 1:
+        raise UsageError("Several workers are not there yet: leave --workers out, or give 1.")
+    from fieldfare.api import MigrationExecutor, load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    loaded = load_migration_plan(plan)
+    _warn(loaded)
+    stop = StopRequest()
+    try:
+        with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+            report = MigrationExecutor(plugins=session.plugins).apply(
+                loaded,
+                server=server,
+                backup_dir=backup_dir,
+                batch_size=batch_size,
+                num_workers=workers,
+                allow={"overflow"} if allow_overflow else (),
+                timeout=timeout,
+                query_check_file=query_check_file,
+                plan_path=plan,
+                stop=stop,
+            )
+    except MigrationIncomplete as error:
+        if error.report is not None:
+            _write(error.report, report_out, benchmark_out)
+            if not session.json:
+                show(report_text(error.report))
+        raise
+    _write(report, report_out, benchmark_out)
+    _tell(session, report)
+
+
+def _warn(loaded: MigrationPlan) -> None:
+    """Say what cannot be computed back. No question is asked: the plan was reviewed."""
+    lossy = [step.summary for step in loaded.steps if step.lossy]
+    if lossy:
+        notice(f"Warning: this loses information, only the backup can bring it back: {'; '.join(lossy)}")
+
+
+def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path | None) -> None:
+    if report_out is not None:
+        from fieldfare.api import write_migration_report  # noqa: PLC0415 - start-up time
+
+        write_migration_report(report, report_out)
+    if benchmark_out is not None:
+        from fieldfare.cli.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
+
+        write_benchmark(report, benchmark_out)
+
+
+def _tell(session: Session, report: MigrationReport) -> None:
+    back = command_line("rollback", backup_dir=report.backup_dir, index=report.index)
+    if session.json:
+        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        show_json({**report_to_dict(report), "rollback": back})
+        return
+    show(report_text(report))
+    if report.steps:
+        show(f"\nThe backup is at {report.backup_prefix}.*\nTo put everything back: {back}")

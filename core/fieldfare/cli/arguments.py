@@ -1,0 +1,79 @@
+"""Options of the whole program, which may stand before or behind the command.
+
+They have to be known before the command line can be built: ``-p`` decides which plugins add commands to
+it, ``--json`` how a usage error is told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from fieldfare.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Arguments", "read_arguments"]
+
+FLAGS: Final = frozenset({"--json", "--traceback", "-v", "-vv", "--verbose"})
+VALUES: Final = frozenset({"-p", "--log-format", "--log-level"})
+BLOCK: Final = "no:"
+
+
+@frozen
+class Arguments:
+    """A command line, with the program's own options sorted out.
+
+    Attributes:
+        ordered: all of it, the program's own options first.
+        json: whether the result is wanted as JSON.
+        traceback: whether errors are shown with their traceback.
+        blocked: plugins to leave out.
+    """
+
+    ordered: tuple[str, ...]
+    json: bool
+    traceback: bool
+    blocked: tuple[str, ...]
+
+
+def read_arguments(arguments: Sequence[str]) -> Arguments:
+    """Sort out the program's own options. What stands behind ``--`` is left alone.
+
+    Raises:
+        UsageError: an option without its value, or a ``-p`` that does not say ``no:NAME``.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own: list[str] = []
+    rest: list[str] = []
+    blocked: list[str] = []
+    pending = iter(arguments[:end])
+    for argument in pending:
+        name, equals, value = argument.partition("=")
+        if argument.startswith("-p") and argument not in VALUES and not argument.startswith("--"):
+            name, equals, value = "-p", "=", argument[2:]
+        if argument in FLAGS:
+            own.append(argument)
+        elif name in VALUES:
+            given = value if equals else next(pending, None)
+            if given is None:
+                raise UsageError(f"Option {name} needs a value.")
+            own += [name, given]
+            if name == "-p":
+                blocked.append(_blocked(given))
+        else:
+            rest.append(argument)
+    return Arguments(
+        ordered=(*own, *rest, *arguments[end:]),
+        json="--json" in own,
+        traceback="--traceback" in own,
+        blocked=tuple(blocked),
+    )
+
+
+def _blocked(value: str) -> str:
+    if not value.startswith(BLOCK) or value == BLOCK:
+        raise UsageError(f"Option -p takes no:NAME, to leave out the plugin NAME; not {value!r}.")
+    return value.removeprefix(BLOCK)

@@ -1,0 +1,23 @@
+"""Commands of this program, spelled so that they can be pasted into a shell."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["command_line"]
+
+
+def command_line(command: str, **options: str | Path | None) -> str:
+    """Spell a command; options that are None are left out.
+
+    Connection URLs do not belong here: they may hold a password.
+    """
+    words = ["fieldfare", command]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -1,0 +1,104 @@
+"""From an exception to a message and an exit code: the one place where that is decided."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any, Final
+
+import typer
+from attrs import field, frozen
+
+from fieldfare.cli.output import notice, show_json
+from fieldfare.errors import FieldfareError
+
+__all__ = ["Failure", "describe", "redacted", "tell"]
+
+INTERNAL: Final = 70
+INTERRUPTED: Final = 130
+USAGE: Final = 2
+REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
+PASSWORD: Final = re.compile(r"(\w+://[^\s:/@]*:)\S*@")
+
+
+@frozen(hash=False)
+class Failure:
+    """An error as the user gets to see it.
+
+    Attributes:
+        type: the error's class, or ``InternalError``.
+        message: what happened, and what to do.
+        exit_code: what the program ends with.
+        fields: the same facts, for machines.
+    """
+
+    type: str
+    message: str
+    exit_code: int
+    fields: dict[str, Any] = field(factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {**self.fields, "type": self.type, "message": self.message, "exit_code": self.exit_code}
+
+
+def describe(error: BaseException) -> Failure:
+    """Say what an exception means for the user."""
+    if isinstance(error, FieldfareError):
+        facts = {key: _fact(value) for key, value in vars(error).items() if not key.startswith("_")}
+        return Failure(type(error).__name__, redacted(str(error)), error.exit_code, facts)
+    if isinstance(error, typer.TyperException):
+        return Failure("UsageError", error.format_message(), error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        message = "Interrupted. If a migration was running, the same command goes on with it."
+        return Failure("Interrupted", message, INTERRUPTED)
+    if isinstance(error, BaseExceptionGroup):
+        return _several(error)
+    message = (
+        f"Internal error: {type(error).__name__}: {error}\n"
+        "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
+        f"plugin: please report it at {REPORT_TO}, with what '--traceback' shows."
+    )
+    return Failure("InternalError", redacted(message), INTERNAL, {"error": type(error).__name__})
+
+
+def tell(error: BaseException, *, as_json: bool, with_traceback: bool) -> int:
+    """Tell the user about an error and return the exit code."""
+    failure = describe(error)
+    if with_traceback:
+        notice(redacted("".join(traceback.format_exception(error)).rstrip()))
+    if as_json:
+        show_json({"error": failure.to_dict()})
+        return failure.exit_code
+    notice(f"Error: {failure.message}")
+    if isinstance(error, typer.TyperException) and failure.exit_code == USAGE:
+        command = getattr(getattr(error, "ctx", None), "command_path", "fieldfare")
+        notice(f"Try '{command} --help'.")
+    return failure.exit_code
+
+
+def redacted(text: str) -> str:
+    """Blot out passwords in URLs."""
+    return PASSWORD.sub(r"\1***@", text)
+
+
+def _fact(value: Any) -> Any:
+    """Return a fact of an error as JSON can hold it."""
+    from fieldfare.report import MigrationReport  # noqa: PLC0415 - start-up time
+
+    if isinstance(value, MigrationReport):
+        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        return report_to_dict(value)
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _several(group: BaseExceptionGroup[BaseException]) -> Failure:
+    """Describe the errors of a group together; the worst one gives the exit code."""
+    failures = [describe(error) for error in group.exceptions]
+    return Failure(
+        "ExceptionGroup",
+        "\n".join([group.message, *(failure.message for failure in failures)]),
+        max(failure.exit_code for failure in failures),
+        {"errors": [failure.to_dict() for failure in failures]},
+    )

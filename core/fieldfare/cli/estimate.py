@@ -1,0 +1,88 @@
+"""``fieldfare estimate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fieldfare.cli.options import DEFAULT_PLAN, Plan
+from fieldfare.cli.output import show, show_json
+from fieldfare.cli.session import Session
+from fieldfare.cli.units import bytes_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.plan import Estimate, MigrationPlan
+
+__all__ = ["estimate"]
+
+
+def estimate(
+    context: typer.Context,
+    *,
+    plan: Plan = DEFAULT_PLAN,
+    aof_enabled: Annotated[
+        bool, typer.Option("--aof-enabled", help="Count the growth of the append-only file too.")
+    ] = False,
+) -> None:
+    """Estimate the disk and memory that a plan needs. Does not talk to the server."""
+    session = Session.of(context)
+    from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
+
+    loaded = load_migration_plan(plan)
+    session.plugins.require_sound()
+    session.plugins.require(loaded.plugins)
+    total = _total([answer for _, answer in session.plugins.ask_each("fieldfare_estimate", plan=loaded)])
+    new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled else 0)
+    if session.json:
+        show_json(
+            {
+                "index": loaded.index,
+                "documents": loaded.source.stats.num_docs,
+                "disk_bytes": total.disk_bytes,
+                "rdb_bytes": total.rdb_bytes,
+                "aof_bytes": total.aof_bytes if aof_enabled else None,
+                "total_new_disk_bytes": new_bytes,
+                "memory_delta_bytes": total.memory_delta_bytes,
+                "lines": list(total.lines),
+            }
+        )
+    else:
+        show("\n".join(_lines(loaded, total, new_bytes, aof_enabled=aof_enabled)))
+
+
+def _total(estimates: Sequence[Estimate]) -> Estimate:
+    from fieldfare.plan import Estimate  # noqa: PLC0415 - start-up time
+
+    return Estimate(
+        disk_bytes=sum(each.disk_bytes for each in estimates),
+        rdb_bytes=sum(each.rdb_bytes for each in estimates),
+        aof_bytes=sum(each.aof_bytes for each in estimates),
+        memory_delta_bytes=sum(each.memory_delta_bytes for each in estimates),
+        lines=tuple(line for each in estimates for line in each.lines),
+    )
+
+
+def _lines(plan: MigrationPlan, total: Estimate, new_bytes: int, *, aof_enabled: bool) -> list[str]:
+    aof = f"~{bytes_text(total.aof_bytes)}" if aof_enabled else "not estimated (pass --aof-enabled if AOF is on)"
+    return [
+        "Pre-migration disk space estimate:",
+        f"Index: {plan.index} ({plan.source.stats.num_docs:,} documents)",
+        *total.lines,
+        f"Backup files (--backup-dir): ~{bytes_text(total.disk_bytes)}",
+        f"RDB snapshot (BGSAVE): ~{bytes_text(total.rdb_bytes)}",
+        f"AOF growth: {aof}",
+        f"Total new disk required: ~{bytes_text(new_bytes)}",
+        _memory(total),
+    ]
+
+
+def _memory(total: Estimate) -> str:
+    change = total.memory_delta_bytes
+    if change > 0:
+        return f"Post-migration memory growth: ~{bytes_text(change)}"
+    # what the backup holds is what was there before
+    share = f" ({-change / total.disk_bytes:.0%} reduction)" if change and total.disk_bytes else ""
+    return f"Post-migration memory savings: ~{bytes_text(-change)}{share}"

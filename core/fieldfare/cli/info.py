@@ -1,0 +1,110 @@
+"""``fieldfare info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
+from fieldfare.cli.output import bullets, show, show_json, table
+from fieldfare.cli.session import Session
+
+if TYPE_CHECKING:
+    from fieldfare.definition import IndexDefinition, Snapshot
+
+__all__ = ["info"]
+
+
+def info(
+    context: typer.Context,
+    *,
+    index: Index,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="An alias to look up as well. Repeatable.", metavar="NAME")
+    ] = None,
+) -> None:
+    """Show one index: definition, figures, synonyms, aliases."""
+    session = Session.of(context)
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+    from fieldfare.server.inspect import read_snapshot  # noqa: PLC0415 - start-up time
+
+    with connect(url, cluster=cluster) as server:
+        snapshot = read_snapshot(server, index, aliases=tuple(alias or ()))
+    if session.json:
+        show_json(_document(snapshot))
+    else:
+        show(_text(snapshot))
+
+
+def _document(snapshot: Snapshot) -> dict[str, Any]:
+    from attrs import asdict  # noqa: PLC0415 - start-up time
+
+    from fieldfare.definition.schema import to_schema  # noqa: PLC0415 - start-up time
+
+    return {
+        "index": snapshot.definition.name,
+        "definition": to_schema(snapshot.definition),
+        "stats": asdict(snapshot.stats),
+        "synonyms": {group: list(terms) for group, terms in snapshot.synonyms.items()},
+        "aliases": list(snapshot.aliases),
+        "key_sample": list(snapshot.key_sample),
+        "unreadable": list(snapshot.unreadable),
+        "unknown": list(snapshot.unknown),
+    }
+
+
+def _text(snapshot: Snapshot) -> str:
+    definition, stats = snapshot.definition, snapshot.stats
+    facts = [
+        ("Index", definition.name),
+        ("Documents", f"{stats.num_docs:,}"),
+        ("Indexing failures", f"{stats.hash_indexing_failures:,}"),
+        ("Indexed", f"{stats.percent_indexed:.0%}"),
+        ("Index memory", f"{stats.total_index_memory_size_mb:,.2f} MB"),
+        ("Vector memory", f"{stats.vector_index_size_mb:,.2f} MB"),
+        *_options(definition),
+        ("Aliases", ", ".join(snapshot.aliases) or "none known (no Redis command lists them; name them with --alias)"),
+    ]
+    fields = table(
+        ["Field", "Type", "Path", "Attributes"],
+        [
+            [each.name, each.type.value, each.path, ", ".join(f"{key}={value}" for key, value in each.attrs.items())]
+            for each in definition.fields
+        ],
+    )
+    synonyms = [f"{group}: {', '.join(terms)}" for group, terms in snapshot.synonyms.items()]
+    return "\n".join(
+        [
+            *(f"{f'{name}:':<19}{value}" for name, value in facts),
+            "",
+            fields,
+            *bullets("\nSynonyms:", synonyms),
+            *bullets("\nThis server cannot tell:", snapshot.unreadable),
+            *bullets("\nNot understood, so that planning refuses this index:", snapshot.unknown),
+        ]
+    )
+
+
+def _options(definition: IndexDefinition) -> list[tuple[str, str]]:
+    """Return the options of the whole index: the three that matter most, then what is not as usual."""
+    stopwords = definition.stopwords
+    optional = [
+        ("Filter", definition.filter),
+        ("Language", definition.language),
+        ("Language field", definition.language_field),
+        ("Score", str(definition.score) if definition.score != 1.0 else None),
+        ("Score field", definition.score_field),
+        ("Payload field", definition.payload_field),
+        ("Stopwords", None if stopwords is None else ", ".join(stopwords) or "none"),
+        ("Options", ", ".join(definition.options) or None),
+        ("Temporary", f"{definition.temporary} s" if definition.temporary is not None else None),
+        ("Index all", "yes" if definition.index_all else None),
+    ]
+    return [
+        ("Storage", definition.storage.value),
+        ("Prefixes", ", ".join(repr(prefix) for prefix in definition.prefixes)),
+        *((name, value) for name, value in optional if value is not None),
+    ]

@@ -1,0 +1,70 @@
+"""What the program writes: the result on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["bullets", "notice", "show", "show_json", "table"]
+
+
+def show(text: str) -> None:
+    """Write a result for people."""
+    _write(sys.stdout, text)
+
+
+def show_json(document: Mapping[str, Any]) -> None:
+    """Write a result for machines: the only thing that stdout gets.
+
+    Bytes that are no UTF-8 stay lone surrogates, spelled in ASCII.
+    """
+    _write(sys.stdout, json.dumps(document, indent=2, default=_plain))
+
+
+def notice(text: str) -> None:
+    """Write something that is not the result."""
+    _write(sys.stderr, text)
+
+
+def bullets(title: str, lines: Sequence[str]) -> list[str]:
+    """Return a titled list, or nothing where there is nothing to list."""
+    return [title, *(f"- {line}" for line in lines)] if lines else []
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a table: in a terminal as wide as that, elsewhere as wide as it needs."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+    from rich.text import Text  # noqa: PLC0415 - start-up time
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        grid.add_column(header, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 1000)
+    with console.capture() as capture:
+        console.print(grid)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a line. A reader that has gone away changes nothing about how the command ends."""
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,146 @@
+"""``fieldfare plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fieldfare.cli.errors import describe
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Index, Url, writable_file
+from fieldfare.cli.output import bullets, notice, show, show_json, table
+from fieldfare.cli.session import Session
+from fieldfare.errors import ChangeBlocked, UsageError
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
+
+__all__ = ["plan"]
+
+
+def plan(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    index: Index,
+    schema_patch: Annotated[
+        Path | None, typer.Option(help="YAML file that says what to change.", metavar="FILE", dir_okay=False)
+    ] = None,
+    target_schema: Annotated[
+        Path | None,
+        typer.Option(help="YAML file with the whole schema as it shall be.", metavar="FILE", dir_okay=False),
+    ] = None,
+    plan_out: Annotated[
+        Path, typer.Option(help="Write the plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
+    ] = DEFAULT_PLAN,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
+    ] = None,
+    key_sample_limit: Annotated[
+        int, typer.Option(help="How many keys to note down for validation.", metavar="N", min=0)
+    ] = 10,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+) -> None:
+    """Make a migration plan. Reads the server, changes nothing.
+
+    Say what to change with --schema-patch, or what the result shall be with --target-schema.
+    A plan with blocked changes is written all the same, with the reasons; the command then ends with 4.
+    """
+    session = Session.of(context)
+    if schema_patch is not None and target_schema is not None:
+        raise UsageError("Give --schema-patch or --target-schema, not both.")
+    if schema_patch is None and target_schema is None:
+        raise UsageError("Give --schema-patch FILE (what to change) or --target-schema FILE (what shall be).")
+    from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    planner = MigrationPlanner(plugins=session.plugins)
+    with connect(url, cluster=cluster) as server:
+        made = planner.create_plan(
+            index,
+            server=server,
+            schema_patch_path=schema_patch,
+            target_schema_path=target_schema,
+            aliases=tuple(alias or ()),
+            key_sample_limit=key_sample_limit,
+        )
+    planner.write_plan(made, plan_out)
+    path = plan_out.absolute()
+    if session.json:
+        show_json(_document(made, path))
+    else:
+        show(_text(made, path))
+    if not made.supported:
+        if not session.json:
+            notice(f"Error: {_blocked(made)}")
+        raise typer.Exit(ChangeBlocked.exit_code)
+
+
+def _blocked(made: MigrationPlan) -> ChangeBlocked:
+    return ChangeBlocked(made.blocked_reasons)
+
+
+def _document(made: MigrationPlan, path: Path) -> dict[str, Any]:
+    from fieldfare.plan.file import plan_to_dict  # noqa: PLC0415 - start-up time
+
+    document: dict[str, Any] = {
+        "plan_path": str(path),
+        "mode": made.mode,
+        "supported": made.supported,
+        "blocked_reasons": list(made.blocked_reasons),
+        "warnings": list(made.warnings),
+        "plan": plan_to_dict(made),
+    }
+    if not made.supported:
+        document["error"] = describe(_blocked(made)).to_dict()
+    return document
+
+
+def _text(made: MigrationPlan, path: Path) -> str:
+    lines = [
+        f"Migration plan written to {path}",
+        f"Mode: {made.mode}",
+        f"Supported: {made.supported}",
+        *bullets("Warnings:", made.warnings),
+    ]
+    if not made.claims:
+        lines += ["", "Nothing to do: the index is as it shall be."]
+    else:
+        lines += ["", _changes(made)]
+    if made.steps:
+        lines += ["", _steps(made)]
+    return "\n".join(lines)
+
+
+def _changes(made: MigrationPlan) -> str:
+    rows = [
+        [
+            str(each.change),
+            each.plugin,
+            "supported" if each.claim.is_supported else "blocked",
+            _effects(rewrites=each.claim.rewrites_documents, lossy=each.claim.lossy),
+        ]
+        for each in made.claims
+    ]
+    return table(["Change", "Plugin", "Claim", "Effect"], rows)
+
+
+def _steps(made: MigrationPlan) -> str:
+    rows = [
+        [
+            str(number),
+            step.phase.value,
+            step.summary,
+            step.owner,
+            _effects(rewrites=step.rewrites_documents, lossy=step.lossy, final=not step.reversible),
+        ]
+        for number, step in enumerate(made.steps, 1)
+    ]
+    return table(["Step", "Phase", "Does", "Plugin", "Effect"], rows)
+
+
+def _effects(*, rewrites: bool, lossy: bool, final: bool = False) -> str:
+    effects = {"rewrites documents": rewrites, "lossy": lossy, "cannot be undone": final}
+    return ", ".join(effect for effect, applies in effects.items() if applies)

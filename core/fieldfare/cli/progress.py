@@ -1,0 +1,92 @@
+"""Progress on stderr: bars in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.cli.output import notice
+from fieldfare.markers import hookimpl
+from fieldfare.report import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fieldfare.plugins import Plugins
+    from fieldfare.report import StepReport
+
+__all__ = ["LineReporter", "show_progress"]
+
+NAME: Final = "terminal"
+SHARE: Final = 0.1
+SECONDS: Final = 2.0
+
+
+@contextmanager
+def show_progress(plugins: Plugins) -> Iterator[None]:
+    """Show the progress of whatever runs in the body."""
+    reporter: object
+    display: AbstractContextManager[object]
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from fieldfare.cli.progress_bars import BarReporter  # noqa: PLC0415 - start-up time
+
+        reporter = display = BarReporter()
+    else:
+        reporter, display = LineReporter(), nullcontext()
+    plugins.register(reporter, NAME)
+    try:
+        with display:
+            yield
+    finally:
+        plugins.manager.unregister(name=NAME)
+
+
+class LineReporter:
+    """Writes a line when an activity starts and ends, and now and then in between."""
+
+    def __init__(self) -> None:
+        """Start with nothing told."""
+        self._last: dict[tuple[str, str], tuple[int, float]] = {}
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:
+        """Write a line, unless the last one says almost the same."""
+        title = report.title or report.activity
+        match report.moment:
+            case Moment.STARTED:
+                self._last[_activity(report)] = (0, time.monotonic())
+                notice(f"{title} ...")
+            case Moment.PROGRESS:
+                if self._is_due(report):
+                    notice(f"{title}: {_documents(report)}")
+            case Moment.FINISHED:
+                documents = f"{report.documents_done:,} docs " if report.documents_done else ""
+                notice(f"{title}: done, {documents}in {report.seconds:.1f} s")
+            case Moment.SKIPPED:
+                notice(f"{title}: done by an earlier run")
+            case Moment.FAILED:
+                notice(f"{title}: failed: {report.error}")
+
+    def _is_due(self, report: StepReport) -> bool:
+        done, at = self._last.get(_activity(report), (0, 0.0))
+        now = time.monotonic()
+        if report.documents_total:
+            due = report.documents_done - done >= SHARE * report.documents_total
+        else:
+            due = now - at >= SECONDS
+        if due:
+            self._last[_activity(report)] = (report.documents_done, now)
+        return due
+
+
+def _activity(report: StepReport) -> tuple[str, str]:
+    return report.activity, report.step
+
+
+def _documents(report: StepReport) -> str:
+    if report.documents_total:
+        return f"{report.documents_done:,}/{report.documents_total:,} docs"
+    return f"{report.documents_done:,} docs"

@@ -1,0 +1,89 @@
+"""Progress bars, for terminals. Imports rich: load it only where a bar is shown."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from fieldfare.markers import hookimpl
+from fieldfare.report import Moment
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from fieldfare.report import StepReport
+
+__all__ = ["BarReporter"]
+
+
+class DocumentsColumn(ProgressColumn):
+    """How many documents are through, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        """Return ``450,000/1,000,000 docs  52,000/s``; nothing for what has no documents."""
+        if not task.fields["documents"]:
+            return Text("")
+        total = f"/{task.total:,.0f}" if task.total else ""
+        speed = task.finished_speed or task.speed
+        rate = f"  {speed:,.0f}/s" if speed else ""
+        return Text(f"{task.completed:,.0f}{total} docs{rate}")
+
+
+class BarReporter:
+    """One display with a bar per activity. Use it as a context manager while the run goes on."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Draw on this console, or on stderr."""
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            DocumentsColumn(),
+            TimeElapsedColumn(),
+            console=console or Console(file=sys.stderr),
+        )
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Start to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bars as they are and give the terminal back."""
+        self._progress.stop()
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:
+        """Bring the activity's bar up to date."""
+        task = self._task(report)
+        done, total = report.documents_done, report.documents_total or None
+        match report.moment:
+            case Moment.FINISHED | Moment.SKIPPED:
+                title = f"{_title(report)} (done earlier)" if report.moment is Moment.SKIPPED else _title(report)
+                completed = done or total or 1
+                self._progress.update(
+                    task, description=title, completed=completed, total=completed, documents=bool(done)
+                )
+                self._progress.stop_task(task)
+            case Moment.FAILED:
+                self._progress.update(task, description=f"{_title(report)} (failed)")
+                self._progress.stop_task(task)
+            case _:
+                self._progress.update(task, completed=done, total=total, documents=bool(done or total))
+
+    def _task(self, report: StepReport) -> TaskID:
+        key = (report.activity, report.step)
+        if key not in self._tasks:
+            total = report.documents_total or None
+            self._tasks[key] = self._progress.add_task(_title(report), total=total, documents=bool(total))
+        return self._tasks[key]
+
+
+def _title(report: StepReport) -> str:
+    return report.title or report.activity

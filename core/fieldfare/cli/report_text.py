@@ -1,0 +1,89 @@
+"""A migration report as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.cli.output import bullets, table
+from fieldfare.cli.units import bytes_text, seconds_text
+
+if TYPE_CHECKING:
+    from fieldfare.documents import Note
+    from fieldfare.findings import Finding
+    from fieldfare.report import MigrationReport, Timings
+
+__all__ = ["report_text"]
+
+RESULTS: Final = {
+    "succeeded": "Migration succeeded",
+    "nothing_to_do": "Nothing to do: the index is as the plan wants it",
+    "failed": "Failed",
+    "rolled_back": "Rolled back",
+}
+TIMINGS: Final = (
+    ("enumerate keys", "enumerate_duration_seconds"),
+    ("back up originals", "dump_duration_seconds"),
+    ("drop index", "drop_duration_seconds"),
+    ("rewrite documents", "quantize_duration_seconds"),
+    ("create index", "create_duration_seconds"),
+    ("wait for indexing", "index_duration_seconds"),
+    ("validate", "validate_duration_seconds"),
+    ("total", "total_duration_seconds"),
+    ("index unavailable", "downtime_duration_seconds"),
+)
+MEMORY: Final = (("vectors", "vector_index_mb"), ("whole index", "total_index_mb"))
+
+
+def report_text(report: MigrationReport, *, title: str = "") -> str:
+    """Spell out a report.
+
+    Args:
+        report: the outcome of a run.
+        title: stands in place of the result's own words.
+    """
+    names = report.index if report.index == report.target else f"{report.index} -> {report.target}"
+    blocks = [
+        f"{title or RESULTS[report.result.value]}: {names}",
+        *([_findings(report.validation.findings)] if report.validation.findings else []),
+        *_timings(report.timings),
+        *_memory(report),
+        "\n".join(bullets("Warnings:", report.warnings)),
+        "\n".join(bullets("Documents not converted as the others were:", [_note(note) for note in report.notes])),
+    ]
+    if report.error:
+        blocks.append(f"Error: {report.error}")
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _findings(findings: tuple[Finding, ...]) -> str:
+    return table(["Check", "Passed", "Detail"], [[each.name, _verdict(each), each.detail] for each in findings])
+
+
+def _verdict(finding: Finding) -> str:
+    return "yes" if finding.passed else f"NO ({finding.severity.value})"
+
+
+def _timings(timings: Timings) -> list[str]:
+    spent = [(name, getattr(timings, attribute)) for name, attribute in TIMINGS]
+    rows = [[name, seconds_text(seconds)] for name, seconds in spent if seconds]
+    return [table(["Activity", "Time"], rows)] if rows else []
+
+
+def _memory(report: MigrationReport) -> list[str]:
+    figures = report.memory
+    rows = []
+    for name, key in MEMORY:
+        before, after = figures.get(f"{key}_before", 0.0), figures.get(f"{key}_after")
+        if before and after is not None:
+            rows.append([name, _mebibytes(before), _mebibytes(after), f"{(after - before) / before:+.0%}"])
+    return [table(["Memory", "Before", "After", "Change"], rows)] if rows else []
+
+
+def _mebibytes(count: float) -> str:
+    return bytes_text(count * 1024 * 1024)
+
+
+def _note(note: Note) -> str:
+    keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
+    detail = f": {note.detail}" if note.detail else ""
+    return f"{note.kind} in {note.field}, {note.count:,} documents{detail} (such as {keys})"

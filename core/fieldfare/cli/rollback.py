@@ -1,0 +1,61 @@
+"""``fieldfare rollback``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url
+from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import report_text
+from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
+from fieldfare.errors import FieldfareError
+
+__all__ = ["rollback"]
+
+
+def rollback(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    backup_dir: BackupDirectory,
+    index: Annotated[
+        str | None,
+        typer.Option(help="Whose migration, where the directory holds several. Its name before.", metavar="NAME"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Nothing is asked in scripts either.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Put back even where the server is not as the migration left it.")
+    ] = False,
+) -> None:
+    """Put everything back as it was, from the backup alone.
+
+    That is the original bytes of documents, the index, its synonyms and its aliases. Works after success
+    and after a failure at any point; the same command again resumes it.
+    """
+    session = Session.of(context)
+    if sys.stdin.isatty() and not yes and not session.json:
+        what = f"the migration of {index!r}" if index else "the migration"
+        if not typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True):
+            notice("Nothing was changed.")
+            raise typer.Exit(FieldfareError.exit_code)
+    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    stop = StopRequest()
+    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+        report = MigrationExecutor(plugins=session.plugins).rollback(
+            server=server, backup_dir=backup_dir, index=index, force=force, stop=stop
+        )
+    if session.json:
+        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        show_json(report_to_dict(report))
+    else:
+        show(report_text(report))

@@ -1,0 +1,44 @@
+"""One invocation of the program: what every command needs to know about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from fieldfare.plugins import Plugins
+
+if TYPE_CHECKING:
+    import typer
+
+
+__all__ = ["Session"]
+
+
+@frozen
+class Session:
+    """What the program's own options say, and the plugins. Commands find it in ``context.obj``.
+
+    Attributes:
+        plugins: those that are loaded.
+        json: whether stdout gets one JSON document instead of text.
+        log_format: ``console`` or ``json``.
+        log_level: the least severe level that is logged.
+    """
+
+    plugins: Plugins
+    json: bool = False
+    log_format: str = "console"
+    log_level: str = "warning"
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Session:
+        """Return the session of a command, with logging set up."""
+        session = context.obj
+        if not isinstance(session, cls):
+            message = "this command runs outside the fieldfare program"
+            raise TypeError(message)
+        from fieldfare.logs import configure_logs  # noqa: PLC0415 - start-up time
+
+        configure_logs(session.log_format, session.log_level)
+        return session

@@ -1,0 +1,39 @@
+"""Ctrl-C: the first asks the run to stop after its current batch, the second stops at once."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from fieldfare.cli.output import notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from fieldfare.engine.stop import StopRequest
+
+__all__ = ["stop_on_signals"]
+
+
+@contextmanager
+def stop_on_signals(stop: StopRequest) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a request to stop.
+
+    Raises:
+        KeyboardInterrupt: in the body, at the second signal.
+    """
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if stop:
+            raise KeyboardInterrupt
+        stop.set()
+        notice("Stopping after the current batch. Once more stops at once; both can be resumed.")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

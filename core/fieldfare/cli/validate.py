@@ -1,0 +1,49 @@
+"""``fieldfare validate``."""
+
+from __future__ import annotations
+
+import typer
+
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, QueryCheckFile, ReportOut, Url
+from fieldfare.cli.output import show, show_json
+from fieldfare.cli.report_text import report_text
+from fieldfare.cli.session import Session
+from fieldfare.errors import FieldfareError
+
+__all__ = ["validate"]
+
+
+def validate(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    plan: Plan = DEFAULT_PLAN,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    query_check_file: QueryCheckFile = None,
+    report_out: ReportOut = None,
+) -> None:
+    """Check the live index against the plan. Reads the server, changes nothing; ends with 1 if a check fails."""
+    session = Session.of(context)
+    from fieldfare.api import (  # noqa: PLC0415 - start-up time
+        MigrationValidator,
+        load_migration_plan,
+        write_migration_report,
+    )
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    loaded = load_migration_plan(plan)
+    with connect(url, cluster=cluster) as server:
+        report = MigrationValidator(plugins=session.plugins).validate(
+            loaded, server=server, query_check_file=query_check_file
+        )
+    if report_out is not None:
+        write_migration_report(report, report_out)
+    passed = report.validation.passed
+    if session.json:
+        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        show_json(report_to_dict(report))
+    else:
+        show(report_text(report, title="Validation passed" if passed else "Validation failed"))
+    if not passed:
+        raise typer.Exit(FieldfareError.exit_code)

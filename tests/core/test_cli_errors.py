@@ -1,0 +1,84 @@
+"""Every end of the program: message, exit code, and nothing that is secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fieldfare import errors
+from fieldfare.cli.errors import describe, redacted, tell
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.FileError("patch.yaml", ["line 1: no"]), 2),
+        (errors.BackupDirectoryRequired(), 2),
+        (errors.IndexNotFound("a"), 4),
+        (errors.StalePlan("a", ["field b is gone"]), 4),
+        (errors.BackupCorrupt("a.data", 12, "checksum"), 4),
+        (errors.PluginMissing(["acme 1.0"]), 6),
+        (errors.StepFailed("s", "the index is dropped", "why", resume="fieldfare apply", rollback="back"), 3),
+        (errors.Interrupted("Half-way.", resume="fieldfare apply"), 130),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("x"), 70),
+    ],
+)
+def test_each_error_has_its_exit_code(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(error, as_json=False, with_traceback=False) == code
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert told.startswith("Error: ")
+    assert "Traceback" not in told
+
+
+def test_an_error_as_json_carries_its_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(errors.IndexNotFound("a", ["b", "c"]), as_json=True, with_traceback=False)
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told["type"] == "IndexNotFound"
+    assert told["exit_code"] == 4
+    assert (told["index"], told["known"]) == ("a", ["b", "c"])
+    assert "no index or alias named 'a'" in told["message"]
+
+
+def test_a_fault_asks_for_a_report_and_shows_its_traceback_only_on_demand(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError as error:
+        tell(error, as_json=False, with_traceback=False)
+        assert "please report it" in capsys.readouterr().err
+        tell(error, as_json=False, with_traceback=True)
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_of_several_errors_all_are_told_and_the_worst_decides() -> None:
+    step = errors.StepFailed("s", "the index is dropped", "disk full", resume="go on", rollback="back")
+    failure = describe(ExceptionGroup("Undo failed too.", [step, ValueError("boom")]))
+    assert failure.exit_code == 70
+    assert "disk full" in failure.message
+    assert "boom" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://:secret@host:6379", "redis://:***@host:6379"),
+        ("at rediss://user:se@cr/et@host/0, sorry", "at rediss://user:***@host/0, sorry"),
+        ("redis://host:6379", "redis://host:6379"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_passwords_are_blotted_out(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+
+
+def test_passwords_are_blotted_out_of_errors_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(ValueError("redis://:secret@host"), as_json=True, with_traceback=True)
+    out, err = capsys.readouterr()
+    assert "secret" not in out + err
+    tell(errors.UnsupportedURL("redis://:secret@host/3", "database 3"), as_json=True, with_traceback=True)
+    out, err = capsys.readouterr()
+    assert "secret" not in out + err

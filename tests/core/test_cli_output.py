@@ -1,0 +1,62 @@
+"""What is written, and to whom."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fieldfare.cli.output import bullets, show_json, table
+from fieldfare.cli.units import bytes_text, seconds_text
+
+
+def test_a_table_outside_a_terminal_is_as_wide_as_it_needs() -> None:
+    long = "x" * 300
+    assert table(["Name", "Detail"], [["[b]a[/b]", long], ["b", ""]]) == (f"Name      Detail\n[b]a[/b]  {long}\nb")
+
+
+def test_nothing_to_list_leaves_no_title() -> None:
+    assert bullets("Warnings:", []) == []
+    assert bullets("Warnings:", ["a"]) == ["Warnings:", "- a"]
+
+
+def test_names_that_are_no_utf8_survive_json(capsys: pytest.CaptureFixture[str]) -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    show_json({"indexes": [name], "key": b"caf\xe9"})
+    read = json.loads(capsys.readouterr().out)
+    assert read["indexes"][0].encode("utf-8", "surrogateescape") == b"caf\xe9"
+    assert read["key"] == name
+
+
+def test_a_reader_that_goes_away_changes_nothing() -> None:
+    script = (
+        "import sys; sys.stdin.readline()\n"
+        "from fieldfare.cli.output import show\n"
+        "show('a' * 100_000); show('b'); sys.exit(4)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(b"go\n")
+    assert (process.returncode, err) == (4, b"")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (1023, "1,023 bytes"), (1536, "1.50 KB"), (768 * 4 * 10**6, "2.86 GB"), (-2048, "-2.00 KB")],
+)
+def test_bytes_are_spelled_for_people(count: int, text: str) -> None:
+    assert bytes_text(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.0123, "0.012 s"), (4.2, "4.2 s"), (65.4, "1 min 5 s")])
+def test_durations_are_spelled_for_people(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text

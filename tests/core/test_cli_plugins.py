@@ -1,0 +1,127 @@
+"""Plugins on the command line: their commands, leaving them out, and one that is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+Environment = dict[str, str]
+
+
+def install(directory: Path, name: str, source: str) -> Environment:
+    """Lay out a distribution with one plugin, as pip would, and return the environment that finds it."""
+    (directory / f"{name}_plugin.py").write_text(dedent(source))
+    info = directory / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[fieldfare]\n{name} = {name}_plugin\n")
+    return {**os.environ, "PYTHONPATH": str(directory)}
+
+
+def fieldfare(environment: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fieldfare", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Environment:
+    return install(tmp_path, "broken", "import no_such_module")
+
+
+@pytest.fixture
+def greeter(tmp_path: Path) -> Environment:
+    return install(
+        tmp_path,
+        "greeter",
+        """
+        import typer
+        from fieldfare import hookimpl
+        from fieldfare.errors import LockHeld
+
+        def greet(context: typer.Context, *, who: str = "world") -> None:
+            if who == "nobody":
+                raise LockHeld("the greeting", "somebody else")
+            print(f"hello {who}", context.obj.json)
+
+        @hookimpl
+        def fieldfare_add_commands(app):
+            app.command("greet", help="Greet.")(greet)
+        """,
+    )
+
+
+def test_plugins_are_listed_with_what_they_do(greeter: Environment) -> None:
+    done = fieldfare(greeter, "plugins", "--json", "-p", "no:quantize")
+    assert done.returncode == 0
+    listed = json.loads(done.stdout)
+    by_name = {each["name"]: each for each in listed["plugins"]}
+    assert by_name["greeter"] == {
+        "name": "greeter",
+        "version": "1.0",
+        "module": "greeter_plugin",
+        "hooks": ["add_commands"],
+    }
+    assert "quantize" not in by_name
+    assert listed["blocked"] == ["quantize"]
+    text = fieldfare(greeter, "plugins", "-p", "no:quantize").stdout
+    assert "greeter  1.0" in text
+    assert "Left out with -p:\n- quantize" in text
+
+
+def test_a_plugin_adds_a_command_of_full_rank(greeter: Environment) -> None:
+    assert "greet" in fieldfare(greeter, "--help").stdout
+    assert fieldfare(greeter, "greet", "--who", "you", "--json").stdout == "hello you True\n"
+    assert fieldfare(greeter, "greet", "--who", "nobody").returncode == 4
+    gone = fieldfare(greeter, "-p", "no:greeter", "greet")
+    assert gone.returncode == 2
+    assert "No such command 'greet'" in gone.stderr
+
+
+def test_a_broken_plugin_is_named_and_the_help_still_works(broken: Environment) -> None:
+    helped = fieldfare(broken, "--help")
+    assert helped.returncode == 0
+    assert "Usage: fieldfare" in helped.stdout
+    assert "Plugin 'broken' is broken" in helped.stderr
+    assert "no_such_module" in helped.stderr
+    assert "-p no:broken" in helped.stderr
+    assert fieldfare(broken, "plugins").returncode == 6
+    assert fieldfare(broken, "-p", "no:broken", "plugins").returncode == 0
+
+
+def test_a_broken_plugin_leaves_json_one_document(broken: Environment) -> None:
+    done = fieldfare(broken, "plugins", "--json")
+    assert done.returncode == 6
+    assert "no_such_module" in json.loads(done.stdout)["broken"][0]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("app.command('apply')(print); ", "the command 'apply' exists already"),
+        ("app.command('half')(print); 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_plugin_cannot_take_over_or_spoil_the_command_line(tmp_path: Path, body: str, reason: str) -> None:
+    environment = install(
+        tmp_path,
+        "greedy",
+        f"""
+        from fieldfare import hookimpl
+
+        @hookimpl
+        def fieldfare_add_commands(app):
+            {body}
+        """,
+    )
+    done = fieldfare(environment, "--help")
+    assert done.returncode == 0
+    assert reason in done.stderr
+    assert "half" not in done.stdout
+    assert "Carry out a migration plan." in done.stdout

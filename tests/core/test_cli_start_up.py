@@ -1,0 +1,65 @@
+"""What everybody sees first: the help, and how fast it is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+import typer
+
+from fieldfare.cli.app import COMMANDS, build_app, run
+from fieldfare.plugins import load_plugins
+
+HEAVY = ("redis", "numpy", "ml_dtypes", "structlog", "ruamel", "cattrs", "msgpack", "rich")
+"""Libraries that cost more time to import than the whole help may take."""
+
+
+def test_help_loads_no_heavy_library() -> None:
+    script = (
+        "import sys; from fieldfare.cli.app import run; code = run(['--help']);"
+        "print(code, *sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    code, *loaded = done.stderr.split()
+    assert code == "0"
+    assert not set(loaded) & set(HEAVY)
+
+
+def test_help_names_every_command_in_the_order_of_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.partition("Commands:\n")[2].splitlines() if line]
+    names = [name for name, _, _ in COMMANDS]
+    assert listed[: len(names)] == names
+    assert names[:5] == ["list", "info", "plan", "estimate", "apply"]
+
+
+def test_summaries_fit_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["--help"])
+    assert "..." not in capsys.readouterr().out.partition("Commands:\n")[2]
+
+
+@pytest.mark.parametrize(("name", "examples"), [(name, examples) for name, _, examples in COMMANDS])
+def test_help_of_a_command_shows_examples(
+    name: str, examples: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for example in examples:
+        assert f"  {example}\n" in shown
+
+
+@pytest.mark.parametrize("name", [None, *(name for name, _, _ in COMMANDS)])
+def test_every_option_is_explained(name: str | None) -> None:
+    group = typer.main.get_group(build_app(load_plugins()))
+    command = group.commands[name] if name else group
+    for parameter in command.params:
+        explanation = getattr(parameter, "help", None)
+        assert explanation, f"{name} {parameter.opts} has no help"
+        assert explanation.endswith("."), f"{name} {parameter.opts}: {explanation}"
+
+
+def test_python_m_is_the_same_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "fieldfare", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"fieldfare {version('fieldfare')}\n"
