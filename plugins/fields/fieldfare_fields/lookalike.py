@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from fieldfare.definition import Field, FieldType, find_attribute
+from fieldfare.definition.canonical import canonical_field
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from fieldfare.definition import Field, Storage
     from fieldfare.live import LiveIndex
 
 __all__ = ["find_lookalike"]
@@ -21,23 +22,15 @@ def find_lookalike(new: Field, live: LiveIndex) -> Field | None:
     Such a field has the same type and attributes, and another path. One that reads the same path is
     no rename: documents stay as they are.
     """
+    storage = live.definition.storage
     before, now = live.snapshot.definition.fields, live.definition.fields
     names_before, names_now = {each.name for each in before}, {each.name for each in now}
-    gone = [each for each in before if each.name not in names_now]
     # A field that was renamed earlier in this plan is gone too, but stands under its new name.
-    arrived = Counter(_kind(each) for each in now if each.name not in names_before)
-    candidates = [each for each in gone if _kind(each) == _kind(new)]
-    left = candidates[arrived[_kind(new)] :]
-    return next((each for each in left if each.path != new.path), None)
+    arrived = Counter(_kind(each, storage) for each in now if each.name not in names_before)
+    kind = _kind(new, storage)
+    gone = [each for each in before if each.name not in names_now and _kind(each, storage) == kind]
+    return next((each for each in gone[arrived[kind] :] if each.path != new.path), None)
 
 
-def _kind(field: Field) -> Hashable:
-    attrs = {key: value for key, value in field.attrs.items() if not _is_default(field.type, key, value)}
-    if field.type is FieldType.NUMERIC:
-        attrs.pop("unf", None)  # Redis adds it to every sortable number
-    return field.type, frozenset(attrs.items())
-
-
-def _is_default(kind: FieldType, key: str, value: object) -> bool:
-    attribute = find_attribute(kind, key)
-    return attribute is not None and attribute.default == value
+def _kind(field: Field, storage: Storage) -> Hashable:
+    return field.type, frozenset(canonical_field(field, storage).attrs.items())

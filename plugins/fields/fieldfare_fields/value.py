@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["refused_field", "refused_option"]
 
-
 _LANGUAGES: Final = Choice.of(
     "ARABIC ARMENIAN BASQUE CATALAN CHINESE DANISH DUTCH ENGLISH FINNISH FRENCH GERMAN GREEK HINDI HUNGARIAN "
     "INDONESIAN IRISH ITALIAN LITHUANIAN NEPALI NORWEGIAN PORTUGUESE ROMANIAN RUSSIAN SERBIAN SPANISH SWEDISH "
@@ -36,7 +35,7 @@ _ATTRIBUTES: Final[Mapping[str, Choice | Range | Character]] = {
     "ef_construction": _POSITIVE,
     "ef_runtime": _POSITIVE,
     "epsilon": Range(0),
-    "compression": Choice.of("LVQ8 LVQ4 LVQ4X4 LVQ4X8 LEANVEC4X8 LEANVEC8X8"),
+    "compression": Choice.of("LVQ8 LVQ4 LVQ4X4 LVQ4X8 LEANVEC4X8 LEANVEC8X8 GLOBALSQ8 NO_COMPRESSION"),
     "graph_max_degree": _POSITIVE,
     "construction_window_size": _POSITIVE,
     "search_window_size": _POSITIVE,

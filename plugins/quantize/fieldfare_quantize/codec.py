@@ -93,16 +93,12 @@ def _convert_block(
     block: bytes | bytearray | memoryview, before: Datatype, after: Datatype, dims: int
 ) -> tuple[bytes, dict[str, tuple[int, ...]]]:
     bits = np.frombuffer(block, f"<u{before.width}").astype(f"=u{before.width}", copy=False).reshape(-1, dims)
-    values = bits.view(_NATIVE[before.name])
-    converted = _cast(values, after)
-    new_bits = converted.view(f"=u{after.width}").astype(f"<u{after.width}", copy=False)
-    return new_bits.tobytes(), _headings(_peaks(bits, before), after)
-
-
-def _cast(values: NDArray[Any], after: Datatype) -> NDArray[Any]:
     # Whatever numpy would warn of is found in the peaks, with the rows that it is about.
     with np.errstate(all="ignore"):
-        return values.astype(_NATIVE[after.name])
+        converted = bits.view(_NATIVE[before.name]).astype(_NATIVE[after.name])
+        headings = _headings(_peaks(bits, before), after)
+    new_bits = converted.view(f"=u{after.width}").astype(f"<u{after.width}", copy=False)
+    return new_bits.tobytes(), headings
 
 
 def _peaks(bits: NDArray[Any], before: Datatype) -> NDArray[Any]:
@@ -118,7 +114,7 @@ def _peaks(bits: NDArray[Any], before: Datatype) -> NDArray[Any]:
 
 def _headings(peaks: NDArray[Any], after: Datatype) -> dict[str, tuple[int, ...]]:
     # Rounding keeps order, so a row's peak overflows if any of its values does, and is zero if all are.
-    after_peaks = _cast(peaks, after)
+    after_peaks = peaks.astype(_NATIVE[after.name])
     return {
         "nan": _rows(np.isnan(peaks)),
         "infinite": _rows(np.isinf(peaks)),
