@@ -1,0 +1,125 @@
+"""What FT.INFO keeps to itself, as far as FT.DEBUG tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+from redis.exceptions import NoPermissionError, ResponseError
+
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.attribute import Attribute, AttributeValue, Form, attributes_of
+from fieldfare.definition.reply import encode, mapping, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fieldfare.definition import Field
+    from fieldfare.server import Server
+
+__all__ = ["Completed", "complete"]
+
+_NOT_ALLOWED: Final = "FT.DEBUG is not allowed here"
+_NEVER_TOLD: Final = frozenset({"PHONETIC", "INITIAL_CAP"})
+_REFUSALS: Final = ("unknown command", "not allowed", "disabled")
+_BUILDABLE_M: Final = range(2, 2**15)
+"""With another M there is no graph, and the server ends when it is asked about it (search 2.10.5)."""
+
+
+@frozen(hash=False)
+class Completed:
+    """A definition with all that can be known of it.
+
+    Attributes:
+        definition: vector attributes that only FT.DEBUG tells are added where they are not the default.
+        unreadable: what this server cannot tell, one line each.
+    """
+
+    definition: IndexDefinition
+    unreadable: tuple[str, ...]
+
+
+@frozen
+class _Refusal:
+    reason: str
+
+
+def complete(server: Server, definition: IndexDefinition) -> Completed:
+    """Add to a definition what FT.DEBUG tells, and say what nothing tells.
+
+    Call this right after FT.INFO, which restarts the clock of a temporary index.
+    """
+    temporary = _temporary(server, definition.name)
+    unreadable: dict[tuple[str, str], list[str]] = {}
+    fields: list[Field] = []
+    for field in definition.fields:
+        hidden = [each for each in attributes_of(field.type, _algorithm(field)) if each.info is None]
+        told = _vector(server, definition.name, field, hidden) if field.is_vector else {}
+        known = {} if isinstance(told, _Refusal) else told
+        unusual = {each.key: known[each.key] for each in hidden if known.get(each.key, each.default) != each.default}
+        fields.append(evolve(field, attrs={**field.attrs, **unusual}))
+        for gap in _gaps(field, hidden, told):
+            unreadable.setdefault(gap, []).append(field.name)
+    lines = [f"{tokens} of {', '.join(names)}{reason}" for (tokens, reason), names in unreadable.items()]
+    if isinstance(temporary, _Refusal):
+        return Completed(evolve(definition, fields=tuple(fields)), (*lines, f"TEMPORARY ({temporary.reason})"))
+    return Completed(evolve(definition, fields=tuple(fields), temporary=temporary), tuple(lines))
+
+
+def _temporary(server: Server, name: str) -> int | _Refusal | None:
+    reply = _ask(server, "TTL", encode(name))
+    if isinstance(reply, _Refusal):
+        return None if "not temporary" in reply.reason else reply
+    return int(text(reply)) + 1  # whole seconds left of a clock that has only just started
+
+
+def _vector(
+    server: Server, index: str, field: Field, hidden: Iterable[Attribute]
+) -> dict[str, AttributeValue] | _Refusal:
+    m = field.attrs.get("m")
+    if m is not None and m not in _BUILDABLE_M:
+        return _Refusal(f"an index with M {m} cannot be built")
+    # Only ever for vector fields: asked about another, the server ends (search 2.10.5).
+    reply = _ask(server, "VECSIM_INFO", encode(index), encode(field.name))
+    if isinstance(reply, _Refusal):
+        return reply
+    facts = mapping(reply)
+    facts = mapping(facts["BACKEND_INDEX"]) if "BACKEND_INDEX" in facts else facts
+    return {
+        each.key: int(text(facts[each.token])) if each.form is Form.INTEGER else float(text(facts[each.token]))
+        for each in hidden
+        if each.token in facts
+    }
+
+
+def _ask(server: Server, *arguments: str | bytes) -> Any:
+    """Return what FT.DEBUG replies, or the refusal; search 8 calls it ``_FT.DEBUG``."""
+    try:
+        try:
+            return server.command("FT.DEBUG", *arguments)
+        except ResponseError as error:
+            if "unknown command" not in str(error).lower():
+                raise
+            return server.command("_FT.DEBUG", *arguments)
+    except ResponseError as error:
+        refused = isinstance(error, NoPermissionError) or any(words in str(error).lower() for words in _REFUSALS)
+        return _Refusal(_NOT_ALLOWED if refused else f"FT.DEBUG answers: {error}")
+
+
+def _gaps(
+    field: Field, hidden: Iterable[Attribute], told: dict[str, AttributeValue] | _Refusal
+) -> list[tuple[str, str]]:
+    """Return which options of a field are not known, and why."""
+    known, reason = ({}, f" ({told.reason})") if isinstance(told, _Refusal) else (told, "")
+    silent = [each.token for each in hidden if each.key not in known]
+    gaps = [(token, "") for token in silent if token in _NEVER_TOLD]
+    refused = ", ".join(token for token in silent if token not in _NEVER_TOLD)
+    if refused:
+        gaps.append((refused, reason))
+    if field.attrs.get("compression") == "GlobalSQ8":
+        gaps.append(("COMPRESSION", " (every one is reported as GlobalSQ8; it will be created with LVQ8)"))
+    return gaps
+
+
+def _algorithm(field: Field) -> str | None:
+    return str(field.attrs["algorithm"]) if "algorithm" in field.attrs else None
