@@ -1,1 +1,29 @@
-"""."""
+"""Backups: the captured keys, and the original bytes of everything that a run overwrites.
+
+Files, all beside one another under one prefix (``name``): ``.header``, JSON, written by the journal;
+``.keys`` and ``.data``, rows of frames (``frame``) that hold records (``record``); ``.lock`` and ``.lock.json``.
+Loading a backup runs no code.
+"""
+
+from fieldfare.backup.directory import open_directory
+from fieldfare.backup.durable import sync_directory, write_durably
+from fieldfare.backup.header import read_header
+from fieldfare.backup.lock import hold_backup
+from fieldfare.backup.name import backup_file, backup_prefix, find_prefixes, resolve_prefix
+from fieldfare.backup.store import REWRITE, BackupStore
+from fieldfare.backup.vectors import VectorBackup
+
+__all__ = [
+    "REWRITE",
+    "BackupStore",
+    "VectorBackup",
+    "backup_file",
+    "backup_prefix",
+    "find_prefixes",
+    "hold_backup",
+    "open_directory",
+    "read_header",
+    "resolve_prefix",
+    "sync_directory",
+    "write_durably",
+]

@@ -1,0 +1,65 @@
+"""The directory that holds backups, usually of many indexes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from fieldfare.backup.durable import sync_directory
+from fieldfare.backup.header import read_header
+from fieldfare.backup.name import START
+from fieldfare.errors import BackupDirectoryRequired, BackupUnusable
+
+__all__ = ["open_directory"]
+
+
+def open_directory(path: Path | str, *, create: bool = True) -> Path:
+    """Return the absolute path of a backup directory that can be used.
+
+    Whether it can be written is tried: a file is written, fsynced and removed.
+
+    Args:
+        path: the directory.
+        create: create it, and what is missing above it.
+
+    Raises:
+        BackupDirectoryRequired: the path is empty.
+        BackupUnusable: the directory is missing, not a directory, not writable, or holds a
+            ``migration_backup_*.header`` that fieldfare did not write.
+    """
+    if not os.fspath(path):
+        raise BackupDirectoryRequired
+    directory = Path(path).absolute()
+    if not directory.exists() and not create:
+        raise BackupUnusable(directory, "there is no such directory. Give the --backup-dir of the run.")
+    try:
+        _create(directory)
+        _try_writing(directory)
+        headers = sorted(directory.glob(f"{START}*.header"))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BackupUnusable(directory, "it is not a directory. Give another --backup-dir.") from error
+    except OSError as error:
+        reason = f"it cannot be written: {error.strerror}. Nothing was changed. Give another --backup-dir."
+        raise BackupUnusable(directory, reason) from error
+    for header in headers:
+        try:
+            read_header(header)
+        except BackupUnusable as error:
+            reason = f"{header.name} in it is foreign ({error.reason}). Give another --backup-dir, or move it away."
+            raise BackupUnusable(directory, reason) from error
+    return directory
+
+
+def _create(directory: Path) -> None:
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_directory(each.parent)
+
+
+def _try_writing(directory: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=directory, prefix=".trial-") as file:
+        file.write(b"trial")
+        file.flush()
+        os.fsync(file.fileno())

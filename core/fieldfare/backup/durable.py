@@ -1,0 +1,55 @@
+"""Files that are either wholly there or not there at all, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["remove_leftovers", "sync_directory", "write_durably"]
+
+
+def write_durably(path: Path | str, data: bytes) -> None:
+    """Write a file so that a crash leaves the old content or the new one, never a part of it.
+
+    The data goes to a temporary file in the same directory, which is fsynced and renamed; then the
+    directory is fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind: nobody reads it.
+
+    Raises:
+        OSError: the file cannot be written; the old content stands.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path | str) -> None:
+    """Make created, renamed and removed names in a directory durable.
+
+    Raises:
+        OSError: the directory cannot be opened or synced.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(prefix: Path) -> None:
+    """Remove what crashed writes of a backup's files left behind. Only for the holder of its lock."""
+    start = f".{prefix.name}."
+    for path in prefix.parent.iterdir():
+        if path.name.startswith(start) and path.name.endswith(".tmp"):
+            path.unlink(missing_ok=True)

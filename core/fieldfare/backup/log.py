@@ -1,0 +1,170 @@
+"""An append-only file of frames."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+
+from fieldfare.backup.durable import sync_directory
+from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
+from fieldfare.backup.record import Record
+from fieldfare.errors import BackupCorrupt, BackupUnusable
+
+__all__ = ["Log"]
+
+
+class Log:
+    """One file of records: one writer, any number of readers.
+
+    Each append is handed to the operating system at once, so that it outlives a killed process;
+    :meth:`sync` makes it outlive a power cut. A missing file is an empty one.
+
+    Args:
+        path: the file.
+        kinds: of records that belong in it.
+    """
+
+    def __init__(self, path: Path, kinds: AbstractSet[str]) -> None:
+        self.path = path
+        self._kinds = kinds
+        self._descriptor: int | None = None
+        self._end = 0
+
+    def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
+        """Iterate over the whole records; bodies are read only through the reader.
+
+        Raises:
+            BackupCorrupt: a frame is damaged, or one is missing between two others.
+            BackupUnusable: the file cannot be read.
+        """
+        try:
+            reader = FrameReader(self.path)
+        except FileNotFoundError:
+            return
+        with reader:
+            before = _Before()
+            for frame in reader:
+                try:
+                    record = Record.parse(frame.header, frame.body_length)
+                    before.admit(record, self._kinds)
+                except ValueError as error:
+                    raise BackupCorrupt(self.path, frame.offset, f"{error}, in the frame") from error
+                yield record, frame, reader
+
+    def check(self) -> Iterator[Record]:
+        """Iterate over all records, with every byte of the file checked.
+
+        Raises:
+            BackupCorrupt: a frame is damaged or missing, or the last one was cut short.
+        """
+        whole = size = 0
+        for record, frame, reader in self.read():
+            reader.check(frame)
+            whole = frame.end
+            yield record
+        with suppress(FileNotFoundError):
+            size = self.path.stat().st_size
+        if whole < size:
+            raise BackupCorrupt(self.path, whole, "the file ends in the middle of the frame")
+
+    def append(self, record: Record, blocks: Sequence[Block]) -> None:
+        """Write a record behind the last whole one.
+
+        Raises:
+            BackupUnusable: it cannot be written; the file is as it was.
+        """
+        descriptor = self.open()
+        offset = self._end
+        try:
+            for piece in encode_frame(record.header, blocks):
+                left = memoryview(piece).cast("B")
+                while left:
+                    written = os.pwrite(descriptor, left, offset)
+                    offset, left = offset + written, left[written:]
+        except BaseException as error:
+            with suppress(OSError):
+                os.ftruncate(descriptor, self._end)
+            if isinstance(error, OSError):
+                raise self._unwritable(error) from error
+            if isinstance(error, ValueError):
+                raise BackupUnusable(self.path, f"{error}. Nothing was changed. Use a smaller batch size.") from error
+            raise
+        self._end = offset
+
+    def open(self) -> int:
+        """Open the file for appending, creating it if need be; what a crash cut short is removed.
+
+        Raises:
+            BackupCorrupt: a frame is damaged.
+            BackupUnusable: the file cannot be written.
+        """
+        if self._descriptor is None:
+            self._end = max((frame.end for _, frame, _ in self.read()), default=0)
+            try:
+                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                os.ftruncate(self._descriptor, self._end)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        return self._descriptor
+
+    def sync(self) -> None:
+        """Make everything that was appended durable, also by a process that crashed since.
+
+        Raises:
+            BackupUnusable: the disk refused.
+        """
+        if self._descriptor is None and not self.path.exists():
+            return
+        try:
+            os.fsync(self.open())
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def close(self) -> None:
+        """Close the file; it can be used again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def remove(self) -> None:
+        """Remove the file.
+
+        Raises:
+            BackupUnusable: it cannot be removed.
+        """
+        self.close()
+        try:
+            self.path.unlink(missing_ok=True)
+            sync_directory(self.path.parent)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> BackupUnusable:
+        reason = f"the file cannot be written: {error.strerror}. Make room or mend the disk, then run the same command."
+        return BackupUnusable(self.path, reason)
+
+
+class _Before:
+    """What went before a record: nothing may be missing between, and nothing follows a seal."""
+
+    def __init__(self) -> None:
+        self._batches: Counter[str] = Counter()
+        self._rows = 0
+        self._is_sealed = False
+
+    def admit(self, record: Record, kinds: AbstractSet[str]) -> None:
+        if record.kind not in kinds:
+            raise ValueError(f"a record of kind {record.kind!r} does not belong here")
+        if self._is_sealed:
+            raise ValueError("a record follows the seal")
+        if record.number != self._batches[record.tag]:
+            raise ValueError(f"batch {record.number} stands where batch {self._batches[record.tag]} belongs")
+        self._is_sealed = record.kind == "seal"
+        if self._is_sealed and record.rows != self._rows:
+            raise ValueError(f"the seal counts {record.rows} keys, and there are {self._rows}")
+        self._batches[record.tag] += 1
+        self._rows += record.rows

@@ -1,0 +1,95 @@
+"""What a backup is called on disk.
+
+``<directory>/migration_backup_<safe index>-<8 hex>`` is the prefix of all files of one index's backup:
+
+- the safe index is the index name with everything but ``A-Z a-z 0-9 . _ -`` replaced by ``_``, cut at 80;
+- the hex digits begin the SHA-256 of the name's bytes (UTF-8, surrogateescape), so that ``a:b`` and
+  ``a/b`` don't meet.
+
+``.header``, ``.keys``, ``.data`` and ``.manifest`` follow the prefix. A backup that was set aside is called
+``<prefix>.<stamp>.stale``, with the same endings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+from fieldfare.errors import BackupUnusable
+
+__all__ = ["ENDINGS", "backup_file", "backup_prefix", "find_prefixes", "resolve_prefix"]
+
+ENDINGS: Final = ("keys", "data", "manifest", "header")
+"""The files of a backup. The header comes last: without it the others are nobody's."""
+
+START: Final = "migration_backup_"
+LONGEST: Final = 80
+UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
+PREFIX: Final = re.compile(rf"{START}(?P<index>[A-Za-z0-9._-]{{0,{LONGEST}}})-[0-9a-f]{{8}}")
+FILE: Final = re.compile(rf"(?P<prefix>{PREFIX.pattern})\.(?:{'|'.join(ENDINGS)})")
+
+
+def backup_prefix(directory: Path | str, index: str) -> Path:
+    """Return the prefix of an index's backup files: always directly in the directory, at most 106 characters.
+
+    Raises:
+        UnicodeEncodeError: a name that Redis cannot hold (a lone surrogate that stands for no byte).
+    """
+    digest = hashlib.sha256(index.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return Path(directory) / f"{START}{_safe(index)}-{digest}"
+
+
+def backup_file(prefix: Path, ending: str) -> Path:
+    """Return the path of one of a backup's files."""
+    return prefix.with_name(f"{prefix.name}.{ending}")
+
+
+def find_prefixes(directory: Path | str) -> tuple[Path, ...]:
+    """Return the prefixes of all backups in a directory, sorted, without those that were set aside.
+
+    Raises:
+        BackupUnusable: the directory cannot be read.
+    """
+    directory = Path(directory)
+    try:
+        found = {match["prefix"] for path in directory.iterdir() if (match := FILE.fullmatch(path.name))}
+    except OSError as error:
+        raise BackupUnusable(directory, f"the directory cannot be read: {error.strerror}") from error
+    return tuple(directory / name for name in sorted(found))
+
+
+def resolve_prefix(path: Path | str) -> Path:
+    """Return the prefix of the one existing backup that a path means.
+
+    Args:
+        path: a prefix with its hash, or as ``<directory>/migration_backup_<index>``, where the index may
+            be spelled as in Redis or as in the file names.
+
+    Raises:
+        BackupUnusable: there is no such backup, or more than one.
+    """
+    path = Path(path)
+    if _exists(path):
+        return path
+    spelled = path.name.removeprefix(START)
+    exact = backup_prefix(path.parent, spelled)
+    if _exists(exact):
+        return exact
+    prefixes = find_prefixes(path.parent)
+    alike = [each for each in prefixes if (match := PREFIX.fullmatch(each.name)) and match["index"] == _safe(spelled)]
+    if len(alike) == 1:
+        return alike[0]
+    listed = ", ".join(each.name for each in alike or prefixes) or "none"
+    if alike:
+        raise BackupUnusable(path, f"more than one backup is meant; name one of these: {listed}")
+    raise BackupUnusable(path, f"there is no such backup; the directory holds: {listed}")
+
+
+def _safe(index: str) -> str:
+    return UNSAFE.sub("_", index)[:LONGEST]
+
+
+def _exists(prefix: Path) -> bool:
+    return any(backup_file(prefix, ending).is_file() for ending in ENDINGS)

@@ -1,0 +1,271 @@
+"""The backup of one index: its keys, and the originals of everything that a run overwrites."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from fieldfare.backup.durable import sync_directory
+from fieldfare.backup.frame import Block
+from fieldfare.backup.log import Log
+from fieldfare.backup.name import ENDINGS, backup_file
+from fieldfare.backup.record import Record
+from fieldfare.documents import Batch
+from fieldfare.errors import BackupCorrupt, BackupUnusable
+
+__all__ = ["REWRITE", "BackupStore"]
+
+REWRITE: Final = "rewrite"
+"""The tag of the originals that all rewrite steps of a plan share."""
+
+STAMP: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+class BackupStore:
+    """Keys and originals of one index on disk. One writer at a time (see ``hold_backup``); a context manager.
+
+    Nothing is read or created before it is needed. Memory: a batch at a time, never all keys.
+
+    Args:
+        prefix: from ``backup_prefix``.
+        batch_size: keys of a batch.
+
+    All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short
+    does not count. All methods that write raise ``BackupUnusable`` when the disk refuses.
+    """
+
+    def __init__(self, prefix: Path | str, *, batch_size: int) -> None:
+        self.prefix = Path(prefix)
+        self.batch_size = batch_size
+        self._keys = Log(backup_file(self.prefix, "keys"), {"keys", "seal"})
+        self._data = Log(backup_file(self.prefix, "data"), {"batch"})
+        self._pending: list[bytes] = []
+        self._captured: Counter[str] | None = None
+        self._dumped: Counter[str] | None = None
+
+    @classmethod
+    def recover(cls, prefix: Path | str, *, batch_size: int) -> Self:
+        """Open a backup that a crash may have left unfinished, to go on with it.
+
+        Every byte is checked, for after a power cut also whole frames can hold rubbish. A last frame that
+        was cut short is removed.
+
+        Raises:
+            BackupCorrupt: a frame is damaged. If nothing was changed on the server yet, :meth:`reset` and
+                start over.
+        """
+        store = cls(prefix, batch_size=batch_size)
+        try:
+            for log in (store._keys, store._data):
+                if log.path.exists():
+                    log.open()
+                    for _ in log.check():
+                        pass
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def __enter__(self) -> Self:
+        """Return the store."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files; the store can be used again. Nothing is synced."""
+        self._keys.close()
+        self._data.close()
+
+    # ------------------------------------------------------------ keys
+
+    @property
+    def key_batches(self) -> int:
+        """How many batches of keys are on disk."""
+        return self._keys_found["batches"]
+
+    @property
+    def key_count(self) -> int:
+        """How many keys are on disk."""
+        return self._keys_found["keys"]
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all keys were captured."""
+        return bool(self._keys_found["seals"])
+
+    def append_keys(self, keys: Sequence[bytes]) -> None:
+        """Add captured keys, any number; whole batches of ``batch_size`` are written, the rest waits for more.
+
+        Raises:
+            ValueError: the keys are sealed.
+        """
+        if self.is_sealed:
+            raise ValueError(f"the keys of {self.prefix} are sealed")
+        self._pending.extend(keys)
+        full = len(self._pending) - len(self._pending) % self.batch_size
+        for start in range(0, full, self.batch_size):
+            self._write_keys(self._pending[start : start + self.batch_size])
+        del self._pending[:full]
+
+    def seal(self) -> None:
+        """Write the keys that wait, and that there are no more. Sealing twice does nothing."""
+        if self.is_sealed:
+            return
+        if self._pending:
+            self._write_keys(self._pending)
+            self._pending = []
+        self._keys.append(Record("seal", self.key_batches, self.key_count), [])
+        self._keys_found["seals"] += 1
+
+    def iter_keys(self, start: int = 0) -> Iterator[tuple[bytes, ...]]:
+        """Iterate over the batches of keys on disk, in the order of their capture, from batch ``start`` on."""
+        for record, frame, reader in self._keys.read():
+            if record.kind == "keys" and record.number >= start:
+                yield record.read_keys(reader.body(frame))
+
+    # ------------------------------------------------------------ originals
+
+    def append(self, tag: str, batch: Batch) -> None:
+        """Add the originals of a batch of documents. An empty batch counts too; notes are not kept.
+
+        Args:
+            tag: a step's id, or ``REWRITE``.
+            batch: keys and columns.
+
+        Raises:
+            BackupUnusable: the batch is too large for one frame, or the disk refuses.
+        """
+        try:
+            record = Record.of_batch(tag, self.count(tag), batch)
+        except ValueError as error:
+            reason = f"{error}. Nothing was changed. Use a smaller batch size."
+            raise BackupUnusable(self._data.path, reason) from error
+        blocks: list[Block] = [b"".join(batch.keys), *(column.block for column in batch.columns.values())]
+        self._data.append(record, blocks)
+        self._data_found[tag] += 1
+
+    def count(self, tag: str) -> int:
+        """Return how many batches of a tag are on disk."""
+        return self._data_found[tag]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Whose originals are on disk, sorted."""
+        return tuple(sorted(self._data_found))
+
+    def iter_batches(self, tag: str, start: int = 0) -> Iterator[Batch]:
+        """Iterate over the originals of a tag in the order of writing, from batch ``start`` on.
+
+        What is skipped is not read, apart from its headers. Columns are views of one buffer per batch.
+        """
+        for record, frame, reader in self._data.read():
+            if record.tag == tag and record.number >= start:
+                yield record.read_batch(reader.body(frame))
+
+    # ------------------------------------------------------------ the whole backup
+
+    def sync(self) -> None:
+        """Make everything durable: both files, and their names in the directory.
+
+        Call it before the first change on the server, not per batch.
+        """
+        self._keys.sync()
+        self._data.sync()
+        sync_directory(self.prefix.parent)
+
+    def verify(self, expected: Mapping[str, int] | None = None) -> None:
+        """Read every byte once and check it. Memory: one header and a mebibyte.
+
+        Args:
+            expected: tag → batches that the journal knows of. Without it, a ``.data`` file that was cut
+                exactly between two frames cannot be told from a whole one.
+
+        Raises:
+            BackupCorrupt: a frame is damaged, missing or cut short; keys without their seal.
+        """
+        captured = Counter(record.kind for record in self._keys.check())
+        if captured and not captured["seal"]:
+            raise BackupCorrupt(self._keys.path, _size(self._keys), "the file ends without its seal")
+        dumped = Counter(record.tag for record in self._data.check())
+        for tag, batches in (expected or {}).items():
+            if dumped[tag] < batches:
+                reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
+                raise BackupCorrupt(self._data.path, _size(self._data), reason)
+
+    def reset(self, batch_size: int | None = None) -> None:
+        """Remove keys and originals, to start over. Only while nothing was changed on the server.
+
+        Args:
+            batch_size: keys of a batch from now on, if it is to be another one.
+        """
+        self.batch_size = batch_size or self.batch_size
+        self._keys.remove()
+        self._data.remove()
+        self._pending = []
+        self._captured = self._dumped = None
+
+    def set_aside(self, stamp: str) -> Path:
+        """Rename all files of this backup to ``<prefix>.<stamp>.stale.*``; the store is empty afterwards.
+
+        Nothing is ever overwritten: a stamp that is taken gets a number. The header goes last, so that a
+        crash in between leaves a backup that is set aside again.
+
+        Args:
+            stamp: letters, digits, ``-`` and ``_``; usually the time.
+
+        Returns:
+            The prefix under which the files are found now.
+
+        Raises:
+            ValueError: the stamp has other characters.
+        """
+        if not STAMP.fullmatch(stamp):
+            raise ValueError(f"{stamp!r} cannot be part of a file name")
+        self.close()
+        number, stale = 1, self.prefix.with_name(f"{self.prefix.name}.{stamp}.stale")
+        while any(backup_file(stale, ending).exists() for ending in ENDINGS):
+            number += 1
+            stale = self.prefix.with_name(f"{self.prefix.name}.{stamp}-{number}.stale")
+        try:
+            for ending in ENDINGS:
+                path = backup_file(self.prefix, ending)
+                if path.exists():
+                    path.rename(backup_file(stale, ending))
+            sync_directory(self.prefix.parent)
+        except OSError as error:
+            raise BackupUnusable(self.prefix, f"it cannot be set aside: {error.strerror}") from error
+        self._pending = []
+        self._captured = self._dumped = None
+        return stale
+
+    def _write_keys(self, keys: Sequence[bytes]) -> None:
+        self._keys.append(Record.of_keys(self.key_batches, keys), [b"".join(keys)])
+        self._keys_found.update(batches=1, keys=len(keys))
+
+    @property
+    def _keys_found(self) -> Counter[str]:
+        if self._captured is None:
+            found: Counter[str] = Counter()
+            for record, _, _ in self._keys.read():
+                if record.kind == "seal":
+                    found["seals"] += 1
+                else:
+                    found.update(batches=1, keys=record.rows)
+            self._captured = found
+        return self._captured
+
+    @property
+    def _data_found(self) -> Counter[str]:
+        if self._dumped is None:
+            self._dumped = Counter(record.tag for record, _, _ in self._data.read())
+        return self._dumped
+
+
+def _size(log: Log) -> int:
+    return log.path.stat().st_size if log.path.exists() else 0
