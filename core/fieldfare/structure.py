@@ -6,7 +6,8 @@ errors come out as one flat list with the place of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import Enum
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
@@ -25,7 +26,7 @@ from fieldfare.suggestion import suggestion
 if TYPE_CHECKING:
     from fieldfare.yamlfile import Location, Problem
 
-__all__ = ["Misfit", "make_converter", "structure"]
+__all__ = ["Misfit", "make_converter", "require", "structure"]
 
 T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -52,11 +53,16 @@ class Misfit(ValueError):
         self.problems = tuple(problems)
         super().__init__("; ".join(message for _, message in self.problems))
 
+    def within(self, *place: str | int) -> tuple[Problem, ...]:
+        """Return the problems as seen from around the value, which stands at this place."""
+        return tuple(((*place, *location), message) for location, message in self.problems)
 
-def make_converter() -> Converter:
+
+def make_converter(*, sparse: Collection[type] = ()) -> Converter:
     """Return a converter that forbids unknown keys and takes every value for what it is.
 
-    Values that stand at their default are left out when an object is turned into plain values.
+    Args:
+        sparse: classes whose attributes are left out of plain values where they stand at their default.
     """
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool):
@@ -65,8 +71,9 @@ def make_converter() -> Converter:
     converter.register_structure_hook_factory(_is(Mapping), _mapping_hook)
     converter.register_structure_hook_factory(attrs.has, _class_hook)
     converter.register_unstructure_hook_factory(
-        attrs.has, lambda kind, inner: make_dict_unstructure_fn(kind, inner, _cattrs_omit_if_default=True)
+        attrs.has, lambda kind, inner: make_dict_unstructure_fn(kind, inner, _cattrs_omit_if_default=kind in sparse)
     )
+    converter.register_unstructure_hook(Enum, lambda value: value.value)
     converter.register_unstructure_hook(tuple, lambda value: [converter.unstructure(each) for each in value])
     return converter
 
@@ -149,7 +156,7 @@ def _class_hook(kind: Any, converter: Converter) -> Hook:
 def _problems(error: BaseException, at: Location) -> Iterator[Problem]:
     match error:
         case Misfit():
-            yield from (((*at, *location), message) for location, message in error.problems)
+            yield from error.within(*at)
         case ForbiddenExtraKeysError():
             known = [each.name for each in attrs.fields(error.cl)]
             for key in sorted(error.extra_fields):

@@ -13,6 +13,6 @@ __all__ = ["suggestion"]
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known name that is closest, or nothing if none is close."""
-    folded = {each.casefold(): each for each in known}
+    folded = {each.casefold(): str(each) for each in known}
     close = get_close_matches(name.casefold(), folded, n=1)
     return f"; did you mean {folded[close[0]]!r}?" if close else ""

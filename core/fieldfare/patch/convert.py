@@ -1,0 +1,167 @@
+"""The sections of a patch as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from attrs import evolve
+
+from fieldfare.definition import ATTRIBUTES, AttributeValue, FieldType, Storage
+from fieldfare.definition.schema import SchemaError, field_from_dict, from_schema
+from fieldfare.definition.value import choose, read_value
+from fieldfare.patch.model import (
+    SETTINGS,
+    CustomRequest,
+    FieldUpdate,
+    IndexUpdate,
+    NewField,
+    SchemaPatch,
+    Sections,
+)
+from fieldfare.structure import Misfit, make_converter, require, structure
+from fieldfare.suggestion import suggestion
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    from fieldfare.yamlfile import Problem
+
+__all__ = ["from_plain", "to_plain"]
+
+Attributes: TypeAlias = Mapping[str, AttributeValue | None]
+
+INDEX_KEYS: Final = ("name", "prefix", "prefixes", "storage_type", *SETTINGS)
+
+
+def to_plain(patch: SchemaPatch) -> dict[str, Any]:
+    """Return the sections that a patch uses, as plain values."""
+    plain: dict[str, Any] = _converter().unstructure(patch, Sections)
+    return {name: section for name, section in plain.items() if section}
+
+
+def from_plain(value: object) -> Sections:
+    """Read the sections of a patch from plain values; an empty section is as good as none.
+
+    Raises:
+        Misfit: they are not the sections of a patch, with every problem.
+    """
+    return structure(_converter(), {} if value is None else _filled(value), Sections)
+
+
+def _converter() -> Converter:
+    words = make_converter()
+    words.register_structure_hook(FieldType, lambda value, _: FieldType(_choice(value, FieldType)))
+    words.register_structure_hook(Storage, lambda value, _: Storage(_choice(value, Storage)))
+    words.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
+
+    converter = make_converter(sparse={Sections, NewField, FieldUpdate})
+    converter.register_structure_hook(NewField, lambda value, _: _new_field(value))
+    converter.register_structure_hook(FieldUpdate, lambda value, _: _field_update(words, value))
+    converter.register_structure_hook(IndexUpdate, lambda value, _: _index_update(words, value))
+    converter.register_unstructure_hook(IndexUpdate, _index_to_plain)
+    converter.register_structure_hook(CustomRequest, lambda value, _: _custom_request(value))
+    converter.register_unstructure_hook(CustomRequest, lambda request: {"kind": request.kind, **request.params})
+    return converter
+
+
+def _filled(value: object) -> object:
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+def _choice(value: object, choices: type[StrEnum]) -> str:
+    require(value, str)
+    return choose(str(value), tuple(choices))
+
+
+def _new_field(value: Any) -> NewField:
+    require(value, dict)
+    path = value.get("path")
+    # Which storage it is for, the index will tell; only JSON has paths that are not mere names.
+    storage = Storage.HASH if isinstance(path, str) and not path.startswith("$") else Storage.JSON
+    field = field_from_dict(value, storage)
+    return NewField(field.name, field.type, path, value.get("attrs") or {})
+
+
+def _field_update(words: Converter, value: Any) -> FieldUpdate:
+    require(value, dict)
+    value = _filled(value)
+    if "options" not in value:
+        return structure(words, value, FieldUpdate)
+    # RedisVL's other name for "attrs"
+    if "attrs" in value:
+        raise Misfit([(("options",), "is another name for 'attrs', which is there too; keep one of them")])
+    try:
+        return structure(
+            words, {"attrs" if key == "options" else key: item for key, item in value.items()}, FieldUpdate
+        )
+    except Misfit as error:
+        raise Misfit(
+            [(("options", *at[1:]) if at[:1] == ("attrs",) else at, message) for at, message in error.problems]
+        ) from error
+
+
+def _attributes(value: Any) -> dict[str, AttributeValue | None]:
+    """Check attributes of a field whose type only the index knows."""
+    require(value, dict)
+    problems: list[Problem] = []
+    for key, item in value.items():
+        attribute = next((each for each in ATTRIBUTES if each.key == key), None)
+        if attribute is None:
+            hint = suggestion(key, [each.key for each in ATTRIBUTES])
+            problems.append(((key,), f"no field has such an attribute{hint}"))
+        elif item is not None:
+            try:
+                read_value(attribute, item)
+            except ValueError as error:
+                problems.append(((key,), str(error)))
+    if problems:
+        raise Misfit(problems)
+    return dict(value)
+
+
+def _index_update(words: Converter, value: Any) -> IndexUpdate:
+    require(value, dict)
+    plain = {key: item for key, item in value.items() if key not in SETTINGS}
+    settings = {key: item for key, item in value.items() if key in SETTINGS}
+    problems: list[Problem] = [
+        ((key,), "unknown key" + (suggestion(key, INDEX_KEYS) or f"; known are {', '.join(INDEX_KEYS)}"))
+        for key in plain
+        if key not in INDEX_KEYS
+    ]
+    if plain.get("prefix") is not None and plain.get("prefixes"):
+        problems.append((("prefixes",), "is for an index with several prefixes; keep this or 'prefix'"))
+    if plain.get("name") == "":
+        problems.append((("name",), "must not be empty"))
+    update = IndexUpdate()
+    try:
+        known = {key: item for key, item in plain.items() if key in INDEX_KEYS}
+        update = structure(words, _filled(known), IndexUpdate)
+    except Misfit as error:
+        problems += error.problems
+    try:
+        from_schema({"index": {"name": "any", "prefix": "any", **settings}, "fields": []})
+    except SchemaError as error:
+        problems += ((at[1:], message) for at, message in error.problems if at[:1] == ("index",) and at[1:])
+    if problems:
+        raise Misfit(problems)
+    return evolve(update, settings=settings)
+
+
+def _index_to_plain(update: IndexUpdate) -> dict[str, Any]:
+    named = {
+        "name": update.name,
+        "prefix": update.prefix,
+        "prefixes": dict(update.prefixes) or None,
+        "storage_type": update.storage_type and update.storage_type.value,
+    }
+    return {**{key: value for key, value in named.items() if value is not None}, **update.settings}
+
+
+def _custom_request(value: Any) -> CustomRequest:
+    require(value, dict)
+    kind = value.get("kind")
+    if not isinstance(kind, str) or not kind:
+        raise Misfit([((), "the key 'kind' is missing; it says what is asked for, as vendor.action")])
+    return CustomRequest(kind, {key: item for key, item in value.items() if key != "kind"})

@@ -1,0 +1,65 @@
+"""Patch files. Every problem of a file is reported at once, with its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import fields
+
+from fieldfare.patch.convert import from_plain, to_plain
+from fieldfare.patch.model import SchemaPatch, Sections
+from fieldfare.structure import Misfit
+from fieldfare.suggestion import suggestion
+from fieldfare.yamlfile import Problem, YamlFile, load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["load_patch", "patch_from_dict", "patch_to_dict"]
+
+VERSION: Final = 1
+
+
+def load_patch(path: Path | str) -> SchemaPatch:
+    """Read a patch file.
+
+    Raises:
+        FileError: it cannot be used; all problems at once, with line numbers.
+    """
+    return _read(load_yaml(path))
+
+
+def patch_from_dict(mapping: Mapping[str, Any]) -> SchemaPatch:
+    """Read a patch from what its file holds: ``version`` and ``changes``.
+
+    Raises:
+        FileError: it cannot be used; all problems at once.
+    """
+    return _read(YamlFile("the schema patch", dict(mapping)))
+
+
+def patch_to_dict(patch: SchemaPatch) -> dict[str, Any]:
+    """Return what stands under ``changes`` in a patch's file: the sections that are used, as plain values."""
+    return to_plain(patch)
+
+
+def _read(file: YamlFile) -> SchemaPatch:
+    problems: list[Problem] = [
+        ((key,), f"unknown key{suggestion(key, ('version', 'changes')) or '; known are version, changes'}")
+        for key in file.data
+        if key not in {"version", "changes"}
+    ]
+    version = file.data.get("version", VERSION)
+    if version != VERSION or isinstance(version, bool):
+        problems.append((("version",), f"must be {VERSION}, the only format that this fieldfare reads"))
+    if "changes" not in file.data:
+        problems.append(((), "the key 'changes' is missing"))
+    sections = Sections()
+    try:
+        sections = from_plain(file.data.get("changes"))
+    except Misfit as error:
+        problems += error.within("changes")
+    if problems:
+        raise file.error(problems)
+    return SchemaPatch(version=VERSION, **{each.name: getattr(sections, each.name) for each in fields(Sections)})

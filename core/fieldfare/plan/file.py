@@ -1,0 +1,101 @@
+"""Plan files: YAML that a person reviews and nobody edits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fieldfare.errors import FileError, PlanEdited
+from fieldfare.plan.convert import from_plain, to_plain
+from fieldfare.plan.model import MigrationPlan
+from fieldfare.structure import Misfit
+from fieldfare.yamlfile import YamlFile, load_yaml, write_yaml
+
+__all__ = ["fingerprint", "load_plan", "plan_from_dict", "plan_to_dict", "write_plan"]
+
+VERSION: Final = 1
+FINGERPRINT: Final = "fingerprint"
+
+_READY: Final = """\
+A migration plan, written by 'fieldfare plan'. Review it: 'warnings', 'changes', 'merged_target_schema'.
+To change it, change the patch and plan again; an edited plan is refused. Next:
+  fieldfare apply --plan THIS_FILE --backup-dir ./migration_backups
+"""
+_BLOCKED: Final = """\
+A migration plan, written by 'fieldfare plan'. It cannot be applied: see 'blocked_reasons' below.
+Take these changes out of the patch, or follow the workarounds. Next:
+  fieldfare plan
+"""
+
+
+def plan_to_dict(plan: MigrationPlan) -> dict[str, Any]:
+    """Return what the plan's file holds, as plain values: the same for the same plan, on every machine."""
+    plain = to_plain(plan)
+    return {**plain, FINGERPRINT: _digest(plain)}
+
+
+def plan_from_dict(mapping: Mapping[str, Any]) -> MigrationPlan:
+    """Read a plan from what its file holds.
+
+    Raises:
+        FileError: this is not a plan, or one of a newer fieldfare; all problems at once.
+        PlanEdited: its content does not match its fingerprint.
+    """
+    return _read(YamlFile("the plan", dict(mapping)))
+
+
+def write_plan(plan: MigrationPlan, path: Path | str) -> None:
+    """Write a plan file, whole or not at all.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_yaml(path, plan_to_dict(plan), comment=_READY if plan.supported else _BLOCKED)
+
+
+def load_plan(path: Path | str) -> MigrationPlan:
+    """Read a plan file.
+
+    Figures of memory are not in it; they read as 0.
+
+    Raises:
+        FileError: this is not a plan, or one of a newer fieldfare; all problems at once, with line numbers.
+        PlanEdited: its content does not match its fingerprint.
+    """
+    return _read(load_yaml(path))
+
+
+def fingerprint(plan: MigrationPlan) -> str:
+    """Return the SHA-256 of all that the plan's file holds, fingerprint aside, in hexadecimal digits."""
+    return str(plan_to_dict(plan)[FINGERPRINT])
+
+
+def _read(file: YamlFile) -> MigrationPlan:
+    plain = dict(file.data)
+    noted = plain.pop(FINGERPRINT, None)
+    if not isinstance(noted, str):
+        raise FileError(file.path, ["not a migration plan of fieldfare: it has no fingerprint"])
+    version = plain.get("version")
+    if isinstance(version, int) and version > VERSION:
+        known = f"this fieldfare reads {VERSION}. Upgrade fieldfare, or plan again"
+        raise FileError(file.path, [f"a plan of a newer fieldfare: format {version}, {known}"])
+    try:
+        plan = from_plain(plain)
+    except Misfit as error:
+        raise file.error(error.problems) from error
+    digest = _digest(plain)
+    if digest != noted:
+        raise PlanEdited(file.path, f"its fingerprint is {noted:.12}…, its content's {digest:.12}…")
+    derived = to_plain(plan)
+    differing = [key for key, value in plain.items() if derived[key] != value]
+    if differing:
+        raise PlanEdited(file.path, f"{', '.join(differing)} does not follow from the rest")
+    return plan
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

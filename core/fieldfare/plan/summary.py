@@ -1,0 +1,66 @@
+"""What a plan's changes amount to: the sections of a plan file that sum them up. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from fieldfare.changes import Change, ChangePrefix, RenameField, RenameIndex
+
+__all__ = ["DiffClassification", "Rename", "RenameOperations"]
+
+
+@frozen
+class DiffClassification:
+    """Whether a plan can be applied.
+
+    Attributes:
+        supported: whether every change can be carried out.
+        blocked_reasons: one line per change that cannot.
+    """
+
+    supported: bool
+    blocked_reasons: tuple[str, ...] = ()
+
+
+@frozen
+class Rename:
+    """A field's name before and after."""
+
+    old_name: str
+    new_name: str
+
+
+@frozen(hash=False)
+class RenameOperations:
+    """What gets another name.
+
+    Attributes:
+        rename_index: the index's new name, or None.
+        change_prefix: the new prefix, or old prefix → new prefix if there are several, or None.
+        rename_fields: the fields.
+    """
+
+    rename_index: str | None = None
+    change_prefix: str | Mapping[str, str] | None = None
+    rename_fields: tuple[Rename, ...] = ()
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> RenameOperations:
+        """Pick out of some changes those that rename."""
+        index: str | None = None
+        prefixes: dict[str, str] = {}
+        fields: list[Rename] = []
+        for change in changes:
+            match change:
+                case RenameIndex(_, new):
+                    index = new
+                case ChangePrefix(old, new):
+                    prefixes[old] = new
+                case RenameField(old, new):
+                    fields.append(Rename(old, new))
+                case _:
+                    pass
+        prefix = next(iter(prefixes.values())) if len(prefixes) == 1 else prefixes or None
+        return cls(index, prefix, tuple(fields))
