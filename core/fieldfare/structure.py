@@ -7,7 +7,7 @@ errors come out as one flat list with the place of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
@@ -73,7 +73,7 @@ def make_converter(*, sparse: Collection[type] = ()) -> Converter:
     converter.register_unstructure_hook_factory(
         attrs.has, lambda kind, inner: make_dict_unstructure_fn(kind, inner, _cattrs_omit_if_default=kind in sparse)
     )
-    converter.register_unstructure_hook(Enum, lambda value: value.value)
+    converter.register_unstructure_hook(StrEnum, lambda value: value.value)
     converter.register_unstructure_hook(tuple, lambda value: [converter.unstructure(each) for each in value])
     return converter
 
