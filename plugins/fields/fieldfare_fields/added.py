@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fieldfare.plan import Claim
-from fieldfare_fields.cost import cost_of
+from fieldfare_fields.cost import costs_of_field
 from fieldfare_fields.lookalike import find_lookalike
+from fieldfare_fields.refusal import refused_field
 from fieldfare_fields.requirement import lacking_for_field
-from fieldfare_fields.value import refused_field
 
 if TYPE_CHECKING:
     from fieldfare.changes import AddField
@@ -37,12 +37,10 @@ def claim_added(change: AddField, live: LiveIndex) -> Claim:
             workaround=f"rename_fields, from {old.name!r} to {new.name!r}; or remove and add in two migrations "
             "if they are different fields",
         )
-    refusal = refused_field(new)
+    refusal = refused_field(new, *new.attrs)
     if refusal is not None:
         return Claim.blocked(refusal, workaround="correct the field in the patch")
     lack = lacking_for_field(new, live.server)
     if lack is not None:
         return Claim.blocked(lack, workaround="update the server, or leave that out of the patch")
-    return Claim.supported(
-        warnings=[line for key, value in new.attrs.items() if value for line in cost_of(new.name, key, value)]
-    )
+    return Claim.supported(warnings=costs_of_field(new))

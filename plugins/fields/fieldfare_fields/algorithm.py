@@ -37,18 +37,15 @@ def refused_algorithm(after: Field) -> Iterator[Claim]:
 def algorithm_warnings(before: Field, after: Field) -> tuple[str, ...]:
     """Return what changes with the algorithm: how it answers, and which attributes are dropped."""
     algorithm = _algorithm(after)
-    dropped = (
-        f"{before.name!r}: {_token(before, key)} {value} does not apply to {algorithm} and is dropped"
-        for key, value in before.attrs.items()
-        if key not in after.attrs
-    )
-    return (f"{before.name!r}: {_CHARACTER[algorithm]}", *dropped)
+    return (f"{before.name!r}: {_CHARACTER[algorithm]}", *_dropped(before, after, algorithm))
+
+
+def _dropped(before: Field, after: Field, algorithm: str) -> Iterator[str]:
+    for key, value in before.attrs.items():
+        attribute = find_attribute(before.type, key)
+        if attribute is not None and key not in after.attrs and value != attribute.default:
+            yield f"{before.name!r}: {attribute.token} {value} does not apply to {algorithm} and is dropped"
 
 
 def _algorithm(field: Field) -> str:
     return str(field.attrs["algorithm"]).upper()
-
-
-def _token(field: Field, key: str) -> str:
-    attribute = find_attribute(field.type, key)
-    return attribute.token if attribute is not None else key

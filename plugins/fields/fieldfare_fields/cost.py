@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fieldfare.definition import AttributeValue
+    from fieldfare.changes import UpdateField
+    from fieldfare.definition import Field
 
-__all__ = ["cost_of"]
+__all__ = ["costs_of_field", "costs_of_update"]
 
 _GAINED: Final[Mapping[str, str]] = {
     "sortable": "SORTABLE keeps a copy of every value in memory",
@@ -36,7 +37,12 @@ _CHANGED: Final[Mapping[str, str]] = {
 }
 
 
-def cost_of(name: str, attribute: str, new: AttributeValue | None) -> tuple[str, ...]:
-    """Return what giving an attribute of field ``name`` this value costs; nothing, or one line."""
-    lines = _CHANGED if attribute in _CHANGED else _GAINED if new else _LOST
-    return (f"{name!r}: {lines[attribute]}",) if attribute in lines else ()
+def costs_of_field(field: Field) -> tuple[str, ...]:
+    """Return what the attributes of a new field cost, a line each."""
+    return tuple(f"{field.name!r}: {_GAINED[key]}" for key, value in field.attrs.items() if value and key in _GAINED)
+
+
+def costs_of_update(change: UpdateField) -> tuple[str, ...]:
+    """Return what an attribute's new value costs or loses; nothing, or one line."""
+    lines = _CHANGED if change.attribute in _CHANGED else _GAINED if change.new else _LOST
+    return (f"{change.name!r}: {lines[change.attribute]}",) if change.attribute in lines else ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.plan import Claim
+from fieldfare_fields.refusal import refused_option
 from fieldfare_fields.requirement import lacking_for_option
-from fieldfare_fields.value import refused_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ def claim_option(change: UpdateOption, live: LiveIndex) -> Claim | None:
     """Claim a changed option of the index; None for one that this plugin does not know."""
     if change.option != "options" and change.option not in _CHANGED:
         return None
-    refusal = refused_option(change.option, change.new)
+    refusal = refused_option(change)
     if refusal is not None:
         return Claim.blocked(refusal, workaround="correct the option in the patch")
     lack = lacking_for_option(change.option, live.server) if change.new else None

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from fieldfare.plan import Claim
 from fieldfare_fields.algorithm import algorithm_warnings, refused_algorithm
-from fieldfare_fields.cost import cost_of
+from fieldfare_fields.cost import costs_of_update
+from fieldfare_fields.refusal import refused_field
 from fieldfare_fields.requirement import lacking_for_field
-from fieldfare_fields.value import refused_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,4 +53,4 @@ def _refusals(change: UpdateField, after: Field, live: LiveIndex) -> Iterator[Cl
 def _warnings(change: UpdateField, before: Field, after: Field) -> tuple[str, ...]:
     if change.attribute == "algorithm":
         return algorithm_warnings(before, after)
-    return cost_of(change.name, change.attribute, change.new)
+    return costs_of_update(change)

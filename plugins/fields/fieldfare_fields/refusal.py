@@ -1,0 +1,63 @@
+"""What FT.CREATE refuses though every value is valid in itself: found while planning, not after the drop.
+
+Observed on search 2.10.5 and, where noted, 8.2; see https://redis.io/docs/latest/commands/ft.create/ .
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.definition import attributes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fieldfare.changes import UpdateOption
+    from fieldfare.definition import Field
+
+__all__ = ["refused_field", "refused_option"]
+
+LARGEST_M: Final = 32767
+"""A larger M is not refused: it crashes the server (search 2.10.5)."""
+
+LANGUAGES: Final = frozenset(
+    """
+    arabic armenian basque catalan chinese danish dutch english finnish french german greek hindi hungarian
+    indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish swedish tamil
+    turkish yiddish
+    """.split()  # noqa: SIM905 - a word a line would fill the page
+)
+
+
+def refused_field(field: Field, *keys: str) -> str | None:
+    """Say why FT.CREATE would refuse a field; None if it would take it.
+
+    Args:
+        field: the field as it shall be.
+        keys: the attributes that were given.
+    """
+    return next(_field_refusals(field, keys), None)
+
+
+def refused_option(change: UpdateOption) -> str | None:
+    """Say why FT.CREATE would refuse an option of the whole index; None if it would take it."""
+    match change.option, change.new:
+        case "language", str(language) if language.lower() not in LANGUAGES:
+            return f"Redis knows no language {language!r}; it knows {', '.join(sorted(LANGUAGES))}"
+        # search 8.2; older versions take both
+        case "options", [*options] if {"MAXTEXTFIELDS", "NOFIELDS"} <= set(options):
+            return "MAXTEXTFIELDS and NOFIELDS exclude each other"
+        case _:
+            return None
+
+
+def _field_refusals(field: Field, keys: tuple[str, ...]) -> Iterator[str]:
+    algorithm = str(field.attrs["algorithm"]) if "algorithm" in field.attrs else None
+    known = [attribute.key for attribute in attributes_of(field.type, algorithm)]
+    for key in keys:
+        if key not in known:
+            yield f"{algorithm or field.type.upper()} has no attribute {key!r}; it has {', '.join(known)}"
+    if "m" in keys and int(field.attrs.get("m", 0)) > LARGEST_M:
+        yield f"M can be {LARGEST_M} at most, not {field.attrs['m']}"
+    if field.attrs.get("no_index") and field.attrs.get("index_missing"):
+        yield "NOINDEX and INDEXMISSING exclude each other"
