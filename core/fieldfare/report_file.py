@@ -1,0 +1,80 @@
+"""Report files: the outcome of a run as YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import asdict
+
+from fieldfare.yamlfile import write_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fieldfare.documents import Note
+    from fieldfare.findings import Finding
+    from fieldfare.report import MigrationReport, Validation
+
+__all__ = ["report_to_dict", "write_report"]
+
+
+def report_to_dict(report: MigrationReport) -> dict[str, Any]:
+    """Return a report as plain values; keys of documents as text, decoded with ``surrogateescape``."""
+    return {
+        "version": report.version,
+        "source_index": report.index,
+        "target_index": report.target,
+        "result": report.result.value,
+        "started_at": report.started_at,
+        "finished_at": report.finished_at,
+        "backup": {"dir": report.backup_dir, "prefix": report.backup_prefix},
+        "timings": asdict(report.timings),
+        "validation": _validation(report.validation),
+        "warnings": list(report.warnings),
+        "notes": [_note(note) for note in report.notes],
+        "steps": {step: dict(details) for step, details in report.steps.items()},
+        "memory": dict(report.memory),
+        "error": report.error,
+    }
+
+
+def write_report(report: MigrationReport, path: Path | str) -> None:
+    """Write a report file, whole or not at all.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_yaml(path, report_to_dict(report))
+
+
+def _validation(validation: Validation) -> dict[str, Any]:
+    return {
+        "passed": validation.passed,
+        "schema_match": validation.schema_match,
+        "doc_count_match": validation.doc_count_match,
+        "key_sample_exists": validation.key_sample_exists,
+        "indexing_failures_ok": validation.indexing_failures_ok,
+        "findings": [_finding(finding) for finding in validation.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "passed": finding.passed,
+        "severity": finding.severity.value,
+        "detail": finding.detail,
+        "data": dict(finding.data),
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {
+        "kind": note.kind,
+        "field": note.field,
+        "count": note.count,
+        "keys": [key.decode("utf-8", "surrogateescape") for key in note.keys],
+        "blocking": note.blocking,
+        "allow": note.allow,
+        "detail": note.detail,
+    }
