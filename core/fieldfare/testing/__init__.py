@@ -1,1 +1,1 @@
-"""."""
+"""What plugin authors, and our own tests, use: real servers and pytest fixtures."""

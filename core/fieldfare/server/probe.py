@@ -1,0 +1,106 @@
+"""Finding out what a live server can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import BusyLoadingError, ResponseError
+
+from fieldfare.errors import ServerUnfit
+from fieldfare.server.capabilities import Capabilities, Version, show
+from fieldfare.wire import Argument, exchange
+
+__all__ = ["read_capabilities"]
+
+UNIFIED_VERSION: Final[Version] = (8, 0, 0)
+"""From here on Redis ships the modules, under its own version."""
+
+_MODULE_LINE = re.compile(r"^module:name=(?P<name>[^,]+),ver=(?P<version>\d+)", re.MULTILINE)
+
+
+def read_capabilities(client: Redis) -> Capabilities:
+    """Ask a server for its versions, modules and memory limits.
+
+    INFO tells all of it. Where a user may not call it, or where it does not list modules, MODULE LIST,
+    HELLO and COMMAND INFO tell what they can.
+
+    Raises:
+        ServerUnfit: the server has no search module.
+        redis.exceptions.BusyLoadingError: it is still loading its data.
+        redis.exceptions.RedisError: it cannot be asked.
+    """
+    text = _ask(client, "INFO", "everything")
+    facts = _facts(text)
+    if facts.get("loading") == "1":
+        done = facts.get("loading_loaded_perc", "?").partition(".")[0]
+        raise BusyLoadingError(f"the server is still loading its data ({done} % done); try again when it has finished")
+    greeting = {} if facts.get("redis_version") else _pairs(_ask(client, "HELLO"))
+    version = _version(facts.get("redis_version") or greeting.get("version", ""))
+    modules = (
+        {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")}
+        or _listed_modules(client)
+        or _guessed_modules(client, version)
+    )
+    if "search" not in modules:
+        raise ServerUnfit(
+            "fieldfare", has=f"Redis {show(version)} without the search module", needs="a server with Redis Search"
+        )
+    return Capabilities(
+        redis_version=version,
+        search_version=_module_version(modules["search"]),
+        json="ReJSON" in modules,
+        cluster=facts.get("cluster_enabled") == "1" or greeting.get("mode") == "cluster",
+        max_memory=int(facts.get("maxmemory", 0)),
+        used_memory=int(facts.get("used_memory", 0)),
+        eviction_policy=facts.get("maxmemory_policy", "noeviction"),
+    )
+
+
+def _ask(client: Redis, *command: Argument) -> Any:
+    """Return the reply, or None where the server refuses to give one."""
+    reply = exchange(client, [command])[0]
+    return None if isinstance(reply, ResponseError) else _text(reply)
+
+
+def _facts(text: str | None) -> dict[str, str]:
+    lines = (line.partition(":") for line in (text or "").splitlines())
+    return {name: value for name, colon, value in lines if colon}
+
+
+def _pairs(reply: Any) -> dict[str, Any]:
+    """Read a map: a dict in RESP3, a flat list in RESP2."""
+    if not reply:
+        return {}
+    pairs = reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=False)
+    return {_text(name): _text(value) for name, value in pairs}
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _version(text: str) -> Version:
+    numbers = [int(number) for number in re.findall(r"\d+", text)[:3]]
+    major, minor, patch = (*numbers, 0, 0, 0)[:3]
+    return major, minor, patch
+
+
+def _module_version(number: int) -> Version:
+    """Spell out a module's version: 21005 is 2.10.5."""
+    return number // 10000, number // 100 % 100, number % 100
+
+
+def _listed_modules(client: Redis) -> dict[str, int]:
+    listed = [_pairs(module) for module in _ask(client, "MODULE", "LIST") or ()]
+    return {module["name"]: int(module["ver"]) for module in listed}
+
+
+def _guessed_modules(client: Redis, version: Version) -> dict[str, int]:
+    """Conclude from the commands there are; the oldest version that has them, unless Redis ships the module."""
+    search, json = _ask(client, "COMMAND", "INFO", "FT.CREATE", "JSON.GET") or (None, None)
+    major, minor, patch = version if version >= UNIFIED_VERSION else (2, 0, 0)
+    number = major * 10000 + minor * 100 + patch
+    return {name: number for name, found in (("search", search), ("ReJSON", json)) if found}

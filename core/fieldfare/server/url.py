@@ -1,0 +1,121 @@
+"""Connection URLs: what they mean, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from attrs import field, frozen
+from redis.connection import parse_url
+
+from fieldfare.errors import UnsupportedURL
+
+__all__ = ["Address", "parse", "redact"]
+
+SENTINEL_PORT: Final = 26379
+
+_SECRET = re.compile(r"([?&][^=&#]*(?:pass|secret|token)[^=&#]*=)[^&#]*", re.IGNORECASE)
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)(.*)$", re.DOTALL)
+
+
+@frozen(hash=False)
+class Address:
+    """Where a server is.
+
+    Attributes:
+        kind: ``single``, ``sentinel`` or ``embedded``.
+        options: what redis-py's connections take.
+        sentinels: host and port of each sentinel.
+        service: the name under which the sentinels know the server.
+        sentinel_options: what the connections to the sentinels take.
+    """
+
+    kind: str
+    options: Mapping[str, Any] = field(factory=dict)
+    sentinels: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    sentinel_options: Mapping[str, Any] = field(factory=dict)
+
+
+def redact(url: str) -> str:
+    """Return the URL without anything that may be a secret.
+
+    Works on malformed URLs too: everything before the last ``@`` counts as credentials,
+    and of these only a user name that a colon follows is kept.
+    """
+    shown = _SECRET.sub(r"\1***", url)
+    match = _SCHEME.match(shown)
+    scheme, rest = match.groups() if match else ("", shown)
+    if "@" not in rest:
+        return shown
+    credentials, _, address = rest.rpartition("@")
+    user = credentials.partition(":")[0] if ":" in credentials else ""
+    return f"{scheme}{user}:***@{address}" if user else f"{scheme}***@{address}"
+
+
+def parse(url: str) -> Address:
+    """Read a connection URL.
+
+    ``redis://``, ``rediss://`` and ``unix://`` as redis-py reads them, with its options in the query;
+    ``redis+sentinel://[user:password@]host:port[,host:port]/service`` (``rediss+sentinel`` for TLS), where
+    options that start with ``sentinel_`` go to the sentinels; ``embedded://`` for a private server.
+
+    Raises:
+        UnsupportedURL: anything else, and every database but 0.
+    """
+    scheme = url.partition("://")[0].lower()
+    try:
+        if scheme == "embedded":
+            return Address("embedded")
+        if scheme in {"redis+sentinel", "rediss+sentinel"}:
+            address = _parse_sentinel(url, tls=scheme.startswith("rediss"))
+        elif scheme in {"redis", "rediss", "unix"}:
+            address = _parse_single(url)
+        else:
+            raise UnsupportedURL(
+                redact(url), "it must start with redis://, rediss://, unix://, redis+sentinel:// or embedded://"
+            )
+    except ValueError:
+        # the message of the parser may quote a piece of the password
+        raise UnsupportedURL(redact(url), "it is not well-formed; percent-encode special characters") from None
+    if address.options.get("db"):
+        raise UnsupportedURL(redact(url), "Search indexes database 0 only")
+    if "decode_responses" in address.options:
+        raise UnsupportedURL(redact(url), "documents are bytes; leave decode_responses out")
+    return address
+
+
+def _parse_single(url: str) -> Address:
+    options = parse_url(url)
+    path = unquote(urlsplit(url).path).strip("/")
+    if not url.lower().startswith("unix") and path and not path.isdecimal():
+        raise UnsupportedURL(redact(url), f"the path names a database, and {path!r} is none")
+    return Address("single", options)
+
+
+def _parse_sentinel(url: str, *, tls: bool) -> Address:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    service, _, database = unquote(parts.path).strip("/").partition("/")
+    if not service or not hosts:
+        raise UnsupportedURL(redact(url), "write redis+sentinel://host:port[,host:port]/service")
+    # redis-py knows the types of options, and how credentials are written
+    user = f"{credentials}@" if credentials else ""
+    single = parse_url(f"redis://{user}localhost/{database}?{parts.query}")
+    del single["host"]
+    prefix = "sentinel_"
+    queried = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return Address(
+        "sentinel",
+        {name: value for name, value in single.items() if not name.startswith(prefix)} | ({"ssl": True} if tls else {}),
+        tuple(_host_and_port(host) for host in hosts.split(",")),
+        service,
+        {name.removeprefix(prefix): value for name, value in queried.items() if name.startswith(prefix)},
+    )
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    return parts.hostname or "localhost", parts.port or SENTINEL_PORT

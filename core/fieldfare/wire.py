@@ -1,0 +1,103 @@
+"""Many commands at once: packed in bulk, sent in one write, answers read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from redis import Redis
+from redis.connection import Connection
+from redis.exceptions import ResponseError
+
+try:
+    from hiredis import pack_command as _pack
+except ImportError:  # a redis-py without its hiredis extra
+    _pack = None
+
+__all__ = ["Argument", "Command", "borrow", "encode", "exchange", "pack", "pack_slowly", "receive", "send"]
+
+Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
+Command: TypeAlias = Sequence[Argument]
+
+
+def encode(argument: Argument) -> bytes:
+    """Return the bytes that stand for an argument; text as UTF-8 with ``surrogateescape``."""
+    if isinstance(argument, bytes):
+        return argument
+    if isinstance(argument, memoryview | bytearray):
+        return bytes(argument)
+    if isinstance(argument, str):
+        return argument.encode("utf-8", "surrogateescape")
+    return repr(argument).encode()
+
+
+def pack_slowly(command: Command) -> bytes:
+    """Pack one command in pure Python (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
+    arguments = [encode(argument) for argument in command]
+    parts = [b"*%d\r\n" % len(arguments)]
+    parts += [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments]
+    return b"".join(parts)
+
+
+def pack(command: Command) -> bytes:
+    """Pack one command, with hiredis where it is installed."""
+    if _pack is None:
+        return pack_slowly(command)
+    try:
+        packed: bytes = _pack(tuple(command))
+    except (TypeError, ValueError):  # memoryviews, and text that is not UTF-8
+        return pack_slowly(command)
+    return packed
+
+
+def send(connection: Connection, commands: Iterable[Command]) -> None:
+    """Send commands in one write.
+
+    Raises:
+        redis.exceptions.ConnectionError: the connection broke.
+    """
+    connection.send_packed_command([b"".join(map(pack, commands))])
+
+
+def receive(connection: Connection, count: int) -> list[Any]:
+    """Read the replies to ``count`` commands that were sent before.
+
+    Returns:
+        One raw reply per command. An error reply is a ``redis.exceptions.ResponseError`` instance.
+
+    Raises:
+        redis.exceptions.ConnectionError: the connection broke.
+    """
+    read = connection.read_response
+    replies: list[Any] = []
+    for _ in range(count):
+        try:
+            replies.append(read())
+        except ResponseError as error:
+            replies.append(error)
+    return replies
+
+
+@contextmanager
+def borrow(node: Redis) -> Iterator[Connection]:
+    """Take a connection from a node's pool, and give it back.
+
+    A connection that is left with an exception may have unread replies, so it is closed.
+    """
+    pool = node.connection_pool
+    connection = pool.get_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
+
+
+def exchange(node: Redis, commands: Sequence[Command]) -> list[Any]:
+    """Send commands to one node and return their replies; see :func:`receive`."""
+    with borrow(node) as connection:
+        send(connection, commands)
+        return receive(connection, len(commands))
