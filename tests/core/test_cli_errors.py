@@ -67,6 +67,8 @@ def test_of_several_errors_all_are_told_and_the_worst_decides() -> None:
     [
         ("redis://:secret@host:6379", "redis://:***@host:6379"),
         ("at rediss://user:se@cr/et@host/0, sorry", "at rediss://user:***@host/0, sorry"),
+        ("redis://secret@host", "redis://***@host"),
+        ("redis://host?password=secret&db=0", "redis://host?password=***&db=0"),
         ("redis://host:6379", "redis://host:6379"),
         ("unix:///run/redis.sock", "unix:///run/redis.sock"),
     ],

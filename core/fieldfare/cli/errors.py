@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
-PASSWORD: Final = re.compile(r"(\w+://[^\s:/@]*:)\S*@")
+CREDENTIALS: Final = re.compile(r"(\w://(?:[^\s:/@]*:)?)\S*@")
+SECRETS: Final = re.compile(r"([?&][^=&#\s]*(?:pass|secret|token)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
 
 
 @frozen(hash=False)
@@ -54,6 +56,10 @@ def describe(error: BaseException) -> Failure:
         return Failure("Interrupted", message, INTERRUPTED)
     if isinstance(error, BaseExceptionGroup):
         return _several(error)
+    client = sys.modules.get("redis.exceptions")  # not loaded, not raised
+    if client is not None and isinstance(error, client.RedisError):
+        message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
+        return Failure(type(error).__name__, redacted(message), FieldfareError.exit_code)
     message = (
         f"Internal error: {type(error).__name__}: {error}\n"
         "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
@@ -78,8 +84,8 @@ def tell(error: BaseException, *, as_json: bool, with_traceback: bool) -> int:
 
 
 def redacted(text: str) -> str:
-    """Blot out passwords in URLs."""
-    return PASSWORD.sub(r"\1***@", text)
+    """Blot out passwords and the like in URLs."""
+    return SECRETS.sub(r"\1***", CREDENTIALS.sub(r"\1***@", text))
 
 
 def _fact(value: Any) -> Any:

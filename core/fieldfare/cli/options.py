@@ -38,7 +38,7 @@ def writable_file(path: Path | None) -> Path | None:
 Url: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="Redis to talk to: redis://, rediss:// (TLS) or unix://.",
+        help="Redis to use: redis://, rediss:// (TLS), unix:// or redis+sentinel://.",
         envvar=["FIELDFARE_URL", "REDIS_URL"],
         metavar="URL",
     ),

