@@ -30,7 +30,7 @@ from attrs import frozen
 
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
-__all__ = ["Block", "Frame", "FrameReader", "encode_frame"]
+__all__ = ["Block", "Frame", "FrameReader", "TooLarge", "encode_frame"]
 
 MAGIC: Final = b"FFB1"
 PRELUDE: Final = struct.Struct("<4sIQIII")
@@ -39,6 +39,10 @@ LONGEST_BODY: Final = 2 * 2**30
 PIECE: Final = 2**20
 
 Block: TypeAlias = bytes | bytearray | memoryview
+
+
+class TooLarge(ValueError):
+    """A batch is larger than a reader would accept."""
 
 
 @frozen(hash=False)
@@ -69,12 +73,12 @@ def encode_frame(header: Mapping[str, Any], blocks: Sequence[Block]) -> list[Blo
     """Return what is to be written, piece by piece; the blocks are not copied.
 
     Raises:
-        ValueError: the frame is longer than a reader accepts.
+        TooLarge: the frame is longer than a reader accepts.
     """
     packed = msgpack.packb(dict(header), unicode_errors="surrogateescape")
     length = sum(len(block) for block in blocks)
     if len(packed) > LONGEST_HEADER or length > LONGEST_BODY:
-        raise ValueError(f"a frame of {len(packed) + length} bytes is too long")
+        raise TooLarge(f"a batch of {len(packed) + length} bytes is too large")
     checksum = 0
     for block in blocks:
         checksum = crc32(block, checksum)

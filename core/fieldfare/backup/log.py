@@ -90,8 +90,6 @@ class Log:
                 os.ftruncate(descriptor, self._end)
             if isinstance(error, OSError):
                 raise self._unwritable(error) from error
-            if isinstance(error, ValueError):
-                raise BackupUnusable(self.path, f"{error}. Nothing was changed. Use a smaller batch size.") from error
             raise
         self._end = offset
 

@@ -23,7 +23,7 @@ from typing import Any, Final, Self, TypeAlias, TypeGuard
 
 from attrs import field, frozen
 
-from fieldfare.backup.frame import Block
+from fieldfare.backup.frame import Block, TooLarge
 from fieldfare.documents import MISSING, Batch, Column
 
 __all__ = ["Record"]
@@ -64,13 +64,14 @@ class Record:
         """Describe a batch of originals.
 
         Raises:
-            ValueError: a column has not one value per key, or the batch is too large for one record.
+            ValueError: a column has not one value per key.
+            TooLarge: so many values fit no record.
         """
         rows = len(batch.keys)
         if any(len(column) != rows for column in batch.columns.values()):
             raise ValueError(f"not every column of the batch has {rows} rows")
         if rows * (len(batch.columns) + 1) > MOST_VALUES:
-            raise ValueError(f"{rows} documents of {len(batch.columns)} fields are too many")
+            raise TooLarge(f"a batch of {rows} documents with {len(batch.columns)} fields is too large")
         lengths = {name: column.lengths for name, column in batch.columns.items()}
         return cls("batch", number, rows, tag, tuple(map(len, batch.keys)), lengths)
 

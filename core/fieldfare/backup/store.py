@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from fieldfare.backup.durable import sync_directory
-from fieldfare.backup.frame import Block
+from fieldfare.backup.frame import TooLarge
 from fieldfare.backup.log import Log
 from fieldfare.backup.name import ENDINGS, backup_file
 from fieldfare.backup.record import Record
@@ -37,7 +37,7 @@ class BackupStore:
     does not count. All methods that write raise ``BackupUnusable`` when the disk refuses.
     """
 
-    def __init__(self, prefix: Path | str, *, batch_size: int) -> None:
+    def __init__(self, prefix: Path | str, *, batch_size: int = 500) -> None:
         self.prefix = Path(prefix)
         self.batch_size = batch_size
         self._keys = Log(backup_file(self.prefix, "keys"), {"keys", "seal"})
@@ -47,7 +47,7 @@ class BackupStore:
         self._dumped: Counter[str] | None = None
 
     @classmethod
-    def recover(cls, prefix: Path | str, *, batch_size: int) -> Self:
+    def recover(cls, prefix: Path | str, *, batch_size: int = 500) -> Self:
         """Open a backup that a crash may have left unfinished, to go on with it.
 
         Every byte is checked, for after a power cut also whole frames can hold rubbish. A last frame that
@@ -140,14 +140,14 @@ class BackupStore:
 
         Raises:
             BackupUnusable: the batch is too large for one frame, or the disk refuses.
+            ValueError: a column has not one value per key.
         """
         try:
             record = Record.of_batch(tag, self.count(tag), batch)
-        except ValueError as error:
+            self._data.append(record, [b"".join(batch.keys), *(column.block for column in batch.columns.values())])
+        except TooLarge as error:
             reason = f"{error}. Nothing was changed. Use a smaller batch size."
             raise BackupUnusable(self._data.path, reason) from error
-        blocks: list[Block] = [b"".join(batch.keys), *(column.block for column in batch.columns.values())]
-        self._data.append(record, blocks)
         self._data_found[tag] += 1
 
     def count(self, tag: str) -> int:

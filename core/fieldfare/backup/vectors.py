@@ -63,7 +63,7 @@ class VectorBackup:
             BackupCorrupt: a frame is damaged.
         """
         batches = 0
-        for batch in BackupStore(self.prefix, batch_size=1).iter_batches(tag):
+        for batch in BackupStore(self.prefix).iter_batches(tag):
             batches += 1
             originals: dict[bytes, dict[str, bytes]] = {}
             for name, column in batch.columns.items():
