@@ -1,0 +1,54 @@
+"""What the plugin says of the server, asked of the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from redis.exceptions import ResponseError
+
+from fieldfare_fields.refusal import LANGUAGES
+
+if TYPE_CHECKING:
+    from fieldfare.server import Server
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_language_is_one(server: Server, language: str) -> None:
+    assert server.command("FT.CREATE", "idx", "LANGUAGE", language, "SCHEMA", "title", "TEXT")
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (["LANGUAGE", "klingon"], ["title", "TEXT"]),
+        ([], ["title", "TEXT", "NOINDEX", "INDEXMISSING"]),
+        ([], ["v", "VECTOR", "FLAT", 8, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2", "M", 20]),
+        ([], []),
+    ],
+    ids=["language", "exclusive attributes", "attribute of another algorithm", "no field"],
+)
+def test_what_is_blocked_is_refused(server: Server, options: list[str], field: list[str | int]) -> None:
+    with pytest.raises(ResponseError):
+        server.command("FT.CREATE", "idx", *options, "SCHEMA", *field)
+
+
+@pytest.mark.parametrize(
+    ("expression", "schema", "told_apart"),
+    [
+        ("@price>2", ["title", "TEXT", "price", "NUMERIC"], True),
+        ("@price>2", ["title", "TEXT"], True),
+        ("@cost>2", ["title", "TEXT", "price", "AS", "cost", "NUMERIC"], True),
+        ("@cost>2", ["title", "TEXT"], False),
+    ],
+    ids=["indexed", "no longer indexed", "indexed under another name", "no longer indexed under another name"],
+)
+def test_what_a_filter_reads_once_its_field_is_removed(
+    server: Server, expression: str, schema: list[str], *, told_apart: bool
+) -> None:
+    server.command("FT.CREATE", "idx", "PREFIX", 1, "doc:", "FILTER", expression, "SCHEMA", *schema)
+    server.command("HSET", "doc:1", "title", "a", "price", 5)
+    server.command("HSET", "doc:2", "title", "b", "price", 1)
+    reply = server.command("FT.SEARCH", "idx", "*", "NOCONTENT", "DIALECT", 2)
+    found = reply[0] if isinstance(reply, list) else reply[b"total_results"]
+    assert (found == 1) == told_apart
