@@ -110,7 +110,7 @@ class Log:
         return self._descriptor
 
     def sync(self) -> None:
-        """Make everything that was appended durable, also by a process that crashed since.
+        """Make everything that was appended durable, also by a process that crashed since, and the file's name.
 
         Raises:
             BackupUnusable: the disk refused.
@@ -119,6 +119,7 @@ class Log:
             return
         try:
             os.fsync(self.open())
+            sync_directory(self.path.parent)
         except OSError as error:
             raise self._unwritable(error) from error
 

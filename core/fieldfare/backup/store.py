@@ -177,19 +177,26 @@ class BackupStore:
         """
         self._keys.sync()
         self._data.sync()
-        sync_directory(self.prefix.parent)
 
-    def verify(self, expected: Mapping[str, int] | None = None) -> None:
+    def verify(self, expected: Mapping[str, int] | None = None, *, keys: int = 0) -> None:
         """Read every byte once and check it. Memory: one header and a mebibyte.
 
+        What the journal knows has to be passed: without it, a missing file cannot be told from one that
+        was never needed, nor a ``.data`` file that was cut exactly between two frames from a whole one.
+
         Args:
-            expected: tag → batches that the journal knows of. Without it, a ``.data`` file that was cut
-                exactly between two frames cannot be told from a whole one.
+            expected: tag → batches that must be there.
+            keys: captured keys that must be there.
 
         Raises:
             BackupCorrupt: a frame is damaged, missing or cut short; keys without their seal.
         """
-        captured = Counter(record.kind for record in self._keys.check())
+        captured: Counter[str] = Counter()
+        for record in self._keys.check():
+            captured[record.kind] += record.rows if record.kind == "keys" else 1
+        if captured["keys"] < keys:
+            reason = f"the file ends with {captured['keys']} of {keys} keys"
+            raise BackupCorrupt(self._keys.path, _size(self._keys), reason)
         if captured and not captured["seal"]:
             raise BackupCorrupt(self._keys.path, _size(self._keys), "the file ends without its seal")
         dumped = Counter(record.tag for record in self._data.check())
