@@ -67,6 +67,7 @@ def make_converter(*, sparse: Collection[type] = ()) -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _scalar_hook(kind))
+    converter.register_structure_hook(StrEnum, lambda value, kind: kind(value))
     converter.register_structure_hook_factory(_is(tuple), _tuple_hook)
     converter.register_structure_hook_factory(_is(Mapping), _mapping_hook)
     converter.register_structure_hook_factory(attrs.has, _class_hook)
