@@ -223,7 +223,9 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         with _opened(server, redis_url) as opened:
-            return rollback(opened, self.plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop)
+            return rollback(
+                opened, self.plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop
+            )
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.

@@ -86,7 +86,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     if not plan.supported:
         raise ChangeBlocked(plan.blocked_reasons)
     started = time.monotonic()
-    with open_session(server, plan.index, backup_dir, options.plan_path) as session:
+    with open_session(server, plan.index, backup_dir, options) as session:
         journal, fresh = _open_journal(server, session, plan, options)
         run = Run(
             server, plan, plugins, options, stop or StopRequest(), journal, session.store, session.lock
@@ -96,6 +96,9 @@ def apply(  # noqa: PLR0913 - what a run consists of
         try:
             if fresh:
                 _capture_and_back_up(run)
+            else:
+                # every original is read once before a document is written from it
+                session.store.verify({REWRITE: journal.progress.dump_completed_batches})
             for step in plan.steps:
                 _run_step(run, step)
             findings = validate(run)
@@ -107,7 +110,9 @@ def apply(  # noqa: PLR0913 - what a run consists of
             problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
             commands = session.commands
             failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
-            failed.report = make_report(run, session, Result.FAILED, started, findings=findings, warnings=warnings, error=str(failed))
+            failed.report = make_report(
+                run, session, Result.FAILED, started, findings=findings, warnings=warnings, error=str(failed)
+            )
             raise failed
         journal.update(phase=RunPhase.VALIDATED)
         return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
@@ -124,7 +129,7 @@ def _open_journal(server: Server, session: Session, plan: MigrationPlan, options
             session.set_aside()
     live = check_source(server, plan)
     rehearse_definitions(server, plan)
-    session.store.reset(options.batch_size)
+    session.store.reset()
     progress = Progress(RunPhase.DUMP, options.batch_size, datetime.now(UTC).isoformat(timespec="seconds"), live.stats)
     journal = Journal(session.header, plan, progress)
     journal.save()

@@ -16,6 +16,7 @@ from fieldfare.server.documents import read_batches, write_documents
 
 __all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
 
+
 @frozen(hash=False)
 class RewritePass:
     """All rewrite steps of a plan, in order, and the union of their fields."""

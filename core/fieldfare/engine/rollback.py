@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
+from fieldfare.backup import REWRITE
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.rewrite import restore, rewrite_pass
@@ -54,20 +55,19 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
+    options = options or Options()
     plugins.require_sound()
     started = time.monotonic()
     name = find_backup(backup_dir, index).plan.index
-    with open_session(server, name, backup_dir, create=False) as session:
+    with open_session(server, name, backup_dir, options, create=False) as session:
         journal = session.load_journal()
         plan = journal.plan
         warnings = plugins.require(plan.plugins)
-        run = Run(
-            server, plan, plugins, options or Options(), stop or StopRequest(), journal, session.store, session.lock
-        )
+        run = Run(server, plan, plugins, options, stop or StopRequest(), journal, session.store, session.lock)
         if journal.progress.undo is Undo.DONE or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
-        session.store.verify()
+        session.store.verify({REWRITE: journal.progress.dump_completed_batches})
         journal.update(undo=Undo.RUNNING)
         step: Step | None = None
         try:

@@ -139,7 +139,9 @@ def _self_query(run: Run, live: Snapshot, field: Field) -> Finding:
         except ResponseError as error:
             return Finding(name, passed=False, detail=str(error))
         itself = key in found if field.attrs["distance_metric"] != "ip" else bool(found)
-        if (not itself and len(found) < NEIGHBOURS) or (not itself and not any(_same(run, live, other, field, vector) for other in found)):
+        if (not itself and len(found) < NEIGHBOURS) or (
+            not itself and not any(_same(run, live, other, field, vector) for other in found)
+        ):
             lost.append(key.decode("utf-8", "backslashreplace"))
     detail = (
         f"not found by their own vector: {', '.join(lost)}" if lost else f"{asked} documents found by their own vector"

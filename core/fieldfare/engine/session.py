@@ -1,0 +1,156 @@
+"""A backup directory and an index, held by one migrator at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, hold_backup, open_directory
+from fieldfare.engine.command import NextCommands
+from fieldfare.engine.options import Options
+from fieldfare.errors import BackupUnusable
+from fieldfare.journal import Journal
+from fieldfare.server import Server
+from fieldfare.server.lock import IndexLock
+
+__all__ = ["Session", "find_backup", "list_backups", "open_session"]
+
+
+@frozen(hash=False)
+class Session:
+    """What one migrator holds while it works.
+
+    Attributes:
+        directory: the backup directory.
+        prefix: of this index's files in it.
+        store: keys and originals.
+        lock: on the index.
+        commands: what messages name as the way on.
+    """
+
+    directory: Path
+    prefix: Path
+    store: BackupStore
+    lock: IndexLock
+    commands: NextCommands
+
+    @property
+    def header(self) -> Path:
+        """The journal's file."""
+        return backup_file(self.prefix, "header")
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether there was a run in this directory before."""
+        return self.header.exists()
+
+    def load_journal(self) -> Journal:
+        """Read the journal.
+
+        Raises:
+            BackupUnusable: it is damaged, or not ours.
+        """
+        return Journal.load(self.header)
+
+    def set_aside(self) -> None:
+        """Rename the files of a run that is over; nothing is deleted."""
+        self.store.set_aside(datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+
+
+@contextmanager
+def open_session(
+    server: Server, index: str, backup_dir: Path, options: Options, *, create: bool = True
+) -> Iterator[Session]:
+    """Open a backup directory and take both locks.
+
+    Args:
+        server: where the index lives.
+        index: the source index.
+        backup_dir: where backups are.
+        options: its batch size is that of a fresh run.
+        create: whether to make the directory.
+
+    Raises:
+        BackupUnusable: the directory cannot be used.
+        LockHeld: another migrator holds the directory's files or the index.
+    """
+    directory = open_directory(backup_dir, create=create)
+    prefix = backup_prefix(directory, index)
+    with (
+        hold_backup(prefix),
+        IndexLock(server, index, backup_dir=str(directory)) as lock,
+        BackupStore(prefix, batch_size=options.batch_size) as store,
+    ):
+        yield Session(directory, prefix, store, lock, NextCommands(index, backup_dir, options.plan_path))
+
+
+def find_backup(backup_dir: Path, index: str | None) -> Journal:
+    """Return the journal of the one run that is meant.
+
+    Args:
+        backup_dir: where backups are.
+        index: source or target name; None if there is only one.
+
+    Raises:
+        BackupUnusable: none, or more than one.
+    """
+    journals = [Journal.load(backup_file(prefix, "header")) for prefix in _prefixes(backup_dir, index)]
+    found = [each for each in journals if index in (None, each.plan.index, each.plan.target.name)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(repr(each.plan.index) for each in journals) or "none"
+    if found:
+        raise BackupUnusable(backup_dir, f"it holds several backups ({names}); name one with --index")
+    what = f"no backup of index {index!r}" if index else "no backup"
+    raise BackupUnusable(backup_dir, f"it holds {what}; backups there: {names}")
+
+
+def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, Any]]:
+    """Return how far each run in a directory got, as plain values.
+
+    Raises:
+        BackupUnusable: no such directory, or no such backup.
+    """
+    if index is not None:
+        return [_status(find_backup(backup_dir, index), backup_dir)]
+    return [_status(Journal.load(backup_file(prefix, "header")), backup_dir) for prefix in _prefixes(backup_dir, None)]
+
+
+def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
+    """The backups that may be meant: the one of this index, or all."""
+    directory = open_directory(backup_dir, create=False)
+    exact = backup_prefix(directory, index) if index is not None else None
+    if exact is not None and backup_file(exact, "header").exists():
+        return [exact]
+    return [prefix for prefix in find_prefixes(directory) if backup_file(prefix, "header").exists()]
+
+
+def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
+    progress = journal.progress
+    commands = NextCommands(journal.plan.index, backup_dir)
+    return {
+        "index": journal.plan.index,
+        "target": journal.plan.target.name,
+        "phase": progress.phase.value,
+        "rollback": progress.undo.value,
+        "started_at": progress.started_at,
+        "documents": progress.documents,
+        "batch_size": progress.batch_size,
+        "dump_completed_batches": progress.dump_completed_batches,
+        "steps": [
+            {
+                "id": step.id,
+                "summary": step.summary,
+                "status": record.status.value if (record := journal.record(step.id)) else "pending",
+                "completed_batches": record.completed_batches if record else 0,
+            }
+            for step in journal.plan.steps
+        ],
+        "resume": commands.resume,
+        "undo": commands.rollback,
+    }
