@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.resolver import VersionedResolver
 
 from fieldfare.errors import FileError
 
@@ -225,6 +227,14 @@ class _Reader:
         self.problems.append((at, message))
 
 
+@cache
+def _older_yaml() -> VersionedResolver:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
+    resolver: VersionedResolver = yaml.resolver
+    return resolver
+
+
 class _Representer(SafeRepresenter):
     """Plain values without anchors; text with line breaks in double quotes, where every break survives."""
 
@@ -233,6 +243,8 @@ class _Representer(SafeRepresenter):
 
     def represent_text(self, text: str) -> ScalarNode:
         style = '"' if _LINE_BREAKS.intersection(text) else None
+        if str(_older_yaml().resolve(ScalarNode, text, (True, False))) != f"{_TAG}str":
+            style = "'"  # many tools still read YAML 1.1, where a plain "no" is a boolean
         return self.represent_scalar(f"{_TAG}str", text, style=style)
 
 
@@ -241,10 +253,12 @@ _Representer.add_representer(str, _Representer.represent_text)
 
 def _plain(value: Any, at: Location) -> Any:
     match value:
-        case None | bool() | int() | float():
-            return value
         case Enum():
             return _plain(value.value, at)
+        case None | bool():
+            return value
+        case int() | float():
+            return int(value) if isinstance(value, int) else float(value)
         case str():
             return str(value)
         case Mapping():
