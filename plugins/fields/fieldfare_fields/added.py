@@ -25,10 +25,6 @@ def claim_added(change: AddField, live: LiveIndex) -> Claim:
             "a new vector field requires vectors for all documents",
             workaround="write the vectors to the documents first, then add the field with FT.ALTER ... SCHEMA ADD",
         )
-    if live.definition.find(new.name) is not None:
-        return Claim.blocked(
-            f"the index has a field {new.name!r} already", workaround="choose another name, or remove that field too"
-        )
     old = find_lookalike(new, live)
     if old is not None:
         return Claim.blocked(
@@ -37,7 +33,7 @@ def claim_added(change: AddField, live: LiveIndex) -> Claim:
             workaround=f"rename_fields, from {old.name!r} to {new.name!r}; or remove and add in two migrations "
             "if they are different fields",
         )
-    refusal = refused_field(new, *new.attrs)
+    refusal = refused_field(new)
     if refusal is not None:
         return Claim.blocked(refusal, workaround="correct the field in the patch")
     lack = lacking_for_field(new, live.server)

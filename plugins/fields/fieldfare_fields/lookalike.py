@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from fieldfare.definition.canonical import canonical_field
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from fieldfare.definition import Field, Storage
+    from fieldfare.definition import Field
     from fieldfare.live import LiveIndex
 
 __all__ = ["find_lookalike"]
@@ -23,14 +20,13 @@ def find_lookalike(new: Field, live: LiveIndex) -> Field | None:
     no rename: documents stay as they are.
     """
     storage = live.definition.storage
-    before, now = live.snapshot.definition.fields, live.definition.fields
-    names_before, names_now = {each.name for each in before}, {each.name for each in now}
-    # A field that was renamed earlier in this plan is gone too, but stands under its new name.
-    arrived = Counter(_kind(each, storage) for each in now if each.name not in names_before)
-    kind = _kind(new, storage)
-    gone = [each for each in before if each.name not in names_now and _kind(each, storage) == kind]
-    return next((each for each in gone[arrived[kind] :] if each.path != new.path), None)
-
-
-def _kind(field: Field, storage: Storage) -> Hashable:
-    return field.type, frozenset(canonical_field(field, storage).attrs.items())
+    wanted = canonical_field(new, storage).attrs
+    gone = (each for each in live.snapshot.definition.fields if live.definition.find(each.name) is None)
+    return next(
+        (
+            each
+            for each in gone
+            if each.type is new.type and each.path != new.path and canonical_field(each, storage).attrs == wanted
+        ),
+        None,
+    )

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fieldfare.definition import attributes_of
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fieldfare.changes import UpdateOption
     from fieldfare.definition import Field
 
@@ -29,14 +25,13 @@ LANGUAGES: Final = frozenset(
 )
 
 
-def refused_field(field: Field, *keys: str) -> str | None:
-    """Say why FT.CREATE would refuse a field; None if it would take it.
-
-    Args:
-        field: the field as it shall be.
-        keys: the attributes that were given.
-    """
-    return next(_field_refusals(field, keys), None)
+def refused_field(field: Field) -> str | None:
+    """Say why FT.CREATE would refuse a field; None if it would take it."""
+    if int(field.attrs.get("m", 0)) > LARGEST_M:
+        return f"M can be {LARGEST_M} at most, not {field.attrs['m']}"
+    if field.attrs.get("no_index") and field.attrs.get("index_missing"):
+        return "NOINDEX and INDEXMISSING exclude each other"
+    return None
 
 
 def refused_option(change: UpdateOption) -> str | None:
@@ -49,15 +44,3 @@ def refused_option(change: UpdateOption) -> str | None:
             return "MAXTEXTFIELDS and NOFIELDS exclude each other"
         case _:
             return None
-
-
-def _field_refusals(field: Field, keys: tuple[str, ...]) -> Iterator[str]:
-    algorithm = str(field.attrs["algorithm"]) if "algorithm" in field.attrs else None
-    known = [attribute.key for attribute in attributes_of(field.type, algorithm)]
-    for key in keys:
-        if key not in known:
-            yield f"{algorithm or field.type.upper()} has no attribute {key!r}; it has {', '.join(known)}"
-    if "m" in keys and int(field.attrs.get("m", 0)) > LARGEST_M:
-        yield f"M can be {LARGEST_M} at most, not {field.attrs['m']}"
-    if field.attrs.get("no_index") and field.attrs.get("index_missing"):
-        yield "NOINDEX and INDEXMISSING exclude each other"

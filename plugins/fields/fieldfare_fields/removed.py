@@ -15,14 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["claim_removed"]
 
 
-def claim_removed(change: RemoveField, live: LiveIndex) -> Claim:
-    """Claim a field's removal; documents keep what they have."""
+def claim_removed(change: RemoveField, live: LiveIndex) -> Claim | None:
+    """Claim a field's removal; documents keep what they have. None if there is no such field."""
     field = live.definition.find(change.name)
     if field is None:
-        return Claim.blocked(
-            f"the index has no field {change.name!r}",
-            workaround=f"choose one of {', '.join(each.name for each in live.definition.fields)}",
-        )
+        return None
     if len(live.definition.fields) == 1:
         return Claim.blocked(
             f"{change.name!r} is the last field, and an index needs at least one",

@@ -24,12 +24,10 @@ def claim_updated(change: UpdateField, live: LiveIndex) -> Claim | None:
     """Claim a changed attribute.
 
     Returns:
-        None for a vector's datatype, which is no matter of the index alone.
+        None for a vector's datatype, which is no matter of the index alone, and if there is no such field.
     """
     before, after = live.definition.find(change.name), live.after(change).definition.find(change.name)
-    if before is None or after is None:
-        return Claim.blocked(f"the index has no field {change.name!r}", workaround="correct the name in the patch")
-    if before.is_vector and change.attribute == "datatype":
+    if before is None or after is None or (before.is_vector and change.attribute == "datatype"):
         return None
     return next(_refusals(change, after, live), None) or Claim.supported(warnings=_warnings(change, before, after))
 
@@ -40,9 +38,9 @@ def _refusals(change: UpdateField, after: Field, live: LiveIndex) -> Iterator[Cl
             "changing vector dimensions requires re-embedding",
             workaround="re-embed the documents with the new model and load them into a new index",
         )
-    refusal = refused_field(after, change.attribute)
+    refusal = refused_field(after)
     if refusal is not None:
-        yield Claim.blocked(refusal, workaround="correct the attribute in the patch")
+        yield Claim.blocked(refusal, workaround="correct the patch; if it sets both right, do so in two migrations")
     lack = lacking_for_field(after, live.server)
     if lack is not None:
         yield Claim.blocked(lack, workaround="update the server, or leave that out of the patch")

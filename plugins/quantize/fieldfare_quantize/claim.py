@@ -97,7 +97,7 @@ def _other_readers(field: Field, target: str, live: LiveIndex) -> Iterator[Claim
         if other.path == field.path and other.name != field.name:
             yield Claim.blocked(
                 f"field {other.name!r} of this index reads {field.path!r} too: it would be fed {target} bytes",
-                workaround=f"remove field {other.name!r} in the same patch",
+                workaround=f"remove field {other.name!r} in a migration of its own first",
             )
 
 

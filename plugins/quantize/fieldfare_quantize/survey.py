@@ -20,13 +20,6 @@ SAMPLE_LIMIT: Final = 1000
 
 def survey(parameters: Parameters, live: LiveIndex) -> tuple[str, ...]:
     """Convert a sample, throw the result away, and tell what there was to note; one line a kind."""
-    if not any(each.path == parameters.path for each in live.snapshot.definition.fields):
-        return (
-            (
-                f"{parameters.path!r} gets its name in this plan, so its vectors were not sampled; "
-                "apply looks at every vector before it drops the index"
-            ),
-        )
     batches = [convert_batch(parameters, batch) for batch in live.sample([parameters.path], SAMPLE_LIMIT)]
     documents = sum(map(len, batches))
     notes = _merged(note for batch in batches for note in batch.notes)

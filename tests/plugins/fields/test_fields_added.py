@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from fieldfare.changes import AddField, Change, RemoveField, RenameField, UpdateField
+from fieldfare.changes import AddField, Change, RemoveField, UpdateField
 from fieldfare.definition import AttributeValue, Field, FieldType, Storage
 from fieldfare.live import LiveIndex
 from fieldfare.plan import Claim
@@ -30,11 +30,6 @@ def test_every_type_but_vectors_can_be_added(live: Live, ask: Ask, kind: FieldTy
 def test_a_vector_cannot_be_added(live: Live, ask: Ask) -> None:
     claim = ask(AddField(Field("image", FieldType.VECTOR, "image", {"algorithm": "FLAT"})), live())
     assert claim.reason == "a new vector field requires vectors for all documents"
-
-
-def test_a_name_cannot_be_taken_twice(live: Live, ask: Ask) -> None:
-    claim = ask(AddField(Field("title", FieldType.TAG, "title")), live())
-    assert claim.reason == "the index has a field 'title' already"
 
 
 @pytest.mark.parametrize(
@@ -89,11 +84,6 @@ def test_attributes_that_exclude_each_other(live: Live, ask: Ask) -> None:
     assert ask(AddField(field), live()).reason == "NOINDEX and INDEXMISSING exclude each other"
 
 
-def test_an_attribute_of_another_type(live: Live, ask: Ask) -> None:
-    claim = ask(AddField(Field("extra", FieldType.GEO, "extra", {"weight": 2.0})), live())
-    assert claim.reason == "GEO has no attribute 'weight'; it has index_missing, sortable, unf, no_index"
-
-
 def after(index: LiveIndex, *changes: Change) -> LiveIndex:
     """Return the index as changes will leave it."""
     for change in changes:
@@ -135,16 +125,6 @@ def test_removing_and_adding_something_else_is_no_rename(live: Live, ask: Ask, f
 
 def test_adding_alone_is_no_rename(live: Live, ask: Ask) -> None:
     assert ask(HEADLINE, live()).is_supported
-
-
-def test_a_field_beside_a_renamed_one_is_no_rename(live: Live, ask: Ask) -> None:
-    assert ask(HEADLINE, after(live(), RenameField("title", "name"))).is_supported
-
-
-def test_a_field_beside_a_renamed_and_a_removed_one_is(live: Live, ask: Ask) -> None:
-    body = Field("body", FieldType.TEXT, "body")
-    index = after(live(*live().definition.fields, body), RenameField("title", "name"), RemoveField("body"))
-    assert not ask(HEADLINE, index).is_supported
 
 
 def test_a_removed_field_that_was_updated_first_is_still_recognised(live: Live, ask: Ask) -> None:

@@ -53,12 +53,6 @@ def test_a_field_under_another_name_leaves_the_filter_without_values(live: Live,
     )
 
 
-def test_a_field_that_is_not_there(live: Live, ask: Ask) -> None:
-    claim = ask(RemoveField("nothing"), live())
-    assert claim.reason == "the index has no field 'nothing'"
-    assert claim.workaround == "choose one of title, price, embedding"
-
-
 def test_the_last_field_stays(live: Live, ask: Ask) -> None:
     claim = ask(RemoveField("title"), live(Field("title", FieldType.TEXT, "title")))
     assert claim.reason == "'title' is the last field, and an index needs at least one"

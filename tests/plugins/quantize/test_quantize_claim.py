@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 import pytest
 
-from fieldfare.changes import AddField, Change, RemoveField, RenameField, UpdateField
+from fieldfare.changes import AddField, Change, RemoveField, UpdateField
 from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.live import LiveIndex
@@ -239,14 +238,4 @@ def test_no_more_than_a_thousand_documents_are_sampled(live: Live) -> None:
     assert (
         "overflow in 'embedding' of 1,000 of 1,000 sampled documents"
         in ask(FLOAT16, live(documents=[batch])).warnings[1]
-    )
-
-
-def test_a_field_that_is_renamed_in_the_same_plan_is_not_sampled(live: Live) -> None:
-    index = live().after(RenameField("embedding", "vec"))
-    claim: Any = ask(UpdateField("vec", "datatype", "float32", "float16"), index)
-    assert claim.is_supported
-    assert claim.warnings[1] == (
-        "'vec' gets its name in this plan, so its vectors were not sampled; apply looks at every vector before it "
-        "drops the index"
     )
