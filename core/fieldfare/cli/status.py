@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.options import BackupDirectory
-from fieldfare.cli.output import show, show_json
+from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 
 if TYPE_CHECKING:
@@ -38,5 +38,30 @@ def status(
 
 
 def _text(migration: Mapping[str, Any]) -> str:
-    facts = [(f"{name.replace('_', ' ').capitalize()}:", value) for name, value in migration.items()]
-    return "\n".join(f"{name:<19}{value}" for name, value in facts)
+    names = dict.fromkeys((migration["index"], migration["target"]))
+    facts = [
+        ("Migration", " -> ".join(names)),
+        ("Started", migration["started_at"]),
+        ("Phase", migration["phase"]),
+        ("Rollback", migration["rollback"]),
+        ("Backed up", f"{migration['dump_completed_batches']:,} batches, of {migration['documents']:,} documents"),
+    ]
+    steps = table(
+        ["Step", "Status", "Batches"],
+        [[step["summary"], step["status"], f"{step['completed_batches']:,}"] for step in migration["steps"]],
+    )
+    return "\n".join([*(f"{f'{name}:':<11}{value}" for name, value in facts), "", steps, "", *_next(migration)])
+
+
+def _next(migration: Mapping[str, Any]) -> list[str]:
+    """Say what to run next."""
+    resume, undo = migration["resume"], migration["undo"]
+    match migration["rollback"], migration["phase"]:
+        case "done", _:
+            return ["Everything was put back. Nothing is left to do."]
+        case "running", _:
+            return [f"To finish the rollback: {undo}"]
+        case _, "validated":
+            return ["The migration is done.", f"To put everything back: {undo}"]
+        case _:
+            return [f"To go on:       {resume}", f"To put it back: {undo}"]
