@@ -27,7 +27,7 @@ from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.report_file import write_report
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_snapshot
-from fieldfare.yamlfile import load_yaml
+from fieldfare.yamlfile import Problem, load_yaml
 
 __all__ = [
     "MigrationExecutor",
@@ -301,7 +301,7 @@ def _query_checks(path: str | Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     document = load_yaml(Path(path))
-    problems = []
+    problems: list[Problem] = []
     for key, value in document.data.items():
         if key not in ("keys_exist", "fetch_ids", "queries"):
             problems.append(((key,), f"unknown key {key!r}; known: fetch_ids, keys_exist, queries"))
@@ -318,7 +318,7 @@ def _query_checks(path: str | Path | None) -> Mapping[str, Any]:
     return document.data
 
 
-def _query_problems(queries: list[Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _query_problems(queries: list[Any]) -> Iterator[Problem]:
     for number, query in enumerate(queries):
         if not isinstance(query, dict) or not isinstance(query.get("query"), str):
             yield ("queries", number), "a query needs a 'query' string"

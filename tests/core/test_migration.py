@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fieldfare.server.inspect import read_snapshot
 
 from fieldfare.definition import IndexStats
 from fieldfare.server import Server
+from fieldfare.server.inspect import read_snapshot
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 

@@ -98,7 +98,9 @@ def apply(  # noqa: PLR0913 - what a run consists of
                 _capture_and_back_up(run)
             else:
                 # every original is read once before a document is written from it
-                session.store.verify({REWRITE: journal.progress.dump_completed_batches})
+                session.store.verify(
+                    {REWRITE: journal.progress.dump_completed_batches}, keys=journal.progress.documents
+                )
             for step in plan.steps:
                 _run_step(run, step)
             findings = validate(run)

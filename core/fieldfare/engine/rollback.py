@@ -67,7 +67,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is Undo.DONE or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
-        session.store.verify({REWRITE: journal.progress.dump_completed_batches})
+        session.store.verify({REWRITE: journal.progress.dump_completed_batches}, keys=journal.progress.documents)
         journal.update(undo=Undo.RUNNING)
         step: Step | None = None
         try:
