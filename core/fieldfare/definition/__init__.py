@@ -10,6 +10,7 @@ from fieldfare.definition.attribute import (
     attributes_of,
     find_attribute,
 )
+from fieldfare.definition.canonical import canonical
 from fieldfare.definition.model import Field, IndexDefinition, Storage
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 
@@ -26,5 +27,6 @@ __all__ = [
     "Snapshot",
     "Storage",
     "attributes_of",
+    "canonical",
     "find_attribute",
 ]

@@ -131,7 +131,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute("distance_metric", "DISTANCE_METRIC", Form.TEXT, _VECTOR, info="distance_metric", choices=_METRICS),
     Attribute("initial_cap", "INITIAL_CAP", Form.INTEGER, _VECTOR, _PLAIN, minimum=0),
     Attribute("block_size", "BLOCK_SIZE", Form.INTEGER, _VECTOR, frozenset({Algorithm.FLAT}), default=1024, minimum=1),
-    # The server takes M 1, and then cannot build the graph.
+    # The server takes M 1, and ends when it builds the graph.
     Attribute("m", "M", Form.INTEGER, _VECTOR, _HNSW, info="M", default=16, minimum=2),
     Attribute(
         "ef_construction",

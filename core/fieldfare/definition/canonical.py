@@ -12,6 +12,7 @@ from attrs import evolve
 
 from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType, attributes_of
 from fieldfare.definition.model import Field, IndexDefinition, Storage
+from fieldfare.definition.reply import encode, text
 
 __all__ = ["OPTIONS", "canonical", "canonical_field", "canonical_language", "default_of"]
 
@@ -36,7 +37,7 @@ def canonical(definition: IndexDefinition) -> IndexDefinition:
         definition,
         fields=tuple(canonical_field(each, definition.storage) for each in definition.fields),
         language=canonical_language(definition.language),
-        stopwords=None if words is None else tuple(sorted({word.lower() for word in words})),
+        stopwords=None if words is None else tuple(sorted({_lower(word) for word in words})),
         options=_options(definition),
     )
 
@@ -61,6 +62,10 @@ def default_of(attribute: Attribute, storage: Storage) -> AttributeValue | None:
     A TAG of JSON documents has no separator: FT.INFO shows an empty one, which FT.CREATE refuses.
     """
     return "" if attribute.key == "separator" and storage is Storage.JSON else attribute.default
+
+
+def _lower(word: str) -> str:
+    return text(encode(word).lower())  # ASCII letters alone, as the server does
 
 
 def _value(attribute: Attribute, value: AttributeValue) -> AttributeValue:

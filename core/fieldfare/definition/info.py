@@ -63,7 +63,7 @@ def parse_info(reply: Any) -> Info:
         top = mapping(reply)
         unknown: list[str] = []
         definition = canonical(_definition(top, unknown))
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
     unknown += [f"the text {shown!r}: a line break, or a backslash?" for shown in _ambiguous(definition)]
     return Info(definition, _stats(top), tuple(unknown))

@@ -141,6 +141,7 @@ class _Section:
         self._values: Mapping[Any, Any] = value if isinstance(value, Mapping) else {}
         if value is not None and not isinstance(value, Mapping):
             problems.append((at, f"must be a mapping of keys to values, not {value!r:.60}"))
+            self._problems = []  # that nothing is in it goes without saying
         for key in self._values:
             if key not in known:
                 hint = suggestion(str(key), known) or f"; known are {', '.join(known)}"

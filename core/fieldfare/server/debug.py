@@ -22,8 +22,6 @@ __all__ = ["Completed", "complete"]
 _NOT_ALLOWED: Final = "FT.DEBUG is not allowed here"
 _NEVER_TOLD: Final = frozenset({"PHONETIC", "INITIAL_CAP"})
 _REFUSALS: Final = ("unknown command", "not allowed", "disabled")
-_BUILDABLE_M: Final = range(2, 2**15)
-"""With another M there is no graph, and the server ends when it is asked about it (search 2.10.5)."""
 
 
 @frozen(hash=False)
@@ -76,9 +74,6 @@ def _temporary(server: Server, name: str) -> int | _Refusal | None:
 def _vector(
     server: Server, index: str, field: Field, hidden: Iterable[Attribute]
 ) -> dict[str, AttributeValue] | _Refusal:
-    m = field.attrs.get("m")
-    if m is not None and m not in _BUILDABLE_M:
-        return _Refusal(f"an index with M {m} cannot be built")
     # Only ever for vector fields: asked about another, the server ends (search 2.10.5).
     reply = _ask(server, "VECSIM_INFO", encode(index), encode(field.name))
     if isinstance(reply, _Refusal):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from redis.exceptions import ResponseError
 
@@ -11,6 +11,7 @@ from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.server.debug import complete
+from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ __all__ = [
     "read_snapshot",
     "read_stats",
 ]
-
-_UNKNOWN_INDEX: Final = ("unknown index name", "no such index", "index_not_found")
 
 
 def list_indexes(server: Server) -> list[str]:
@@ -109,7 +108,7 @@ def _find(server: Server, name: str) -> Info | None:
     try:
         return parse_info(server.command("FT.INFO", encode(name)))
     except ResponseError as error:
-        if any(words in str(error).lower() for words in _UNKNOWN_INDEX):
+        if is_unknown_index(error):
             return None
         raise
 
@@ -147,7 +146,6 @@ def _read_keys(server: Server, name: str, limit: int) -> tuple[str, ...]:
     if limit < 1:
         return ()
     reply = server.command("FT.SEARCH", encode(name), "*", "NOCONTENT", "LIMIT", "0", str(limit))
-    keys = (
-        reply[1:] if isinstance(reply, list) else [result["id"] for result in map(mapping, mapping(reply)["results"])]
-    )
-    return tuple(sorted(text(key) for key in keys))
+    if isinstance(reply, list):  # RESP2: the total, then keys
+        return tuple(sorted(text(key) for key in reply[1:]))
+    return tuple(sorted(text(mapping(result)["id"]) for result in mapping(reply)["results"]))
