@@ -18,6 +18,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── BackupUnusable                  missing, unwritable, foreign or corrupt
     │   │   └── BackupCorrupt
     │   ├── LockHeld
+    │   │   └── LockLost                    our own lock went to another, in the middle
     │   └── DocumentsUnfit                  documents that a step cannot convert
     ├── RunFailed                       1   failed before anything was changed
     ├── PluginError                     6
@@ -58,6 +59,7 @@ __all__ = [
     "IndexNotFound",
     "Interrupted",
     "LockHeld",
+    "LockLost",
     "MigrationIncomplete",
     "PlanEdited",
     "PluginBroken",
@@ -264,6 +266,23 @@ class LockHeld(PreconditionError):
         self.what = what
         self.holder = holder
         super().__init__(f"Another migration holds {what}: {holder}. Nothing was changed. Wait for it, or end it.")
+
+
+class LockLost(LockHeld):
+    """The lock that we held is not ours any more: this process, or the server, stood still for too long.
+
+    Attributes:
+        holder: who holds it now, as far as is known.
+    """
+
+    def __init__(self, what: str, holder: str) -> None:
+        self.what = what
+        self.holder = holder
+        FieldfareError.__init__(
+            self,
+            f"The lock on {what} was lost (it is held by: {holder}), so this run stopped. "
+            "Run the same command again when no other migration works on it.",
+        )
 
 
 class DocumentsUnfit(PreconditionError):

@@ -1,0 +1,169 @@
+"""The keys of an index's documents, a batch at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
+
+import msgpack
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from fieldfare.definition import IndexDefinition, IndexStats, Storage
+from fieldfare.definition.reply import mapping
+from fieldfare.server.connection import Server
+from fieldfare.server.inspect import read_stats
+from fieldfare.server.routing import is_unknown_index
+from fieldfare.wire import encode
+
+__all__ = ["iterate_keys", "iterate_scan"]
+
+IDLE_MILLISECONDS: Final = 300_000
+"""How long a cursor waits for its next read; the most that search allows by default (CURSOR_MAX_IDLE)."""
+
+_TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
+_GLOB: Final = re.compile(rb"[*?\[\]\\^-]")
+
+
+class _CursorBroken(Exception):
+    """The cursor did not give all documents."""
+
+
+def iterate_keys(
+    server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int
+) -> Iterator[list[bytes]]:
+    """Yield the keys of all documents of an index; all batches but the last have ``batch_size`` keys.
+
+    The index itself is asked (FT.AGGREGATE WITHCURSOR). Where it does not know all of its documents, because
+    some could not be indexed or are not indexed yet, the keyspace is scanned for its prefixes instead; so it
+    is for the remainder if the cursor ends early. Not with a FILTER, though: only the index knows what that
+    lets through. Keys written or deleted meanwhile may or may not be given. A scan can give a key twice if
+    the server shrinks its table meanwhile (https://redis.io/docs/latest/commands/scan/).
+
+    Memory does not grow with the number of keys, unless a cursor ends early.
+
+    Raises:
+        redis.exceptions.RedisError: the server cannot be asked.
+    """
+    incomplete = bool(stats.hash_indexing_failures) or stats.indexing
+    if incomplete and definition.filter is None:
+        yield from iterate_scan(server, definition, batch_size)
+        return
+    with TemporaryFile(prefix="fieldfare-keys-") as given:
+        try:
+            for keys in _iterate_cursor(server, definition, stats, batch_size):
+                given.write(msgpack.packb(keys))
+                yield keys
+        except _CursorBroken:
+            seen = _read_keys(given)
+        else:
+            return
+    again = _iterate_rest(server, definition, batch_size)
+    yield from _regroup((key for keys in again for key in keys if key not in seen), batch_size)
+
+
+def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
+    """Yield the keys of an index's storage type under its prefixes, in batches of ``batch_size``.
+
+    In a cluster every node is scanned that has the index.
+    """
+    prefixes = _disjoint(definition.prefixes)
+    kind = _TYPES[definition.storage]
+    found = (
+        key
+        for node in _holders(server, definition.name)
+        for prefix in prefixes
+        for key in _scan(server, node, prefix, kind, batch_size)
+    )
+    return _regroup(found, batch_size)
+
+
+def _iterate_cursor(
+    server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int
+) -> Iterator[list[bytes]]:
+    """Yield what the index knows.
+
+    Raises:
+        _CursorBroken: it expired, or gave fewer documents than the index has.
+    """
+    index = encode(definition.name)
+    cursor = 0
+    count = 0
+    # without TIMEOUT 0 an answer that takes long is cut short, without a word
+    query = (b"FT.AGGREGATE", index, b"*", b"LOAD", 1, b"@__key", b"TIMEOUT", 0, b"WITHCURSOR", b"COUNT", batch_size)
+    reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS)
+    try:
+        while True:
+            keys = _rows(reply)
+            count += len(keys)
+            if keys:
+                yield keys
+            if not cursor:
+                break
+            try:
+                reply, cursor = server.command(b"FT.CURSOR", b"READ", index, cursor, b"COUNT", batch_size)
+            except ResponseError as error:
+                cursor = 0
+                raise _CursorBroken from error
+    finally:
+        if cursor:
+            with suppress(RedisError):
+                server.command(b"FT.CURSOR", b"DEL", index, cursor)
+    if count < stats.num_docs and count < read_stats(server, definition.name).num_docs:
+        raise _CursorBroken
+
+
+def _iterate_rest(server: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
+    if definition.filter is None:
+        return iterate_scan(server, definition, batch_size)
+    return _iterate_cursor(server, definition, IndexStats(num_docs=0), batch_size)
+
+
+def _rows(reply: Any) -> list[bytes]:
+    """Return the keys of an answer; a document that is gone by now has a row without one."""
+    if isinstance(reply, Mapping):  # RESP3
+        fields = [row[b"extra_attributes"] for row in mapping(reply)["results"]]
+    else:
+        fields = [dict(zip(row[::2], row[1::2], strict=True)) for row in reply[1:]]
+    return [row[b"__key"] for row in fields if row.get(b"__key") is not None]
+
+
+def _read_keys(given: IO[bytes]) -> set[bytes]:
+    given.seek(0)
+    return {key for keys in msgpack.Unpacker(given) for key in keys}
+
+
+def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
+    """Leave out prefixes that start with another one, so that no key is found twice."""
+    every = {encode(prefix) for prefix in prefixes}
+    return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
+
+
+def _holders(server: Server, index: str) -> Iterator[Redis]:
+    for node in server.nodes():
+        try:
+            server.command_at(node, b"FT.INFO", index)
+        except ResponseError as error:
+            if not is_unknown_index(error):
+                raise
+        else:
+            yield node
+
+
+def _scan(server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int) -> Iterator[bytes]:
+    pattern = _GLOB.sub(rb"\\\g<0>", prefix) + b"*"
+    cursor = b"0"
+    while True:
+        cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", batch_size, b"TYPE", kind)
+        yield from dict.fromkeys(keys)
+        if cursor == b"0":
+            return
+
+
+def _regroup(keys: Iterator[bytes], batch_size: int) -> Iterator[list[bytes]]:
+    while batch := list(islice(keys, batch_size)):
+        yield batch
