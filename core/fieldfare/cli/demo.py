@@ -48,7 +48,7 @@ def demo(
         tour = Tour.load(data, server=server, plugins=session.plugins, directory=directory, say=say)
         tour.run()
         if keep:
-            say(f"\nPlan and backup are in {directory}")
+            say(f"Plan and backup are in {directory}")
     if session.json:
         show_json({"seconds": tour.seconds, "memory": tour.memory, "problems": tour.problems})
     if tour.problems:
