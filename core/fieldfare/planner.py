@@ -205,12 +205,22 @@ def _is_vague(path: str) -> bool:
 
 
 def _behind_earlier(planned: Sequence[Step], earlier: Sequence[Step]) -> list[Step]:
-    """Make steps wait for those that were planned earlier and rewrite the same fields."""
+    """Make steps wait for those that were planned earlier and that they must not overtake.
+
+    Transforms wait for those of the same fields. All other work on documents (fields and keys get other
+    names) waits for everything before it, so that each step finds the names that its params say.
+    """
+    rewrites = [other for other in earlier if other.phase is Phase.REWRITE]
     return [
         evolve(
             step,
-            after=(*step.after, *(other.id for other in earlier if set(other.fields) & set(step.fields))),
+            after=(
+                *step.after,
+                *(other.id for other in rewrites if not step.transforms or set(other.fields) & set(step.fields)),
+            ),
         )
+        if step.phase is Phase.REWRITE
+        else step
         for step in planned
     ]
 

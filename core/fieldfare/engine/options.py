@@ -18,6 +18,8 @@ class Options:
     Attributes:
         batch_size: documents per batch.
         allow: names of notes that must not stop the run (``overflow``).
+        on_conflict: which value stays where a document has a field under its old and its new name:
+            ``keep-old`` or ``keep-new``; None stops the run before anything is changed.
         timeout: seconds to wait for the target index to be ready; None for as long as it takes.
         query_checks: the content of the user's query check file.
         force: on rollback, drop what lives under the target's name even if it is another index.
@@ -26,6 +28,7 @@ class Options:
 
     batch_size: int = 500
     allow: frozenset[str] = frozenset()
+    on_conflict: str | None = None
     timeout: float | None = None
     query_checks: Mapping[str, Any] = field(factory=dict)
     force: bool = False

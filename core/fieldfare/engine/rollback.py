@@ -82,7 +82,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             where = step.id if step else "start"
             raise RollbackFailed(where, str(error), rollback=session.commands.rollback) from error
         journal.update(undo=Undo.DONE)
-        was = evolve(run, plan=evolve(plan, target=plan.source.definition))
+        was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
         return make_report(was, session, Result.ROLLED_BACK, started, findings=validate(was), warnings=warnings)
 
 

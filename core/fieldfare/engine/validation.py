@@ -88,12 +88,12 @@ def _vanished(run: Run) -> int:
     if not run.has_backup:
         return 0
     return sum(
-        reply == 0 for keys in run.store.iter_keys() for reply in run.server.bulk([(b"EXISTS", key) for key in keys])
+        reply == 0 for keys in run.store.iter_keys() for reply in run.server.bulk([(b"EXISTS", run.plan.moved(key)) for key in keys])
     )
 
 
 def _key_sample(plan: MigrationPlan, run: Run) -> Finding:
-    keys = [encoded(key) for key in plan.source.key_sample]
+    keys = [plan.moved(encoded(key)) for key in plan.source.key_sample]
     replies = run.server.bulk([(b"EXISTS", key) for key in keys]) if keys else []
     gone = [key for key, reply in zip(plan.source.key_sample, replies, strict=True) if reply != 1]
     if not gone:

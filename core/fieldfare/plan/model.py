@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from fieldfare.changes import Change
+from fieldfare.changes import Change, ChangePrefix
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.plan.summary import DiffClassification, RenameOperations
 
@@ -253,6 +253,15 @@ class MigrationPlan:
     def supported(self) -> bool:
         """Whether the plan can be applied."""
         return not self.blocked_reasons
+
+    def moved(self, key: bytes) -> bytes:
+        """Return the name that a document's key has after the migration."""
+        for change in self.changes:
+            if isinstance(change, ChangePrefix):
+                old, new = (each.encode("utf-8", "surrogateescape") for each in (change.old, change.new))
+                if key.startswith(old):
+                    return new + key[len(old) :]
+        return key
 
     @property
     def lossy(self) -> bool:

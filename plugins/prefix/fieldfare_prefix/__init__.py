@@ -1,0 +1,1 @@
+"""The prefix plugin of fieldfare."""

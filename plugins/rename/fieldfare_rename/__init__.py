@@ -1,0 +1,1 @@
+"""The rename plugin of fieldfare."""
