@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import evolve
@@ -50,6 +51,7 @@ def from_plain(value: object) -> Sections:
     return structure(_converter(), {} if value is None else _filled(value), Sections)
 
 
+@cache
 def _converter() -> Converter:
     words = make_converter()
     words.register_structure_hook(FieldType, lambda value, _: FieldType(_choice(value, FieldType)))
@@ -57,6 +59,8 @@ def _converter() -> Converter:
     words.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
 
     converter = make_converter(sparse={Sections, NewField, FieldUpdate})
+    for each in (words, converter):
+        each.register_structure_hook(str, lambda value, _: _text(value))
     converter.register_structure_hook(NewField, lambda value, _: _new_field(value))
     converter.register_structure_hook(FieldUpdate, lambda value, _: _field_update(words, value))
     converter.register_structure_hook(IndexUpdate, lambda value, _: _index_update(words, value))
@@ -68,6 +72,13 @@ def _converter() -> Converter:
 
 def _filled(value: object) -> object:
     return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+def _text(value: object) -> str:
+    require(value, str)
+    if "\0" in str(value):
+        raise ValueError("must not hold a NUL character: the server cuts text off there")
+    return str(value)
 
 
 def _choice(value: object, choices: type[StrEnum]) -> str:

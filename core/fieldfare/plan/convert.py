@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, get_args
 
 from attrs import evolve, frozen
@@ -121,6 +122,7 @@ def _storage(mapping: Mapping[str, Any]) -> Storage:
     return Storage.JSON if place == Storage.JSON else Storage.HASH
 
 
+@cache
 def _converter(storage: Storage) -> Converter:
     converter = make_converter(sparse={Claim, Step})
     converter.register_unstructure_hook(
