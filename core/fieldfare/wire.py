@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from redis import Redis
 from redis.connection import Connection
 from redis.exceptions import ResponseError
 
 try:
-    from hiredis import pack_command as _pack
+    import hiredis
 except ImportError:  # a redis-py without its hiredis extra
-    _pack = None
+    hiredis = None  # type: ignore[assignment]  # a module or nothing
 
 __all__ = ["Argument", "Command", "borrow", "encode", "exchange", "pack", "pack_slowly", "receive", "send"]
 
 Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
 Command: TypeAlias = Sequence[Argument]
+
+_pack: Final[Callable[..., bytes] | None] = getattr(hiredis, "pack_command", None)
 
 
 def encode(argument: Argument) -> bytes:
@@ -45,10 +47,9 @@ def pack(command: Command) -> bytes:
     if _pack is None:
         return pack_slowly(command)
     try:
-        packed: bytes = _pack(tuple(command))
+        return _pack(tuple(command))
     except (TypeError, ValueError):  # memoryviews, and text that is not UTF-8
         return pack_slowly(command)
-    return packed
 
 
 def send(connection: Connection, commands: Iterable[Command]) -> None:
@@ -57,7 +58,7 @@ def send(connection: Connection, commands: Iterable[Command]) -> None:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
-    connection.send_packed_command([b"".join(map(pack, commands))])
+    connection.send_packed_command([b"".join(map(pack, commands))])  # type: ignore[no-untyped-call]  # redis-py's own gap
 
 
 def receive(connection: Connection, count: int) -> list[Any]:
@@ -90,7 +91,7 @@ def borrow(node: Redis) -> Iterator[Connection]:
     try:
         yield connection
     except BaseException:
-        connection.disconnect()
+        connection.disconnect()  # type: ignore[no-untyped-call]  # redis-py's own gap
         raise
     finally:
         pool.release(connection)

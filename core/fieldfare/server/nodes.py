@@ -10,10 +10,11 @@ from time import sleep
 from typing import Any, Final
 
 from redis import Redis, RedisCluster
+from redis.cluster import ClusterNode
 from redis.connection import Connection
-from redis.exceptions import AskError, MovedError, TryAgainError
+from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
-from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, is_unknown_index, route
+from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, route
 from fieldfare.wire import Command, borrow, exchange, receive, send
 
 __all__ = ["Cluster", "Nodes", "Single"]
@@ -105,34 +106,25 @@ class Cluster(Nodes):
     """The primaries of a cluster."""
 
     def __init__(self, client: RedisCluster) -> None:
-        self._client = client
+        self._client: Any = client  # redis-py leaves its methods untyped
 
     def primaries(self) -> tuple[Redis, ...]:
         """Return a client for each primary, in the order of their addresses."""
         nodes = sorted(self._client.get_primaries(), key=lambda node: str(node.name))
-        return tuple(self._client.get_redis_connection(node) for node in nodes)
+        return tuple(self._at(node) for node in nodes)
 
     def target(self, command: Command) -> Redis:
         """Return the node of the command's key or index."""
         key = route(command)
-        node = self._client.get_default_node() if key is None else self._client.get_node_from_key(key)
-        return self._client.get_redis_connection(node)
+        return self._at(self._client.get_default_node() if key is None else self._client.get_node_from_key(key))
 
     def command(self, command: Command) -> Any:
-        """Return the raw reply; an index that its node does not know is looked for on the others."""
-        name = command_name(command[0])
-        if name in ROUTE_EVERYWHERE:
-            replies = [exchange(node, [command])[0] for node in self.primaries()]
-            errors = [reply for reply in replies if isinstance(reply, Exception)]
-            return errors[0] if errors else list(dict.fromkeys(chain.from_iterable(replies)))
-        target = self.target(command)
-        reply = self.redirected(command, exchange(target, [command])[0])
-        if is_unknown_index(reply):
-            for node in self.primaries():
-                other = exchange(node, [command])[0] if node is not target else reply
-                if not is_unknown_index(other):
-                    return other
-        return reply
+        """Return the raw reply; that of all primaries, if each answers for itself."""
+        if command_name(command[0]) not in ROUTE_EVERYWHERE:
+            return self.redirected(command, exchange(self.target(command), [command])[0])
+        replies = [exchange(node, [command])[0] for node in self.primaries()]
+        errors = [reply for reply in replies if isinstance(reply, ResponseError)]
+        return errors[0] if errors else list(dict.fromkeys(chain.from_iterable(replies)))
 
     def redirected(self, command: Command, reply: Any) -> Any:
         """Follow MOVED, ASK and TRYAGAIN."""
@@ -157,4 +149,8 @@ class Cluster(Nodes):
 
     def _named(self, error: AskError) -> Redis | None:
         node = self._client.get_node(host=error.host, port=error.port) if error.host else None
-        return None if node is None else self._client.get_redis_connection(node)
+        return None if node is None else self._at(node)
+
+    def _at(self, node: ClusterNode) -> Redis:
+        client: Redis = self._client.get_redis_connection(node)
+        return client

@@ -15,6 +15,7 @@ from fieldfare.errors import ServerUnavailable, ServerUnfit, UnsupportedURL
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.server.nodes import Cluster
 from fieldfare.server.probe import read_capabilities
 from fieldfare.server.url import Address, parse, redact
 
@@ -72,9 +73,7 @@ def _open_cluster(address: Address, shown: str) -> Server:
     client = RedisCluster(**options)
     with ExitStack() as undo:
         undo.callback(client.close)
-        capabilities = _add_up(
-            [read_capabilities(client.get_redis_connection(node)) for node in client.get_primaries()]
-        )
+        capabilities = _add_up([read_capabilities(node) for node in Cluster(client).primaries()])
         undo.pop_all()
     return Server(client, shown, capabilities)
 
@@ -84,7 +83,8 @@ def _single_client(address: Address, shown: str) -> Redis:
     try:
         if address.kind == "sentinel":
             asked = _defaults() | dict(address.sentinel_options)
-            client: Redis = Sentinel(address.sentinels, sentinel_kwargs=asked, **options).master_for(address.service)
+            sentinel: Any = Sentinel(address.sentinels, sentinel_kwargs=asked, **options)  # type: ignore[no-untyped-call]  # redis-py's own gap
+            client: Redis = sentinel.master_for(address.service)
         else:
             client = Redis(connection_pool=ConnectionPool(**options))
         # an option that a connection does not know shows only now

@@ -99,8 +99,15 @@ def _listed_modules(client: Redis) -> dict[str, int]:
 
 
 def _guessed_modules(client: Redis, version: Version) -> dict[str, int]:
-    """Conclude from the commands there are; the oldest version that has them, unless Redis ships the module."""
-    search, json = _ask(client, "COMMAND", "INFO", "FT.CREATE", "JSON.GET") or (None, None)
+    """Conclude from the commands there are; the oldest version that has them, unless Redis ships the module.
+
+    Raises:
+        redis.exceptions.ResponseError: the user may not even ask for this.
+    """
+    reply = exchange(client, [("COMMAND", "INFO", "FT.CREATE", "JSON.GET")])[0]
+    if isinstance(reply, ResponseError):
+        raise reply
+    search, json = (reply.get(name) for name in (b"FT.CREATE", b"JSON.GET")) if isinstance(reply, Mapping) else reply
     major, minor, patch = version if version >= UNIFIED_VERSION else (2, 0, 0)
     number = major * 10000 + minor * 100 + patch
     return {name: number for name, found in (("search", search), ("ReJSON", json)) if found}

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.wire import Argument, Command, encode
 
-__all__ = ["ROUTE_EVERYWHERE", "is_unknown_index", "route"]
+__all__ = ["ROUTE_EVERYWHERE", "command_name", "is_unknown_index", "route"]
 
 ROUTE_EVERYWHERE: Final = frozenset({b"FT._LIST"})
 """Commands that every primary answers for itself; their replies are lists."""
@@ -40,8 +40,9 @@ _UNKNOWN_INDEX: Final = ("unknown index name", "no such index", "index_not_found
 def route(command: Command) -> bytes | None:
     """Return the key, or the name of the index, that decides where the command goes; None if nothing does.
 
-    An index lives on the node that owns the slot of its name where search has no cluster coordinator;
-    where it has one, any node will do, and cursors want the same node each time.
+    Where search has no cluster coordinator, an index and its aliases live on the node that owns the slot of
+    their names, which must be one slot. Where it has one, any node will do, as long as a cursor is read on
+    the node that opened it.
     """
     name = command_name(command[0])
     position = _POSITIONS.get(name, 1)
@@ -56,8 +57,5 @@ def command_name(argument: Argument) -> bytes:
 
 
 def is_unknown_index(reply: object) -> bool:
-    """Whether this reply says that a node does not know an index or alias.
-
-    An alias lives beside its index, on a node that the alias's own name says nothing about.
-    """
-    return isinstance(reply, ResponseError) and any(text in str(reply).lower() for text in _UNKNOWN_INDEX)
+    """Whether this reply says that there is no such index or alias; the words differ between versions."""
+    return isinstance(reply, ResponseError) and any(words in str(reply).lower() for words in _UNKNOWN_INDEX)

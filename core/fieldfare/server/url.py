@@ -88,7 +88,7 @@ def parse(url: str) -> Address:
 
 
 def _parse_single(url: str) -> Address:
-    options = parse_url(url)
+    options = _options(url)
     path = unquote(urlsplit(url).path).strip("/")
     if not url.lower().startswith("unix") and path and not path.isdecimal():
         raise UnsupportedURL(redact(url), f"the path names a database, and {path!r} is none")
@@ -103,7 +103,7 @@ def _parse_sentinel(url: str, *, tls: bool) -> Address:
         raise UnsupportedURL(redact(url), "write redis+sentinel://host:port[,host:port]/service")
     # redis-py knows the types of options, and how credentials are written
     user = f"{credentials}@" if credentials else ""
-    single = parse_url(f"redis://{user}localhost/{database}?{parts.query}")
+    single = _options(f"redis://{user}localhost/{database}?{parts.query}")
     del single["host"]
     prefix = "sentinel_"
     queried = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -119,3 +119,8 @@ def _parse_sentinel(url: str, *, tls: bool) -> Address:
 def _host_and_port(text: str) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     return parts.hostname or "localhost", parts.port or SENTINEL_PORT
+
+
+def _options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # redis-py's own gap
+    return options

@@ -8,44 +8,80 @@ ALL ITS DATA IS DELETED.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeAlias
 
 import pytest
 from redis import Redis
 
 from fieldfare.server.connection import Server
-from fieldfare.server.embedded import EmbeddedServer, free_port
+from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.opening import connect
-from fieldfare.testing.servers import clear
+from fieldfare.testing.servers import clear, start_cluster
 
-__all__ = ["client", "redis_url", "server"]
+__all__ = ["PrivateServer", "client", "cluster", "cluster_urls", "private_server", "redis_url", "server"]
+
+PrivateServer: TypeAlias = Callable[..., EmbeddedServer]
+"""Takes what :class:`~fieldfare.server.embedded.EmbeddedServer` takes, and gives one that runs."""
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """Give the URL of a server with Search and JSON, for the whole session."""
     named = os.environ.get("FIELDFARE_TEST_URL")
-    if named:
-        yield named
+    if named is None:
+        with EmbeddedServer(tcp=True) as embedded:
+            yield embedded.url
         return
-    with EmbeddedServer(port=free_port()) as embedded:
-        yield embedded.url
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail("FIELDFARE_TEST_URL names one server, and each test empties it: run pytest without -n")
+    yield named
 
 
 @pytest.fixture(scope="session")
-def _session_server(redis_url: str) -> Iterator[Server]:
+def session_server(redis_url: str) -> Iterator[Server]:
+    """Give a connection for the whole session; tests ask for ``server`` instead."""
     with connect(redis_url) as server:
         yield server
 
 
 @pytest.fixture
-def server(_session_server: Server) -> Server:
+def server(session_server: Server) -> Server:
     """Give a connection to the server, emptied of keys and indexes."""
-    clear(_session_server)
-    return _session_server
+    clear(session_server)
+    return session_server
 
 
 @pytest.fixture
 def client(server: Server) -> Redis:
     """Give redis-py's client to the emptied server."""
     return server.nodes()[0]
+
+
+@pytest.fixture
+def private_server() -> Iterator[PrivateServer]:
+    """Give a function that starts a server of the test's own, with the options that it names."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(EmbeddedServer(*arguments, **options))
+
+
+@pytest.fixture(scope="session")
+def cluster_urls() -> Iterator[list[str]]:
+    """Give the URLs of a cluster of three, in the order of their slots."""
+    with start_cluster() as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def session_cluster(cluster_urls: list[str]) -> Iterator[Server]:
+    """Give a connection for the whole session; tests ask for ``cluster`` instead."""
+    with connect(cluster_urls[0]) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(session_cluster: Server) -> Server:
+    """Give a connection to the cluster, emptied of keys and indexes."""
+    clear(session_cluster)
+    return session_cluster

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from fieldfare.server.connection import Server
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic, sleep
+from typing import Any, Final
 
-__all__ = ["clear"]
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from fieldfare.server.connection import Server
+from fieldfare.server.embedded import EmbeddedServer, free_port
+from fieldfare.wire import Argument, exchange
+
+__all__ = ["clear", "start_cluster"]
+
+SLOTS: Final = 16384
+JOIN_SECONDS: Final = 30
+POLL_SECONDS: Final = 0.02
 
 
 def clear(server: Server) -> None:
@@ -13,3 +27,49 @@ def clear(server: Server) -> None:
         for name in server.command_at(node, "FT._LIST"):
             server.command_at(node, "FT.DROPINDEX", name)
         server.command_at(node, "FLUSHALL")
+
+
+@contextmanager
+def start_cluster(size: int = 3) -> Iterator[list[str]]:
+    """Start a cluster of primaries that share the slots evenly, and give their URLs in the order of the slots.
+
+    The search module of the ``embedded`` extra has no cluster coordinator: an index lives on the node that owns
+    the slot of its name, and covers only that node's keys. Hash tags put both together.
+
+    Raises:
+        TimeoutError: the nodes did not find each other.
+    """
+    with ExitStack() as stack:
+        buses = [free_port() for _ in range(size)]
+        nodes = [stack.enter_context(_cluster_node(bus)) for bus in buses]
+        clients = [Redis(unix_socket_path=str(node.socket)) for node in nodes]
+        for place, client in enumerate(clients):
+            stack.callback(client.close)
+            first, last = place * SLOTS // size, (place + 1) * SLOTS // size - 1
+            _order(client, "ADDSLOTSRANGE", first, last)
+            _order(client, "SET-CONFIG-EPOCH", place + 1)
+        for node, bus in zip(nodes[1:], buses[1:], strict=True):
+            _order(clients[0], "MEET", "127.0.0.1", node.port, bus)
+        deadline = monotonic() + JOIN_SECONDS
+        while not all(_is_joined(client, size) for client in clients):
+            if monotonic() > deadline:
+                message = f"the {size} nodes of a test cluster did not find each other"
+                raise TimeoutError(message)
+            sleep(POLL_SECONDS)
+        yield [node.url for node in nodes]
+
+
+def _cluster_node(bus: int) -> EmbeddedServer:
+    return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus)], tcp=True)
+
+
+def _order(client: Redis, *arguments: Argument) -> Any:
+    [reply] = exchange(client, [("CLUSTER", *arguments)])
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
+
+
+def _is_joined(client: Redis, size: int) -> bool:
+    lines = _order(client, "INFO").splitlines()
+    return b"cluster_state:ok" in lines and b"cluster_known_nodes:%d" % size in lines
