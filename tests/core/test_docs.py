@@ -5,15 +5,28 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from fieldfare import errors, hookspecs
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.patch import load_patch
+from fieldfare.plugins import load_plugins
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("fieldfare_"))
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+PLUGINS = [
+    (ROOT / "README.md", "acme.redact", b"***"),
+    (DOCS / "writing-a-plugin.md", "acme.redact_email", b"a***@b.c"),
+]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.+?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("name", HOOKS)
@@ -36,8 +49,37 @@ def test_every_exit_code_is_documented() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_on_the_page_compiles(page: Path) -> None:
-    for number, block in enumerate(re.findall(r"^```python\n(.+?)^```", page.read_text(), re.MULTILINE | re.DOTALL)):
+    for number, block in enumerate(blocks(page, "python")):
         compile(block, f"{page.name}, block {number}", "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_patches_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page, "yaml"):
+        path = tmp_path / "patch.yaml"
+        path.write_text(block)
+        assert load_patch(path)
+
+
+@pytest.mark.parametrize(("page", "kind", "masked"), PLUGINS, ids=lambda value: getattr(value, "name", None))
+def test_plugin_on_the_page_rewrites_documents(  # noqa: PLR0913 - a page and its fixtures
+    page: Path, kind: str, masked: bytes, redis_url: str, client: Any, tmp_path: Path
+) -> None:
+    plugin = ModuleType("acme")
+    exec(next(block for block in blocks(page, "python") if "fieldfare_transform" in block), vars(plugin))  # noqa: S102 - our own page
+    plugins = load_plugins(blocked=["acme_redact"])  # an installed plugin may know the same kind of change
+    plugins.register(plugin, "acme", "1.0")
+    client.execute_command("FT.CREATE", "people", "PREFIX", 1, "person:", "SCHEMA", "email", "TAG")
+    client.hset("person:1", mapping={"name": "Ann", "email": "ann@b.c"})
+    client.hset("person:2", mapping={"name": "Bob"})
+    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch(
+        "people",
+        schema_patch={"version": 1, "changes": {"custom": [{"kind": kind, "field": "email"}]}},
+        redis_url=redis_url,
+    )
+    MigrationExecutor(plugins=plugins).apply(plan, redis_url=redis_url, backup_dir=tmp_path)
+    assert client.hgetall("person:1") == {b"name": b"Ann", b"email": masked}
+    assert client.hgetall("person:2") == {b"name": b"Bob"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
