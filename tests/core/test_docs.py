@@ -62,7 +62,7 @@ def test_patches_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "kind", "masked"), PLUGINS, ids=lambda value: getattr(value, "name", None))
-def test_plugin_on_the_page_rewrites_documents(  # noqa: PLR0913 - a page and its fixtures
+def test_plugin_on_the_page_rewrites_documents(  # noqa: PLR0913, PLR0917 - a page and its fixtures
     page: Path, kind: str, masked: bytes, redis_url: str, client: Any, tmp_path: Path
 ) -> None:
     plugin = ModuleType("acme")
