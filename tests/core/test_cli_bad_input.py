@@ -26,8 +26,8 @@ APPLY = ("apply", "--backup-dir", "backup")
 @pytest.fixture
 def untouched(server: Server) -> Iterator[Server]:
     """An index that must be afterwards what it was before."""
-    server.command("HSET", "doc:1", "title", "hello")
     server.command("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "title", "TEXT")
+    server.command("HSET", "doc:1", "title", "hello")  # behind FT.CREATE: indexed at once
     before = database_digest(server), index_state(server)
     yield server
     assert (database_digest(server), index_state(server)) == before

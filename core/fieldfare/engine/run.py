@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
 from attrs import define, evolve, field
 
-from fieldfare.backup import BackupStore
 from fieldfare.definition import IndexDefinition
 from fieldfare.documents import Batch, Note
 from fieldfare.engine.options import Options
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable
-from fieldfare.journal import Journal
 from fieldfare.plan import MigrationPlan, Step
-from fieldfare.plugins import Plugins
 from fieldfare.report import Moment, StepReport
-from fieldfare.server import Server
-from fieldfare.server.documents import read_batches
-from fieldfare.server.lock import IndexLock
+
+if TYPE_CHECKING:  # plugins import this module for their annotations, so it must load fast
+    from fieldfare.backup import BackupStore
+    from fieldfare.journal import Journal
+    from fieldfare.plugins import Plugins
+    from fieldfare.server import Server
+    from fieldfare.server.lock import IndexLock
 
 __all__ = ["Run", "StopRequested"]
 
@@ -122,6 +122,8 @@ class Run:
 
     def documents(self, paths: Sequence[str]) -> Iterator[Batch]:
         """Yield the captured documents of the index as they are now, with these fields."""
+        from fieldfare.server.documents import read_batches  # noqa: PLC0415 - start-up time
+
         self._step = None
         for batch, _ in read_batches(self.server, self.source.storage, self.store.iter_keys(), list(paths)):
             yield batch
@@ -207,4 +209,6 @@ class Run:
             try:
                 self.plugins.ask(name, "fieldfare_step_report", report=report)
             except Exception:  # noqa: BLE001 - an observer never fails a step
+                import structlog  # noqa: PLC0415 - start-up time
+
                 structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)

@@ -87,9 +87,10 @@ def _document_count(plan: MigrationPlan, run: Run, stats: IndexStats) -> Finding
 def _vanished(run: Run) -> int:
     if not run.has_backup:
         return 0
-    return sum(
-        reply == 0 for keys in run.store.iter_keys() for reply in run.server.bulk([(b"EXISTS", run.plan.moved(key)) for key in keys])
-    )
+    gone = 0
+    for keys in run.store.iter_keys():
+        gone += run.server.bulk([(b"EXISTS", run.plan.moved(key)) for key in keys]).count(0)
+    return gone
 
 
 def _key_sample(plan: MigrationPlan, run: Run) -> Finding:

@@ -41,10 +41,6 @@ class Nodes(ABC):
     def target(self, command: Command) -> Redis:
         """Return the node that a command goes to."""
 
-    def redirected(self, command: Command, reply: Any) -> Any:  # noqa: ARG002 - the cluster's own business
-        """Return the reply after the cluster's directions have been followed."""
-        return reply
-
     def stream(self, batches: Iterable[Sequence[Command]]) -> Iterator[list[Any]]:
         """Yield the replies to each batch, after the next batch has been sent."""
         with ExitStack() as stack:
@@ -73,11 +69,13 @@ class Nodes(ABC):
         return groups.items()
 
     def _replies(self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]]) -> list[Any]:
+        if len(sent) == 1:
+            return receive(sent[0][0], len(commands))
         replies: list[Any] = [None] * len(commands)
         for connection, rows in sent:
             for row, reply in zip(rows, receive(connection, len(rows)), strict=True):
                 replies[row] = reply
-        return [self.redirected(command, reply) for command, reply in zip(commands, replies, strict=True)]
+        return replies
 
 
 class Single(Nodes):
@@ -121,12 +119,12 @@ class Cluster(Nodes):
     def command(self, command: Command) -> Any:
         """Return the raw reply; that of all primaries, if each answers for itself."""
         if command_name(command[0]) not in ROUTE_EVERYWHERE:
-            return self.redirected(command, exchange(self.target(command), [command])[0])
+            return self._redirected(command, exchange(self.target(command), [command])[0])
         replies = [exchange(node, [command])[0] for node in self.primaries()]
         errors = [reply for reply in replies if isinstance(reply, ResponseError)]
         return errors[0] if errors else list(dict.fromkeys(chain.from_iterable(replies)))
 
-    def redirected(self, command: Command, reply: Any) -> Any:
+    def _redirected(self, command: Command, reply: Any) -> Any:
         """Follow MOVED, ASK and TRYAGAIN."""
         for _ in range(REDIRECTIONS):
             if isinstance(reply, MovedError):
@@ -140,6 +138,10 @@ class Cluster(Nodes):
             else:
                 break
         return reply
+
+    def _replies(self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]]) -> list[Any]:
+        replies = super()._replies(commands, sent)
+        return [self._redirected(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
     def _learn(self, moved: MovedError) -> None:
         """Read the slot table again, unless it already says where the slot went."""
