@@ -157,6 +157,7 @@ class MigrationExecutor:
         batch_size: int = 500,
         num_workers: int = 1,
         allow: Collection[str] = (),
+        on_conflict: str | None = None,
         timeout: float | None = None,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
@@ -172,6 +173,7 @@ class MigrationExecutor:
             batch_size: documents per round trip.
             num_workers: 1; several workers are not there yet.
             allow: what must not stop the run: ``overflow``.
+            on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             timeout: seconds to wait for the index to be ready; None for as long as it takes.
             query_check_file: queries for the validation, as YAML.
             plan_path: named in messages as the file to resume with.
@@ -187,9 +189,12 @@ class MigrationExecutor:
             raise UsageError(f"num_workers={num_workers}: this version runs one worker. Nothing was changed.")
         if batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
+        if on_conflict not in (None, "keep-old", "keep-new"):
+            raise UsageError(f"on_conflict={on_conflict!r}: it is keep-old, keep-new or None. Nothing was changed.")
         options = Options(
             batch_size=batch_size,
             allow=frozenset(allow),
+            on_conflict=on_conflict,
             timeout=timeout,
             query_checks=_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,

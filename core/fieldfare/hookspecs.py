@@ -50,7 +50,7 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 
 @hookspec
-def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
+def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:  # type: ignore[empty-body]  # a specification
     """Give the steps that carry out a claimed change.
 
     When: right after the change was claimed as supported; only the claiming plugin is asked.
@@ -91,7 +91,7 @@ def fieldfare_backup(step: Step, run: Run) -> None:
 
 
 @hookspec
-def fieldfare_transform(step: Step, batch: Batch) -> Batch:
+def fieldfare_transform(step: Step, batch: Batch) -> Batch:  # type: ignore[empty-body]  # a specification
     """Compute new values from original ones. Pure: no I/O, no state, same in, same out.
 
     When: for each batch of a rewrite step: once as a rehearsal before anything is changed, then for
@@ -104,7 +104,7 @@ def fieldfare_transform(step: Step, batch: Batch) -> Batch:
 
 
 @hookspec
-def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
+def fieldfare_execute_step(step: Step, run: Run) -> Receipt:  # type: ignore[empty-body]  # a specification
     """Carry out a step that is not a rewrite step. MUST be idempotent.
 
     When: in plan order; again after a crash, with ``run.keys(step)`` going on where ``run.done`` stopped.
@@ -116,7 +116,7 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
 
 
 @hookspec
-def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:
+def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:  # type: ignore[empty-body]  # a specification
     """Say whether a step is done. Read-only.
 
     When: after execution, with its receipt; and after a crash in the middle of it, with None: True

@@ -80,11 +80,17 @@ def test_unknown_hook_is_refused(loaded: Plugins) -> None:
 
 
 def test_only_the_owner_is_asked(loaded: Plugins) -> None:
-    asked = []
+    asked: list[str] = []
+
+    def execute(name: str) -> Callable[[Step], Receipt]:
+        def fieldfare_execute_step(step: Step) -> Receipt:
+            asked.append(name)
+            return Receipt(step.id)
+
+        return fieldfare_execute_step
+
     for name in ("acme_one", "acme_two"):
-        loaded.register(
-            module(fieldfare_execute_step=lambda step, name=name: asked.append(name) or Receipt(step.id)), name
-        )
+        loaded.register(module(fieldfare_execute_step=execute(name)), name)
     assert loaded.demand("acme_two", "fieldfare_execute_step", Receipt, step=STEP, run=None) == Receipt(STEP.id)
     assert asked == ["acme_two"]
 

@@ -81,7 +81,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
         Interrupted: ``stop`` was set.
     """
     options = options or Options()
-    warnings = plugins.require(plan.plugins)
+    warnings = (*plan.warnings, *plugins.require(plan.plugins))
     plugins.require_sound()
     if not plan.supported:
         raise ChangeBlocked(plan.blocked_reasons)

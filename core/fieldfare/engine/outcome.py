@@ -37,7 +37,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         result: how it ended.
         started: ``time.monotonic()`` at its start.
         findings: of the validation, if it came that far.
-        warnings: besides the plan's.
+        warnings: what the user should know.
         error: what went wrong.
     """
     progress = run.journal.progress
@@ -51,7 +51,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         backup_prefix=str(session.prefix),
         timings=_timings(run, started),
         validation=Validation(tuple(findings)),
-        warnings=tuple(dict.fromkeys((*run.plan.warnings, *warnings))),
+        warnings=tuple(dict.fromkeys(warnings)),
         notes=progress.notes,
         steps={name: _step(record) for name, record in progress.steps.items()},
         memory=_memory(run),

@@ -68,7 +68,8 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
         session.store.verify({REWRITE: journal.progress.dump_completed_batches}, keys=journal.progress.documents)
-        journal.update(undo=Undo.RUNNING)
+        if journal.progress.undo is Undo.NONE:
+            journal.update(undo=Undo.RUNNING, timings={})  # the report tells the times of the rollback
         step: Step | None = None
         try:
             for step in reversed(plan.steps):

@@ -7,7 +7,7 @@ from fieldfare.engine.run import Run
 from fieldfare.findings import Finding, Severity
 from fieldfare.plan import MigrationPlan
 
-PLAIN = re.compile(rb"[\w.]{2,}@\w")
+PLAIN = re.compile(rb"[a-z0-9]{2,}@[a-z]+[.][a-z]{2,}")
 
 
 @hookimpl
