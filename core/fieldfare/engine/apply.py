@@ -96,11 +96,6 @@ def apply(  # noqa: PLR0913 - what a run consists of
         try:
             if fresh:
                 _capture_and_back_up(run)
-            else:
-                # every original is read once before a document is written from it
-                session.store.verify(
-                    {REWRITE: journal.progress.dump_completed_batches}, keys=journal.progress.documents
-                )
             for step in plan.steps:
                 _run_step(run, step)
             findings = validate(run)
@@ -126,6 +121,9 @@ def _open_journal(server: Server, session: Session, plan: MigrationPlan, options
         journal = session.load_journal()
         kept = _kept(server, session, journal, plan)
         if kept:
+            # every original is read once before a document is written from it
+            batches = {REWRITE: journal.progress.dump_completed_batches}
+            session.store.verify(batches, keys=journal.progress.documents)
             return journal, False
         if journal.progress.steps or journal.progress.phase is not RunPhase.DUMP:
             session.set_aside()

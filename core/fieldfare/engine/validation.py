@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
+from fieldfare.changes import UpdateOption
 from fieldfare.definition import Field, IndexStats, Snapshot, Storage
 from fieldfare.definition.compare import differences
 from fieldfare.engine.index import encoded, missing_aliases
@@ -18,6 +19,9 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.server.inspect import read_snapshot
 
 __all__ = ["check"]
+
+COVERAGE: Final = ("filter", "prefixes", "index_all")
+"""Options that decide which documents an index covers."""
 
 NEIGHBOURS: Final = 10
 """How many neighbours a self-query asks for: approximate graphs need some room to find a vector again."""
@@ -72,8 +76,9 @@ def _document_count(plan: MigrationPlan, run: Run, stats: IndexStats) -> Finding
     expected = before.num_docs + before.hash_indexing_failures
     found = stats.num_docs + stats.hash_indexing_failures
     data = {"expected": expected, "found": found}
-    if plan.target.filter != plan.source.definition.filter:
-        detail = f"{found:,} documents; the filter changed, so {expected:,} before says nothing"
+    coverage = [each.option for each in plan.changes if isinstance(each, UpdateOption) and each.option in COVERAGE]
+    if coverage:
+        detail = f"{found:,} documents; {', '.join(coverage)} changed, so {expected:,} before says nothing"
         return Finding("document_count", passed=True, severity=Severity.INFO, detail=detail, data=data)
     if found == expected:
         return Finding("document_count", passed=True, detail=f"{found:,} documents", data=data)
