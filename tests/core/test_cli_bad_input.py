@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fieldfare.cli.app import run
 from fieldfare.server import Server
+from fieldfare.server.lock import IndexLock
 from fieldfare.testing.digest import database_digest, index_state
 
 Told = Callable[..., str]
@@ -34,18 +34,18 @@ def untouched(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def told(
-    untouched: Server,
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Told:
-    """Run a command that must fail, and return what it tells."""
-    del untouched
+def workplace(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory to work in, with a patch, and a server to work on."""
     monkeypatch.setenv("FIELDFARE_URL", redis_url)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "patch.yaml").write_text(PATCH)
+    return tmp_path
+
+
+@pytest.fixture
+def told(untouched: Server, workplace: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Run a command that must fail, and return what it tells."""
+    del untouched, workplace
 
     def tell(*arguments: str, code: int) -> str:
         capsys.readouterr()
@@ -141,10 +141,8 @@ def test_a_plan_edited_by_hand(told: Told, planned: Path) -> None:
     assert "was edited" in told(*APPLY, code=4)
 
 
-def test_a_stale_plan(
-    planned: Path, server: Server, redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    del planned, redis_url, monkeypatch
+@pytest.mark.usefixtures("planned")
+def test_a_stale_plan(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     server.command("FT.ALTER", "articles", "SCHEMA", "ADD", "extra", "TAG")
     try:
         capsys.readouterr()
@@ -173,6 +171,37 @@ def test_a_foreign_backup(told: Told, tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "migration_backup_articles.header").write_text("{}")
     assert "backup" in told("rollback", "--backup-dir", "backup", code=4)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:]])
+def test_a_damaged_backup_is_not_restored(
+    damage: Callable[[bytes], bytes], server: Server, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.command(
+        *("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
+    )
+    server.bulk([("HSET", f"doc:{row}", "v", bytes(8)) for row in range(20)])
+    (workplace / "patch.yaml").write_text(PATCH.replace("title", "v").replace("sortable: true", "datatype: float16"))
+    assert run(make_plan("--schema-patch", "patch.yaml")) == 0
+    assert run(APPLY) == 0
+    (data,) = (workplace / "backup").glob("*.data")
+    data.write_bytes(damage(data.read_bytes()))
+    migrated = database_digest(server), index_state(server)
+    capsys.readouterr()
+    assert run(["rollback", "--backup-dir", "backup"]) == 4
+    err = capsys.readouterr().err
+    assert data.name in err
+    assert "Nothing was written" in err
+    assert (database_digest(server), index_state(server)) == migrated
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_second_migrator(told: Told, server: Server) -> None:
+    with IndexLock(server, "articles", backup_dir="/elsewhere"):
+        message = told(*APPLY, code=4)
+    assert "Another migration holds" in message
+    assert str(os.getpid()) in message
 
 
 def test_a_plugin_that_is_left_out(told: Told, planned: Path) -> None:
@@ -208,9 +237,6 @@ def test_a_password_is_never_shown(redis_url: str) -> None:
     """Not in messages, not in a traceback, not in a debug log."""
     host = redis_url.rpartition("/")[2] if redis_url.startswith("redis://") else "localhost:1"
     arguments = ["info", "--index", "x", "--traceback", "-vv", "--url", f"redis://somebody:hunter2@{host}"]
-    environment: dict[str, Any] = {**os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", "fieldfare", *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "fieldfare", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert "hunter2" not in done.stdout + done.stderr

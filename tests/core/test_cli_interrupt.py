@@ -69,7 +69,6 @@ def apply(environment: dict[str, str], moment: str, times: int) -> subprocess.Co
 def test_ctrl_c_finishes_the_batch_and_names_the_way_on(environment: dict[str, str], server: Server) -> None:
     before = database_digest(server), index_state(server)
     stopped = apply(environment, "rewrite", 1)
-    print(stopped.stderr)
     assert stopped.returncode == 130
     assert "Stopping after the current batch" in stopped.stderr
     assert "fieldfare apply --plan migration_plan.yaml --backup-dir" in stopped.stderr

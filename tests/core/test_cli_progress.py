@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import count
 
 import pytest
 from attrs import evolve
@@ -23,7 +24,8 @@ def progress(done: int) -> StepReport:
 
 
 def test_a_log_gets_a_line_per_tenth(capsys: pytest.CaptureFixture[str]) -> None:
-    reporter = LineReporter()
+    seconds = count(step=0.01)
+    reporter = LineReporter(lambda: next(seconds))
     for report in [STARTED, *(progress(done) for done in range(500, TOTAL + 1, 500)), FINISHED]:
         reporter.fieldfare_step_report(report)
     lines = capsys.readouterr().err.splitlines()
@@ -31,6 +33,24 @@ def test_a_log_gets_a_line_per_tenth(capsys: pytest.CaptureFixture[str]) -> None
     assert "Quantize vectors: 500,000/1,000,000 docs" in lines
     assert lines[-1] == "Quantize vectors: done, 1,000,000 docs in 12.3 s"
     assert len(lines) == 12
+
+
+def test_a_log_stays_short_if_all_goes_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = LineReporter(lambda: 0.0)
+    for report in [STARTED, *(progress(done) for done in range(500, TOTAL + 1, 500)), FINISHED]:
+        reporter.fieldfare_step_report(report)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_log_is_never_silent_for_long(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = count(step=4)
+    reporter = LineReporter(lambda: next(seconds))
+    for report in [STARTED, *(progress(done) for done in range(1, 7))]:
+        reporter.fieldfare_step_report(report)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "Quantize vectors: 3/1,000,000 docs",
+        "Quantize vectors: 6/1,000,000 docs",
+    ]
 
 
 def test_a_log_tells_of_skipped_and_failed_work(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from fieldfare.markers import hookimpl
 from fieldfare.report import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fieldfare.plugins import Plugins
     from fieldfare.report import StepReport
@@ -22,7 +22,13 @@ __all__ = ["LineReporter", "show_progress"]
 
 NAME: Final = "terminal"
 SHARE: Final = 0.1
-SECONDS: Final = 2.0
+"""Of the documents, that make another line worth while."""
+
+SHORTEST: Final = 1.0
+"""Seconds between two lines, at least."""
+
+LONGEST: Final = 10.0
+"""Seconds after which there is another line, however little happened."""
 
 
 @contextmanager
@@ -47,8 +53,9 @@ def show_progress(plugins: Plugins) -> Iterator[None]:
 class LineReporter:
     """Writes a line when an activity starts and ends, and now and then in between."""
 
-    def __init__(self) -> None:
-        """Start with nothing told."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing told; ``clock`` gives seconds."""
+        self._clock = clock
         self._last: dict[tuple[str, str], tuple[int, float]] = {}
 
     @hookimpl
@@ -57,7 +64,7 @@ class LineReporter:
         title = report.title or report.activity
         match report.moment:
             case Moment.STARTED:
-                self._last[_activity(report)] = (0, time.monotonic())
+                self._last[_activity(report)] = (0, self._clock())
                 notice(f"{title} ...")
             case Moment.PROGRESS:
                 if self._is_due(report):
@@ -72,11 +79,9 @@ class LineReporter:
 
     def _is_due(self, report: StepReport) -> bool:
         done, at = self._last.get(_activity(report), (0, 0.0))
-        now = time.monotonic()
-        if report.documents_total:
-            due = report.documents_done - done >= SHARE * report.documents_total
-        else:
-            due = now - at >= SECONDS
+        now = self._clock()
+        much = 0 < SHARE * report.documents_total <= report.documents_done - done
+        due = now - at >= LONGEST or (much and now - at >= SHORTEST)
         if due:
             self._last[_activity(report)] = (report.documents_done, now)
         return due

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from fieldfare.markers import hookimpl
@@ -39,11 +40,12 @@ class BarReporter:
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            DocumentsColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            BarColumn(bar_width=20),
+            DocumentsColumn(table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             console=console or Console(file=sys.stderr),
+            expand=True,
         )
         self._tasks: dict[tuple[str, str], TaskID] = {}
 

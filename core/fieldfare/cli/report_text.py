@@ -31,7 +31,11 @@ TIMINGS: Final = (
     ("total", "total_duration_seconds"),
     ("index unavailable", "downtime_duration_seconds"),
 )
-MEMORY: Final = (("vectors", "vector_index_mb"), ("whole index", "total_index_mb"))
+MEMORY: Final = (
+    ("vectors (vector_index_sz_mb)", "vector_index_mb"),
+    # with or without the vectors, depending on the server
+    ("index (total_index_memory_sz_mb)", "total_index_mb"),
+)
 
 
 def report_text(report: MigrationReport, *, title: str = "") -> str:
@@ -75,7 +79,8 @@ def _memory(report: MigrationReport) -> list[str]:
     for name, key in MEMORY:
         before, after = figures.get(f"{key}_before", 0.0), figures.get(f"{key}_after")
         if before and after is not None:
-            rows.append([name, _mebibytes(before), _mebibytes(after), f"{(after - before) / before:+.0%}"])
+            change = round(100 * (after - before) / before)
+            rows.append([name, _mebibytes(before), _mebibytes(after), f"{change:+d}%"])
     return [table(["Memory", "Before", "After", "Change"], rows)] if rows else []
 
 
