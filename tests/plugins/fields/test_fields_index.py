@@ -45,6 +45,12 @@ Ask = Callable[[Change, LiveIndex], Claim]
             None,
             "FILTER changes which documents the index covers: the document count may differ afterwards",
         ),
+        (
+            "prefixes",
+            ("a:", "b:"),
+            ("a:",),
+            "PREFIX changes which documents the index covers: keys stay where they are, the document count may differ",
+        ),
         ("language", None, "french", "LANGUAGE changes how text is stemmed: queries may find other documents"),
         ("score", 1.0, 0.5, "SCORE changes how results are ranked"),
         ("stopwords", None, (), "STOPWORDS changes which words are indexed: queries may find other documents"),
