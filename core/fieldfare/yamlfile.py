@@ -20,7 +20,7 @@ from ruamel.yaml.resolver import VersionedResolver
 
 from fieldfare.errors import FileError
 
-__all__ = ["Location", "Problem", "YamlFile", "dump_yaml", "load_yaml", "parse_yaml", "write_yaml"]
+__all__ = ["Location", "Problem", "YamlFile", "dump_yaml", "load_yaml", "parse_yaml", "write_text", "write_yaml"]
 
 Location: TypeAlias = tuple[str | int, ...]
 """Where a value stands: ``("changes", "add_fields", 0, "type")``."""
@@ -137,7 +137,7 @@ def dump_yaml(mapping: Mapping[str, Any]) -> str:
 
 
 def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "") -> None:
-    """Write a file through a temporary one beside it, so that nobody ever sees half of it.
+    """Write plain values as a YAML file, whole or not at all.
 
     Args:
         path: where to.
@@ -149,8 +149,17 @@ def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "
         TypeError: a value is not plain.
     """
     head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
-    content = (head + dump_yaml(mapping)).encode()
+    write_text(path, head + dump_yaml(mapping))
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a file through a temporary one beside it, so that nobody ever sees half of it.
+
+    Raises:
+        FileError: it cannot be written.
+    """
     target = Path(path)
+    content = text.encode()
     try:
         if target.exists() and not target.is_file():  # a pipe or /dev/stdout must not be replaced
             target.write_bytes(content)
