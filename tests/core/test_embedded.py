@@ -32,7 +32,7 @@ def test_it_ends_with_its_connection() -> None:
         assert server.url == "embedded://"
         assert server.capabilities.json
         pid = server.client.info("server")["process_id"]
-        socket = Path(server.client.config_get("unixsocket")["unixsocket"])
+        socket = Path(str(server.client.config_get("unixsocket")["unixsocket"]))
         assert server.command("FT._LIST") == []
     assert not is_running(pid)
     assert not socket.parent.exists()

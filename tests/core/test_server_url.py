@@ -63,7 +63,7 @@ def test_a_url_that_cannot_be_used_says_why(url: str, reason: str) -> None:
 def test_tls_options_come_from_the_query() -> None:
     options = parse("rediss://joe:p%40ss@localhost:7000?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem").options
     assert options["connection_class"] is SSLConnection
-    assert options["password"] == "p@ss"
+    assert options["password"] == "p@ss"  # noqa: S105 - nobody's
     assert (options["ssl_cert_reqs"], options["ssl_ca_certs"]) == ("none", "/ca.pem")
 
 

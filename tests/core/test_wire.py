@@ -47,19 +47,29 @@ def test_an_error_stands_in_its_place(server: Server) -> None:
 
 def test_a_connection_with_unread_replies_is_not_used_again(server: Server) -> None:
     node = server.nodes()[0]
-    with pytest.raises(KeyboardInterrupt), borrow(node) as connection:
-        send(connection, [("ECHO", "left over")] * 3)
-        receive(connection, 1)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with borrow(node) as connection:
+            send(connection, [("ECHO", "left over")] * 3)
+            receive(connection, 1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert exchange(node, [("ECHO", "mine")]) == [b"mine"]
 
 
 def test_a_connection_that_the_server_closed_is_an_error_and_then_replaced(server: Server) -> None:
     node = server.nodes()[0]
-    with pytest.raises(RedisConnectionError), borrow(node) as connection:
-        send(connection, [("CLIENT", "ID")])
-        [number] = receive(connection, 1)
-        exchange(node, [("CLIENT", "KILL", "ID", number)])
-        send(connection, [("ECHO", "anybody there?")])
-        receive(connection, 1)
+
+    def killed() -> None:
+        with borrow(node) as connection:
+            send(connection, [("CLIENT", "ID")])
+            [number] = receive(connection, 1)
+            exchange(node, [("CLIENT", "KILL", "ID", number)])
+            send(connection, [("ECHO", "anybody there?")])
+            receive(connection, 1)
+
+    with pytest.raises(RedisConnectionError):
+        killed()
     assert exchange(node, [("ECHO", "again")]) == [b"again"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,7 +81,7 @@ class Server:
         [replies] = self._nodes.stream([commands])
         return replies
 
-    def bulk_stream(self, batches: Iterable[Sequence[Command]]) -> Iterator[list[Any]]:
+    def bulk_stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
         """Do as :meth:`bulk` does for batch after batch; the next batch is sent before replies are given.
 
         So the server works while the caller does. Leaving early loses nothing but replies.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from tempfile import TemporaryFile
@@ -34,7 +34,7 @@ class _CursorBroken(Exception):
 
 def iterate_keys(
     server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int
-) -> Iterator[list[bytes]]:
+) -> Generator[list[bytes], None, None]:
     """Yield the keys of all documents of an index; all batches but the last have ``batch_size`` keys.
 
     The index itself is asked (FT.AGGREGATE WITHCURSOR). Where it does not know all of its documents, because

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from time import sleep
@@ -41,7 +41,7 @@ class Nodes(ABC):
     def target(self, command: Command) -> Redis:
         """Return the node that a command goes to."""
 
-    def stream(self, batches: Iterable[Sequence[Command]]) -> Iterator[list[Any]]:
+    def stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
         """Yield the replies to each batch, after the next batch has been sent."""
         with ExitStack() as stack:
             connections: dict[Redis, Connection] = {}

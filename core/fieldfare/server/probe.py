@@ -15,8 +15,8 @@ from fieldfare.wire import Argument, exchange
 
 __all__ = ["read_capabilities"]
 
-UNIFIED_VERSION: Final[Version] = (8, 0, 0)
-"""From here on Redis ships the modules, under its own version."""
+OLDEST_MODULE: Final = 20000
+"""What a module counts as that is there but does not tell its version: 2.0.0, so that nothing is promised."""
 
 _MODULE_LINE = re.compile(r"^module:name=(?P<name>[^,]+),ver=(?P<version>\d+)", re.MULTILINE)
 
@@ -42,7 +42,7 @@ def read_capabilities(client: Redis) -> Capabilities:
     modules = (
         {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")}
         or _listed_modules(client)
-        or _guessed_modules(client, version)
+        or _noticed_modules(client)
     )
     if "search" not in modules:
         raise ServerUnfit(
@@ -98,8 +98,8 @@ def _listed_modules(client: Redis) -> dict[str, int]:
     return {module["name"]: int(module["ver"]) for module in listed}
 
 
-def _guessed_modules(client: Redis, version: Version) -> dict[str, int]:
-    """Conclude from the commands there are; the oldest version that has them, unless Redis ships the module.
+def _noticed_modules(client: Redis) -> dict[str, int]:
+    """Conclude from the commands that there are.
 
     Raises:
         redis.exceptions.ResponseError: the user may not even ask for this.
@@ -107,7 +107,4 @@ def _guessed_modules(client: Redis, version: Version) -> dict[str, int]:
     reply = exchange(client, [("COMMAND", "INFO", "FT.CREATE", "JSON.GET")])[0]
     if isinstance(reply, ResponseError):
         raise reply
-    search, json = (reply.get(name) for name in (b"FT.CREATE", b"JSON.GET")) if isinstance(reply, Mapping) else reply
-    major, minor, patch = version if version >= UNIFIED_VERSION else (2, 0, 0)
-    number = major * 10000 + minor * 100 + patch
-    return {name: number for name, found in (("search", search), ("ReJSON", json)) if found}
+    return {name: OLDEST_MODULE for name, found in zip(("search", "ReJSON"), reply, strict=True) if found}
