@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from fieldfare.changes import Change, apply_change
 from fieldfare.definition import IndexDefinition, Snapshot
@@ -25,6 +25,9 @@ class LiveIndex:
         neighbours: other live indexes that cover some of the same keys.
         sample: reads up to ``limit`` documents of the index: ``sample(fields, limit)`` gives batches whose
             columns are these field paths, under the names that documents have now.
+        others: all other live indexes, whatever they cover.
+        count: counts documents of this index's storage below a prefix, in the index or not: ``count(prefix)``.
+            Scans the keyspace.
     """
 
     definition: IndexDefinition
@@ -32,6 +35,8 @@ class LiveIndex:
     server: Capabilities
     neighbours: tuple[IndexDefinition, ...]
     sample: Callable[[Sequence[str], int], Sequence[Batch]]
+    others: tuple[IndexDefinition, ...] = ()
+    count: Callable[[str], int] = field(default=lambda _: 0)
 
     def after(self, change: Change) -> LiveIndex:
         """Return the index as this change will leave it."""

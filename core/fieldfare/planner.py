@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import Any, Final
@@ -18,8 +19,8 @@ from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Step
 from fieldfare.plugins import BUILTIN, Plugins
 from fieldfare.server import Server
 from fieldfare.server.documents import read_documents
-from fieldfare.server.inspect import index_exists, read_neighbours
-from fieldfare.server.keys import iterate_keys
+from fieldfare.server.inspect import find_neighbours, index_exists, read_others
+from fieldfare.server.keys import count_keys, iterate_keys
 
 __all__ = ["PLAN_VERSION", "make_plan", "order_steps"]
 
@@ -56,13 +57,15 @@ def make_plan(
             has="options that this version of fieldfare does not know",
             needs="a newer fieldfare",
         )
-    neighbours = read_neighbours(server, snapshot.definition)
+    others = read_others(server, snapshot.definition)
     live = LiveIndex(
         definition=snapshot.definition,
         snapshot=snapshot,
         server=server.capabilities,
-        neighbours=neighbours,
+        neighbours=find_neighbours(snapshot.definition, others),
         sample=_Sampler(server, snapshot),
+        others=others,
+        count=partial(count_keys, server, snapshot.definition.storage),
     )
     claims: list[ClaimedChange] = []
     steps: list[Step] = []

@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # plugins import this module for their annotations, so it mus
 __all__ = ["Run", "StopRequested"]
 
 
-class StopRequested(Exception):
-    """Somebody asked to stop; raised between two batches."""
+class StopRequested(BaseException):
+    """Somebody asked to stop; raised between two batches, through the plugin that works on them."""
 
 
 @define

@@ -255,13 +255,14 @@ class MigrationPlan:
         return not self.blocked_reasons
 
     def moved(self, key: bytes) -> bytes:
-        """Return the name that a document's key has after the migration."""
-        for change in self.changes:
-            if isinstance(change, ChangePrefix):
-                old, new = (each.encode("utf-8", "surrogateescape") for each in (change.old, change.new))
-                if key.startswith(old):
-                    return new + key[len(old) :]
-        return key
+        """Return the name that a document's key has after the migration.
+
+        Where prefixes of the source contain each other, the longest one that fits decides.
+        """
+        changed = {_encoded(each.old): _encoded(each.new) for each in self.changes if isinstance(each, ChangePrefix)}
+        known = {*map(_encoded, self.source.definition.prefixes), *changed}
+        old = max((prefix for prefix in known if key.startswith(prefix)), key=len, default=b"")
+        return changed[old] + key[len(old) :] if old in changed else key
 
     @property
     def lossy(self) -> bool:
@@ -294,3 +295,7 @@ class MigrationPlan:
         from fieldfare.definition.schema import to_schema  # noqa: PLC0415 - start-up time
 
         return to_schema(self.target)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
 
 __all__ = [
+    "find_neighbours",
     "index_exists",
     "list_indexes",
     "read_definition",
     "read_neighbours",
+    "read_others",
     "read_snapshot",
     "read_stats",
 ]
@@ -90,14 +92,22 @@ def read_neighbours(server: Server, definition: IndexDefinition) -> tuple[IndexD
 
     Those of the same storage with a prefix that starts with one of this index's, or the other way round.
     """
-    others = (_find(server, name) for name in list_indexes(server) if name != definition.name)
+    return find_neighbours(definition, read_others(server, definition))
+
+
+def find_neighbours(definition: IndexDefinition, others: Sequence[IndexDefinition]) -> tuple[IndexDefinition, ...]:
+    """Return those of the other indexes that are neighbours: see :func:`read_neighbours`."""
     return tuple(
-        other.definition
+        other
         for other in others
-        if other is not None
-        and other.definition.storage is definition.storage
-        and _overlap(other.definition.prefixes, definition.prefixes)
+        if other.storage is definition.storage and _overlap(other.prefixes, definition.prefixes)
     )
+
+
+def read_others(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
+    """Return all other live indexes, by name."""
+    others = (_find(server, name) for name in list_indexes(server) if name != definition.name)
+    return tuple(other.definition for other in others if other is not None)
 
 
 def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:

@@ -19,10 +19,13 @@ from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.wire import encode
 
-__all__ = ["iterate_keys", "iterate_scan"]
+__all__ = ["count_keys", "iterate_keys", "iterate_scan"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """How long a cursor waits for its next read; the most that search allows by default (CURSOR_MAX_IDLE)."""
+
+COUNT_BATCH: Final = 5000
+"""Keys that the server looks at per round trip where they are only counted."""
 
 _TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 _GLOB: Final = re.compile(rb"[*?\[\]\\^-]")
@@ -79,6 +82,14 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
         for key in _scan(server, node, prefix, kind, batch_size)
     )
     return _regroup(found, batch_size)
+
+
+def count_keys(server: Server, storage: Storage, prefix: str) -> int:
+    """Count the keys of a storage type below a prefix, on all nodes, by a scan of the whole keyspace.
+
+    A scan can give a key twice if the server shrinks its table meanwhile.
+    """
+    return sum(1 for node in server.nodes() for _ in _scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH))
 
 
 def _iterate_cursor(
