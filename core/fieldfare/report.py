@@ -131,7 +131,7 @@ class MigrationReport:
         validation: the findings.
         warnings: from the plan, and what turned up on the way.
         notes: documents that were not converted as others were, with example keys.
-        steps: step id → status, documents, details.
+        steps: step id → status, batches, documents, details, and seconds of what a plugin carried out itself.
         memory: bytes of the index before and after.
         error: what went wrong, if it failed.
     """

@@ -53,18 +53,23 @@ def make_report(  # noqa: PLR0913 - a report's facts
         validation=Validation(tuple(findings)),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=progress.notes,
-        steps={name: _step(record) for name, record in progress.steps.items()},
+        steps={
+            step.id: _step(record, progress.timings.get(step.kind, 0.0))
+            for step in run.plan.steps
+            if (record := progress.steps.get(step.id))
+        },
         memory=_memory(run),
         error=error,
     )
 
 
-def _step(record: StepRecord) -> dict[str, object]:
+def _step(record: StepRecord, seconds: float) -> dict[str, object]:
     receipt = record.receipt
     return {
         "status": record.status.value,
         "completed_batches": record.completed_batches,
         "documents": receipt.documents if receipt else 0,
+        "seconds": seconds,
         "details": dict(receipt.details) if receipt else {},
     }
 

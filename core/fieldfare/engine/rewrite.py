@@ -148,6 +148,8 @@ def restore(run: Run, work: RewritePass) -> int:
 
 def _rows_with(batch: Batch, fields: Sequence[str]) -> list[int]:
     columns = [batch[name] for name in fields]
+    if any(MISSING not in column.lengths for column in columns):
+        return list(range(len(batch)))
     return [row for row in range(len(batch)) if any(column.lengths[row] != MISSING for column in columns)]
 
 
@@ -170,6 +172,8 @@ def _merged(batch: Batch, rows: Sequence[int], part: Batch) -> Batch:
 
 def _changed(before: Batch, after: Batch) -> Batch:
     """Only the documents in which some value is another one."""
+    if any(set(column.lengths).isdisjoint(after[name].lengths) for name, column in before.columns.items()):
+        return after  # a value of another length is another value
     rows = [
         row
         for row in range(len(before))
