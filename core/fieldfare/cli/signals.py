@@ -26,7 +26,7 @@ def stop_on_signals(stop: StopRequest) -> Iterator[None]:
     """
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        if stop:
+        if stop.is_set:
             raise KeyboardInterrupt
         stop.set()
         notice("Stopping after the current batch. Once more stops at once; both can be resumed.")

@@ -89,7 +89,14 @@ def apply(  # noqa: PLR0913 - what a run consists of
     with open_session(server, plan.index, backup_dir, options) as session:
         journal, fresh = _open_journal(server, session, plan, options)
         run = Run(
-            server, plan, plugins, options, stop or StopRequest(), journal, session.store, session.lock
+            server,
+            plan,
+            plugins,
+            options,
+            StopRequest() if stop is None else stop,
+            journal,
+            session.store,
+            session.lock,
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)

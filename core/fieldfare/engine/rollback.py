@@ -63,7 +63,16 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         journal = session.load_journal()
         plan = journal.plan
         warnings = plugins.require(plan.plugins)
-        run = Run(server, plan, plugins, options, stop or StopRequest(), journal, session.store, session.lock)
+        run = Run(
+            server,
+            plan,
+            plugins,
+            options,
+            StopRequest() if stop is None else stop,
+            journal,
+            session.store,
+            session.lock,
+        )
         if journal.progress.undo is Undo.DONE or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back

@@ -194,7 +194,7 @@ class Run:
         """Stop here if somebody asked, or if the lock was lost."""
         if self._lock is not None:
             self._lock.check()
-        if self.stop:
+        if self.stop.is_set:
             raise StopRequested
 
     def skipped(self, step: Step) -> None:

@@ -17,6 +17,7 @@ class StopRequest:
         """Ask the run to finish its current batch and stop."""
         self._event.set()
 
-    def __bool__(self) -> bool:
+    @property
+    def is_set(self) -> bool:
         """Whether somebody asked."""
         return self._event.is_set()
