@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 from attrs import evolve, field, frozen
 
 from fieldfare.definition import AttributeValue, Field, IndexDefinition, attributes_of
+from fieldfare.renaming import rename_field
 
 __all__ = [
     "AddField",
@@ -208,7 +209,7 @@ def apply_change(definition: IndexDefinition, change: Change) -> IndexDefinition
         case UpdateField():
             return _update_field(definition, change)
         case RenameField(old, new):
-            return definition.with_field(old, _renamed(definition, old, new))
+            return rename_field(definition, old, new)
         case RenameIndex(_, new):
             return evolve(definition, name=new)
         case ChangePrefix(old, new):
@@ -237,10 +238,3 @@ def _update_field(definition: IndexDefinition, change: UpdateField) -> IndexDefi
         known = {attribute.key for attribute in attributes_of(before.type, str(change.new))}
         attrs = {key: value for key, value in attrs.items() if key in known}
     return definition.with_field(change.name, evolve(before, attrs=attrs))
-
-
-def _renamed(definition: IndexDefinition, old: str, new: str) -> Field | None:
-    before = definition.find(old)
-    if before is None:
-        return None
-    return evolve(before, name=new, path=new if before.path == old else before.path)
