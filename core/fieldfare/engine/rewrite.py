@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from attrs import evolve, frozen
@@ -12,7 +13,8 @@ from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
 from fieldfare.engine.run import Run
 from fieldfare.errors import DocumentsUnfit, HookContractBroken
 from fieldfare.plan import MigrationPlan, Receipt, Step
-from fieldfare.server.documents import read_batches, write_documents
+from fieldfare.server.documents import read_batches
+from fieldfare.server.writing import write_batches
 
 __all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
 
@@ -91,15 +93,21 @@ def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
     """Write the new values of every document, from where the journal says that the pass stopped."""
     records = [run.journal.record(step.id) for step in work.steps]
     start = min((record.completed_batches if record else 0) for record in records)
+    sizes: deque[int] = deque()
+
+    def changed() -> Iterator[Batch]:
+        for batch in run.store.iter_batches(REWRITE, start):
+            sizes.append(len(batch))
+            yield _changed(batch, transform(run, work, batch))
+
     written = 0
-    for number, batch in enumerate(run.store.iter_batches(REWRITE, start), start=start + 1):
-        changed = _changed(batch, transform(run, work, batch))
-        result = write_documents(run.server, run.source.storage, changed, list(work.paths))
+    results = write_batches(run.server, run.source.storage, changed(), list(work.paths))
+    for number, result in enumerate(results, start=start + 1):
         written += result.written
         run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
         for step in work.steps:
             run.journal.advance(step.id, number)
-        run.advance(len(batch))
+        run.advance(sizes.popleft())
     return [Receipt(step.id, documents=written) for step in work.steps]
 
 
@@ -140,9 +148,10 @@ def restore(run: Run, work: RewritePass) -> int:
         How many documents were written.
     """
     written = 0
-    for batch in run.store.iter_batches(REWRITE):
-        written += write_documents(run.server, run.source.storage, batch, list(work.paths)).written
-        run.advance(len(batch))
+    originals = run.store.iter_batches(REWRITE)
+    for result in write_batches(run.server, run.source.storage, originals, list(work.paths)):
+        written += result.written
+        run.advance(result.written + len(result.vanished) + len(result.wrong_type))
     return written
 
 

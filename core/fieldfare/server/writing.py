@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha1
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -14,7 +16,7 @@ from fieldfare.documents import Batch
 from fieldfare.server.connection import Server
 from fieldfare.wire import Command, encode
 
-__all__ = ["WriteResult", "is_wrong_type", "write_documents"]
+__all__ = ["WriteResult", "is_wrong_type", "write_batches", "write_documents"]
 
 HASH_SCRIPT: Final = b"""\
 local written = 0
@@ -45,8 +47,8 @@ end
 return written
 """
 
-Values: TypeAlias = list[bytes]
-"""Field, value, field, value, ..."""
+Row: TypeAlias = tuple[bytes, list[bytes]]
+"""A document's key, and what to write: field, value, field, value, ..."""
 
 
 @frozen
@@ -80,8 +82,82 @@ def write_documents(server: Server, storage: Storage, batch: Batch, paths: Seque
             read-only replica, ...); documents of the batch may have been written all the same.
         redis.exceptions.ConnectionError: there was no answer; so too here.
     """
-    rows = list(_rows(batch, paths))
-    replies = _write_hashes(server, rows) if storage is Storage.HASH else _write_json(server, rows)
+    [result] = write_batches(server, storage, [batch], paths)
+    return result
+
+
+def write_batches(
+    server: Server, storage: Storage, batches: Iterable[Batch], paths: Sequence[str]
+) -> Iterator[WriteResult]:
+    """Do as :func:`write_documents` does for batch after batch.
+
+    The server writes one batch while the caller makes the next: when a result is given, the batch after it
+    may be written already.
+    """
+    write = _way_of_writing(server, storage, paths)
+    sent: deque[tuple[list[Row], list[Command]]] = deque()
+
+    def commands() -> Iterator[list[Command]]:
+        for batch in batches:
+            rows = _rows(batch, paths)
+            sent.append((rows, write(rows)))
+            yield sent[-1][1]
+
+    for replies in server.bulk_stream(commands()):
+        rows, asked = sent.popleft()
+        yield _result(rows, _settled(server, rows, asked, replies))
+
+
+def is_wrong_type(reply: object) -> bool:
+    """Whether this reply says that a key holds something else than a document of the expected storage."""
+    return isinstance(reply, ResponseError) and any(words in str(reply) for words in ("WRONGTYPE", "wrong Redis type"))
+
+
+def _rows(batch: Batch, paths: Sequence[str]) -> list[Row]:
+    """Return each document that has something to be written."""
+    names = [encode(path) for path in paths]
+    if len(names) == 1:
+        values = zip(batch.keys, batch[paths[0]], strict=True)
+        return [(key, [names[0], value]) for key, value in values if value is not None]
+    rows = []
+    for key, document in zip(batch.keys, zip(*(batch[path] for path in paths), strict=True), strict=True):
+        pairs = [part for pair in zip(names, document, strict=True) if pair[1] is not None for part in pair]
+        if pairs:
+            rows.append((key, pairs))
+    return rows
+
+
+def _way_of_writing(server: Server, storage: Storage, paths: Sequence[str]) -> Callable[[list[Row]], list[Command]]:
+    """Return what makes the commands that write documents, one each."""
+    if storage is Storage.JSON:
+        if len(paths) == 1:
+            return lambda rows: [(b"JSON.SET", key, *pairs, b"XX") for key, pairs in rows]
+        return lambda rows: [_script(JSON_SCRIPT, key, pairs) for key, pairs in rows]
+    if server.capabilities.has_hsetex:
+        return lambda rows: [
+            (b"HSETEX", key, b"FXX", b"KEEPTTL", b"FIELDS", len(pairs) // 2, *pairs) for key, pairs in rows
+        ]
+    return lambda rows: [_hash_script(server, key, pairs) for key, pairs in rows]
+
+
+def _settled(server: Server, rows: list[Row], commands: list[Command], replies: list[Any]) -> list[Any]:
+    """Return the replies after another try where the first one could not say the last word."""
+    again: dict[int, Command] = {}
+    for row, reply in enumerate(replies):
+        if isinstance(reply, NoScriptError):
+            again[row] = commands[row]
+        elif reply == 0 and commands[row][0] == b"HSETEX" and len(rows[row][1]) > 2:  # noqa: PLR2004 - one field
+            # FXX writes nothing if one of several fields is gone; the script writes the others
+            again[row] = _hash_script(server, *rows[row])
+    if again:
+        for node, script in product(server.nodes(), (HASH_SCRIPT, JSON_SCRIPT)):
+            server.command_at(node, b"SCRIPT", b"LOAD", script)
+        for row, reply in zip(again, server.bulk(list(again.values())), strict=True):
+            replies[row] = reply
+    return replies
+
+
+def _result(rows: list[Row], replies: list[Any]) -> WriteResult:
     written = 0
     vanished: list[bytes] = []
     wrong_type: list[bytes] = []
@@ -97,55 +173,10 @@ def write_documents(server: Server, storage: Storage, batch: Batch, paths: Seque
     return WriteResult(written, vanished, wrong_type)
 
 
-def is_wrong_type(reply: object) -> bool:
-    """Whether this reply says that a key holds something else than a document of the expected storage."""
-    return isinstance(reply, ResponseError) and any(words in str(reply) for words in ("WRONGTYPE", "wrong Redis type"))
+def _hash_script(server: Server, key: bytes, pairs: list[bytes]) -> Command:
+    return _script(HASH_SCRIPT, key, [b"1" if server.capabilities.has_hash_field_ttl else b"0", *pairs])
 
 
-def _rows(batch: Batch, paths: Sequence[str]) -> Iterator[tuple[bytes, Values]]:
-    """Yield each document that has something to be written."""
-    names = [encode(path) for path in paths]
-    for key, values in zip(batch.keys, zip(*(batch[path] for path in paths), strict=True), strict=True):
-        pairs = [part for name, value in zip(names, values, strict=True) if value is not None for part in (name, value)]
-        if pairs:
-            yield key, pairs
-
-
-def _write_hashes(server: Server, rows: Sequence[tuple[bytes, Values]]) -> list[Any]:
-    if not server.capabilities.has_hsetex:
-        return _run_hash_script(server, rows)
-    replies = server.bulk(
-        [(b"HSETEX", key, b"FXX", b"KEEPTTL", b"FIELDS", len(values) // 2, *values) for key, values in rows]
-    )
-    # FXX writes nothing if one of several fields is gone; the script writes the others
-    refused = [row for row, reply in enumerate(replies) if reply == 0 and len(rows[row][1]) > 2]  # noqa: PLR2004 - one field
-    for row, reply in zip(refused, _run_hash_script(server, [rows[row] for row in refused]), strict=True):
-        replies[row] = reply
-    return replies
-
-
-def _write_json(server: Server, rows: Sequence[tuple[bytes, Values]]) -> list[Any]:
-    if all(len(values) == 2 for _, values in rows):  # noqa: PLR2004 - one path and its value
-        return server.bulk([(b"JSON.SET", key, *values, b"XX") for key, values in rows])
-    return _run_script(server, JSON_SCRIPT, rows)
-
-
-def _run_hash_script(server: Server, rows: Sequence[tuple[bytes, Values]]) -> list[Any]:
-    expiring = b"1" if server.capabilities.has_hash_field_ttl else b"0"
-    return _run_script(server, HASH_SCRIPT, [(key, [expiring, *values]) for key, values in rows])
-
-
-def _run_script(server: Server, script: bytes, rows: Sequence[tuple[bytes, Values]]) -> list[Any]:
-    """Run a script once per document, with its key as the only key; load it where a node does not know it."""
-    if not rows:
-        return []
-    digest = sha1(script, usedforsecurity=False).hexdigest()
-    commands: list[Command] = [(b"EVALSHA", digest, 1, key, *values) for key, values in rows]
-    replies = server.bulk(commands)
-    unknown = [row for row, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    if unknown:
-        for node in server.nodes():
-            server.command_at(node, b"SCRIPT", b"LOAD", script)
-        for row, reply in zip(unknown, server.bulk([commands[row] for row in unknown]), strict=True):
-            replies[row] = reply
-    return replies
+def _script(script: bytes, key: bytes, arguments: list[bytes]) -> Command:
+    """Run a script with one key, so that a cluster knows where it goes."""
+    return (b"EVALSHA", sha1(script, usedforsecurity=False).hexdigest(), 1, key, *arguments)
