@@ -32,7 +32,7 @@ def test_help_names_every_command_in_the_order_of_work(capsys: pytest.CaptureFix
     listed = [line.split()[0] for line in capsys.readouterr().out.partition("Commands:\n")[2].splitlines() if line]
     names = [name for name, _, _ in COMMANDS]
     assert listed[: len(names)] == names
-    assert names[:5] == ["list", "info", "plan", "estimate", "apply"]
+    assert names[:6] == ["list", "info", "wizard", "plan", "estimate", "apply"]
 
 
 def test_summaries_fit_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
 from fieldfare.cli.validate import validate
+from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
 from fieldfare.plugins import load_plugins
 
@@ -43,6 +44,14 @@ EVERYWHERE: Final = "Options of the program (--json, -p, -v, ...) may stand here
 COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
     ("list", list_indexes, ("fieldfare list --url redis://localhost:6379",)),
     ("info", info, ("fieldfare info --index products_idx", "fieldfare info --index products_idx --json")),
+    (
+        "wizard",
+        wizard,
+        (
+            "fieldfare wizard --index products_idx",
+            "fieldfare wizard --index products_idx --patch schema_patch.yaml < answers.txt",
+        ),
+    ),
     (
         "plan",
         plan,

@@ -16,7 +16,7 @@ from fieldfare.errors import ChangeBlocked, UsageError
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
 
-__all__ = ["plan"]
+__all__ = ["plan", "plan_document", "plan_summary"]
 
 
 def plan(  # noqa: PLR0913 - the command's options
@@ -69,20 +69,17 @@ def plan(  # noqa: PLR0913 - the command's options
     planner.write_plan(made, plan_out)
     path = plan_out.absolute()
     if session.json:
-        show_json(_document(made, path))
+        show_json(plan_document(made, path))
     else:
         show(_text(made, path))
     if not made.supported:
         if not session.json:
-            notice(f"Error: {_blocked(made)}")
+            notice(f"Error: {ChangeBlocked(made.blocked_reasons)}")
         raise typer.Exit(ChangeBlocked.exit_code)
 
 
-def _blocked(made: MigrationPlan) -> ChangeBlocked:
-    return ChangeBlocked(made.blocked_reasons)
-
-
-def _document(made: MigrationPlan, path: Path) -> dict[str, Any]:
+def plan_document(made: MigrationPlan, path: Path) -> dict[str, Any]:
+    """Return what is said of a plan that was written to ``path``, for machines."""
     from fieldfare.plan.file import plan_to_dict  # noqa: PLC0415 - start-up time
 
     document: dict[str, Any] = {
@@ -94,17 +91,22 @@ def _document(made: MigrationPlan, path: Path) -> dict[str, Any]:
         "plan": plan_to_dict(made),
     }
     if not made.supported:
-        document["error"] = describe(_blocked(made)).to_dict()
+        document["error"] = describe(ChangeBlocked(made.blocked_reasons)).to_dict()
     return document
 
 
-def _text(made: MigrationPlan, path: Path) -> str:
-    lines = [
+def plan_summary(made: MigrationPlan, path: Path) -> list[str]:
+    """Return what is said of a plan that was written to ``path``, in lines."""
+    return [
         f"Migration plan written to {path}",
         f"Mode: {made.mode}",
         f"Supported: {made.supported}",
         *bullets("Warnings:", made.warnings),
     ]
+
+
+def _text(made: MigrationPlan, path: Path) -> str:
+    lines = plan_summary(made, path)
     if not made.claims:
         lines += ["", "Nothing to do: the index is as it shall be."]
     else:

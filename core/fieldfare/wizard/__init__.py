@@ -1,0 +1,7 @@
+"""Building a patch by asking questions. Nothing but the command line imports this."""
+
+from fieldfare.wizard.dialogue import Dialogue
+from fieldfare.wizard.document import document_of, revise, write_new
+from fieldfare.wizard.session import MakePlan, Outcome, run_wizard
+
+__all__ = ["Dialogue", "MakePlan", "Outcome", "document_of", "revise", "run_wizard", "write_new"]

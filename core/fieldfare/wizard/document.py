@@ -1,0 +1,99 @@
+"""The patch as a YAML document; comments of the file that it came from stay."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.util import load_yaml_guess_indent
+
+from fieldfare.patch import patch_to_dict
+from fieldfare.yamlfile import dump_yaml, parse_yaml
+
+if TYPE_CHECKING:
+    from fieldfare.patch import SchemaPatch
+
+__all__ = ["document_of", "revise", "write_new"]
+
+IDENTITIES: Final = ("name", "old_name", "kind")
+"""The keys that say which entry of a section this is."""
+
+WIDTH: Final = 1_000_000  # folded lines are hard to read and to compare
+
+
+def document_of(patch: SchemaPatch) -> dict[str, Any]:
+    """Return what the file of a patch holds, as plain values."""
+    return {"version": patch.version, "changes": patch_to_dict(patch)}
+
+
+def write_new(document: dict[str, Any]) -> str:
+    """Return YAML text that holds this document."""
+    return "# A schema patch, written by 'fieldfare wizard'.\n" + dump_yaml(document)
+
+
+def revise(text: str, document: dict[str, Any]) -> str | None:
+    """Return YAML text that holds this document, with the comments of ``text``.
+
+    Returns:
+        None if the text cannot be kept: it would not hold what it should.
+    """
+    if parse_yaml(text, "").data == document:
+        return text
+    try:
+        revised = _revised(text, document)
+        revised.encode()  # names may hold bytes that are no text
+        same = parse_yaml(revised, "").data == document
+    except Exception:  # noqa: BLE001 - whatever ruamel cannot do with this text, a new one can
+        return None
+    return revised if same else None
+
+
+def _revised(text: str, document: dict[str, Any]) -> str:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = WIDTH
+    tree, indent, offset = load_yaml_guess_indent(text, yaml=yaml)
+    if offset is not None:
+        yaml.indent(sequence=indent, offset=offset)
+    _merge_mapping(tree, document)
+    revised = StringIO()
+    yaml.dump(tree, revised)
+    return revised.getvalue()
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """Return the new value, as part of the old one wherever that has comments to keep."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        _merge_mapping(old, new)
+        return old
+    if isinstance(old, list) and isinstance(new, list):
+        _merge_list(old, new)
+        return old
+    return old if type(new) in type(old).__mro__ and old == new else new
+
+
+def _merge_mapping(old: dict[str, Any], new: dict[str, Any]) -> None:
+    for key in [key for key in old if key not in new]:
+        del old[key]
+    for key, value in new.items():
+        old[key] = _merged(old.get(key), value)
+
+
+def _merge_list(old: list[Any], new: list[Any]) -> None:
+    kept = [_identity(each) for each in new]
+    for number in reversed(range(len(old))):
+        if _identity(old[number]) not in kept:
+            del old[number]
+    for number, value in enumerate(new):
+        if number < len(old) and _identity(old[number]) == _identity(value):
+            old[number] = _merged(old[number], value)
+        else:
+            old.insert(number, value)
+    del old[len(new) :]
+
+
+def _identity(entry: Any) -> object:
+    if isinstance(entry, dict):
+        return next(((key, entry[key]) for key in IDENTITIES if key in entry), None)
+    return entry

@@ -1,0 +1,171 @@
+"""What the wizard asks about a field's attributes, and how answers are read. Pure data and functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from fieldfare.definition import Algorithm, Attribute, AttributeValue, Field, FieldType, Form, attributes_of
+from fieldfare.definition.canonical import default_of
+from fieldfare.definition.value import read_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fieldfare.definition import Storage
+
+__all__ = ["Question", "further_questions", "questions_about", "read_answer", "read_yes", "spell"]
+
+_YES: Final[Mapping[str, bool]] = {"y": True, "yes": True, "n": False, "no": False}
+
+
+@frozen
+class Question:
+    """A question about one attribute.
+
+    Attributes:
+        attribute: what it is about.
+        label: what the prompt calls it.
+        explanation: lines to show before.
+    """
+
+    attribute: Attribute
+    label: str
+    explanation: tuple[str, ...] = ()
+
+    def prompt(self, current: AttributeValue | None) -> str:
+        """Return the prompt.
+
+        Args:
+            current: the value that a blank answer keeps; for vectors it is shown.
+        """
+        if self.attribute.form is Form.FLAG:
+            return f"{self.label} [y/n]: "
+        if FieldType.VECTOR in self.attribute.types:
+            return f"{self.label} [current: {spell(current)}]: "
+        return f"{self.label} [leave blank to keep existing/default]: "
+
+
+_SCALARS: Final[Mapping[FieldType, tuple[str, ...]]] = {
+    FieldType.TEXT: ("sortable", "weight"),
+    FieldType.TAG: ("sortable", "separator"),
+    FieldType.NUMERIC: ("sortable",),
+    FieldType.GEO: ("sortable",),
+    FieldType.GEOSHAPE: ("coord_system",),
+}
+_ALGORITHMS: Final[Mapping[str, tuple[str, ...]]] = {
+    Algorithm.FLAT: (),
+    Algorithm.HNSW: ("m", "ef_construction"),
+    Algorithm.SVS_VAMANA: ("graph_max_degree", "compression"),
+}
+_WORDING: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "sortable": ("Sortable", ("Sortable: enables sorting and aggregation on this field",)),
+    "weight": ("Weight", ("Weight: how much a match in this field counts",)),
+    "separator": ("Separator", ("Separator: character that splits multiple values",)),
+    "coord_system": (
+        "Coordinates",
+        ("Coordinates: how shapes are measured (SPHERICAL=on the globe, FLAT=on a plane)",),
+    ),
+    "algorithm": (
+        "Algorithm",
+        ("Algorithm: vector search method (FLAT=brute force, HNSW=graph, SVS-VAMANA=compressed graph)",),
+    ),
+    "datatype": (
+        "Datatype",
+        (
+            "Datatype: float16, float32, bfloat16, float64, int8, uint8",
+            "          (float16 reduces memory ~50%, int8/uint8 reduce ~75%)",
+        ),
+    ),
+    "distance_metric": ("Distance metric", ("Distance metric: how similarity is measured (cosine, l2, ip)",)),
+    "m": ("M", ("M: number of connections per node (higher=better recall, more memory)",)),
+    "ef_construction": (
+        "EF_CONSTRUCTION",
+        ("EF_CONSTRUCTION: build-time search depth (higher=better recall, slower build)",),
+    ),
+    "graph_max_degree": (
+        "GRAPH_MAX_DEGREE",
+        ("GRAPH_MAX_DEGREE: number of connections per node (higher=better recall, more memory)",),
+    ),
+    "compression": (
+        "COMPRESSION",
+        (
+            "COMPRESSION: LVQ4, LVQ8, LVQ4x4, LVQ4x8, LeanVec4x8, LeanVec8x8",
+            "             (needs Intel's build of Redis Search)",
+        ),
+    ),
+}
+_NAMES: Final[Mapping[str, str]] = {",": "comma", "": "none"}
+
+
+def questions_about(field: Field, storage: Storage) -> tuple[Question, ...]:
+    """Return the questions that adding or updating a field asks, in order; a vector's by its algorithm."""
+    if not field.is_vector:
+        return tuple(_question(field.type, key, storage) for key in _SCALARS[field.type])
+    keys = ("algorithm", "datatype", "distance_metric", *_ALGORITHMS[str(field.attrs["algorithm"])])
+    return tuple(_question(field.type, key, storage) for key in keys)
+
+
+def further_questions(field: Field, storage: Storage) -> tuple[Question, ...]:
+    """Return a question for every attribute that a field can have."""
+    algorithm = str(field.attrs["algorithm"]) if field.is_vector else None
+    return tuple(_question(field.type, each.key, storage) for each in attributes_of(field.type, algorithm))
+
+
+def read_answer(question: Question, answer: str) -> AttributeValue:
+    """Read what was typed as a value of the attribute that a question is about.
+
+    Raises:
+        ValueError: the attribute does not take it; the message says what it takes.
+    """
+    attribute = question.attribute
+    if attribute.form is Form.FLAG:
+        return read_yes(answer)
+    try:
+        return read_value(attribute, _typed(attribute.form, answer))
+    except ValueError as error:
+        raise ValueError(f"{question.label} {error}.") from error
+
+
+def read_yes(answer: str) -> bool:
+    """Read a yes or a no.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return _YES[answer.lower()]
+    except KeyError:
+        raise ValueError("Please answer y or n.") from None
+
+
+def spell(value: AttributeValue | None) -> str:
+    """Spell a value as it would be typed."""
+    if isinstance(value, bool):
+        return "y" if value else "n"
+    return "none" if value is None else str(value)
+
+
+def _question(kind: FieldType, key: str, storage: Storage) -> Question:
+    attribute = next(each for each in attributes_of(kind) if each.key == key)
+    label, explanation = _WORDING.get(key, (key, ()))
+    if kind is not FieldType.VECTOR and attribute.form is not Form.FLAG:
+        default = spell(default_of(attribute, storage))
+        first, *rest = explanation or (f"{key}: {', '.join(attribute.choices) or attribute.form}",)
+        explanation = (f"{first} (default: {_NAMES.get(default, default)})", *rest)
+    return Question(attribute, label, explanation)
+
+
+def _typed(form: Form, answer: str) -> AttributeValue:
+    """Return what was typed as the number that it spells, or as it is where that is for others to refuse."""
+    try:
+        match form:
+            case Form.INTEGER:
+                return int(answer)
+            case Form.NUMBER:
+                return float(answer)
+            case _:
+                return answer
+    except ValueError:
+        return answer

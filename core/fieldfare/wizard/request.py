@@ -1,0 +1,86 @@
+"""The single requests of a patch, each of which can be taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from fieldfare.patch import FieldUpdate, SchemaPatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Request", "requests_of"]
+
+
+@frozen(hash=False)
+class Request:
+    """One thing that a patch asks for.
+
+    Attributes:
+        text: it, in a line.
+        rest: the patch without it.
+    """
+
+    text: str
+    rest: SchemaPatch
+
+
+def requests_of(patch: SchemaPatch) -> tuple[Request, ...]:
+    """Return all that a patch asks for, in the order of its file."""
+    return tuple(_requests(patch))
+
+
+def _requests(patch: SchemaPatch) -> Iterator[Request]:
+    for number, new in enumerate(patch.add_fields):
+        yield Request(f"add {new.type} field {new.name!r}", _without(patch, "add_fields", number))
+    for number, name in enumerate(patch.remove_fields):
+        yield Request(f"remove field {name!r}", _without(patch, "remove_fields", number))
+    for number, update in enumerate(patch.update_fields):
+        for text, rest in _parts(update):
+            yield Request(text, _without(patch, "update_fields", number, rest))
+    for number, rename in enumerate(patch.rename_fields):
+        yield Request(
+            f"rename field {rename.old_name!r} to {rename.new_name!r}", _without(patch, "rename_fields", number)
+        )
+    yield from _index_requests(patch)
+    for number, custom in enumerate(patch.custom):
+        yield Request(f"custom: {custom.kind}", _without(patch, "custom", number))
+
+
+def _parts(update: FieldUpdate) -> Iterator[tuple[str, FieldUpdate]]:
+    where = f"update field {update.name!r}"
+    for key, value in update.attrs.items():
+        attrs = {other: item for other, item in update.attrs.items() if other != key}
+        yield f"{where}: {key} {_shown(value)}", evolve(update, attrs=attrs)
+    if update.type is not None:
+        yield f"{where}: type {update.type}", evolve(update, type=None)
+    if update.path is not None:
+        yield f"{where}: path {update.path}", evolve(update, path=None)
+
+
+def _index_requests(patch: SchemaPatch) -> Iterator[Request]:
+    index = patch.index
+    for key in ("name", "prefix", "storage_type"):
+        value = getattr(index, key)
+        if value is not None:
+            nothing: dict[str, Any] = {key: None}
+            yield Request(f"index: {key} {value!s}", evolve(patch, index=evolve(index, **nothing)))
+    for old, new in index.prefixes.items():
+        prefixes = {each: item for each, item in index.prefixes.items() if each != old}
+        yield Request(f"index: prefix {old!r} to {new!r}", evolve(patch, index=evolve(index, prefixes=prefixes)))
+    for key, value in index.settings.items():
+        settings = {each: item for each, item in index.settings.items() if each != key}
+        yield Request(f"index: {key} {_shown(value)}", evolve(patch, index=evolve(index, settings=settings)))
+
+
+def _without(patch: SchemaPatch, section: str, number: int, rest: FieldUpdate | None = None) -> SchemaPatch:
+    items: Sequence[Any] = getattr(patch, section)
+    kept = [] if rest is None or rest == FieldUpdate(rest.name) else [rest]
+    left: dict[str, Any] = {section: (*items[:number], *kept, *items[number + 1 :])}
+    return evolve(patch, **left)
+
+
+def _shown(value: object) -> str:
+    return "taken away" if value is None else str(value)
