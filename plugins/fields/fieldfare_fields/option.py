@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["claim_option"]
 
 _CHANGED: Final[Mapping[str, str]] = {
-    "prefixes": "PREFIX changes which documents the index covers: keys stay where they are, the document count may differ",
+    "prefixes": "PREFIX changes which documents the index covers: keys keep their names, the document count may differ",
     "filter": "FILTER changes which documents the index covers: the document count may differ afterwards",
     "language": "LANGUAGE changes how text is stemmed: queries may find other documents",
     "language_field": "LANGUAGE_FIELD changes how text is stemmed: queries may find other documents",

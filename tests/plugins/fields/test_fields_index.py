@@ -49,7 +49,7 @@ Ask = Callable[[Change, LiveIndex], Claim]
             "prefixes",
             ("a:", "b:"),
             ("a:",),
-            "PREFIX changes which documents the index covers: keys stay where they are, the document count may differ",
+            "PREFIX changes which documents the index covers: keys keep their names, the document count may differ",
         ),
         ("language", None, "french", "LANGUAGE changes how text is stemmed: queries may find other documents"),
         ("score", 1.0, 0.5, "SCORE changes how results are ranked"),
