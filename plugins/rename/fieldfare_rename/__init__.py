@@ -1,1 +1,1 @@
-"""The rename plugin of fieldfare."""
+"""Rename fields in the index and in every document, hash or JSON."""

@@ -1,1 +1,91 @@
 """Hook implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldfare.changes import Change, RenameField
+from fieldfare.markers import hookimpl
+from fieldfare.plan import Estimate
+from fieldfare_rename.claim import claim_rename, fields_of
+from fieldfare_rename.rename import Rename, plan_rename, renames_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.engine.run import Run
+    from fieldfare.findings import Finding
+    from fieldfare.live import LiveIndex
+    from fieldfare.plan import Claim, MigrationPlan, Receipt, Step
+
+__all__ = [
+    "fieldfare_backup",
+    "fieldfare_classify",
+    "fieldfare_estimate",
+    "fieldfare_execute_step",
+    "fieldfare_plan_steps",
+    "fieldfare_undo_step",
+    "fieldfare_validate",
+    "fieldfare_verify_step",
+]
+
+
+@hookimpl
+def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
+    """Claim every change of a field's name."""
+    return claim_rename(change, live) if isinstance(change, RenameField) else None
+
+
+@hookimpl
+def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
+    """Move the value in every document, unless the index alone called it by that name."""
+    fields = fields_of(change, live) if isinstance(change, RenameField) else None
+    if fields is None or fields[0].path == fields[1].path:
+        return []
+    return [plan_rename(Rename.between(*fields, live.definition.storage))]
+
+
+@hookimpl
+def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
+    """Say what is written to disk."""
+    renames = [rename for _, rename in renames_of(plan.steps)]
+    lines = [f"rename {each.old!r}: only documents that have {each.new!r} already are backed up" for each in renames]
+    return Estimate(lines=tuple(lines)) if lines else None
+
+
+@hookimpl
+def fieldfare_backup(step: Step, run: Run) -> None:
+    """Look for documents that have both names, and save what they have."""
+    from fieldfare_rename.backup import back_up  # noqa: PLC0415 - start-up time
+
+    back_up(step, run)
+
+
+@hookimpl
+def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
+    """Move the value in every document."""
+    from fieldfare_rename.execution import execute  # noqa: PLC0415 - start-up time
+
+    return execute(step, run)
+
+
+@hookimpl
+def fieldfare_verify_step(receipt: Receipt | None) -> bool:
+    """Whether every document was answered for; after a crash the rest is done, and what was done is left alone."""
+    return receipt is not None
+
+
+@hookimpl
+def fieldfare_undo_step(step: Step, run: Run) -> None:
+    """Move every value back."""
+    from fieldfare_rename.execution import undo  # noqa: PLC0415 - start-up time
+
+    undo(step, run)
+
+
+@hookimpl
+def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
+    """Look for documents that still have the old name."""
+    from fieldfare_rename.finding import check_renames  # noqa: PLC0415 - start-up time
+
+    return check_renames(plan, run)

@@ -1,0 +1,175 @@
+"""Moving values with scripts, on the server: no value goes over the wire.
+
+A script is atomic (https://redis.io/docs/latest/develop/programmability/eval-intro/), so no client ever sees a
+document half-way. If a command in it fails, what it did before stays: a value is copied before it is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha1
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from fieldfare.definition import Storage
+from fieldfare.server import Server
+from fieldfare.server.transaction import same_slot
+from fieldfare.wire import Argument, Command, encode
+from fieldfare_rename.movement import Movement, Outcome
+from fieldfare_rename.original import Original
+
+__all__ = ["move", "restore"]
+
+KEYS_PER_CALL: Final = 250
+"""How many documents one call takes: the server does nothing else meanwhile, for some milliseconds."""
+
+_LOOP: Final = b"""\
+local outcomes = {}
+for row, key in ipairs(KEYS) do
+  local outcome = move(key)
+  if type(outcome) == 'table' then return outcome end
+  outcomes[row] = outcome
+end
+return outcomes
+"""
+
+HASH_MOVE: Final = (
+    b"""\
+local source, target, keep, expiring = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local function move(key)
+  local values = redis.pcall('HMGET', key, source, target)
+  if values.err then
+    return string.find(values.err, 'WRONGTYPE', 1, true) and 'wrong type' or values
+  end
+  local old, new = values[1], values[2]
+  if old and (not new or new == old or keep == 'source') then
+    local expires = expiring and redis.call('HPEXPIRETIME', key, 'FIELDS', 1, source)[1] or -1
+    redis.call('HSET', key, target, old)
+    if expires > 0 then redis.call('HPEXPIREAT', key, expires, 'FIELDS', 1, target) end
+    redis.call('HDEL', key, source)
+    return 'moved'
+  end
+  if old and keep == 'target' then
+    redis.call('HDEL', key, source)
+    return 'moved'
+  end
+  if old then return 'both' end
+  if new then return 'done' end
+  return redis.call('EXISTS', key) == 1 and 'missing' or 'vanished'
+end
+"""
+    + _LOOP
+)
+
+JSON_MOVE: Final = (
+    b"""\
+local source, target, keep, containers = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local function read(key, path)
+  local reply = redis.pcall('JSON.GET', key, path)
+  if type(reply) == 'table' then return nil, reply end
+  if not reply or reply == '[]' then return nil end
+  return string.sub(reply, 2, -2)
+end
+local function move(key)
+  local old, failure = read(key, source)
+  if failure then
+    return string.find(failure.err, 'wrong Redis type', 1, true) and 'wrong type' or failure
+  end
+  local new = read(key, target)
+  if old and (not new or new == old or keep == 'source') then
+    for place = 5, 4 + containers do redis.call('JSON.SET', key, ARGV[place], '{}', 'NX') end
+    if not redis.call('JSON.SET', key, target, old) then return 'no room' end
+    redis.call('JSON.DEL', key, source)
+    for place = 5 + containers, #ARGV do
+      if redis.call('JSON.OBJLEN', key, ARGV[place])[1] == 0 then redis.call('JSON.DEL', key, ARGV[place]) end
+    end
+    return 'moved'
+  end
+  if old and keep == 'target' then
+    redis.call('JSON.DEL', key, source)
+    return 'moved'
+  end
+  if old then return 'both' end
+  if new then return 'done' end
+  return redis.call('EXISTS', key) == 1 and 'missing' or 'vanished'
+end
+"""
+    + _LOOP
+)
+
+HASH_RESTORE: Final = b"""\
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) + redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 0 end
+for place = 1, #ARGV, 3 do
+  redis.call('HSET', KEYS[1], ARGV[place], ARGV[place + 1])
+  if ARGV[place + 2] ~= '' then
+    redis.call('HPEXPIREAT', KEYS[1], ARGV[place + 2], 'FIELDS', 1, ARGV[place])
+  end
+end
+return 1
+"""
+
+JSON_RESTORE: Final = b"""\
+local function has(path)
+  local kind = redis.call('JSON.TYPE', KEYS[1], path)
+  return kind and #kind > 0
+end
+if not (has(ARGV[1]) or has(ARGV[4])) then return 0 end
+for place = 1, #ARGV, 3 do redis.call('JSON.SET', KEYS[1], ARGV[place], ARGV[place + 1]) end
+return 1
+"""
+
+
+def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Outcome]:
+    """Move a value in each of these documents; see :func:`fieldfare_rename.document.move_values`."""
+    arguments: list[Argument] = [encode(movement.source), encode(movement.target), movement.keep or ""]
+    if storage is Storage.HASH:
+        script = HASH_MOVE
+        arguments.append(int(server.capabilities.has_hash_field_ttl))
+    else:
+        script = JSON_MOVE
+        arguments += [len(movement.containers), *map(encode, (*movement.containers, *movement.leftovers))]
+    groups = [
+        rows[start : start + KEYS_PER_CALL]
+        for rows in same_slot(server, keys)
+        for start in range(0, len(rows), KEYS_PER_CALL)
+    ]
+    outcomes: dict[int, Outcome] = {}
+    replies = _run(server, script, [([keys[row] for row in rows], arguments) for rows in groups])
+    for rows, reply in zip(groups, replies, strict=True):
+        outcomes.update((row, Outcome(each.decode())) for row, each in zip(rows, _sound(reply), strict=True))
+    return [outcomes[row] for row in range(len(keys))]
+
+
+def restore(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Any]:
+    """Write both values of each of these documents back; see :func:`fieldfare_rename.document.restore_originals`."""
+    calls = [
+        (
+            [each.key],
+            (
+                *(encode(source), each.old or b"", each.old_expires_at or b""),
+                *(encode(target), each.new or b"", each.new_expires_at or b""),
+            ),
+        )
+        for each in originals
+    ]
+    return _run(server, HASH_RESTORE if storage is Storage.HASH else JSON_RESTORE, calls)
+
+
+def _run(server: Server, script: bytes, calls: Sequence[tuple[Sequence[bytes], Sequence[Argument]]]) -> list[Any]:
+    """Run a script for each list of keys; a node that does not know it yet is sent its text."""
+    digest = sha1(script, usedforsecurity=False).hexdigest()
+    commands: list[Command] = [(b"EVALSHA", digest, len(keys), *keys, *arguments) for keys, arguments in calls]
+    replies = server.bulk(commands)
+    unknown = [row for row, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    again: list[Command] = [(b"EVAL", script, *commands[row][2:]) for row in unknown]
+    for row, reply in zip(unknown, server.bulk(again) if again else [], strict=True):
+        replies[row] = reply
+    return replies
+
+
+def _sound(reply: Any) -> Sequence[bytes]:
+    if isinstance(reply, ResponseError):
+        raise reply
+    outcomes: Sequence[bytes] = reply
+    return outcomes
