@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fieldfare.patch import SchemaPatch
-    from fieldfare.plan import MigrationPlan
+    from fieldfare.plan import ClaimedChange, MigrationPlan
     from fieldfare.wizard.draft import Draft
 
 __all__ = ["Examiner", "Objection"]
@@ -20,7 +20,7 @@ class Objection(ValueError):
     """What was asked for cannot be carried out.
 
     Attributes:
-        reasons: one line each.
+        reasons: one each, with its workaround where there is one.
     """
 
     def __init__(self, reasons: Sequence[str]) -> None:
@@ -59,7 +59,13 @@ class Examiner:
         Raises:
             Objection: it cannot, for reasons that were not there before.
         """
-        reasons = [each for each in self.plan(draft).blocked_reasons if each not in self._known]
+        refused = [each for each in self.plan(draft).claims if not each.claim.is_supported]
+        reasons = [_reason(each) for each in refused if str(each) not in self._known]
         if reasons:
             raise Objection(reasons)
         return draft
+
+
+def _reason(refused: ClaimedChange) -> str:
+    workaround = refused.claim.workaround
+    return f"{refused.change}: {refused.claim.reason}" + (f"\n    Workaround: {workaround}" if workaround else "")
