@@ -79,7 +79,14 @@ class Column(Sequence[bytes | None]):
 
     def __iter__(self) -> Iterator[bytes | None]:
         """Iterate over the rows."""
-        return (self[row] for row in range(len(self)))
+        block = bytes(self.block)
+        start = 0
+        for length in self.lengths:
+            if length == MISSING:
+                yield None
+            else:
+                yield block[start : start + length]
+                start += length
 
     def __eq__(self, other: object) -> bool:
         """Compare by content."""
