@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -218,8 +219,11 @@ def _run_step(run: Run, step: Step) -> None:
     if record is not None and _verified(run, step, None):
         _finish(run, step, Receipt(step.id))
         return
-    dropped = {"dropped_at": time.time()} if step.phase is Phase.DROP else {}
-    run.journal.mark(step.id, record or StepRecord(Status.RUNNING), **dropped)
+    begun: dict[Phase, dict[str, Any]] = {
+        Phase.DROP: {"dropped_at": time.time()},
+        Phase.REWRITE: {"phase": RunPhase.ACTIVE},
+    }
+    run.journal.mark(step.id, record or StepRecord(Status.RUNNING), **begun.get(step.phase, {}))
     activity = {Phase.DROP: "drop", Phase.CREATE: "create"}.get(step.phase, step.kind)
     with run.activity(activity, step.summary, step=step.id):
         receipt = run.plugins.demand(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
@@ -234,6 +238,9 @@ def _verified(run: Run, step: Step, receipt: Receipt | None) -> bool:
 
 def _finish(run: Run, step: Step, receipt: Receipt) -> None:
     phases = {Phase.DROP: RunPhase.INDEX_DROPPED, Phase.CREATE: RunPhase.TARGET_CREATED}
+    rewrites = [each for each in run.plan.steps if each.phase is Phase.REWRITE]
+    if rewrites and step is rewrites[-1]:
+        phases[Phase.REWRITE] = RunPhase.COMPLETED
     phase = phases.get(step.phase, run.journal.progress.phase)
     record = run.journal.record(step.id)
     batches = record.completed_batches if record else 0

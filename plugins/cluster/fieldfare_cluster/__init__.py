@@ -1,1 +1,1 @@
-"""The cluster plugin of fieldfare."""
+"""The cluster plugin of fieldfare: keys move between slots."""

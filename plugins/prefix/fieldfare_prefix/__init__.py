@@ -1,1 +1,1 @@
-"""The prefix plugin of fieldfare."""
+"""The prefix plugin of fieldfare: keys move to another prefix."""
