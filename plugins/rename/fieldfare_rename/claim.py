@@ -9,7 +9,7 @@ from fieldfare.definition.jsonpath import split_path
 from fieldfare.plan import Claim
 from fieldfare.renaming import EACH, OPTIONS
 from fieldfare_rename.reader import filter_names, overlaps, readers
-from fieldfare_rename.rename import Rename
+from fieldfare_rename.rename import Rename, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def _entangled(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     for field in live.snapshot.definition.fields:
         if (
             live.definition.find(field.name) is None
-            and field.path != rename.target
+            and place_of(field.path, storage) != rename.target
             and overlaps(field.path, rename.target, storage)
         ):
             yield Claim.blocked(
