@@ -55,6 +55,13 @@ def test_a_file_that_redisvl_wrote() -> None:
     )
 
 
+def test_what_redisvl_assumes_of_a_vector_goes_without_saying() -> None:
+    short = {"name": "v", "type": "vector", "attrs": {"dims": 384, "algorithm": "flat", "datatype": None}}
+    assert from_schema(schema(short)) == from_schema(schema(vector(algorithm="flat")))
+    with pytest.raises(SchemaError, match="'datatype' is missing"):
+        field_from_dict(short, Storage.HASH)
+
+
 def test_a_file_that_we_write() -> None:
     definition = IndexDefinition(
         name="docs",
@@ -154,7 +161,6 @@ def test_every_problem_is_reported_at_once() -> None:
         "fields.3.name": "must be text, not 7",
         "fields.3.pth": "unknown key; did you mean 'path'?",
         "fields.4": "must be a mapping of keys to values, not 'price'",
-        "fields.5.attrs": "the key 'distance_metric' is missing",
         "fields.5.attrs.dims": "must be at least 1, not 0",
         "fields.5.attrs.m": "FLAT has no such attribute; HNSW has",
     }

@@ -1,14 +1,16 @@
 """Definition ↔ the mapping that schema files hold.
 
 The keys are those of RedisVL's schema files, and a few more for what those leave out
-(https://docs.redisvl.com/en/latest/api/schema.html). ``key_separator`` and ``version`` are accepted and
-mean nothing to an index. A ``prefix`` must be given, since tools disagree on its default.
+(https://docs.redisvl.com/en/latest/api/schema.html), which may leave out a vector's ``datatype`` and
+``distance_metric``. ``key_separator`` and ``version`` are accepted and mean nothing to an index. A ``prefix``
+must be given, since tools disagree on its default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from fieldfare.definition.attribute import Algorithm, AttributeValue, FieldType, attributes_of
@@ -38,6 +40,9 @@ _INDEX_KEYS: Final = (
 )
 _REQUIRED: Final = ("algorithm", "dims", "datatype", "distance_metric")
 """What a vector field cannot do without."""
+
+_ASSUMED: Final[Mapping[str, AttributeValue]] = {"datatype": "float32", "distance_metric": "cosine"}
+"""What schema files mean where they leave one of these out."""
 
 
 class SchemaError(Misfit):
@@ -168,7 +173,7 @@ class _Section:
 def _fields(values: Sequence[object], storage: Storage, problems: list[_Problem]) -> tuple[Field, ...]:
     fields: dict[str, Field] = {}
     for number, value in enumerate(values):
-        field = _field(value, ("fields", number), storage, problems)
+        field = _field(value, ("fields", number), storage, problems, _ASSUMED)
         if field is not None and field.name in fields:
             problems.append((("fields", number, "name"), f"there is another field named {field.name!r}"))
         elif field is not None:
@@ -176,7 +181,13 @@ def _fields(values: Sequence[object], storage: Storage, problems: list[_Problem]
     return tuple(fields.values())
 
 
-def _field(value: object, at: _Location, storage: Storage, problems: list[_Problem]) -> Field | None:
+def _field(
+    value: object,
+    at: _Location,
+    storage: Storage,
+    problems: list[_Problem],
+    assumed: Mapping[str, AttributeValue] = MappingProxyType({}),
+) -> Field | None:
     section = _Section(value, at, ("name", "type", "path", "attrs"), problems)
     name = section.need("name", _text)
     kind = section.need("type", lambda word: FieldType(choose(_text(word), tuple(FieldType))))
@@ -184,6 +195,8 @@ def _field(value: object, at: _Location, storage: Storage, problems: list[_Probl
     attrs = section.take("attrs", _as_is, None)
     if name is None or kind is None:
         return None
+    if kind is FieldType.VECTOR and isinstance(attrs, Mapping):
+        attrs = {**assumed, **{key: item for key, item in attrs.items() if item is not None or key not in assumed}}
     read = _attributes(attrs, (*at, "attrs"), kind, storage, problems)
     return Field(name, kind, _default_path(name, storage) if path is None else path, read)
 
