@@ -134,11 +134,11 @@ def _iterate_rest(server: Server, definition: IndexDefinition, batch_size: int) 
 
 
 def _rows(reply: Any) -> list[bytes]:
-    """Return the keys of an answer; a document that is gone by now has a row without one."""
+    """Return the keys of an answer; a document that is gone by now, or whose key holds a zero byte, has none."""
     if isinstance(reply, Mapping):  # RESP3
-        fields = [row[b"extra_attributes"] for row in mapping(reply)["results"]]
+        fields = [row[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
     else:
-        fields = [dict(zip(row[::2], row[1::2], strict=True)) for row in reply[1:]]
+        fields = [dict(zip(row[::2], row[1::2], strict=True)) for row in reply[1:] if row]
     return [row[b"__key"] for row in fields if row.get(b"__key") is not None]
 
 
