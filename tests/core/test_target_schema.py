@@ -1,0 +1,285 @@
+"""A whole schema as the request: what RedisVL wrote is taken as it is, and what is asked for is what is live then."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from fieldfare.cli.app import run
+from fieldfare.definition import Storage
+from fieldfare.definition.compare import differences
+from fieldfare.definition.schema import from_schema
+from fieldfare.plan.file import load_plan
+from fieldfare.server import Server
+from fieldfare.server.inspect import read_definition, read_stats
+from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.yamlfile import dump_yaml, parse_yaml
+
+DIMS = 4
+COUNT = 30
+ARTICLES: dict[Storage, str] = {
+    Storage.HASH: """\
+index:
+  name: articles
+  prefix: article
+  key_separator: ':'
+  storage_type: hash
+fields:
+- name: title
+  type: text
+  attrs:
+    sortable: true
+    index_missing: false
+    no_index: false
+    weight: 2.0
+    no_stem: false
+    withsuffixtrie: false
+    index_empty: false
+    unf: false
+- name: kind
+  type: tag
+  attrs:
+    sortable: false
+    index_missing: false
+    no_index: false
+    separator: '|'
+    case_sensitive: false
+    withsuffixtrie: false
+    index_empty: false
+- name: year
+  type: numeric
+  attrs:
+    sortable: false
+    index_missing: false
+    no_index: false
+    unf: false
+- name: place
+  type: geo
+  attrs:
+    sortable: false
+    index_missing: false
+    no_index: false
+- name: embedding
+  type: vector
+  attrs:
+    dims: 4
+    algorithm: hnsw
+    datatype: float32
+    distance_metric: cosine
+    index_missing: false
+    m: 16
+    ef_construction: 200
+    ef_runtime: 10
+    epsilon: 0.01
+version: 0.1.0
+"""
+}
+"""What ``IndexSchema.to_yaml`` of RedisVL 0.28 writes."""
+ARTICLES[Storage.JSON] = ARTICLES[Storage.HASH].replace("storage_type: hash", "storage_type: json")
+for name, kind in (("title", "text"), ("kind", "tag"), ("year", "numeric"), ("place", "geo"), ("embedding", "vector")):
+    ARTICLES[Storage.JSON] = ARTICLES[Storage.JSON].replace(
+        f"- name: {name}\n  type: {kind}\n", f"- name: {name}\n  type: {kind}\n  path: $.{name}\n"
+    )
+
+PATHS = {Storage.HASH: "", Storage.JSON: "$."}
+Articles: TypeAlias = dict[str, Any]
+Target: TypeAlias = Callable[[Articles], None]
+
+
+@pytest.fixture(params=list(Storage))
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Take hashes, then JSON."""
+    return Storage(request.param)
+
+
+@pytest.fixture
+def articles(server: Server, storage: Storage) -> Server:
+    """The index as RedisVL creates it from this file, and documents."""
+    at = PATHS[storage]
+    for n in range(COUNT):
+        vector = [n, 1.0, -n, 0.5]
+        document: dict[str, Any] = {"title": f"title {n}", "kind": "ab"[n % 2], "year": n, "place": "1,2"}
+        if storage is Storage.HASH:
+            document["embedding"] = struct.pack(f"<{DIMS}f", *vector)
+            server.command("HSET", f"article:{n}", *(part for pair in document.items() for part in pair))
+        else:
+            server.command("JSON.SET", f"article:{n}", "$", json.dumps({**document, "embedding": vector}))
+    server.command(
+        *("FT.CREATE", "articles", "ON", storage.upper(), "PREFIX", 1, "article", "SCORE", "1.0", "SCHEMA"),
+        *(f"{at}title", "AS", "title", "TEXT", "WEIGHT", "2.0", "SORTABLE"),
+        *(f"{at}kind", "AS", "kind", "TAG", "SEPARATOR", "|"),
+        *(f"{at}year", "AS", "year", "NUMERIC"),
+        *(f"{at}place", "AS", "place", "GEO"),
+        *(f"{at}embedding", "AS", "embedding", "VECTOR", "HNSW", 14, "TYPE", "FLOAT32", "DIM", DIMS),
+        *("DISTANCE_METRIC", "COSINE", "M", 16, "EF_CONSTRUCTION", 200, "EF_RUNTIME", 10, "EPSILON", "0.01"),
+    )
+    return server
+
+
+class Program:
+    """The program, in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Run a command that must end with this code; return all that it wrote."""
+        self._capsys.readouterr()
+        ended = run(arguments)
+        out, err = self._capsys.readouterr()
+        assert ended == code, out + err
+        return out + err
+
+    def plan(self, text: str, code: int = 0) -> str:
+        """Plan a migration to the schema in this file."""
+        Path("target.yaml").write_text(text)
+        return self("plan", "--index", "articles", "--target-schema", "target.yaml", code=code)
+
+
+@pytest.fixture
+def fieldfare(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    monkeypatch.setenv("FIELDFARE_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+    return Program(capsys)
+
+
+def edited(storage: Storage, edit: Target) -> str:
+    """Return the file after an edit."""
+    data = parse_yaml(ARTICLES[storage], "articles.yaml").data
+    edit(data)
+    return dump_yaml(data)
+
+
+def field(target: Articles, name: str) -> dict[str, Any]:
+    """Return the mapping of one field."""
+    found: dict[str, Any] = next(each for each in target["fields"] if each["name"] == name)
+    return found
+
+
+@pytest.mark.usefixtures("articles")
+def test_the_file_of_the_index_asks_for_nothing(fieldfare: Program, storage: Storage) -> None:
+    assert "Nothing to do: the index is as it shall be." in fieldfare.plan(ARTICLES[storage])
+    backwards = edited(storage, lambda target: target["fields"].reverse())
+    assert "Nothing to do" in fieldfare.plan(backwards)
+
+
+def retune(target: Articles) -> None:
+    """Change attributes, in other spellings than the server's."""
+    field(target, "title")["attrs"] = {"weight": 1}
+    field(target, "kind")["attrs"].update(separator=";", sortable=True)
+    field(target, "embedding")["attrs"] = {"dims": DIMS, "algorithm": "FLAT", "distance_metric": "L2"}
+
+
+def refit(target: Articles) -> None:
+    """Add, remove, and quantize."""
+    target["fields"] = [each for each in target["fields"] if each["name"] not in {"year", "place"}]
+    target["fields"].append({"name": "author", "type": "tag", "attrs": {"case_sensitive": True}})
+    field(target, "embedding")["attrs"].update(datatype="float16", distance_metric="ip")
+
+
+def rename(target: Articles) -> None:
+    """Give the index another name and other words to leave out."""
+    target["index"].update(name="articles_v2", stopwords=["the", "a"])
+
+
+def move(target: Articles) -> None:
+    """Give the keys another prefix."""
+    target["index"].update(prefix="post", key_separator="/")
+
+
+@pytest.mark.parametrize("edits", [[retune], [refit], [rename], [move], [retune, refit, rename, move]])
+def test_what_is_asked_for_is_what_is_live_then(
+    fieldfare: Program, articles: Server, storage: Storage, edits: list[Target]
+) -> None:
+    def edit(target: Articles) -> None:
+        for each in edits:
+            each(target)
+
+    text = edited(storage, edit)
+    target = from_schema(parse_yaml(text, "target.yaml").data)
+    before = (database_digest(articles), index_state(articles))
+    assert "Supported: True" in fieldfare.plan(text)
+    fieldfare("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backups")
+    live = read_definition(articles, target.name)
+    assert differences(target, live) == ()
+    assert read_stats(articles, target.name).num_docs == COUNT
+    again = fieldfare("plan", "--index", target.name, "--target-schema", "target.yaml", "--plan-out", "again.yaml")
+    assert "Nothing to do" in again
+
+    fieldfare("rollback", "--backup-dir", "backups", "--yes")
+    assert (database_digest(articles), index_state(articles)) == before
+
+
+def other_storage(target: Articles) -> None:
+    """Want the other kind of documents."""
+    target["index"]["storage_type"] = "json" if target["index"]["storage_type"] == "hash" else "hash"
+    for each in target["fields"]:
+        each.pop("path", None)
+
+
+def other_dims(target: Articles) -> None:
+    """Want longer vectors."""
+    field(target, "embedding")["attrs"]["dims"] = 8
+
+
+def another_vector(target: Articles) -> None:
+    """Want vectors that no document has."""
+    target["fields"].append({**field(target, "embedding"), "name": "image", "path": None})
+
+
+def other_type(target: Articles) -> None:
+    """Want numbers where there is text."""
+    target["fields"][1] = {"name": "kind", "type": "numeric"}
+
+
+def other_name(target: Articles) -> None:
+    """Want a field called something else."""
+    field(target, "year").update(name="published", path=None)
+
+
+@pytest.mark.usefixtures("articles")
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (other_storage, "documents have different data formats"),
+        (other_dims, "changing vector dimensions requires re-embedding"),
+        (another_vector, "a new vector field requires vectors for all documents"),
+        (other_type, "values that were written as tag need not be valid as numeric"),
+        (other_name, "looks like a rename"),
+    ],
+)
+def test_what_cannot_be_done_is_blocked_with_its_reason(
+    fieldfare: Program, storage: Storage, edit: Target, reason: str
+) -> None:
+    told = fieldfare.plan(edited(storage, edit), code=4)
+    assert "Supported: False" in told
+    assert reason in told
+    assert len(load_plan("migration_plan.yaml").blocked_reasons) == 1
+    told = fieldfare("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backups", code=4)
+    assert reason in told
+
+
+@pytest.mark.usefixtures("articles")
+def test_all_that_is_wrong_with_a_file_is_told_with_its_lines(fieldfare: Program, storage: Storage) -> None:
+    text = ARTICLES[storage].replace("prefix: article", "prefixes: article").replace("separator: '|'", "separator: ab")
+    told = fieldfare.plan(text.replace("- name: year\n", "- nmae: year\n"), code=2)
+    assert "line 3: index.prefixes: unknown key; did you mean 'prefix'?" in told
+    assert "index: the key 'prefix' is missing" in told
+    assert "must be a single one-byte character, not 'ab'" in told
+    assert "nmae: unknown key; did you mean 'name'?" in told
+    assert not Path("migration_plan.yaml").exists()
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("flags", [(), ("--schema-patch", "p.yaml", "--target-schema", "t.yaml")])
+def test_it_is_a_patch_or_a_schema(fieldfare: Program, flags: tuple[str, ...]) -> None:
+    told = fieldfare("plan", "--index", "articles", *flags, code=2)
+    assert "--schema-patch" in told
+    assert "--target-schema" in told
