@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["apply"]
 
 
+class OnConflict(StrEnum):
+    """Which value of a renamed field stays."""
+
+    KEEP_OLD = "keep-old"
+    KEEP_NEW = "keep-new"
+
+
 def apply(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
@@ -55,6 +63,13 @@ def apply(  # noqa: PLR0913 - the command's options
     allow_overflow: Annotated[
         bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
     ] = False,
+    on_conflict: Annotated[
+        OnConflict | None,
+        typer.Option(
+            help="Which value stays where a document has a renamed field under both names. "
+            "Left out, such documents stop the run before anything is changed."
+        ),
+    ] = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
     benchmark_out: Annotated[
@@ -90,6 +105,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 batch_size=batch_size,
                 num_workers=workers,
                 allow={"overflow"} if allow_overflow else (),
+                on_conflict=on_conflict.value if on_conflict else None,
                 timeout=timeout,
                 query_check_file=query_check_file,
                 plan_path=plan,
