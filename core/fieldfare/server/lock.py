@@ -12,11 +12,11 @@ from typing import Any, Final, Self
 from uuid import uuid4
 
 from redis.exceptions import LockError, RedisError
-from redis.lock import Lock
 
 from fieldfare.errors import LockHeld, LockLost
 from fieldfare.server.connection import Server
 from fieldfare.server.process import Process, this_process
+from fieldfare.server.redis_lock import RedisLock
 from fieldfare.wire import encode
 
 __all__ = ["IndexLock"]
@@ -99,9 +99,8 @@ class IndexLock:
     def _what(self) -> str:
         return f"the index {self.index!r}"
 
-    def _redis_lock(self) -> Lock:
-        name: Any = self._name  # redis-py says str and takes bytes
-        return Lock(self._server.client, name, timeout=self._seconds, blocking=False, thread_local=False)
+    def _redis_lock(self) -> RedisLock:
+        return RedisLock(self._server, self._name, self._seconds)
 
     def _take(self) -> bool:
         return bool(self._lock.acquire(token=self._token))

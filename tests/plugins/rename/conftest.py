@@ -27,7 +27,7 @@ class Migration:
     backup_dir: Path
     plugins: Plugins
 
-    def plan(self, index: str, renames: Mapping[str, str], **changes: Any) -> MigrationPlan:
+    def plan(self, index: str, renames: Mapping[str, str], /, **changes: Any) -> MigrationPlan:
         """Plan to rename these fields, and whatever else the patch says."""
         pairs = [{"old_name": old, "new_name": new} for old, new in renames.items()]
         patch = {"version": 1, "changes": {"rename_fields": pairs, **changes}}
