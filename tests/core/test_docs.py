@@ -12,8 +12,10 @@ import pytest
 
 from fieldfare import errors, hookspecs
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.definition.schema import from_schema
 from fieldfare.patch import load_patch
 from fieldfare.plugins import load_plugins
+from fieldfare.yamlfile import load_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -54,11 +56,12 @@ def test_python_on_the_page_compiles(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_patches_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
+def test_patches_and_schemas_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "yaml"):
-        path = tmp_path / "patch.yaml"
+        path = tmp_path / "block.yaml"
         path.write_text(block)
-        assert load_patch(path)
+        data = load_yaml(path).data
+        assert from_schema(data) if "fields" in data else load_patch(path)
 
 
 @pytest.mark.parametrize(("page", "kind", "masked"), PLUGINS, ids=lambda value: getattr(value, "name", None))
