@@ -23,6 +23,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import load_plan, write_plan
 from fieldfare.planner import make_plan
 from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.progress import ProgressCallback, watched_by
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.report_file import write_report
 from fieldfare.server import Server, connect
@@ -162,6 +163,7 @@ class MigrationExecutor:
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
         stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
         """Carry out a plan; go on with it if an earlier run was interrupted.
 
@@ -178,6 +180,7 @@ class MigrationExecutor:
             query_check_file: queries for the validation, as YAML.
             plan_path: named in messages as the file to resume with.
             stop: set to stop after the current batch.
+            progress_callback: called with a step and a detail as the run goes on.
 
         Raises:
             BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
@@ -199,8 +202,9 @@ class MigrationExecutor:
             query_checks=_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
         )
+        plugins = watched_by(self.plugins, progress_callback)
         with _opened(server, redis_url) as opened:
-            return apply(opened, self.plugins, plan, Path(backup_dir), options=options, stop=stop)
+            return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
         self,
@@ -211,6 +215,7 @@ class MigrationExecutor:
         index: str | None = None,
         force: bool = False,
         stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
         """Put back what a run changed.
 
@@ -221,16 +226,16 @@ class MigrationExecutor:
             index: its source or target name; may be left out if the directory holds one backup.
             force: drop what lives under the target's name even if it is not the target.
             stop: set to stop after the current batch.
+            progress_callback: called with a step and a detail as the run goes on.
 
         Raises:
             FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
         """
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
+        plugins = watched_by(self.plugins, progress_callback)
         with _opened(server, redis_url) as opened:
-            return rollback(
-                opened, self.plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop
-            )
+            return rollback(opened, plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.

@@ -1,0 +1,109 @@
+"""Migrate 50,000 documents under an event loop that beats every 10 ms, and print how late the worst beat came.
+
+A beat is late when the loop's thread does not get Python's global lock, or a processor: run this on a machine
+that is otherwise idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import numpy as np
+from attrs import define, field
+from rich.console import Console
+from rich.table import Table
+
+from fieldfare.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner
+from fieldfare.server import Server, connect
+from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.server.inspect import read_stats
+
+BEAT: Final = 0.01
+INDEX: Final = "heartbeat"
+ROWS: Final = 500
+
+
+@define
+class Heart:
+    """How late each beat came, in seconds."""
+
+    slips: list[float] = field(factory=list)
+
+    async def beat(self) -> None:
+        """Beat until cancelled."""
+        before = time.perf_counter()
+        while True:
+            await asyncio.sleep(BEAT)
+            now = time.perf_counter()
+            self.slips.append(now - before - BEAT)
+            before = now
+
+
+def load(server: Server, documents: int, dims: int) -> None:
+    """Put documents and index on a server, and wait until they are indexed."""
+    random = np.random.default_rng(1)
+    for start in range(0, documents, ROWS):
+        vectors = random.standard_normal((ROWS, dims)).astype("<f4")
+        server.bulk([("HSET", f"doc:{start + row}", "vec", vectors[row].tobytes()) for row in range(ROWS)])
+    server.command(
+        *("FT.CREATE", INDEX, "PREFIX", 1, "doc:", "SCHEMA", "vec", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", dims, "DISTANCE_METRIC", "COSINE"),
+    )
+    while read_stats(server, INDEX).percent_indexed < 1.0:
+        pass
+
+
+async def measure(table: Table, name: str, work: Callable[[], Awaitable[object]]) -> None:
+    """Await something under a heartbeat, and add a row with what became of it."""
+    heart = Heart()
+    beating = asyncio.create_task(heart.beat())
+    started = time.perf_counter()
+    await work()
+    seconds = time.perf_counter() - started
+    beating.cancel()
+    worst, usual = max(heart.slips), float(np.median(heart.slips))
+    late = sum(slip > BEAT for slip in heart.slips)
+    table.add_row(
+        name, f"{seconds:.2f} s", str(len(heart.slips)), f"{usual * 1000:.1f} ms", str(late), f"{worst * 1000:.1f} ms"
+    )
+
+
+async def migrate(table: Table, url: str, backup_dir: str, batch_size: int) -> None:
+    """Plan, apply and roll back."""
+    planner, executor = AsyncMigrationPlanner(), AsyncMigrationExecutor()
+    patch = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
+    plan = await planner.create_plan_from_patch(INDEX, schema_patch=patch, redis_url=url)
+    await measure(table, "nothing, for 3 seconds", lambda: asyncio.sleep(3))
+    await measure(
+        table, "plan", lambda: planner.create_plan_from_patch(INDEX, schema_patch=patch, redis_url=url)
+    )
+    await measure(
+        table,
+        "apply",
+        lambda: executor.apply(plan, redis_url=url, backup_dir=backup_dir, batch_size=batch_size),
+    )
+    await measure(table, "rollback", lambda: executor.rollback(redis_url=url, backup_dir=backup_dir))
+
+
+def main() -> None:
+    """Run the measurement and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=50_000)
+    parser.add_argument("--dims", type=int, default=768)
+    parser.add_argument("--batch-size", type=int, default=500)
+    chosen = parser.parse_args()
+    table = Table("What", "Took", "Beats", "Median slip", "Slips over 10 ms", "Worst slip")
+    with EmbeddedServer(tcp=True) as embedded, tempfile.TemporaryDirectory() as backup_dir:
+        with connect(embedded.url) as server:
+            load(server, chosen.documents, chosen.dims)
+        asyncio.run(migrate(table, embedded.url, backup_dir, chosen.batch_size))
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
