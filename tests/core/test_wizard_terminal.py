@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ class Screen:
     """A terminal of 100 by 50."""
 
     def __init__(self, directory: Path, command: str) -> None:
-        self._socket = str(directory / "tmux.socket")
+        self._name = f"fieldfare-{os.getpid()}"  # a socket in a test's own directory has too long a path
         self._run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "50", "-c", str(directory), command)
 
     def shows(self, text: str) -> str:
@@ -57,10 +58,10 @@ class Screen:
 
     def close(self) -> None:
         """End it, and all that runs in it."""
-        subprocess.run([str(TMUX), "-S", self._socket, "kill-server"], check=False, capture_output=True)
+        subprocess.run([str(TMUX), "-L", self._name, "kill-server"], check=False, capture_output=True)
 
     def _run(self, *arguments: str) -> str:
-        command = [str(TMUX), "-S", self._socket, *arguments]
+        command = [str(TMUX), "-L", self._name, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

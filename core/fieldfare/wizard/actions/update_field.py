@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fieldfare.wizard.attributes import ask_attribute, ask_attributes
 from fieldfare.wizard.draft import value_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_any_attribute", "ask_updates"]
 
-PROMPT = "Select a field to update by number or name: "
+PROMPT: Final = "Select a field to update by number or name: "
 
 
 def ask_updates(bench: Workbench, draft: Draft) -> Draft:
