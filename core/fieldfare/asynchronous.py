@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
@@ -27,14 +27,19 @@ Plain = TypeVar("Plain")
 
 
 class Asynchronous(Generic[Plain]):
-    """What has its methods called in another thread.
+    """What has the methods of a plain object called in another thread.
 
     Args:
-        plain: the object that they are called on.
+        make: makes that object; called there too, because loading plugins takes a while.
     """
 
-    def __init__(self, plain: Plain) -> None:
-        self.plain = plain
+    def __init__(self, make: Callable[[], Plain]) -> None:
+        self._make = make
+
+    @cached_property
+    def plain(self) -> Plain:
+        """The object whose methods are called."""
+        return self._make()
 
 
 Method: TypeAlias = Callable[Concatenate[Plain, Arguments], Outcome]
@@ -49,7 +54,7 @@ def reading(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Argumen
 
     @wraps(method)
     async def call(self: Asynchronous[Plain], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
-        return await _start(partial(method, self.plain, *args, **kwargs))
+        return await _start(lambda: method(self.plain, *args, **kwargs))
 
     return call
 
@@ -59,13 +64,17 @@ def changing(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Argume
 
     A cancelled task asks it to stop after its batch and ends when it has: then no thread of it is left, its locks
     are free, and how far it got is on disk. What it raised is the cause of the ``CancelledError``.
+    A ``progress_callback`` is called on the loop.
     """
 
     @wraps(method)
     async def call(self: Asynchronous[Plain], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
         choices: dict[str, Any] = {**kwargs}
         stop = choices["stop"] = choices.get("stop") or StopRequest()
-        work: asyncio.Future[Outcome] = _start(partial(method, self.plain, *args, **choices))
+        if callback := choices.get("progress_callback"):
+            choices["progress_callback"] = partial(asyncio.get_running_loop().call_soon_threadsafe, callback)
+        run: Callable[..., Outcome] = method
+        work = _start(lambda: run(self.plain, *args, **choices))
         cancelled: asyncio.CancelledError | None = None
         while not work.done():
             try:
@@ -95,7 +104,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
-        super().__init__(MigrationPlanner(plugins=plugins))
+        super().__init__(partial(MigrationPlanner, plugins=plugins))
 
     create_plan = reading(MigrationPlanner.create_plan)
     create_plan_from_patch = reading(MigrationPlanner.create_plan_from_patch)
@@ -115,7 +124,7 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
-        super().__init__(MigrationExecutor(plugins=plugins))
+        super().__init__(partial(MigrationExecutor, plugins=plugins))
 
     apply = changing(MigrationExecutor.apply)
     rollback = changing(MigrationExecutor.rollback)
@@ -137,6 +146,6 @@ class AsyncMigrationValidator(Asynchronous[MigrationValidator]):
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
-        super().__init__(MigrationValidator(plugins=plugins))
+        super().__init__(partial(MigrationValidator, plugins=plugins))
 
     validate = reading(MigrationValidator.validate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,6 +52,10 @@ def apply(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     batch_size: Annotated[int, typer.Option(help="Documents per batch.", metavar="N", min=1)] = 500,
     workers: Annotated[int, typer.Option(help="Workers; one, for now.", metavar="N", min=1)] = 1,
+    asynchronous: Annotated[
+        bool,
+        typer.Option("--async", help="Run on an event loop, as programs with asyncio do. The result is the same."),
+    ] = False,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -89,7 +93,7 @@ def apply(  # noqa: PLR0913 - the command's options
         raise BackupDirectoryRequired
     if workers > 1:
         raise UsageError("Several workers are not there yet: leave --workers out, or give 1.")
-    from fieldfare.api import MigrationExecutor, load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
@@ -98,8 +102,10 @@ def apply(  # noqa: PLR0913 - the command's options
     stop = StopRequest()
     try:
         with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
-            report = MigrationExecutor(plugins=session.plugins).apply(
+            report = _carry_out(
+                session,
                 loaded,
+                asynchronous=asynchronous,
                 server=server,
                 backup_dir=backup_dir,
                 batch_size=batch_size,
@@ -119,6 +125,18 @@ def apply(  # noqa: PLR0913 - the command's options
         raise
     _write(report, report_out, benchmark_out)
     _tell(session, report)
+
+
+def _carry_out(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **choices: Any) -> MigrationReport:
+    if asynchronous:
+        import asyncio  # noqa: PLC0415 - start-up time
+
+        from fieldfare.asynchronous import AsyncMigrationExecutor  # noqa: PLC0415 - start-up time
+
+        return asyncio.run(AsyncMigrationExecutor(plugins=session.plugins).apply(loaded, **choices))
+    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+
+    return MigrationExecutor(plugins=session.plugins).apply(loaded, **choices)
 
 
 def _warn(loaded: MigrationPlan) -> None:
