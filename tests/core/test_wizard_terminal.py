@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, sleep
 
 import pytest
@@ -28,7 +28,7 @@ class Screen:
     """A terminal of 100 by 50."""
 
     def __init__(self, directory: Path, command: str) -> None:
-        self._name = f"fieldfare-{os.getpid()}"  # a socket in a test's own directory has too long a path
+        self._name = f"fieldfare-{token_hex(4)}"  # a socket in a test's own directory has too long a path
         self._run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "50", "-c", str(directory), command)
 
     def shows(self, text: str) -> str:
