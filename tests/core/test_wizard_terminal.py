@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import pytest
@@ -28,7 +28,8 @@ class Screen:
     """A terminal of 100 by 50."""
 
     def __init__(self, directory: Path, command: str) -> None:
-        self._name = f"fieldfare-{token_hex(4)}"  # a socket in a test's own directory has too long a path
+        self._home = TemporaryDirectory(prefix="tmux-")  # the path of a test's own directory is too long for a socket
+        self._socket = str(Path(self._home.name, "socket"))
         self._run("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "50", "-c", str(directory), command)
 
     def shows(self, text: str) -> str:
@@ -58,10 +59,11 @@ class Screen:
 
     def close(self) -> None:
         """End it, and all that runs in it."""
-        subprocess.run([str(TMUX), "-L", self._name, "kill-server"], check=False, capture_output=True)
+        subprocess.run([str(TMUX), "-S", self._socket, "kill-server"], check=False, capture_output=True)
+        self._home.cleanup()
 
     def _run(self, *arguments: str) -> str:
-        command = [str(TMUX), "-L", self._name, *arguments]
+        command = [str(TMUX), "-S", self._socket, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
