@@ -9,13 +9,16 @@ from typing import Any, Final
 
 from fieldfare.server import Server
 
-__all__ = ["nearest", "pack"]
+__all__ = ["WIDTHS", "nearest", "pack", "unpack"]
 
 FORMATS: Final = {"float64": "d", "float32": "f", "float16": "e", "int8": "b", "uint8": "B"}
 
+WIDTHS: Final = {**{datatype: struct.calcsize(code) for datatype, code in FORMATS.items()}, "bfloat16": 2}
+"""Bytes of one value, by datatype."""
 
-def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -> list[bytes]:
-    """Return the keys of the documents nearest to a vector, nearest first.
+
+def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -> dict[bytes, float]:
+    """Return the documents nearest to a vector, key → distance, nearest first.
 
     Args:
         server: where the index lives.
@@ -39,8 +42,17 @@ def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -
         *("DIALECT", 2),
     )
     if isinstance(reply, list):
-        return list(reply[1::2])
-    return [result[b"id"] for result in reply[b"results"]]
+        return {key: float(fields[1]) for key, fields in zip(reply[1::2], reply[2::2], strict=True)}
+    return {result[b"id"]: float(result[b"extra_attributes"][b"__distance"]) for result in reply[b"results"]}
+
+
+def unpack(vector: bytes, datatype: str) -> tuple[float, ...]:
+    """Return the values of a vector."""
+    count = len(vector) // WIDTHS[datatype]
+    if datatype == "bfloat16":
+        halves = struct.unpack(f"<{count}H", vector)
+        return struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *(half << 16 for half in halves)))
+    return struct.unpack(f"<{count}{FORMATS[datatype]}", vector)
 
 
 def pack(document: Any, dims: int, datatype: str) -> bytes | None:
@@ -52,7 +64,7 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
         datatype: of the index.
 
     Returns:
-        The bytes, or None if this is not one vector of numbers other than all zeros.
+        The bytes, or None if this is not one vector of numbers that the datatype can hold.
     """
     if not isinstance(document, bytes):
         return None
@@ -61,10 +73,11 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
         values = values[0]
     if not isinstance(values, list) or len(values) != dims or not all(isinstance(each, int | float) for each in values):
         return None
-    if not any(values):
+    try:
+        if datatype == "bfloat16":
+            # the upper half of a float32, rounded to the nearest even
+            bits = struct.unpack(f"<{dims}I", struct.pack(f"<{dims}f", *values))
+            return struct.pack(f"<{dims}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
+        return struct.pack(f"<{dims}{FORMATS[datatype]}", *values)
+    except (struct.error, OverflowError):
         return None
-    if datatype == "bfloat16":
-        # the upper half of a float32, rounded to the nearest even
-        bits = struct.unpack(f"<{dims}I", struct.pack(f"<{dims}f", *values))
-        return struct.pack(f"<{dims}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
-    return struct.pack(f"<{dims}{FORMATS[datatype]}", *values)
