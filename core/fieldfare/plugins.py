@@ -109,7 +109,8 @@ class Plugins:
             What the owner said; None if it does not implement the hook.
 
         Raises:
-            FieldfareError: as the plugin raised it.
+            FieldfareError: as the plugin raised it; so too with OSError and redis-py's errors: a server or a
+                disk in trouble is not the plugin's fault.
             PluginBroken: the plugin raised anything else.
         """
         caller = self._callers.get((owner, hook))
@@ -119,9 +120,11 @@ class Plugins:
             self._callers[owner, hook] = caller
         try:
             answer = caller(**arguments)
-        except FieldfareError:
+        except (FieldfareError, OSError):
             raise
         except Exception as error:
+            if _is_from_redis(error):
+                raise
             raise PluginBroken(owner, f"{hook} raised {type(error).__name__}: {error}") from error
         # pluggy wraps answers in a list, unless the hook stops at the first one
         if caller.spec is not None and caller.spec.opts["firstresult"]:
@@ -177,6 +180,12 @@ def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:
             broken.append(error)
     plugins.broken = tuple(broken)
     return plugins
+
+
+def _is_from_redis(error: Exception) -> bool:
+    from redis.exceptions import RedisError  # noqa: PLC0415 - start-up time
+
+    return isinstance(error, RedisError)
 
 
 def _load(point: EntryPoint) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from redis.exceptions import ResponseError
+
 from fieldfare.engine.run import Run
 from fieldfare.errors import PluginBroken
 from fieldfare.findings import Finding
@@ -18,6 +20,9 @@ def validate(run: Run) -> tuple[Finding, ...]:
                 answer = run.plugins.ask(name, "fieldfare_validate", plan=run.plan, run=run)
             except PluginBroken as error:
                 findings.append(Finding(f"{name}:broken", passed=False, detail=error.reason))
+                continue
+            except ResponseError as error:
+                findings.append(Finding(f"{name}:broken", passed=False, detail=f"the server refused: {error}"))
                 continue
             findings.extend(_checked(name, answer))
     return tuple(findings)
