@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -66,11 +66,13 @@ class StepRecord:
     Attributes:
         status: running, done or undone.
         completed_batches: batches of documents that are through.
+        documents: how many documents were written in them, over all attempts.
         receipt: what execution returned, once it is done.
     """
 
     status: Status
     completed_batches: int = 0
+    documents: int = 0
     receipt: Receipt | None = None
 
 
@@ -86,6 +88,7 @@ class Progress:
         source_stats: of the source index when the run started.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
+        saved_batches: tag of the backup → batches that were there when it was made durable.
         steps: step id → record, for steps that were started.
         dropped_at: when the source was dropped, in seconds since the epoch.
         notes: what turned up in documents.
@@ -99,6 +102,7 @@ class Progress:
     undo: Undo = Undo.NONE
     dump_completed_batches: int = 0
     documents: int = 0
+    saved_batches: Mapping[str, int] = field(factory=dict)
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
     notes: tuple[Note, ...] = ()
@@ -173,10 +177,20 @@ class Journal:
         """Change one step's record, and more of the progress with it, and make it durable."""
         self.update(steps={**self.progress.steps, step: record}, **changes)
 
-    def advance(self, step: str, batches: int) -> None:
-        """Count batches of a step that are through; made durable a few times per second."""
-        record = evolve(self.progress.steps[step], completed_batches=batches)
-        self.progress = evolve(self.progress, steps={**self.progress.steps, step: record})
+    def advance(self, steps: Sequence[str], batches: int, documents: int = 0) -> None:
+        """Count batches of steps that are through, all at once; made durable a few times per second.
+
+        Args:
+            steps: which.
+            batches: how many batches each of them has behind it.
+            documents: how many documents the last batch wrote.
+        """
+        records = {step: self.progress.steps[step] for step in steps}
+        counted = {
+            step: evolve(record, completed_batches=batches, documents=record.documents + documents)
+            for step, record in records.items()
+        }
+        self.progress = evolve(self.progress, steps={**self.progress.steps, **counted})
         if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
             self.save()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from attrs import evolve
 from redis.exceptions import RedisError
 
-from fieldfare.backup import REWRITE
 from fieldfare.definition import IndexStats
 from fieldfare.definition.compare import differences
 from fieldfare.engine.options import Options
@@ -18,6 +19,7 @@ from fieldfare.engine.preflight import check_source, rehearse_definitions, sourc
 from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import Session, open_session
+from fieldfare.engine.state import describe_state
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import (
@@ -41,15 +43,8 @@ from fieldfare.server.keys import iterate_keys
 
 __all__ = ["apply"]
 
-STATES = {
-    RunPhase.DUMP: "nothing was changed",
-    RunPhase.READY: "nothing was changed; the backup is complete",
-    RunPhase.INDEX_DROPPED: "the source index is dropped, no document was changed",
-    RunPhase.ACTIVE: "the source index is dropped, some documents are rewritten",
-    RunPhase.COMPLETED: "the source index is dropped, all documents are rewritten",
-    RunPhase.TARGET_CREATED: "the target index is live and not validated",
-    RunPhase.VALIDATED: "the target index is live and validated",
-}
+
+ACTIVITIES: Final = {"index.drop": "drop", "index.create": "create"}
 
 
 def apply(  # noqa: PLR0913 - what a run consists of
@@ -125,19 +120,18 @@ def apply(  # noqa: PLR0913 - what a run consists of
 
 def _open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> tuple[Journal, bool]:
     """Return the journal, and whether the run starts from the beginning."""
-    if session.has_journal:
-        journal = session.load_journal()
-        kept = _kept(server, session, journal, plan)
-        if kept:
-            # every original is read once before a document is written from it
-            batches = {REWRITE: journal.progress.dump_completed_batches}
-            session.store.verify(batches, keys=journal.progress.documents)
-            return journal, False
-        if journal.progress.steps or journal.progress.phase is not RunPhase.DUMP:
-            session.set_aside()
+    earlier = session.load_journal() if session.has_journal else None
+    if earlier is not None and _kept(server, session, earlier, plan):
+        # every original is read once before a document is written from it
+        session.store.verify(earlier.progress.saved_batches, keys=earlier.progress.documents)
+        return earlier, False
+    # all that can stand in the way first: the backup of a run that is over serves its rollback until then
     live = check_source(server, plan)
     rehearse_definitions(server, plan)
-    session.store.reset()
+    if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
+        session.store.reset()
+    else:
+        session.set_aside()
     progress = Progress(RunPhase.DUMP, options.batch_size, datetime.now(UTC).isoformat(timespec="seconds"), live.stats)
     journal = Journal(session.header, plan, progress)
     journal.save()
@@ -158,7 +152,7 @@ def _kept(server: Server, session: Session, journal: Journal, plan: MigrationPla
             return False
         raise BackupUnusable(
             session.header,
-            f"it belongs to another plan for {plan.index!r}, which stopped when {STATES[progress.phase]}. "
+            f"it belongs to another plan for {plan.index!r}, which stopped when {describe_state(journal)}. "
             f"Finish that one, or put it back: {session.commands.rollback}",
         )
     if progress.phase is not RunPhase.VALIDATED:
@@ -203,7 +197,8 @@ def _capture_and_back_up(run: Run) -> None:
     refuse_unfit(run)
     # the barrier: nothing on Redis changes before this is on disk
     run.store.sync()
-    run.journal.update(phase=RunPhase.READY, documents=run.store.key_count)
+    saved = {tag: run.store.count(tag) for tag in run.store.tags}
+    run.journal.update(phase=RunPhase.READY, documents=run.store.key_count, saved_batches=saved)
 
 
 def _run_step(run: Run, step: Step) -> None:
@@ -213,20 +208,21 @@ def _run_step(run: Run, step: Step) -> None:
             _run_pass(run, work)
         return
     record = run.journal.record(step.id)
-    if record is not None and record.status is Status.DONE:
+    if record is not None and record.status is Status.DONE and not _came_back(run, step):
         run.skipped(step)
         return
-    if record is not None and _verified(run, step, None):
+    if record is not None and record.status is Status.RUNNING and _verified(run, step, None):
         _finish(run, step, Receipt(step.id))
         return
-    begun: dict[Phase, dict[str, Any]] = {
-        Phase.DROP: {"dropped_at": time.time()},
-        Phase.REWRITE: {"phase": RunPhase.ACTIVE},
-    }
-    run.journal.mark(step.id, record or StepRecord(Status.RUNNING), **begun.get(step.phase, {}))
-    activity = {Phase.DROP: "drop", Phase.CREATE: "create"}.get(step.phase, step.kind)
-    with run.activity(activity, step.summary, step=step.id):
-        receipt = run.plugins.demand(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
+    begun: dict[str, Any] = {}
+    if step.kind == "index.drop":
+        begun = {"dropped_at": time.time()}
+    elif step.phase is Phase.REWRITE:
+        begun = {"phase": RunPhase.ACTIVE}
+    run.journal.mark(step.id, evolve(record or StepRecord(Status.RUNNING), status=Status.RUNNING), **begun)
+    with run.activity(ACTIVITIES.get(step.kind, step.kind), step.summary, step=step.id):
+        with run.executing(step):
+            receipt = run.plugins.demand(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
         if not _verified(run, step, receipt):
             raise RunFailed(f"{step.summary}: the step ran, and its plugin {step.owner!r} finds that it is not done")
     _finish(run, step, receipt)
@@ -236,17 +232,30 @@ def _verified(run: Run, step: Step, receipt: Receipt | None) -> bool:
     return bool(run.plugins.demand(step.owner, "fieldfare_verify_step", bool, step=step, receipt=receipt, run=run))
 
 
+def _came_back(run: Run, step: Step) -> bool:
+    """Whether a dropped index is there again, before the target is: after a failover, or a restart of Redis."""
+    if step.kind != "index.drop" or any(run.journal.record(each.id) for each in run.plan.steps if _creates(each)):
+        return False
+    return not _verified(run, step, None)
+
+
+def _creates(step: Step) -> bool:
+    return step.kind == "index.create"
+
+
 def _finish(run: Run, step: Step, receipt: Receipt) -> None:
-    phases = {Phase.DROP: RunPhase.INDEX_DROPPED, Phase.CREATE: RunPhase.TARGET_CREATED}
+    phase = run.journal.progress.phase
     rewrites = [each for each in run.plan.steps if each.phase is Phase.REWRITE]
-    if rewrites and step is rewrites[-1]:
-        phases[Phase.REWRITE] = RunPhase.COMPLETED
-    phase = phases.get(step.phase, run.journal.progress.phase)
-    record = run.journal.record(step.id)
-    batches = record.completed_batches if record else 0
-    if step.phase is Phase.CREATE and run.journal.progress.dropped_at is not None:
+    if step.kind == "index.drop":
+        phase = RunPhase.INDEX_DROPPED
+    elif _creates(step):
+        phase = RunPhase.TARGET_CREATED
+    elif rewrites and step is rewrites[-1]:
+        phase = RunPhase.COMPLETED
+    record = run.journal.record(step.id) or StepRecord(Status.RUNNING)
+    if _creates(step) and run.journal.progress.dropped_at is not None:
         run.time("downtime", time.time() - run.journal.progress.dropped_at)
-    run.journal.mark(step.id, StepRecord(Status.DONE, batches, receipt), phase=phase)
+    run.journal.mark(step.id, evolve(record, status=Status.DONE, receipt=receipt), phase=phase)
 
 
 def _run_pass(run: Run, work: RewritePass) -> None:
@@ -257,40 +266,48 @@ def _run_pass(run: Run, work: RewritePass) -> None:
         return
     begun = {step.id: record or StepRecord(Status.RUNNING) for step, record in zip(work.steps, records, strict=True)}
     run.journal.update(steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE)
-    done = min(record.completed_batches for record in begun.values()) * run.journal.progress.batch_size
+    batches = min(record.completed_batches for record in begun.values())
+    done = min(batches * run.journal.progress.batch_size, run.journal.progress.documents)
     title = "; ".join(step.summary for step in work.steps)
     with run.activity("rewrite", title, step=work.steps[0].id, total=run.journal.progress.documents):
         run.advance(done)
         receipts = rewrite(run, work)
         if not verify(run, work):
             raise RunFailed("documents still have values that were to be replaced")
-    finished = {receipt.step: StepRecord(Status.DONE, run.store.count(REWRITE), receipt) for receipt in receipts}
-    run.journal.update(steps={**run.journal.progress.steps, **finished}, phase=RunPhase.COMPLETED)
+    steps = run.journal.progress.steps
+    finished = {each.step: evolve(steps[each.step], status=Status.DONE, receipt=each) for each in receipts}
+    run.journal.update(steps={**steps, **finished}, phase=RunPhase.COMPLETED)
 
 
 def _interrupted(run: Run, session: Session) -> Interrupted:
-    run.journal.save()
-    state = STATES[run.journal.progress.phase].capitalize() + "."
+    _save(run)
+    state = describe_state(run.journal).capitalize() + "."
     back = session.commands.rollback if _changed_something(run.journal) else None
     return Interrupted(state, resume=session.commands.resume, rollback=back)
 
 
 def _failure(run: Run, session: Session, error: Exception, started: float) -> Exception:
     """Return what to raise: the error itself while nothing was changed, else one that names the way on."""
-    run.journal.save()
+    _save(run)
     if not _changed_something(run.journal):
         return error if isinstance(error, FieldfareError) else RunFailed(_reason(error))
     running = [name for name, record in run.journal.progress.steps.items() if record.status is Status.RUNNING]
     commands = session.commands
     failed = StepFailed(
         running[-1] if running else "validate",
-        STATES[run.journal.progress.phase],
+        describe_state(run.journal),
         _reason(error),
         resume=commands.resume,
         rollback=commands.rollback,
     )
     failed.report = make_report(run, session, Result.FAILED, started, error=str(failed))
     return failed
+
+
+def _save(run: Run) -> None:
+    # where the disk is the trouble, the last state on it serves: batches are only counted less far
+    with suppress(OSError):
+        run.journal.save()
 
 
 def _reason(error: Exception) -> str:

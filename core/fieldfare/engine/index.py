@@ -10,7 +10,7 @@ from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments
 from fieldfare.engine.run import Run
-from fieldfare.errors import IndexNotFound, StalePlan
+from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.plan import Receipt, Step
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
@@ -22,7 +22,6 @@ __all__ = [
     "drop_source",
     "drop_target",
     "source_is_gone",
-    "target_is_ready",
     "wait_until_ready",
 ]
 
@@ -34,13 +33,16 @@ def drop_source(run: Run, step: Step) -> Receipt:
     """Drop the source's definition; documents stay. Dropped already is fine.
 
     Raises:
-        StalePlan: an index of this name is there, and it is not the source.
+        PreconditionError: an index of this name is there, and it is not the source.
     """
     name = run.source.name
     if index_exists(run.server, name):
         found = differences(run.source, read_definition(run.server, name))
         if found:
-            raise StalePlan(name, found)
+            raise PreconditionError(
+                f"the index {name!r} is not the one that was planned for any more ({'; '.join(found)}), "
+                "so it was not dropped"
+            )
         # never with DD: that would delete the documents
         run.server.command("FT.DROPINDEX", encoded(name))
     return Receipt(step.id)
@@ -55,7 +57,7 @@ def create_target(run: Run, step: Step) -> Receipt:
     """Create the target, its synonyms and aliases, and wait until every document is indexed.
 
     Raises:
-        StalePlan: another index has taken the name.
+        PreconditionError: another index has taken the name.
         TimeoutError: it was not ready in time.
     """
     create(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)
@@ -65,22 +67,11 @@ def create_target(run: Run, step: Step) -> Receipt:
     return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
 
 
-def target_is_ready(run: Run) -> bool:
-    """Whether the target is there, is what was planned, and has finished indexing."""
-    if not index_exists(run.server, run.target.name):
-        return False
-    snapshot = read_snapshot(run.server, run.target.name, key_sample_limit=0)
-    complete = not differences(run.target, snapshot.definition) and snapshot.synonyms == run.plan.source.synonyms
-    return (
-        complete and not snapshot.stats.indexing and not missing_aliases(run.server, snapshot, run.plan.source.aliases)
-    )
-
-
 def drop_target(run: Run) -> None:
     """Drop the target's definition, unless the source is what lives under its name.
 
     Raises:
-        StalePlan: the index of this name is neither target nor source.
+        PreconditionError: the index of this name is neither target nor source.
     """
     name = run.target.name
     if not index_exists(run.server, name):
@@ -90,7 +81,10 @@ def drop_target(run: Run) -> None:
     if found and name == run.source.name and not differences(run.source, live):
         return
     if found and not run.options.force:
-        raise StalePlan(name, found)
+        raise PreconditionError(
+            f"the index {name!r} is not the one that the migration made ({'; '.join(found)}). "
+            "Drop it yourself, or let --force drop it; documents stay"
+        )
     run.server.command("FT.DROPINDEX", encoded(name))
 
 
@@ -98,7 +92,7 @@ def create_source(run: Run) -> None:
     """Create the source as it was, with its synonyms and aliases, and wait for it.
 
     Raises:
-        StalePlan: another index has taken the name.
+        PreconditionError: another index has taken the name.
     """
     source = run.plan.source
     create(run.server, source.definition, source.synonyms, source.aliases)
@@ -112,13 +106,16 @@ def create(
     """Create an index with its synonym groups and aliases; what is there already stays.
 
     Raises:
-        StalePlan: an index of this name is there, and it is another one.
+        PreconditionError: an index of this name is there, and it is another one.
     """
     name = encoded(definition.name)
     if index_exists(server, definition.name):
         found = differences(definition, read_definition(server, definition.name))
         if found:
-            raise StalePlan(definition.name, found)
+            raise PreconditionError(
+                f"the name {definition.name!r} was taken meanwhile, by another index ({'; '.join(found)}). "
+                "Drop that one, or give it another name; documents stay"
+            )
     else:
         server.command(*create_arguments(definition))
     if read_snapshot(server, definition.name, key_sample_limit=0).synonyms != synonyms:

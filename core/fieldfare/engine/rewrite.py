@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import product
+from typing import Final
 
 from attrs import evolve, frozen
 
 from fieldfare.backup import REWRITE
+from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
+from fieldfare.engine.foreign import foreign_notes, foreign_values
 from fieldfare.engine.run import Run
-from fieldfare.errors import DocumentsUnfit, HookContractBroken
+from fieldfare.errors import DocumentsUnfit, HookContractBroken, PluginError
 from fieldfare.plan import MigrationPlan, Receipt, Step
-from fieldfare.server.documents import read_batches
+from fieldfare.server.documents import read_batches, read_documents
 from fieldfare.server.writing import write_batches
 
 __all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
+
+SUPERSEDED: Final = "superseded"
+"""The tag of values that a rollback found in the place of the new ones, and overwrote."""
 
 
 @frozen(hash=False)
@@ -46,12 +52,42 @@ def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
         if not part.keys:
             continue
         result = run.plugins.demand(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
-        if result.keys != part.keys or set(result.columns) != set(part.columns):
-            raise HookContractBroken(
-                step.owner, "fieldfare_transform", "it changed which documents or fields there are"
-            )
+        problem = _problem(run.source.storage, part, result)
+        if problem is not None:
+            raise HookContractBroken(step.owner, "fieldfare_transform", problem)
         batch = _merged(batch, rows, result)
     return batch
+
+
+def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
+    """Return what a transform did that it must not; what passes here can be written."""
+    if result.keys != part.keys or set(result.columns) != set(part.columns):
+        return "it changed which documents or fields there are"
+    for path, column in result.columns.items():
+        before = part[path]
+        if len(column) != len(before):
+            return f"it gave {len(column)} values of {path!r} for {len(before)} documents"
+        if column is before or column == before:
+            continue
+        for key, old, new in zip(part.keys, before, column, strict=True):
+            document = key.decode("utf-8", "backslashreplace")
+            if old is None and new is not None:
+                return f"it gave a value to {path!r} of {document}, which has no such field"
+            if storage is Storage.JSON and new is not None and new != old and not _is_json(new):
+                return f"it made of {path!r} of {document} what is not JSON"
+    return None
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        json.loads(value, parse_constant=_refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def dump(run: Run, work: RewritePass) -> None:
@@ -100,15 +136,14 @@ def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
             sizes.append(len(batch))
             yield _changed(batch, transform(run, work, batch))
 
-    written = 0
+    steps = [step.id for step in work.steps]
     results = write_batches(run.server, run.source.storage, changed(), list(work.paths))
     for number, result in enumerate(results, start=start + 1):
-        written += result.written
         run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
-        for step in work.steps:
-            run.journal.advance(step.id, number)
+        # notes and counters are saved together, so that a batch that is done twice is counted once
+        run.journal.advance(steps, number, result.written)
         run.advance(sizes.popleft())
-    return [Receipt(step.id, documents=written) for step in work.steps]
+    return [Receipt(step, documents=run.journal.progress.steps[step].documents) for step in steps]
 
 
 def verify(run: Run, work: RewritePass) -> bool:
@@ -119,40 +154,70 @@ def verify(run: Run, work: RewritePass) -> bool:
     batches = run.store.count(REWRITE)
     if not batches:
         return True
+    storage = run.source.storage
     before = next(iter(run.store.iter_batches(REWRITE, batches - 1)))
     after = transform(run, work, before)
-    row_of = {key: row for row, key in enumerate(before.keys)}
-    foreign: dict[str, list[bytes]] = {path: [] for path in work.paths}
-    for found, _ in read_batches(run.server, run.source.storage, [before.keys], list(work.paths)):
-        for (place, key), path in product(enumerate(found.keys), work.paths):
-            row = row_of[key]
-            value, old, new = found[path][place], before[path][row], after[path][row]
-            if value == old and old != new:
-                return False
-            if value not in (None, old, new):
-                foreign[path].append(key)
-    run.note(
-        [
-            Note("changed by somebody else", path, len(keys), tuple(keys[:EXAMPLES]), detail="left as they are")
-            for path, keys in foreign.items()
-            if keys
-        ]
-    )
+    found, _ = read_documents(run.server, storage, before.keys, list(work.paths))
+    other = foreign_values(storage, found, [after])
+    new = foreign_values(storage, found, [after, before])
+    if sum(_count(other, path) for path in work.paths) > sum(_count(new, path) for path in work.paths):
+        return False  # some are neither new nor foreign: they are the originals
+    run.note(foreign_notes("changed by somebody else", new, "left as they are"))
     return True
 
 
 def restore(run: Run, work: RewritePass) -> int:
-    """Write every original back.
+    """Write every original back. What somebody else has written since goes to the backup, as ``SUPERSEDED``.
 
     Returns:
         How many documents were written.
     """
     written = 0
-    originals = run.store.iter_batches(REWRITE)
-    for result in write_batches(run.server, run.source.storage, originals, list(work.paths)):
+    storage, paths = run.source.storage, list(work.paths)
+    read: deque[Batch] = deque()
+    sizes: deque[int] = deque()
+
+    def keys() -> Iterator[Sequence[bytes]]:
+        for batch in run.store.iter_batches(REWRITE):
+            read.append(batch)
+            yield batch.keys
+
+    def originals() -> Iterator[Batch]:
+        for found, _ in read_batches(run.server, storage, keys(), paths):
+            before = read.popleft()
+            _keep_foreign(run, found, [before, _again(run, work, before)])
+            sizes.append(len(before))
+            yield before
+
+    for result in write_batches(run.server, storage, originals(), paths):
         written += result.written
-        run.advance(result.written + len(result.vanished) + len(result.wrong_type))
+        run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
+        run.advance(sizes.popleft())
     return written
+
+
+def _again(run: Run, work: RewritePass, before: Batch) -> Batch:
+    """Return what a run made of originals; the originals themselves if the plugin fails to say."""
+    try:
+        return transform(run, work, before)
+    except PluginError:
+        return before  # then more is kept than need be
+
+
+def _keep_foreign(run: Run, found: Batch, known: Sequence[Batch]) -> None:
+    foreign = foreign_values(run.source.storage, found, known)
+    if len(foreign):
+        run.store.append(SUPERSEDED, foreign)
+        run.store.sync()  # before it is overwritten
+        run.note(
+            foreign_notes(
+                "changed since", foreign, f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
+            )
+        )
+
+
+def _count(batch: Batch, path: str) -> int:
+    return sum(length != MISSING for length in batch[path].lengths)
 
 
 def _rows_with(batch: Batch, fields: Sequence[str]) -> list[int]:

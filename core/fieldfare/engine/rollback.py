@@ -8,7 +8,6 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
-from fieldfare.backup import REWRITE
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.rewrite import restore, rewrite_pass
@@ -18,7 +17,7 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.journal import Status, StepRecord, Undo
-from fieldfare.plan import Phase, Step
+from fieldfare.plan import Receipt, Step
 from fieldfare.plugins import Plugins
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server
@@ -76,24 +75,28 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is Undo.DONE or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
-        session.store.verify({REWRITE: journal.progress.dump_completed_batches}, keys=journal.progress.documents)
+        if journal.progress.undo is Undo.RUNNING:
+            session.store.sync()  # drops what a crash cut short when values found were kept
+        session.store.verify(journal.progress.saved_batches, keys=journal.progress.documents)
         if journal.progress.undo is Undo.NONE:
-            journal.update(undo=Undo.RUNNING, timings={})  # the report tells the times of the rollback
+            # the report is about the rollback
+            journal.update(undo=Undo.RUNNING, timings={}, notes=())
         step: Step | None = None
         try:
             for step in reversed(plan.steps):
                 _undo(run, step)
+            step = None
+            journal.update(undo=Undo.DONE)
+            was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
+            findings = validate(was)
         except StopRequested as request:
-            journal.save()
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
-            journal.save()
-            where = step.id if step else "start"
-            raise RollbackFailed(where, str(error), rollback=session.commands.rollback) from error
-        journal.update(undo=Undo.DONE)
-        was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
-        return make_report(was, session, Result.ROLLED_BACK, started, findings=validate(was), warnings=warnings)
+            where = step.id if step else "validate"
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise RollbackFailed(where, reason, rollback=session.commands.rollback) from error
+        return make_report(was, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
 
 
 def _undo(run: Run, step: Step) -> None:
@@ -103,14 +106,21 @@ def _undo(run: Run, step: Step) -> None:
     if step.transforms:
         _undo_pass(run)
         return
-    with run.activity("create" if step.phase is Phase.DROP else step.kind, f"Undo: {step.summary}", step=step.id):
+    if step.kind == "index.create" and record.status is Status.DONE:
+        run.journal.update(dropped_at=time.time())  # until now the target was there
+    with run.activity("create" if step.kind == "index.drop" else step.kind, f"Undo: {step.summary}", step=step.id):
         run.plugins.demand(step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run)
+    if step.kind == "index.drop" and run.journal.progress.dropped_at is not None:
+        run.time("downtime", time.time() - run.journal.progress.dropped_at)
     run.journal.mark(step.id, StepRecord(Status.UNDONE))
 
 
 def _undo_pass(run: Run) -> None:
     work = rewrite_pass(run.plan)
     with run.activity("restore", "Restore originals", step=work.steps[0].id, total=run.journal.progress.documents):
-        restore(run, work)
-    undone = {step.id: StepRecord(Status.UNDONE) for step in work.steps}
+        written = restore(run, work)
+    undone = {
+        step.id: StepRecord(Status.UNDONE, documents=written, receipt=Receipt(step.id, documents=written))
+        for step in work.steps
+    }
     run.journal.update(steps={**run.journal.progress.steps, **undone})

@@ -102,11 +102,11 @@ class Run:
     def keys(self, step: Step) -> Iterator[tuple[bytes, ...]]:
         """Yield the captured keys of the index, a batch at a time, from where this step stopped.
 
-        Keys are those that documents had when the run started. Call :meth:`done` after each batch.
+        Keys are those that documents had when the run started. While the step is executed, call :meth:`done`
+        after each batch; in all other hooks every key is given.
         """
         record = self.journal.record(step.id)
-        self._step = step
-        yield from self.store.iter_keys(record.completed_batches if record else 0)
+        yield from self.store.iter_keys(record.completed_batches if record and self._step == step else 0)
 
     def done(self, batch: Sequence[bytes] | Batch) -> None:
         """Record that a batch of the current step is through.
@@ -116,15 +116,23 @@ class Run:
             LockHeld: the lock on the index was lost.
         """
         if self._step is not None:
-            record = self.journal.record(self._step.id)
-            self.journal.advance(self._step.id, record.completed_batches + 1 if record else 1)
+            record = self.journal.progress.steps[self._step.id]
+            self.journal.advance([self._step.id], record.completed_batches + 1)
         self.advance(len(batch))
+
+    @contextmanager
+    def executing(self, step: Step) -> Iterator[None]:
+        """Count the batches of a step that are done inside; the engine says so, not a plugin."""
+        self._step = step
+        try:
+            yield
+        finally:
+            self._step = None
 
     def documents(self, paths: Sequence[str]) -> Iterator[Batch]:
         """Yield the captured documents of the index as they are now, with these fields."""
         from fieldfare.server.documents import read_batches  # noqa: PLC0415 - start-up time
 
-        self._step = None
         for batch, _ in read_batches(self.server, self.source.storage, self.store.iter_keys(), list(paths)):
             yield batch
 

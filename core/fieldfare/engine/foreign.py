@@ -1,0 +1,55 @@
+"""Values that neither a run nor its backup knows: somebody else wrote them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from fieldfare.definition import Storage
+from fieldfare.documents import EXAMPLES, Batch, Column, Note
+
+__all__ = ["foreign_notes", "foreign_values", "means_the_same"]
+
+
+def foreign_values(storage: Storage, found: Batch, known: Sequence[Batch]) -> Batch:
+    """Return the values of documents that are in none of the known batches.
+
+    Args:
+        storage: of the documents; JSON is compared by meaning, for Redis spells it anew.
+        found: what was read.
+        known: all with the same keys as each other, of which ``found`` has some, and with the same fields.
+
+    Returns:
+        Only the documents with such a value; their other values are missing.
+    """
+    if any(found.keys == batch.keys and found.columns == batch.columns for batch in known):
+        return found.select([], found.columns)
+    row_of = {key: row for row, key in enumerate(known[0].keys)}
+    rows = [row_of[key] for key in found.keys]
+    columns = {
+        path: [
+            None if any(means_the_same(storage, value, batch[path][row]) for batch in known) else value
+            for value, row in zip(column, rows, strict=True)
+        ]
+        for path, column in found.columns.items()
+    }
+    foreign = Batch(found.keys, {path: Column.of(values) for path, values in columns.items()})
+    some = [row for row in range(len(foreign)) if any(values[row] is not None for values in columns.values())]
+    return foreign.select(some, foreign.columns)
+
+
+def foreign_notes(kind: str, foreign: Batch, detail: str) -> list[Note]:
+    """Return a note for each field in which there are foreign values."""
+    notes = []
+    for path, column in foreign.columns.items():
+        keys = [key for key, value in zip(foreign.keys, column, strict=True) if value is not None]
+        if keys:
+            notes.append(Note(kind, path, len(keys), tuple(keys[:EXAMPLES]), detail=detail))
+    return notes
+
+
+def means_the_same(storage: Storage, one: bytes | None, other: bytes | None) -> bool:
+    """Whether two values are one and the same, as far as Redis can tell; a value that is missing is no news."""
+    if one is None or one == other:
+        return True
+    return storage is Storage.JSON and other is not None and bool(json.loads(one) == json.loads(other))
