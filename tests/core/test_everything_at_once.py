@@ -1,0 +1,164 @@
+"""One patch that asks for everything, killed at every batch of every step, resumed and taken back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldfare.server import Server
+from fieldfare.server.inspect import read_snapshot
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.digest import database_digest, index_state
+
+COUNT, DIMS, BATCH = 100, 8, 40
+
+PATCH = """\
+version: 1
+changes:
+  custom:
+    - {kind: acme.redact_email, field: email}
+  add_fields:
+    - {name: year, type: numeric, attrs: {sortable: true}}
+  remove_fields: [legacy]
+  update_fields:
+    - name: embedding
+      attrs: {datatype: float16, algorithm: hnsw}
+  rename_fields:
+    - {old_name: embedding, new_name: vec}
+    - {old_name: kind, new_name: sort}
+  index:
+    name: articles_v2
+    prefix: "article:"
+"""
+APPLY = ("apply", "--plan", "plan.yaml", "--backup-dir", "backup", "--batch-size", str(BATCH))
+ROLLBACK = ("rollback", "--backup-dir", "backup")
+
+FORWARD = [
+    *(f"enumerate:progress:{batch}" for batch in (1, 3)),
+    *(f"dump:progress:{batch}" for batch in (1, 3)),
+    "drop:finished:1",
+    *(f"rewrite:progress:{batch}" for batch in (2, 3, 4)),
+    "rewrite:finished:1",
+    *(f"rename.field:{moment}" for moment in ("started:1", "progress:1", "progress:2", "progress:3", "finished:1")),
+    *(f"rename.field:{moment}" for moment in ("started:2", "progress:4", "progress:6", "finished:2")),
+    *(f"prefix.move:{moment}" for moment in ("started:1", "progress:1", "progress:2", "progress:3", "finished:1")),
+    "create:started:1",
+    "index:started:1",
+    "create:finished:1",
+    "validate:finished:1",
+]
+BACKWARD = [
+    "index.create:finished:1",
+    *(f"prefix.move:{moment}" for moment in ("progress:1", "progress:3", "finished:1")),
+    *(f"rename.field:{moment}" for moment in ("progress:2", "finished:1", "progress:5", "finished:2")),
+    *(f"restore:{moment}" for moment in ("progress:1", "progress:3", "finished:1")),
+    "create:started:1",
+    "index:started:1",
+]
+
+
+@pytest.fixture
+def fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
+    """The index, and the plan for it."""
+    vectors = np.random.default_rng(5).standard_normal((COUNT, DIMS)).astype("<f4")
+    server.bulk(
+        [
+            (
+                *("HSET", f"doc:{row:03}", "title", f"title {row}", "kind", "ab"[row % 2], "legacy", row),
+                *("year", 2000 + row, "email", f"ada{row}@example.org", "embedding", vectors[row].tobytes()),
+            )
+            for row in range(COUNT)
+        ]
+    )
+    server.command("PEXPIREAT", "doc:000", 4102444800123)
+    server.command("HPEXPIREAT", "doc:001", 4102444800456, "FIELDS", 2, "embedding", "kind")
+    server.command("HDEL", "doc:002", "kind", "email")
+    server.command("HDEL", "doc:003", "embedding")
+    server.command(
+        *("FT.CREATE", "articles", "PREFIX", 1, "doc:", "STOPWORDS", 1, "foo", "SCHEMA"),
+        *("title", "TEXT", "kind", "TAG", "legacy", "NUMERIC", "email", "TAG", "SEPARATOR", ";"),
+        *("embedding", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"),
+    )
+    server.command("FT.SYNUPDATE", "articles", "group", "title", "heading")
+    server.command("FT.ALIASADD", "news", "articles")
+    (tmp_path / "patch.yaml").write_text(PATCH)
+    command = CommandLine(redis_url, tmp_path)
+    planned = command(
+        *("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml"),
+    )
+    assert planned.code == 0, planned.stdout + planned.stderr
+    return command
+
+
+@pytest.fixture(scope="module")
+def clean_result() -> dict[str, object]:
+    """The state after a run that nothing disturbed; the same for every test, as the data are."""
+    return {}
+
+
+def state(server: Server) -> object:
+    return database_digest(server), index_state(server)
+
+
+def test_everything_happens_and_is_taken_back(fieldfare: CommandLine, server: Server) -> None:
+    before = state(server)
+    original = np.frombuffer(server.command("HGET", "doc:007", "embedding"), "<f4")
+
+    outcome = fieldfare(*APPLY, "--json")
+
+    assert outcome.code == 0, outcome.stderr
+    report = json.loads(outcome.stdout)
+    assert report["validation"]["passed"] is True
+    live = read_snapshot(server, "news")
+    assert live.definition.name == "articles_v2"
+    assert live.definition.prefixes == ("article:",)
+    assert live.synonyms == {"group": ("heading", "title")}
+    assert {field.name: str(field.type) for field in live.definition.fields} == {
+        "title": "text", "sort": "tag", "email": "tag", "vec": "vector", "year": "numeric"
+    }
+    document = server.client.hgetall("article:007")
+    assert set(document) == {b"title", b"sort", b"legacy", b"year", b"email", b"vec"}
+    assert document[b"vec"] == original.astype("<f2").tobytes()
+    assert document[b"email"] == b"a***@example.org"
+    assert server.command("EXISTS", "doc:007") == 0
+    assert server.command("PEXPIRETIME", "article:000") == 4102444800123
+    assert server.command("HPEXPIRETIME", "article:001", "FIELDS", 2, "vec", "sort") == [4102444800456] * 2
+    assert not server.client.hexists("article:002", "sort")
+    assert not server.client.hexists("article:003", "vec")
+
+    assert fieldfare(*ROLLBACK).code == 0
+    assert state(server) == before
+
+
+@pytest.mark.parametrize("moment", FORWARD)
+def test_killed_run(moment: str, fieldfare: CommandLine, server: Server, clean_result: dict[str, object]) -> None:
+    before = state(server)
+    if not clean_result:
+        assert fieldfare(*APPLY).code == 0
+        clean_result["state"] = state(server)
+        assert fieldfare(*ROLLBACK).code == 0
+
+    assert fieldfare(*APPLY, crash_at=moment).code == -9, "this moment never came"
+    resumed = fieldfare(*APPLY)
+    assert resumed.code == 0, resumed.stderr
+    assert state(server) == clean_result["state"]
+    assert fieldfare(*ROLLBACK).code == 0
+    assert state(server) == before
+
+    assert fieldfare(*APPLY, crash_at=moment).code == -9
+    undone = fieldfare(*ROLLBACK)
+    assert undone.code == 0, undone.stderr
+    assert state(server) == before
+
+
+@pytest.mark.parametrize("moment", BACKWARD)
+def test_killed_rollback(moment: str, fieldfare: CommandLine, server: Server) -> None:
+    before = state(server)
+    assert fieldfare(*APPLY).code == 0
+    assert fieldfare(*ROLLBACK, crash_at=moment).code == -9, "this moment never came"
+    undone = fieldfare(*ROLLBACK)
+    assert undone.code == 0, undone.stderr
+    assert state(server) == before
