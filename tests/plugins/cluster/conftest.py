@@ -1,0 +1,87 @@
+"""A cluster of three with documents, and a way to die between two commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import pytest
+
+from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
+
+DYING_PLUGIN = """
+import os, signal
+from fieldfare.server import Server
+
+bulk = Server.bulk
+seen = 0
+
+def dying_bulk(self, commands):
+    global seen
+    if commands and commands[0][0] == os.environ["DIE_BEFORE"].encode():
+        seen += 1
+        if seen == int(os.environ["DIE_AT"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return bulk(self, commands)
+
+Server.bulk = dying_bulk
+"""
+
+
+@pytest.fixture
+def fieldfare(cluster: Server, cluster_urls: list[str], tmp_path: Path) -> CommandLine:
+    """The command line, on an empty cluster."""
+    del cluster
+    return CommandLine(cluster_urls[0], tmp_path)
+
+
+@pytest.fixture
+def die_before(fieldfare: CommandLine) -> Callable[..., None]:
+    """Runs a command in a process that kills itself before it sends the n-th batch of some Redis command."""
+    plugin = fieldfare.directory / "dying-plugin"
+    info = plugin / "dying-1.0.dist-info"
+    info.mkdir(parents=True)
+    (plugin / "dying_plugin.py").write_text(DYING_PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dying\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[fieldfare]\ndying = dying_plugin\n")
+
+    def run_and_die(command: str, number: int, *arguments: str) -> None:
+        chosen = {"PYTHONPATH": str(plugin), "DIE_BEFORE": command, "DIE_AT": str(number)}
+        died = subprocess.run(
+            [sys.executable, "-m", "fieldfare", *arguments],
+            cwd=fieldfare.directory,
+            env={**os.environ, "FIELDFARE_URL": fieldfare.url, **chosen},
+            capture_output=True,
+            check=False,
+        )
+        assert died.returncode == -SIGKILL, died.stderr
+
+    return run_and_die
+
+
+@pytest.fixture
+def contents(cluster: Server) -> Callable[[], dict[bytes, Any]]:
+    """Gives what each key of the cluster holds, and when it and its fields expire, to the millisecond."""
+
+    def read() -> dict[bytes, Any]:
+        keys = [key for node in cluster.nodes() for key in cluster.command_at(node, "KEYS", "*")]
+        keys = [key for key in keys if not key.startswith(b"fieldfare:")]
+        assert len(keys) == len(set(keys))
+        types = cluster.bulk([("TYPE", key) for key in keys])
+        expiries = cluster.bulk([("PEXPIRETIME", key) for key in keys])
+        read_as = {b"hash": "HGETALL", b"ReJSON-RL": "JSON.GET", b"string": "GET"}
+        values = cluster.bulk([(read_as[kind], key) for key, kind in zip(keys, types, strict=True)])
+        hashes = {key: sorted(value) for key, value in zip(keys, values, strict=True) if isinstance(value, Mapping)}
+        asked = cluster.bulk([("HPEXPIRETIME", key, "FIELDS", len(each), *each) for key, each in hashes.items()])
+        fields = dict(zip(hashes, asked, strict=True))
+        return {
+            key: (expires, value, fields.get(key)) for key, expires, value in zip(keys, expiries, values, strict=True)
+        }
+
+    return read
