@@ -16,7 +16,9 @@ from fieldfare_rename.original import Original
 __all__ = ["move_values", "restore_originals"]
 
 
-def move_values(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Outcome]:
+def move_values(
+    server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement
+) -> list[tuple[bytes, Outcome]]:
     """Move a value from one place to another in each of these documents.
 
     Times to live stay: of keys, and of hash fields. No document comes into being. Doing it again changes nothing.
@@ -28,7 +30,7 @@ def move_values(server: Server, storage: Storage, keys: Sequence[bytes], movemen
         movement: from where to where.
 
     Returns:
-        What came of each, in order.
+        The keys of documents whose value was not moved, and what came of each.
 
     Raises:
         redis.exceptions.ResponseError: the server refused a write; documents may have been written all the same.

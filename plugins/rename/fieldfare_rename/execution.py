@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from attrs import evolve
 
+from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, Note
 from fieldfare.engine.run import Run
 from fieldfare.errors import BackupUnusable
@@ -18,6 +19,9 @@ from fieldfare_rename.original import Original
 from fieldfare_rename.rename import Rename, containers
 
 __all__ = ["execute", "undo"]
+
+_Originals: TypeAlias = Mapping[bytes, Original]
+_Work: TypeAlias = tuple[Movement, Sequence[bytes]]
 
 _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.MISSING: ("without the field", "nothing to rename"),
@@ -32,20 +36,13 @@ _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
 
 def execute(step: Step, run: Run) -> Receipt:
     """Move the value in every document, from where the last attempt stopped."""
-    rename, storage = Rename.of(step), run.source.storage
-    plain = Movement(rename.source, rename.target, containers=containers(rename.source, rename.target, storage))
+    rename = Rename.of(step)
     record = run.journal.record(step.id)
     saved = _originals(step, run, record.completed_batches if record else 0)
     for keys, originals in zip(run.keys(step), saved, strict=True):
-        groups: dict[Keep | None, list[bytes]] = defaultdict(list)
-        for key in keys:
-            groups[originals[key].kept if key in originals else None].append(key)
-        found: dict[Outcome, list[bytes]] = defaultdict(list)
-        for keep, members in groups.items():
-            for key, outcome in zip(
-                members, move_values(run.server, storage, members, evolve(plain, keep=keep)), strict=True
-            ):
-                found[_told(outcome, originals.get(key))].append(key)
+        found = _move(run, _forth(rename, run.source.storage, keys, originals))
+        # that only the new name is there means an earlier attempt, unless it was so before
+        found[Outcome.DONE] = [key for key in found[Outcome.DONE] if key in originals and originals[key].only_new]
         run.note(_notes(rename, found))
         run.done(keys)
     return Receipt(step.id, documents=run.journal.progress.documents - _left(rename, run))
@@ -54,27 +51,42 @@ def execute(step: Step, run: Run) -> Receipt:
 def undo(step: Step, run: Run) -> None:
     """Move every value back, and put back both where both were there."""
     rename, storage = Rename.of(step), run.source.storage
-    back = Movement(rename.target, rename.source, containers=containers(rename.target, rename.source, storage))
-    created = containers(rename.source, rename.target, storage)
     for keys, originals in zip(run.store.iter_keys(), _originals(step, run, 0), strict=True):
-        groups: dict[int, list[bytes]] = defaultdict(list)
-        for key in keys:
-            original = originals.get(key)
-            if original is None or original.created is not None:
-                groups[int(original.created or 0) if original else 0].append(key)
-        found: dict[Outcome, list[bytes]] = defaultdict(list)
-        for count, members in groups.items():
-            leftovers = created[len(created) - count :][::-1]
-            outcomes = move_values(run.server, storage, members, evolve(back, leftovers=leftovers))
-            for key, outcome in zip(members, outcomes, strict=True):
-                found[outcome].append(key)
+        found = _move(run, _back(rename, storage, keys, originals))
         both = [original for original in originals.values() if original.kept is not None]
         restore_originals(run.server, storage, both, rename.source, rename.target)
         run.note(_notes(rename, {outcome: found[outcome] for outcome in (Outcome.BOTH, Outcome.NO_ROOM)}))
         run.advance(len(keys))
 
 
-def _originals(step: Step, run: Run, start: int) -> Iterator[Mapping[bytes, Original]]:
+def _forth(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _Originals) -> Iterator[_Work]:
+    plain = Movement(rename.source, rename.target, containers=containers(rename.source, rename.target, storage))
+    chosen = {key: original.kept for key, original in originals.items() if original.kept is not None}
+    yield plain, [key for key in keys if key not in chosen] if chosen else keys
+    for keep in Keep:
+        yield evolve(plain, keep=keep), [key for key, kept in chosen.items() if kept is keep]
+
+
+def _back(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _Originals) -> Iterator[_Work]:
+    plain = Movement(rename.target, rename.source, containers=containers(rename.target, rename.source, storage))
+    yield plain, [key for key in keys if key not in originals] if originals else keys
+    created = containers(rename.source, rename.target, storage)
+    for count in range(1, len(created) + 1):
+        leftovers = created[: -count - 1 : -1]
+        members = [key for key, original in originals.items() if original.created == b"%d" % count]
+        yield evolve(plain, leftovers=leftovers), members
+
+
+def _move(run: Run, work: Iterable[_Work]) -> dict[Outcome, list[bytes]]:
+    """Carry movements out, and return the documents whose value was not moved."""
+    found: dict[Outcome, list[bytes]] = defaultdict(list)
+    for movement, keys in work:
+        for key, outcome in move_values(run.server, run.source.storage, keys, movement):
+            found[outcome].append(key)
+    return found
+
+
+def _originals(step: Step, run: Run, start: int) -> Iterator[_Originals]:
     """Yield what was saved for each batch of keys, by key.
 
     Raises:
@@ -87,12 +99,6 @@ def _originals(step: Step, run: Run, start: int) -> Iterator[Mapping[bytes, Orig
         )
     for batch in run.store.iter_batches(step.id, start):
         yield {original.key: original for original in Original.from_batch(batch)}
-
-
-def _told(outcome: Outcome, original: Original | None) -> Outcome:
-    """Return what to tell: that only the new name is there means an earlier attempt, unless it was so before."""
-    had_new_only = original is not None and original.only_new
-    return Outcome.MOVED if outcome is Outcome.DONE and not had_new_only else outcome
 
 
 def _notes(rename: Rename, found: Mapping[Outcome, Sequence[bytes]]) -> list[Note]:

@@ -23,17 +23,18 @@ from fieldfare_rename.original import Original
 __all__ = ["move", "restore"]
 
 
-def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Outcome]:
+def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[tuple[bytes, Outcome]]:
     """Move a value in each of these documents; see :func:`fieldfare_rename.document.move_values`."""
     if storage is Storage.HASH:
         hashes = _Hashes(movement, expiring=server.capabilities.has_hash_field_ttl)
-        return transact(server, keys, hashes.read, hashes.decide)
-    documents = _Documents(movement)
-    outcomes = transact(server, keys, documents.read, documents.decide)
-    copied = [row for row, outcome in enumerate(outcomes) if outcome is None]
-    finished = transact(server, [keys[row] for row in copied], documents.read, documents.finish)
-    later = dict(zip(copied, finished, strict=True))
-    return [later[row] if outcome is None else outcome for row, outcome in enumerate(outcomes)]
+        answers = list(zip(keys, transact(server, keys, hashes.read, hashes.decide), strict=True))
+    else:
+        documents = _Documents(movement)
+        begun = list(zip(keys, transact(server, keys, documents.read, documents.decide), strict=True))
+        copied = [key for key, outcome in begun if outcome is None]
+        finished = zip(copied, transact(server, copied, documents.read, documents.finish), strict=True)
+        answers = [*((key, outcome) for key, outcome in begun if outcome is not None), *finished]
+    return [(key, outcome) for key, outcome in answers if outcome is not Outcome.MOVED]
 
 
 def restore(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Any]:

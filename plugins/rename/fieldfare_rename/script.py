@@ -25,14 +25,18 @@ KEYS_PER_CALL: Final = 250
 """How many documents one call takes: the server does nothing else meanwhile, for some milliseconds."""
 
 _LOOP: Final = b"""\
-local outcomes = {}
+local others = {}
 for row, key in ipairs(KEYS) do
   local outcome = move(key)
   if type(outcome) == 'table' then return outcome end
-  outcomes[row] = outcome
+  if outcome then
+    others[#others + 1] = row
+    others[#others + 1] = outcome
+  end
 end
-return outcomes
+return others
 """
+"""Answers row, outcome, row, outcome, ... for all keys whose value was not moved."""
 
 HASH_MOVE: Final = (
     b"""\
@@ -48,11 +52,11 @@ local function move(key)
     redis.call('HSET', key, target, old)
     if expires > 0 then redis.call('HPEXPIREAT', key, expires, 'FIELDS', 1, target) end
     redis.call('HDEL', key, source)
-    return 'moved'
+    return nil
   end
   if old and keep == 'target' then
     redis.call('HDEL', key, source)
-    return 'moved'
+    return nil
   end
   if old then return 'both' end
   if new then return 'done' end
@@ -84,11 +88,11 @@ local function move(key)
     for place = 5 + containers, #ARGV do
       if redis.call('JSON.OBJLEN', key, ARGV[place])[1] == 0 then redis.call('JSON.DEL', key, ARGV[place]) end
     end
-    return 'moved'
+    return nil
   end
   if old and keep == 'target' then
     redis.call('JSON.DEL', key, source)
-    return 'moved'
+    return nil
   end
   if old then return 'both' end
   if new then return 'done' end
@@ -120,7 +124,7 @@ return 1
 """
 
 
-def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Outcome]:
+def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[tuple[bytes, Outcome]]:
     """Move a value in each of these documents; see :func:`fieldfare_rename.document.move_values`."""
     arguments: list[Argument] = [encode(movement.source), encode(movement.target), movement.keep or ""]
     if storage is Storage.HASH:
@@ -129,16 +133,18 @@ def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Move
     else:
         script = JSON_MOVE
         arguments += [len(movement.containers), *map(encode, (*movement.containers, *movement.leftovers))]
-    groups = [
-        rows[start : start + KEYS_PER_CALL]
+    calls = [
+        ([keys[row] for row in rows[start : start + KEYS_PER_CALL]], arguments)
         for rows in same_slot(server, keys)
         for start in range(0, len(rows), KEYS_PER_CALL)
     ]
-    outcomes: dict[int, Outcome] = {}
-    replies = _run(server, script, [([keys[row] for row in rows], arguments) for rows in groups])
-    for rows, reply in zip(groups, replies, strict=True):
-        outcomes.update((row, Outcome(each.decode())) for row, each in zip(rows, _sound(reply), strict=True))
-    return [outcomes[row] for row in range(len(keys))]
+    others: list[tuple[bytes, Outcome]] = []
+    for (members, _), reply in zip(calls, _run(server, script, calls), strict=True):
+        if isinstance(reply, ResponseError):
+            raise reply
+        rows, outcomes = reply[::2], reply[1::2]
+        others += [(members[row - 1], Outcome(outcome.decode())) for row, outcome in zip(rows, outcomes, strict=True)]
+    return others
 
 
 def restore(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Any]:
@@ -166,10 +172,3 @@ def _run(server: Server, script: bytes, calls: Sequence[tuple[Sequence[bytes], S
     for row, reply in zip(unknown, server.bulk(again) if again else [], strict=True):
         replies[row] = reply
     return replies
-
-
-def _sound(reply: Any) -> Sequence[bytes]:
-    if isinstance(reply, ResponseError):
-        raise reply
-    outcomes: Sequence[bytes] = reply
-    return outcomes
