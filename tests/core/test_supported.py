@@ -113,7 +113,7 @@ def _write(storage: Storage, key: str, document: Mapping[str, Any]) -> tuple[str
 
 
 def _create(storage: Storage) -> list[str | int]:
-    vector = ["TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"]
+    vector: list[str | int] = ["TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"]
     fields: list[tuple[str, list[str | int]]] = [
         ("title", ["TEXT"]),
         ("kind", ["TAG", "SEPARATOR", ","]),
