@@ -62,8 +62,8 @@ def reading(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Argumen
 def changing(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Arguments, Outcome]:
     """Make a method that takes a ``stop`` awaitable.
 
-    A cancelled task asks it to stop after its batch and ends when it has: then no thread of it is left, its locks
-    are free, and how far it got is on disk. What it raised is the cause of the ``CancelledError``.
+    A cancelled task asks it to stop after its batch and ends when it has: then its locks are free, and how far it
+    got is on disk. What it raised is the cause of the ``CancelledError``.
     A ``progress_callback`` is called on the loop.
     """
 

@@ -19,20 +19,27 @@ from fieldfare.testing.digest import database_digest, index_state
 COUNT = 60
 PATCH = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
 APPLY = ("apply", "--backup-dir", "backup", "--batch-size", "10")
+WAYS = pytest.mark.parametrize("more", [(), ("--async",)], ids=["plain", "async"])
 
 SENDER = """
-import os, signal
+import os, signal, threading
 from fieldfare import hookimpl
+from fieldfare.cli import signals
 
-seen = 0
+told, heard = signals.notice, threading.Event()
+
+def notice(text):
+    told(text)
+    heard.set()
+
+signals.notice = notice
 
 @hookimpl
 def fieldfare_step_report(report):
-    global seen
-    if (report.activity, report.moment) == (os.environ.get("INTERRUPT_AT"), "progress"):
-        seen += 1
-        if seen <= int(os.environ["INTERRUPT_TIMES"]):
+    if (report.activity, report.moment) == (os.environ.get("INTERRUPT_AT"), "progress") and not heard.is_set():
+        for _ in range(int(os.environ["INTERRUPT_TIMES"])):
             os.kill(os.getpid(), signal.SIGINT)
+            heard.wait(60)  # with --async it is another thread that hears
 """
 
 
@@ -56,9 +63,9 @@ def environment(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pyt
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
-def apply(environment: dict[str, str], moment: str, times: int) -> subprocess.CompletedProcess[str]:
+def apply(environment: dict[str, str], moment: str, times: int, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "fieldfare", *APPLY],
+        [sys.executable, "-m", "fieldfare", *APPLY, *more],
         env={**environment, "INTERRUPT_AT": moment, "INTERRUPT_TIMES": str(times)},
         capture_output=True,
         text=True,
@@ -66,9 +73,12 @@ def apply(environment: dict[str, str], moment: str, times: int) -> subprocess.Co
     )
 
 
-def test_ctrl_c_finishes_the_batch_and_names_the_way_on(environment: dict[str, str], server: Server) -> None:
+@WAYS
+def test_ctrl_c_finishes_the_batch_and_names_the_way_on(
+    environment: dict[str, str], server: Server, more: tuple[str, ...]
+) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "rewrite", 1)
+    stopped = apply(environment, "rewrite", 1, *more)
     assert stopped.returncode == 130
     assert "Stopping after the current batch" in stopped.stderr
     assert "fieldfare apply --plan migration_plan.yaml --backup-dir" in stopped.stderr
@@ -79,18 +89,20 @@ def test_ctrl_c_finishes_the_batch_and_names_the_way_on(environment: dict[str, s
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_ctrl_c_before_anything_is_changed(environment: dict[str, str], server: Server) -> None:
+@WAYS
+def test_ctrl_c_before_anything_is_changed(environment: dict[str, str], server: Server, more: tuple[str, ...]) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "dump", 1)
+    stopped = apply(environment, "dump", 1, *more)
     assert stopped.returncode == 130
     assert "nothing was changed" in stopped.stderr.lower()
     assert (database_digest(server), index_state(server)) == before
     assert run(APPLY) == 0
 
 
-def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], server: Server) -> None:
+@WAYS
+def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], server: Server, more: tuple[str, ...]) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "rewrite", 2)
+    stopped = apply(environment, "rewrite", 2, *more)
     assert stopped.returncode == 130
     assert "Traceback" not in stopped.stderr
     assert run(APPLY) == 0
