@@ -2,68 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from redis.exceptions import NoPermissionError, ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.documents import is_wrong_type
-from fieldfare_rename import optimistic, script
+from fieldfare.wire import Command
+from fieldfare_rename import optimistic
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
+from fieldfare_rename.script import Call, completed, move_calls, restore_calls, sent, unmoved
 
-__all__ = ["move_values", "restore_originals"]
+__all__ = ["Work", "move_values", "restore_originals"]
+
+Work: TypeAlias = Iterable[tuple[Movement, Sequence[bytes]]]
+"""Movements, and the keys of the documents that each is for."""
 
 
-def move_values(
-    server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement
-) -> list[tuple[bytes, Outcome]]:
-    """Move a value from one place to another in each of these documents.
+def move_values(server: Server, storage: Storage, batches: Iterable[Work]) -> Iterator[list[tuple[bytes, Outcome]]]:
+    """Move values from one place to another within documents, batch after batch.
 
     Times to live stay: of keys, and of hash fields. No document comes into being. Doing it again changes nothing.
+    The next batch is sent before a batch is answered for.
 
     Args:
         server: where the documents are.
         storage: how they are stored.
-        keys: theirs.
-        movement: from where to where.
+        batches: what to do.
 
-    Returns:
-        The keys of documents whose value was not moved, and what came of each.
+    Yields:
+        For each batch, the keys of documents whose value was not moved, and what came of each.
 
     Raises:
         redis.exceptions.ResponseError: the server refused a write; documents may have been written all the same.
         redis.exceptions.ConnectionError: there was no answer; so too here.
     """
-    if not keys:
-        return []
-    try:
-        return script.move(server, storage, keys, movement)
-    except ResponseError as error:
-        if not _forbids_scripts(error):
-            raise
-    return optimistic.move(server, storage, keys, movement)
+    under_way: deque[list[tuple[Movement, Call]]] = deque()
+
+    def commands() -> Iterator[list[Command]]:
+        for batch in batches:
+            calls = [
+                (movement, call) for movement, keys in batch for call in move_calls(server, storage, keys, movement)
+            ]
+            under_way.append(calls)
+            yield [sent(call) for _, call in calls]
+
+    for replies in server.bulk_stream(commands()):
+        calls = under_way.popleft()
+        others: list[tuple[bytes, Outcome]] = []
+        for (movement, call), reply in zip(calls, completed(server, [call for _, call in calls], replies), strict=True):
+            if _forbids_scripts(reply):
+                others += optimistic.move(server, storage, call.keys, movement)
+            elif isinstance(reply, ResponseError):
+                raise reply
+            else:
+                others += unmoved(call, reply)
+        yield others
 
 
-def restore_originals(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> int:
+def restore_originals(
+    server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str
+) -> None:
     """Write back both values of documents that had both, where the document still has one of them.
-
-    Returns:
-        How many documents were written.
 
     Raises:
         redis.exceptions.RedisError: as for :func:`move_values`.
     """
     if not originals:
-        return 0
-    replies = script.restore(server, storage, originals, source, target)
-    if any(_forbids_scripts(reply) for reply in replies):
+        return
+    calls = restore_calls(storage, originals, source, target)
+    replies = completed(server, calls, server.bulk([sent(call) for call in calls]))
+    if any(map(_forbids_scripts, replies)):
         replies = optimistic.restore(server, storage, originals, source, target)
     for reply in replies:
         if isinstance(reply, ResponseError) and not is_wrong_type(reply):
             raise reply
-    return replies.count(1)
 
 
 def _forbids_scripts(reply: object) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from attrs import evolve
@@ -13,7 +14,7 @@ from fieldfare.documents import EXAMPLES, Note
 from fieldfare.engine.run import Run
 from fieldfare.errors import BackupUnusable
 from fieldfare.plan import Receipt, Step
-from fieldfare_rename.document import move_values, restore_originals
+from fieldfare_rename.document import Work, move_values, restore_originals
 from fieldfare_rename.movement import Keep, Movement, Outcome
 from fieldfare_rename.original import Original
 from fieldfare_rename.rename import Rename, containers
@@ -21,7 +22,7 @@ from fieldfare_rename.rename import Rename, containers
 __all__ = ["execute", "undo"]
 
 _Originals: TypeAlias = Mapping[bytes, Original]
-_Work: TypeAlias = tuple[Movement, Sequence[bytes]]
+_Keys: TypeAlias = Sequence[bytes]
 
 _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.MISSING: ("without the field", "nothing to rename"),
@@ -36,13 +37,12 @@ _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
 
 def execute(step: Step, run: Run) -> Receipt:
     """Move the value in every document, from where the last attempt stopped."""
-    rename = Rename.of(step)
+    rename, storage = Rename.of(step), run.source.storage
     record = run.journal.record(step.id)
-    saved = _originals(step, run, record.completed_batches if record else 0)
-    for keys, originals in zip(run.keys(step), saved, strict=True):
-        found = _move(run, _forth(rename, run.source.storage, keys, originals))
+    batches = zip(run.keys(step), _originals(step, run, record.completed_batches if record else 0), strict=True)
+    for keys, originals, others in _move(run, batches, partial(_forth, rename, storage)):
         # that only the new name is there means an earlier attempt, unless it was so before
-        found[Outcome.DONE] = [key for key in found[Outcome.DONE] if key in originals and originals[key].only_new]
+        found = [each for each in others if each[1] is not Outcome.DONE or _had_new_only(originals.get(each[0]))]
         run.note(_notes(rename, found))
         run.done(keys)
     return Receipt(step.id, documents=run.journal.progress.documents - _left(rename, run))
@@ -51,15 +51,30 @@ def execute(step: Step, run: Run) -> Receipt:
 def undo(step: Step, run: Run) -> None:
     """Move every value back, and put back both where both were there."""
     rename, storage = Rename.of(step), run.source.storage
-    for keys, originals in zip(run.store.iter_keys(), _originals(step, run, 0), strict=True):
-        found = _move(run, _back(rename, storage, keys, originals))
+    batches = zip(run.store.iter_keys(), _originals(step, run, 0), strict=True)
+    for keys, originals, others in _move(run, batches, partial(_back, rename, storage)):
         both = [original for original in originals.values() if original.kept is not None]
         restore_originals(run.server, storage, both, rename.source, rename.target)
-        run.note(_notes(rename, {outcome: found[outcome] for outcome in (Outcome.BOTH, Outcome.NO_ROOM)}))
+        run.note(_notes(rename, [each for each in others if each[1] in {Outcome.BOTH, Outcome.NO_ROOM}]))
         run.advance(len(keys))
 
 
-def _forth(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _Originals) -> Iterator[_Work]:
+def _move(
+    run: Run, batches: Iterable[tuple[_Keys, _Originals]], work: Callable[[_Keys, _Originals], Work]
+) -> Iterator[tuple[_Keys, _Originals, list[tuple[bytes, Outcome]]]]:
+    """Carry out the work of each batch; yield the batch, and the documents whose value was not moved."""
+    under_way: deque[tuple[_Keys, _Originals]] = deque()
+
+    def works() -> Iterator[Work]:
+        for keys, originals in batches:
+            under_way.append((keys, originals))
+            yield work(keys, originals)
+
+    for others in move_values(run.server, run.source.storage, works()):
+        yield (*under_way.popleft(), others)
+
+
+def _forth(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> Work:
     plain = Movement(rename.source, rename.target, containers=containers(rename.source, rename.target, storage))
     chosen = {key: original.kept for key, original in originals.items() if original.kept is not None}
     yield plain, [key for key in keys if key not in chosen] if chosen else keys
@@ -67,7 +82,7 @@ def _forth(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _
         yield evolve(plain, keep=keep), [key for key, kept in chosen.items() if kept is keep]
 
 
-def _back(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _Originals) -> Iterator[_Work]:
+def _back(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> Work:
     plain = Movement(rename.target, rename.source, containers=containers(rename.target, rename.source, storage))
     yield plain, [key for key in keys if key not in originals] if originals else keys
     created = containers(rename.source, rename.target, storage)
@@ -75,15 +90,6 @@ def _back(rename: Rename, storage: Storage, keys: Sequence[bytes], originals: _O
         leftovers = created[: -count - 1 : -1]
         members = [key for key, original in originals.items() if original.created == b"%d" % count]
         yield evolve(plain, leftovers=leftovers), members
-
-
-def _move(run: Run, work: Iterable[_Work]) -> dict[Outcome, list[bytes]]:
-    """Carry movements out, and return the documents whose value was not moved."""
-    found: dict[Outcome, list[bytes]] = defaultdict(list)
-    for movement, keys in work:
-        for key, outcome in move_values(run.server, run.source.storage, keys, movement):
-            found[outcome].append(key)
-    return found
 
 
 def _originals(step: Step, run: Run, start: int) -> Iterator[_Originals]:
@@ -101,11 +107,18 @@ def _originals(step: Step, run: Run, start: int) -> Iterator[_Originals]:
         yield {original.key: original for original in Original.from_batch(batch)}
 
 
-def _notes(rename: Rename, found: Mapping[Outcome, Sequence[bytes]]) -> list[Note]:
+def _had_new_only(original: Original | None) -> bool:
+    return original is not None and original.only_new
+
+
+def _notes(rename: Rename, found: Iterable[tuple[bytes, Outcome]]) -> list[Note]:
+    keys: dict[Outcome, list[bytes]] = defaultdict(list)
+    for key, outcome in found:
+        keys[outcome].append(key)
     return [
-        Note(kind, rename.old, len(found[outcome]), tuple(found[outcome][:EXAMPLES]), detail=detail)
+        Note(kind, rename.old, len(keys[outcome]), tuple(keys[outcome][:EXAMPLES]), detail=detail)
         for outcome, (kind, detail) in _NOTES.items()
-        if found.get(outcome)
+        if outcome in keys
     ]
 
 

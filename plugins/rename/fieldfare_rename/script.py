@@ -6,11 +6,13 @@ document half-way. If a command in it fails, what it did before stays: a value i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import sha1
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, ResponseError
+from attrs import frozen
+from redis.exceptions import NoScriptError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
@@ -19,7 +21,17 @@ from fieldfare.wire import Argument, Command, encode
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
 
-__all__ = ["move", "restore"]
+__all__ = ["Call", "completed", "move_calls", "restore_calls", "sent", "unmoved"]
+
+
+@frozen
+class Call:
+    """A script, some documents of one slot, and what else it takes."""
+
+    script: bytes
+    keys: Sequence[bytes]
+    arguments: Sequence[Argument]
+
 
 KEYS_PER_CALL: Final = 250
 """How many documents one call takes: the server does nothing else meanwhile, for some milliseconds."""
@@ -124,8 +136,8 @@ return 1
 """
 
 
-def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[tuple[bytes, Outcome]]:
-    """Move a value in each of these documents; see :func:`fieldfare_rename.document.move_values`."""
+def move_calls(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Call]:
+    """Return the calls that move a value in each of these documents."""
     arguments: list[Argument] = [encode(movement.source), encode(movement.target), movement.keep or ""]
     if storage is Storage.HASH:
         script = HASH_MOVE
@@ -133,42 +145,50 @@ def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Move
     else:
         script = JSON_MOVE
         arguments += [len(movement.containers), *map(encode, (*movement.containers, *movement.leftovers))]
-    calls = [
-        ([keys[row] for row in rows[start : start + KEYS_PER_CALL]], arguments)
+    return [
+        Call(script, [keys[row] for row in rows[start : start + KEYS_PER_CALL]], arguments)
         for rows in same_slot(server, keys)
         for start in range(0, len(rows), KEYS_PER_CALL)
     ]
-    others: list[tuple[bytes, Outcome]] = []
-    for (members, _), reply in zip(calls, _run(server, script, calls), strict=True):
-        if isinstance(reply, ResponseError):
-            raise reply
-        rows, outcomes = reply[::2], reply[1::2]
-        others += [(members[row - 1], Outcome(outcome.decode())) for row, outcome in zip(rows, outcomes, strict=True)]
-    return others
 
 
-def restore(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Any]:
-    """Write both values of each of these documents back; see :func:`fieldfare_rename.document.restore_originals`."""
-    calls = [
-        (
+def unmoved(call: Call, reply: Any) -> Iterator[tuple[bytes, Outcome]]:
+    """Yield the documents of one of :func:`move_calls` whose value was not moved, and what came of each."""
+    for row, outcome in zip(reply[::2], reply[1::2], strict=True):
+        yield call.keys[row - 1], Outcome(outcome.decode())
+
+
+def restore_calls(storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Call]:
+    """Return the calls that write both values of each of these documents back; each is answered with 1 or 0."""
+    script = HASH_RESTORE if storage is Storage.HASH else JSON_RESTORE
+    return [
+        Call(
+            script,
             [each.key],
-            (
+            [
                 *(encode(source), each.old or b"", each.old_expires_at or b""),
                 *(encode(target), each.new or b"", each.new_expires_at or b""),
-            ),
+            ],
         )
         for each in originals
     ]
-    return _run(server, HASH_RESTORE if storage is Storage.HASH else JSON_RESTORE, calls)
 
 
-def _run(server: Server, script: bytes, calls: Sequence[tuple[Sequence[bytes], Sequence[Argument]]]) -> list[Any]:
-    """Run a script for each list of keys; a node that does not know it yet is sent its text."""
-    digest = sha1(script, usedforsecurity=False).hexdigest()
-    commands: list[Command] = [(b"EVALSHA", digest, len(keys), *keys, *arguments) for keys, arguments in calls]
-    replies = server.bulk(commands)
+def sent(call: Call) -> Command:
+    """Return the command that runs a script of which the server knows the text already."""
+    return (b"EVALSHA", _digest(call.script), len(call.keys), *call.keys, *call.arguments)
+
+
+def completed(server: Server, calls: Sequence[Call], replies: Sequence[Any]) -> list[Any]:
+    """Return the replies to calls, after those that the server knew no text for were sent again with it."""
+    found = list(replies)
     unknown = [row for row, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    again: list[Command] = [(b"EVAL", script, *commands[row][2:]) for row in unknown]
-    for row, reply in zip(unknown, server.bulk(again) if again else [], strict=True):
-        replies[row] = reply
-    return replies
+    commands = [(b"EVAL", calls[row].script, *sent(calls[row])[2:]) for row in unknown]
+    for row, reply in zip(unknown, server.bulk(commands) if commands else [], strict=True):
+        found[row] = reply
+    return found
+
+
+@cache
+def _digest(script: bytes) -> str:
+    return sha1(script, usedforsecurity=False).hexdigest()

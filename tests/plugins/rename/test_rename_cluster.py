@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -32,29 +32,34 @@ def nodes(request: pytest.FixtureRequest, cluster: Server, cluster_urls: list[st
         cluster.command_at(node, "ACL", "DELUSER", "scriptless")
 
 
+def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[tuple[bytes, Outcome]]:
+    [others] = move_values(server, storage, [[(movement, keys)]])
+    return others
+
+
 def test_hashes_in_all_slots(nodes: Server, cluster: Server) -> None:
     cluster.bulk([("HSET", key, "old", row) for row, key in enumerate(KEYS)])
     cluster.command("HSET", KEYS[7], "new", "taken")
-    others = move_values(nodes, Storage.HASH, [*KEYS, b"nothing"], Movement("old", "new"))
+    others = move(nodes, Storage.HASH, [*KEYS, b"nothing"], Movement("old", "new"))
     assert dict(others) == {KEYS[7]: Outcome.BOTH, b"nothing": Outcome.VANISHED}
     assert cluster.bulk([("HGET", key, "new") for key in KEYS]) == [
         b"taken" if row == 7 else b"%d" % row for row in range(300)
     ]
     original = Original(KEYS[7], b"7", b"taken", keep=b"source")
-    assert move_values(nodes, Storage.HASH, [KEYS[7]], Movement("old", "new", Keep.SOURCE)) == []
-    assert restore_originals(nodes, Storage.HASH, [original], "old", "new") == 1
+    assert move(nodes, Storage.HASH, [KEYS[7]], Movement("old", "new", Keep.SOURCE)) == []
+    restore_originals(nodes, Storage.HASH, [original], "old", "new")
     assert cluster.command("HMGET", KEYS[7], "old", "new") == [b"7", b"taken"]
 
 
 def test_json_documents_in_all_slots(nodes: Server, cluster: Server) -> None:
     cluster.bulk([("JSON.SET", key, "$", json.dumps({"old": [row]})) for row, key in enumerate(KEYS)])
     movement = Movement("$.old", "$.in.new", containers=("$.in",))
-    assert move_values(nodes, Storage.JSON, KEYS, movement) == []
+    assert move(nodes, Storage.JSON, KEYS, movement) == []
     assert [json.loads(text) for text in cluster.bulk([("JSON.GET", key) for key in KEYS])] == [
         {"in": {"new": [row]}} for row in range(300)
     ]
     back = Movement("$.in.new", "$.old", leftovers=("$.in",))
-    assert move_values(nodes, Storage.JSON, KEYS, back) == []
+    assert move(nodes, Storage.JSON, KEYS, back) == []
     assert cluster.command("JSON.GET", KEYS[4]) == b'{"old":[4]}'
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fieldfare.errors import DocumentsUnfit
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_definition
+from fieldfare.server.inspect import read_definition, read_stats
 from fieldfare.testing.digest import database_digest, index_state
 
 Migration = Any  # the class of that name in conftest.py, which tests cannot import
@@ -40,6 +40,8 @@ def read(server: Server, key: str) -> Any:
 
 def create(server: Server, *schema: str | int) -> None:
     server.command("FT.CREATE", "docs", "ON", "JSON", "PREFIX", 1, "j:", *schema)
+    while read_stats(server, "docs").indexing:
+        pass
 
 
 def state(server: Server) -> tuple[dict[str, Any], object]:
