@@ -29,8 +29,14 @@ MODE: Final = "drop_recreate"
 SAMPLE_BATCH: Final = 500
 
 
-def make_plan(
-    server: Server, plugins: Plugins, snapshot: Snapshot, changes: Sequence[Change], patch: Mapping[str, Any]
+def make_plan(  # noqa: PLR0913 - what a plan follows from
+    server: Server,
+    plugins: Plugins,
+    snapshot: Snapshot,
+    changes: Sequence[Change],
+    patch: Mapping[str, Any],
+    *,
+    others: Sequence[IndexDefinition] | None = None,
 ) -> MigrationPlan:
     """Have every change claimed and turned into steps.
 
@@ -40,6 +46,7 @@ def make_plan(
         snapshot: the index as it is now.
         changes: what is to change, in order.
         patch: the request as the user wrote it.
+        others: the other indexes to take into account; None for all that are live.
 
     Returns:
         The plan; blocked changes are in it, with reasons.
@@ -57,7 +64,7 @@ def make_plan(
             has="options that this version of fieldfare does not know",
             needs="a newer fieldfare",
         )
-    others = read_others(server, snapshot.definition)
+    others = read_others(server, snapshot.definition) if others is None else tuple(others)
     live = LiveIndex(
         definition=snapshot.definition,
         snapshot=snapshot,

@@ -1,0 +1,1 @@
+"""The ``batch-*`` commands. Everything heavy is imported when a command runs."""

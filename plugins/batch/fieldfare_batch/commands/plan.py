@@ -1,0 +1,149 @@
+"""``fieldfare batch-plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fieldfare.cli.errors import describe
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, writable_file
+from fieldfare.cli.output import bullets, notice, show, show_json, table
+from fieldfare.cli.session import Session
+from fieldfare.errors import PreconditionError
+from fieldfare_batch.commands.options import DEFAULT_BATCH_PLAN
+from fieldfare_batch.plan import FailurePolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare_batch.plan import BatchIndex, BatchPlan
+
+__all__ = ["batch_plan"]
+
+
+def batch_plan(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    schema_patch: Annotated[
+        Path, typer.Option(help="YAML file that says what to change in each index.", metavar="FILE", dir_okay=False)
+    ],
+    pattern: Annotated[
+        str | None, typer.Option(help="Indexes whose names fit, as in a shell: '*_idx'.", metavar="GLOB")
+    ] = None,
+    indexes: Annotated[
+        list[str] | None, typer.Option(help="Names of indexes, separated by commas. Repeatable.", metavar="NAMES")
+    ] = None,
+    indexes_file: Annotated[
+        Path | None,
+        typer.Option(help="File with a name on each line; # starts a comment.", metavar="FILE", dir_okay=False),
+    ] = None,
+    failure_policy: Annotated[
+        FailurePolicy, typer.Option(help="Whether the failure of one index stops the batch.")
+    ] = FailurePolicy.FAIL_FAST,
+    plan_out: Annotated[
+        Path, typer.Option(help="Write the batch plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
+    ] = DEFAULT_BATCH_PLAN,
+    plan_dir: Annotated[
+        Path, typer.Option(help="Write the plan of each index into this directory.", metavar="DIR", file_okay=False)
+    ] = Path("plans"),
+    strict_overlap: Annotated[
+        bool,
+        typer.Option("--strict-overlap", help="Refuse indexes that share keys even where no document is rewritten."),
+    ] = False,
+    suggest_groups: Annotated[
+        bool,
+        typer.Option("--suggest-groups", help="Where indexes get into each other's way, write a batch plan per group."),
+    ] = False,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help="An alias of any of them to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+) -> None:
+    """Plan many indexes with one patch. Reads the server, changes nothing.
+
+    Indexes that the patch does not fit are skipped, with the reason. Each of the others gets a migration
+    plan of its own. Refused if migrating one index would change documents that another one covers.
+    """
+    session = Session.of(context)
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.planner import BatchMigrationPlanner, PlanOptions  # noqa: PLC0415 - start-up time
+
+    planner = BatchMigrationPlanner(plugins=session.plugins)
+    names = None if indexes is None else [name for words in indexes for name in words.split(",")]
+    with connect(url, cluster=cluster) as server:
+        options = PlanOptions(
+            server=server,
+            pattern=pattern,
+            indexes=names,
+            indexes_file=indexes_file,
+            schema_patch_path=schema_patch,
+            failure_policy=failure_policy,
+            plan_dir=plan_dir,
+            strict_overlap=strict_overlap,
+            aliases=tuple(alias or ()),
+        )
+        made = planner.create_group_plans(**options) if suggest_groups else (planner.create_batch_plan(**options),)
+    paths = _paths(plan_out.absolute(), len(made))
+    for each, path in zip(made, paths, strict=True):
+        planner.write_batch_plan(each, path)
+    _tell(session, made, paths)
+
+
+def _paths(path: Path, count: int) -> list[Path]:
+    if count == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}_{number}{path.suffix}") for number in range(1, count + 1)]
+
+
+def _tell(session: Session, plans: Sequence[BatchPlan], paths: Sequence[Path]) -> None:
+    error = None
+    if not any(each.applicable for each in plans):
+        error = PreconditionError("The patch fits none of these indexes. Nothing was changed.")
+    if session.json:
+        document: dict[str, Any] = {"batch_plans": list(map(_document, plans, paths))}
+        if error is not None:
+            document["error"] = describe(error).to_dict()
+        show_json(document)
+    else:
+        show("\n\n".join(map(_text, plans, paths)))
+    if error is not None:
+        if not session.json:
+            notice(f"Error: {error}")
+        raise typer.Exit(error.exit_code)
+
+
+def _document(plan: BatchPlan, path: Path) -> dict[str, Any]:
+    from fieldfare_batch.plan_file import batch_plan_to_dict  # noqa: PLC0415 - start-up time
+
+    return {"plan_path": str(path), "plan": batch_plan_to_dict(plan)}
+
+
+def _text(plan: BatchPlan, path: Path) -> str:
+    applicable = plan.applicable
+    lines = [
+        f"Batch plan written to {path}",
+        f"Batch ID: {plan.batch_id}",
+        f"Failure policy: {plan.failure_policy}",
+        f"Requires quantization: {plan.requires_quantization}",
+        f"Applicable: {len(applicable)} of {len(plan.indexes)}",
+        *bullets("Warnings:", plan.warnings),
+        "",
+        table(["Index", "Applicable", "Documents", "Effect", "Skipped because"], list(map(_row, plan.indexes))),
+    ]
+    if applicable:
+        accept = " --accept-data-loss" if any(each.lossy for each in applicable) else ""
+        command = f"fieldfare batch-apply --plan {path} --backup-dir ./migration_backups{accept}"
+        lines += ["", f"Review the plans in {Path(str(applicable[0].plan_path)).parent}. Then: {command}"]
+    return "\n".join(lines)
+
+
+def _row(index: BatchIndex) -> list[str]:
+    if not index.applicable:
+        return [index.name, "no", "", "", index.skip_reason or ""]
+    effects = {"rewrites documents": index.rewrites_documents, "lossy": bool(index.lossy)}
+    effect = ", ".join(name for name, applies in effects.items() if applies)
+    return [index.name, "yes", f"{index.documents:,}", effect, ""]

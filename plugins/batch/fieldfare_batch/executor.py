@@ -1,0 +1,324 @@
+"""``BatchMigrationExecutor``: carries out batch plans, goes on with them, and takes them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve
+
+from fieldfare.api import MigrationExecutor
+from fieldfare.engine.stop import StopRequest
+from fieldfare.errors import BackupDirectoryRequired, FileError, PreconditionError, UsageError
+from fieldfare.journal import Undo
+from fieldfare.plan import MigrationPlan
+from fieldfare.plan.file import fingerprint, load_plan
+from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.server import Server
+from fieldfare_batch.clock import now
+from fieldfare_batch.connection import opened
+from fieldfare_batch.errors import BatchStateUnusable
+from fieldfare_batch.migration import Migrations, ProgressCallback
+from fieldfare_batch.next_step import resume_command, rollback_command
+from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.report import BatchReport, make_report, write_report
+from fieldfare_batch.rollback import Rollbacks
+from fieldfare_batch.state import BatchState, IndexState, Settings, Status
+from fieldfare_batch.state_file import VERSION, StateFile, hold_state, load_state
+
+__all__ = ["BatchMigrationExecutor", "default_report_path"]
+
+DEFAULT_STATE: Final = "batch_state.yaml"
+DEFAULT_REPORTS: Final = "./reports/"
+
+
+class BatchMigrationExecutor:
+    """Carries out batch plans, goes on with them, and takes them back.
+
+    Args:
+        plugins: who carries out steps; by default every installed plugin.
+    """
+
+    def __init__(self, *, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or load_plugins()
+
+    def apply(  # noqa: PLR0913 - the guide's signature
+        self,
+        batch_plan: BatchPlan,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        state_path: str | Path = DEFAULT_STATE,
+        report_dir: str | Path = DEFAULT_REPORTS,
+        report_path: str | Path | None = None,
+        backup_dir: str | Path | None = None,
+        progress_callback: ProgressCallback | None = None,
+        settings: Settings | None = None,
+        stop: StopRequest | None = None,
+    ) -> BatchReport:
+        """Migrate every index that the patch fits; go on if an earlier attempt was interrupted.
+
+        Args:
+            batch_plan: from :class:`BatchMigrationPlanner`, or read from its file.
+            redis_url: where the indexes live.
+            server: an open connection, in place of ``redis_url``.
+            state_path: the record of how far the batch got.
+            report_dir: where the reports of indexes go; created if it is not there.
+            report_path: where the batch report goes; by default beside the state.
+            backup_dir: where originals and journals go; required.
+            progress_callback: called with name, position, total and status at every transition.
+            settings: choices for every index.
+            stop: set to stop after the current batch of documents.
+
+        Returns:
+            The report. A failed index does not raise; see ``report.status``.
+
+        Raises:
+            BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
+            BatchStateUnusable: the state file is of another batch, or of another backup directory.
+            FileError: the plan of an index is not there.
+            PreconditionError: no index is applicable, or a plan is not the one of this batch.
+            LockHeld: another process works on this batch.
+            Interrupted: ``stop`` was set.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        chosen = _checked(settings or Settings())
+        if not batch_plan.applicable:
+            raise PreconditionError(f"The patch of {batch_plan.batch_id} fits no index. Nothing was changed.")
+        path = Path(state_path)
+        fresh = _begin(batch_plan, Path(backup_dir), Path(report_dir), chosen)
+        with hold_state(path):
+            state = fresh
+            if path.exists():
+                earlier = load_state(path)
+                if _goes_on(path, earlier, fresh):
+                    state = evolve(earlier, settings=chosen, report_dir=fresh.report_dir)
+            return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
+
+    def resume(  # noqa: PLR0913 - as of apply
+        self,
+        state_path: str | Path = DEFAULT_STATE,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        retry_failed: bool = False,
+        report_path: str | Path | None = None,
+        progress_callback: ProgressCallback | None = None,
+        settings: Settings | None = None,
+        stop: StopRequest | None = None,
+    ) -> BatchReport:
+        """Go on with a batch, from its state alone.
+
+        Args:
+            state_path: the record.
+            redis_url: where the indexes live.
+            server: an open connection, in place of ``redis_url``.
+            backup_dir: must be that of the record, if it is given at all.
+            retry_failed: migrate those that failed, too.
+            report_path: where the batch report goes; by default beside the state.
+            progress_callback: as in :meth:`apply`.
+            settings: in place of those that :meth:`apply` got.
+            stop: set to stop after the current batch of documents.
+
+        Raises:
+            BatchStateUnusable: no such file, another backup directory, or the batch was rolled back.
+            FieldfareError: as :meth:`apply`.
+        """
+        path = Path(state_path)
+        with hold_state(path):
+            state = load_state(path)
+            _refuse_other_directory(path, state, backup_dir)
+            _refuse_rolled_back(path, state)
+            if settings is not None:
+                state = evolve(state, settings=_checked(settings))
+            if retry_failed:
+                state = evolve(state, indexes=tuple(map(_retried, state.indexes)))
+            return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
+
+    def rollback(  # noqa: PLR0913 - what a rollback consists of
+        self,
+        state_path: str | Path = DEFAULT_STATE,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        report_path: str | Path | None = None,
+        progress_callback: ProgressCallback | None = None,
+        force: bool = False,
+        stop: StopRequest | None = None,
+    ) -> BatchReport:
+        """Undo every index of a batch that was begun, in reverse order; go on if that was interrupted.
+
+        Args:
+            state_path: the record.
+            redis_url: where the indexes live.
+            server: an open connection, in place of ``redis_url``.
+            report_path: where the batch report goes; by default beside the state.
+            progress_callback: called with name, position, total and status.
+            force: put back even where the server is not as the migrations left it.
+            stop: set to stop after the current batch of documents.
+
+        Returns:
+            The report; its status is ``rolled_back`` if everything was put back.
+
+        Raises:
+            BatchStateUnusable: there is no such file.
+            LockHeld: another process works on this batch.
+            Interrupted: ``stop`` was set.
+        """
+        path = Path(state_path)
+        with hold_state(path), opened(server, redis_url) as connected:
+            file = StateFile(path, load_state(path))
+            _create(Path(file.state.report_dir))
+            executor = MigrationExecutor(plugins=self.plugins)
+            Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).carry_out()
+            return _conclude(file, report_path)
+
+    def status(self, state_path: str | Path = DEFAULT_STATE) -> BatchState:
+        """Return how far a batch got; needs no server, and may be asked while it runs.
+
+        Raises:
+            BatchStateUnusable: there is no such file.
+            FileError: it is damaged.
+        """
+        return load_state(Path(state_path))
+
+    def _run(  # noqa: PLR0913, PLR0917 - what apply and resume share
+        self,
+        path: Path,
+        state: BatchState,
+        report_path: str | Path | None,
+        redis_url: str | None,
+        server: Server | None,
+        callback: ProgressCallback | None,
+        stop: StopRequest | None,
+    ) -> BatchReport:
+        self.plugins.require_sound()
+        plans = _load_plans(state.having(Status.PENDING, Status.IN_PROGRESS))
+        with opened(server, redis_url) as connected:
+            _create(Path(state.report_dir))
+            file = StateFile(path, state)
+            file.update()
+            executor = MigrationExecutor(plugins=self.plugins)
+            Migrations(connected, executor, file, plans, stop or StopRequest(), callback).carry_out()
+        return _conclude(file, report_path)
+
+
+def default_report_path(state_path: Path) -> Path:
+    """Return where the report of a batch goes: ``batch_report.yaml`` beside ``batch_state.yaml``."""
+    stem = state_path.stem
+    return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
+
+
+def _begin(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings) -> BatchState:
+    indexes = tuple(
+        IndexState(
+            each.name,
+            Status.PENDING if each.applicable else Status.SKIPPED,
+            reason=each.skip_reason or (None if each.applicable else "left out of the batch plan"),
+            plan_path=each.plan_path,
+            fingerprint=each.fingerprint,
+            lossy=each.lossy,
+        )
+        for each in plan.indexes
+    )
+    return BatchState(
+        version=VERSION,
+        batch_id=plan.batch_id,
+        failure_policy=plan.failure_policy,
+        backup_dir=str(backup_dir.resolve()),
+        report_dir=str(report_dir.absolute()),
+        rollback=Undo.NONE,
+        started_at=now(),
+        updated_at=now(),
+        elapsed_seconds=0.0,
+        settings=settings,
+        indexes=indexes,
+    )
+
+
+def _goes_on(path: Path, earlier: BatchState, fresh: BatchState) -> bool:
+    """Whether an earlier attempt goes on; False if it is over, its record having been set aside."""
+    same = _identity(earlier) == _identity(fresh)
+    if same and earlier.rollback is not Undo.DONE:
+        _refuse_rolled_back(path, earlier)
+        _refuse_other_directory(path, earlier, fresh.backup_dir)
+        return True
+    if not earlier.is_over:
+        raise BatchStateUnusable(
+            path,
+            f"it is of {earlier.batch_id}, which is not over. Nothing was changed. Give another --state, or end that "
+            f"batch first.\n  To go on with it:  {resume_command(path, earlier)}\n"
+            f"  To put it back:    {rollback_command(path)}",
+        )
+    path.rename(path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.stale"))
+    return False
+
+
+def _identity(state: BatchState) -> tuple[object, ...]:
+    return state.batch_id, {each.name: each.fingerprint for each in state.migrating}
+
+
+def _refuse_other_directory(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
+    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
+        raise BatchStateUnusable(
+            path,
+            f"the batch keeps its backups in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
+            "Nothing was changed. Leave --backup-dir out, or give that one.",
+        )
+
+
+def _refuse_rolled_back(path: Path, state: BatchState) -> None:
+    if state.rollback is Undo.RUNNING:
+        raise BatchStateUnusable(path, f"a rollback of the batch was begun. Finish it first: {rollback_command(path)}")
+    if state.rollback is Undo.DONE:
+        raise BatchStateUnusable(
+            path, "the batch was rolled back. Nothing was changed. 'fieldfare batch-apply' starts it anew."
+        )
+
+
+def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
+    """Read the plans of indexes, all before the first is migrated.
+
+    Raises:
+        FileError: one is not there.
+        PlanEdited: one was edited.
+        PreconditionError: one is not the one that the batch was planned with.
+    """
+    plans: dict[str, MigrationPlan] = {}
+    for each in indexes:
+        plan = load_plan(str(each.plan_path))
+        if fingerprint(plan) != each.fingerprint or plan.index != each.name:
+            raise PreconditionError(
+                f"{each.plan_path} is not the plan of {each.name!r} that the batch was made with: it was written "
+                "over. Nothing was changed. Run 'fieldfare batch-plan' again, with a --plan-dir of its own."
+            )
+        plans[each.name] = plan
+    return plans
+
+
+def _retried(index: IndexState) -> IndexState:
+    return evolve(index, status=Status.PENDING) if index.status is Status.FAILED else index
+
+
+def _checked(settings: Settings) -> Settings:
+    for name in ("batch_size", "num_workers", "parallel"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"{name}={getattr(settings, name)}: it is at least 1. Nothing was changed.")
+    return settings
+
+
+def _create(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(directory, [error.strerror or str(error)]) from error
+
+
+def _conclude(file: StateFile, report_path: str | Path | None) -> BatchReport:
+    report = make_report(file.state)
+    write_report(report, report_path or default_report_path(file.path))
+    return report

@@ -1,0 +1,76 @@
+"""Batch plan files: YAML with the guide's keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+
+from fieldfare.structure import Misfit, make_converter, structure
+from fieldfare.yamlfile import Problem, load_yaml, write_yaml
+from fieldfare_batch.plan import BatchPlan
+
+__all__ = ["VERSION", "batch_plan_to_dict", "load_batch_plan", "write_batch_plan"]
+
+VERSION: Final = 1
+
+_COMMENT: Final = """\
+A batch plan, written by 'fieldfare batch-plan'. Review it, and the plan of each index ('plan_path').
+To leave an index out, set its 'applicable' to false. Next:
+  fieldfare batch-apply --plan THIS_FILE --backup-dir ./migration_backups
+"""
+
+_CONVERTER: Final = make_converter()
+
+
+def batch_plan_to_dict(plan: BatchPlan) -> dict[str, Any]:
+    """Return what the plan's file holds, as plain values."""
+    plain: dict[str, Any] = _CONVERTER.unstructure(plan)
+    return plain
+
+
+def write_batch_plan(plan: BatchPlan, path: Path | str) -> None:
+    """Write a batch plan, whole or not at all. Plans of indexes below its directory are named relative to it.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    home = Path(path).absolute().parent
+    indexes = tuple(evolve(each, plan_path=_relative(each.plan_path, home)) for each in plan.indexes)
+    write_yaml(path, batch_plan_to_dict(evolve(plan, indexes=indexes)), comment=_COMMENT)
+
+
+def load_batch_plan(path: Path | str) -> BatchPlan:
+    """Read a batch plan.
+
+    Raises:
+        FileError: it cannot be used; all problems at once, with line numbers.
+    """
+    file = load_yaml(path)
+    try:
+        plan = structure(_CONVERTER, file.data, BatchPlan)
+    except Misfit as error:
+        raise file.error(error.problems) from error
+    problems: list[Problem] = []
+    if plan.version != VERSION:
+        problems.append((("version",), f"format {plan.version}; this fieldfare reads {VERSION}"))
+    seen: set[str] = set()
+    for number, each in enumerate(plan.indexes):
+        if each.name in seen:
+            problems.append((("indexes", number, "name"), f"{each.name!r} is there twice"))
+        if each.applicable and not (each.plan_path and each.fingerprint):
+            problems.append((("indexes", number), "an applicable index needs plan_path and fingerprint"))
+        seen.add(each.name)
+    if problems:
+        raise file.error(problems)
+    home = Path(path).absolute().parent
+    indexes = (evolve(each, plan_path=str(home / each.plan_path) if each.plan_path else None) for each in plan.indexes)
+    return evolve(plan, indexes=tuple(indexes))
+
+
+def _relative(path: str | None, home: Path) -> str | None:
+    if path is None:
+        return None
+    absolute = Path(path).absolute()
+    return str(absolute.relative_to(home)) if absolute.is_relative_to(home) else str(absolute)

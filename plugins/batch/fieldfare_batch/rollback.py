@@ -1,0 +1,92 @@
+"""Undoing a batch: every index that was begun, in reverse order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import define
+
+from fieldfare.api import MigrationExecutor
+from fieldfare.backup import backup_file, backup_prefix
+from fieldfare.engine.stop import StopRequest
+from fieldfare.errors import Interrupted
+from fieldfare.journal import Journal, Undo
+from fieldfare.report_file import write_report
+from fieldfare.server import Server
+from fieldfare_batch.clock import now
+from fieldfare_batch.filename import file_stem
+from fieldfare_batch.migration import FAILURES, ProgressCallback, outcome_of
+from fieldfare_batch.next_step import rollback_command
+from fieldfare_batch.state import IndexState, Status
+from fieldfare_batch.state_file import StateFile
+
+__all__ = ["Rollbacks"]
+
+
+@define
+class Rollbacks:
+    """The rollbacks that are left to do.
+
+    Attributes:
+        server: where the indexes live.
+        executor: rolls one back.
+        file: the record.
+        stop: looked at between two batches of documents, and between two indexes.
+        force: put back even where the server is not as the migration left it.
+        callback: told about every index that is put back, or cannot be.
+    """
+
+    server: Server
+    executor: MigrationExecutor
+    file: StateFile
+    stop: StopRequest
+    force: bool = False
+    callback: ProgressCallback | None = None
+
+    def carry_out(self) -> None:
+        """Undo every index that was begun. One that fails does not keep the others from being put back.
+
+        Raises:
+            Interrupted: ``stop`` was set before everything was put back.
+        """
+        self.file.update(rollback=Undo.RUNNING)
+        begun = self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+        stopped, failed = False, False
+        for position, index in enumerate(reversed(begun), 1):
+            stopped = self.stop.is_set
+            if stopped:
+                break
+            try:
+                self._undo(index)
+            except Interrupted:
+                stopped = True
+                break
+            except FAILURES as error:
+                failed = True
+                self.file.update_index(index.name, status=Status.FAILED, **outcome_of(error), finished_at=now())
+            if self.callback is not None:
+                status = Status.FAILED if failed else Status.ROLLED_BACK
+                self.callback(index.name, position, len(begun), status.value)
+        if stopped:
+            left = len(self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS))
+            raise Interrupted(f"{left} indexes are left to be put back.", resume=rollback_command(self.file.path))
+        if not failed:
+            self.file.update(rollback=Undo.DONE)
+
+    def _undo(self, index: IndexState) -> None:
+        state = self.file.state
+        if _has_backup(Path(state.backup_dir), index):
+            report = self.executor.rollback(
+                server=self.server, backup_dir=state.backup_dir, index=index.name, force=self.force, stop=self.stop
+            )
+            write_report(report, Path(state.report_dir) / f"{file_stem(index.name)}_rollback_report.yaml")
+        self.file.update_index(index.name, status=Status.ROLLED_BACK, reason=None, exit_code=None, finished_at=now())
+
+
+def _has_backup(directory: Path, index: IndexState) -> bool:
+    """Whether a migration of this batch was begun; the directory may hold one of another plan for the index."""
+    header = backup_file(backup_prefix(directory, index.name), "header")
+    if not header.exists():
+        return False
+    journal = Journal.load(header)
+    return journal.fingerprint == index.fingerprint
