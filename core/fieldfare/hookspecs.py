@@ -120,7 +120,7 @@ def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool
     """Say whether a step is done. Read-only.
 
     When: after execution, with its receipt; and after a crash in the middle of it, with None: True
-    then means "it was done all the same", False "execute it again".
+    then means "it was done all the same", False "execute it again". ``run.keys(step)`` gives every key.
     Who: the owner of the step. None breaks the contract.
     Raises: nothing on purpose.
 
@@ -133,7 +133,7 @@ def fieldfare_undo_step(step: Step, receipt: Receipt | None, run: Run) -> None:
     """Put back what a step changed, from journal and backup alone. MUST be idempotent.
 
     When: on rollback, in reverse order, for every step that was started; ``receipt`` is None if the
-    step never finished.
+    step never finished. ``run.keys(step)`` gives every key, after a crash too.
     Who: the owner of the step. None always.
     Raises: any exception ends the rollback, which can be run again.
 

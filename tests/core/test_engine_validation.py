@@ -209,7 +209,7 @@ class Meanwhile:
         self.act = act
 
     @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:
+    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
         if (report.activity, report.moment) == ("drop", Moment.FINISHED):
             self.act()
 

@@ -211,18 +211,21 @@ def _run_step(run: Run, step: Step) -> None:
     if record is not None and record.status is Status.DONE and not _came_back(run, step):
         run.skipped(step)
         return
-    if record is not None and record.status is Status.RUNNING and _verified(run, step, None):
-        _finish(run, step, Receipt(step.id))
+    if record is not None and record.status is Status.RUNNING and _verified(run, step, record.receipt):
+        _finish(run, step, record.receipt or Receipt(step.id))
         return
     begun: dict[str, Any] = {}
     if step.kind == "index.drop":
         begun = {"dropped_at": time.time()}
     elif step.phase is Phase.REWRITE:
         begun = {"phase": RunPhase.ACTIVE}
-    run.journal.mark(step.id, evolve(record or StepRecord(Status.RUNNING), status=Status.RUNNING), **begun)
+    record = evolve(record or StepRecord(Status.RUNNING), status=Status.RUNNING, receipt=None)
+    run.journal.mark(step.id, record, **begun)
     with run.activity(ACTIVITIES.get(step.kind, step.kind), step.summary, step=step.id):
         with run.executing(step):
             receipt = run.plugins.demand(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
+        # with what was noted and counted, for a crash while it is verified
+        run.journal.mark(step.id, evolve(run.journal.progress.steps[step.id], receipt=receipt))
         if not _verified(run, step, receipt):
             raise RunFailed(f"{step.summary}: the step ran, and its plugin {step.owner!r} finds that it is not done")
     _finish(run, step, receipt)
