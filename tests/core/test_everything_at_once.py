@@ -103,6 +103,64 @@ def state(server: Server) -> object:
     return database_digest(server), index_state(server)
 
 
+JSON_FORWARD = [
+    "rewrite:progress:2",
+    *(f"rename.field:progress:{batch}" for batch in (1, 2, 5)),
+    *(f"prefix.move:progress:{batch}" for batch in (1, 2)),
+    "index:started:1",
+]
+
+
+@pytest.fixture
+def json_fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
+    """The same on JSON documents; their vectors are numbers, so only the index changes its datatype."""
+    vectors = np.random.default_rng(5).standard_normal((COUNT, DIMS)).astype("<f4")
+    documents = [
+        {
+            "title": f"title {row}", "kind": "ab"[row % 2], "legacy": row, "year": 2000 + row,
+            "email": f"ada{row}@example.org", "embedding": vectors[row].tolist(), "deep": {"er": [row, None]},
+        }
+        for row in range(COUNT)
+    ]
+    del documents[2]["kind"], documents[2]["email"], documents[3]["embedding"]
+    server.bulk([("JSON.SET", f"doc:{row:03}", "$", json.dumps(each)) for row, each in enumerate(documents)])
+    server.command("PEXPIREAT", "doc:000", 4102444800123)
+    server.command(
+        *("FT.CREATE", "articles", "ON", "JSON", "PREFIX", 1, "doc:", "SCHEMA", "$.title", "AS", "title", "TEXT"),
+        *("$.kind", "AS", "kind", "TAG", "$.legacy", "AS", "legacy", "NUMERIC", "$.email", "AS", "email", "TAG"),
+        *("$.embedding", "AS", "embedding", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"),
+    )
+    (tmp_path / "patch.yaml").write_text(PATCH.replace("field: email", "field: $.email"))
+    command = CommandLine(redis_url, tmp_path)
+    planned = command("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
+    assert planned.code == 0, planned.stdout + planned.stderr
+    return command
+
+
+@pytest.mark.parametrize("moment", JSON_FORWARD)
+def test_killed_run_on_json(moment: str, json_fieldfare: CommandLine, server: Server) -> None:
+    before = state(server)
+    assert json_fieldfare(*APPLY).code == 0
+    document = json.loads(server.command("JSON.GET", "article:007"))
+    assert set(document) == {"title", "sort", "legacy", "year", "email", "vec", "deep"}
+    assert document["email"].endswith("***@example.org")
+    after = state(server)
+    assert json_fieldfare(*ROLLBACK).code == 0
+    assert state(server) == before
+
+    assert json_fieldfare(*APPLY, crash_at=moment).code == -9, "this moment never came"
+    resumed = json_fieldfare(*APPLY)
+    assert resumed.code == 0, resumed.stderr
+    assert state(server) == after
+    assert json_fieldfare(*ROLLBACK).code == 0
+    assert state(server) == before
+
+    assert json_fieldfare(*APPLY, crash_at=moment).code == -9
+    assert json_fieldfare(*ROLLBACK).code == 0
+    assert state(server) == before
+
+
 def test_everything_happens_and_is_taken_back(fieldfare: CommandLine, server: Server) -> None:
     before = state(server)
     original = np.frombuffer(server.command("HGET", "doc:007", "embedding"), "<f4")
@@ -117,7 +175,11 @@ def test_everything_happens_and_is_taken_back(fieldfare: CommandLine, server: Se
     assert live.definition.prefixes == ("article:",)
     assert live.synonyms == {"group": ("heading", "title")}
     assert {field.name: str(field.type) for field in live.definition.fields} == {
-        "title": "text", "sort": "tag", "email": "tag", "vec": "vector", "year": "numeric"
+        "title": "text",
+        "sort": "tag",
+        "email": "tag",
+        "vec": "vector",
+        "year": "numeric",
     }
     document = server.client.hgetall("article:007")
     assert set(document) == {b"title", b"sort", b"legacy", b"year", b"email", b"vec"}
