@@ -86,6 +86,7 @@ class Progress:
         batch_size: documents per batch; a resumed run keeps it.
         started_at: UTC, ISO 8601.
         source_stats: of the source index when the run started.
+        plan_path: where the plan came from, as it was given; "" for one that was in memory.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
         saved_batches: tag of the backup → batches that were there when it was made durable.
@@ -99,6 +100,7 @@ class Progress:
     batch_size: int
     started_at: str
     source_stats: IndexStats
+    plan_path: str = ""
     undo: Undo = Undo.NONE
     dump_completed_batches: int = 0
     documents: int = 0

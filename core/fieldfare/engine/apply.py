@@ -15,7 +15,7 @@ from fieldfare.definition import IndexStats
 from fieldfare.definition.compare import differences
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
-from fieldfare.engine.preflight import check_source, rehearse_definitions, source_differences
+from fieldfare.engine.preflight import check_source, rehearse_definitions, rehearse_writing, source_differences
 from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import Session, open_session
@@ -128,11 +128,18 @@ def _open_journal(server: Server, session: Session, plan: MigrationPlan, options
     # all that can stand in the way first: the backup of a run that is over serves its rollback until then
     live = check_source(server, plan)
     rehearse_definitions(server, plan)
+    rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
         session.store.reset()
     else:
         session.set_aside()
-    progress = Progress(RunPhase.DUMP, options.batch_size, datetime.now(UTC).isoformat(timespec="seconds"), live.stats)
+    progress = Progress(
+        RunPhase.DUMP,
+        options.batch_size,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        live.stats,
+        plan_path=str(options.plan_path or ""),
+    )
     journal = Journal(session.header, plan, progress)
     journal.save()
     return journal, True

@@ -10,14 +10,17 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments
+from fieldfare.documents import Batch, Column
 from fieldfare.engine.index import encoded
 from fieldfare.errors import ServerUnfit, StalePlan
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server import Server
 from fieldfare.server.capabilities import show
+from fieldfare.server.documents import write_documents
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
+from fieldfare.server.routing import is_unknown_index
 
-__all__ = ["check_source", "rehearse_definitions", "source_differences"]
+__all__ = ["check_source", "rehearse_definitions", "rehearse_writing", "source_differences"]
 
 REHEARSAL = "fieldfare:rehearsal:"
 """Name, and prefix of no key at all, of the index with which a definition is tried out."""
@@ -65,6 +68,32 @@ def rehearse_definitions(server: Server, plan: MigrationPlan) -> None:
         _rehearse(server, plan.source.definition, "source")
 
 
+def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
+    """Prove that documents can be written, by writing to one that does not exist: that changes nothing.
+
+    Raises:
+        ServerUnfit: the server refuses: no permission, no memory, a replica.
+    """
+    paths = list(dict.fromkeys(path for step in plan.steps if step.transforms for path in step.fields))
+    if not paths:
+        return
+    nobody = Batch((encoded(REHEARSAL),), {path: Column.of([b"0"]) for path in paths})
+    try:
+        write_documents(server, plan.source.definition.storage, nobody, paths)
+    except ResponseError as error:
+        what = f"Rewriting the documents of {plan.index!r}"
+        raise ServerUnfit(what, has=f"refused a trial ({error})", needs="a server that lets us write") from error
+
+
+def _drop_left_over(server: Server, name: str) -> None:
+    """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
+    try:
+        server.command("FT.DROPINDEX", encoded(name))
+    except ResponseError as error:
+        if not is_unknown_index(error):
+            raise ServerUnfit("The migration", has=f"said: {error}", needs="to drop an index") from error
+
+
 def _rehearse(server: Server, definition: IndexDefinition, role: str) -> None:
     name = REHEARSAL + hashlib.sha256(encoded(definition.name)).hexdigest()[:16]
     trial = evolve(
@@ -72,8 +101,7 @@ def _rehearse(server: Server, definition: IndexDefinition, role: str) -> None:
     )
     what = f"The {role} definition of {definition.name!r}"
     version = f"search {show(server.capabilities.search_version)}"
-    if index_exists(server, name):
-        server.command("FT.DROPINDEX", encoded(name))
+    _drop_left_over(server, name)
     try:
         server.command(*create_arguments(trial))
     except ResponseError as error:

@@ -13,6 +13,7 @@ from attrs import frozen
 from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, hold_backup, open_directory
 from fieldfare.engine.command import NextCommands
 from fieldfare.engine.options import Options
+from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
 from fieldfare.journal import Journal
 from fieldfare.server import Server
@@ -132,11 +133,13 @@ def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
 
 def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
     progress = journal.progress
-    commands = NextCommands(journal.plan.index, backup_dir)
+    plan_path = Path(progress.plan_path) if progress.plan_path else None
+    commands = NextCommands(journal.plan.index, backup_dir, plan_path)
     return {
         "index": journal.plan.index,
         "target": journal.plan.target.name,
         "phase": progress.phase.value,
+        "state": describe_state(journal),
         "rollback": progress.undo.value,
         "started_at": progress.started_at,
         "documents": progress.documents,

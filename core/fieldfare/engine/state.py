@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fieldfare.journal import Journal, RunPhase, Status
+from fieldfare.journal import Journal, RunPhase, Status, Undo
 from fieldfare.plan import Phase, Step
 
 __all__ = ["describe_state"]
@@ -12,6 +12,8 @@ __all__ = ["describe_state"]
 
 def describe_state(journal: Journal) -> str:
     """Say what a run has done to the server, as far as the journal knows."""
+    if journal.progress.undo is not Undo.NONE:
+        return "everything was put back" if journal.progress.undo is Undo.DONE else "a rollback is half-way"
     if not journal.progress.steps:
         ready = journal.progress.phase is not RunPhase.DUMP
         return "nothing was changed; the backup is complete" if ready else "nothing was changed"
