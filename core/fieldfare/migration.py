@@ -3,7 +3,7 @@
 A plugin offers a class through an entry point of the group ``fieldfare.api``, whose name is the class's::
 
     [project.entry-points."fieldfare.api"]
-    BatchMigrationPlanner = "fieldfare_batch.planner:BatchMigrationPlanner"
+    BatchMigrationPlanner = "fieldfare_batch:BatchMigrationPlanner"
 
 Then ``from fieldfare.migration import BatchMigrationPlanner`` finds it.
 """
