@@ -115,8 +115,10 @@ def make_report(state: BatchState) -> BatchReport:
         total_duration_seconds=round(state.elapsed_seconds, 3),
     )
     status = _status(state, summary)
-    changed = summary.successful > 0 or any(
-        each.status is Status.IN_PROGRESS or each.exit_code == HALF_WAY for each in state.indexes
+    changed = (
+        state.rollback is Undo.RUNNING
+        or summary.successful > 0
+        or any(each.status is Status.IN_PROGRESS or each.exit_code == HALF_WAY for each in state.indexes)
     )
     return BatchReport(
         version=VERSION,
