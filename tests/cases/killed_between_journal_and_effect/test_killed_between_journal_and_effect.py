@@ -1,0 +1,136 @@
+"""A run ended between any two things that it does: commands, writes of the journal, of the backup, renamed files.
+
+Moments of a run are reported between activities; what is tried here lies between an effect and its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from fieldfare import journal
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.backup.log import Log
+from fieldfare.errors import BackupUnusable
+from fieldfare.plan import MigrationPlan
+from fieldfare.server import Server
+from fieldfare.testing.digest import database_digest, index_state
+
+COUNT, DIMS = 12, 4
+EVERY: Final = 11
+"""A test kills at every eleventh place; with all of ``range(1, 12)`` to start from, at all of them."""
+
+SAME_NAME = {"update_fields": [{"name": "v", "attrs": {"datatype": "bfloat16"}}]}
+OTHER_NAME = {**SAME_NAME, "index": {"name": "new"}}
+
+
+class Killed(BaseException):
+    """The process ends here, as far as the run can tell."""
+
+
+class Clock:
+    """Counts what a run does, and ends it at one of these things."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.end = 0
+
+    def tick(self) -> None:
+        """Count one thing more."""
+        self.now += 1
+        if self.now == self.end:
+            raise Killed
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Count before a function and behind it."""
+
+        def inner(*arguments: Any, **options: Any) -> Any:
+            self.tick()
+            result = function(*arguments, **options)
+            self.tick()
+            return result
+
+        return inner
+
+    def survives(self, run: Callable[[], object], end: int = 0) -> bool:
+        """Whether a run comes to its end, which it does not if it gets to this place."""
+        self.now, self.end = 0, end
+        try:
+            run()
+        except Killed:
+            return False
+        finally:
+            self.end = 0
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    stream = Server.bulk_stream
+
+    def ticking(server: Server, batches: Iterator[Sequence[Any]]) -> Iterator[list[Any]]:
+        for replies in stream(server, batches):
+            clock.tick()
+            yield replies
+
+    monkeypatch.setattr(Server, "bulk_stream", ticking)
+    for owner, name in ((Server, "command"), (journal, "write_durably"), (Log, "append"), (Path, "rename")):
+        monkeypatch.setattr(owner, name, clock.around(getattr(owner, name)))
+    return clock
+
+
+def prepare(server: Server, changes: dict[str, Any]) -> MigrationPlan:
+    vectors = np.random.default_rng(4).standard_normal((COUNT, DIMS)).astype("<f2")
+    server.bulk([("HSET", f"d:{row}", "v", vectors[row].tobytes()) for row in range(COUNT)])
+    server.command(
+        *("FT.CREATE", "old", "PREFIX", 1, "d:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT16", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
+    )
+    for group in ("one", "two"):
+        server.command("FT.SYNUPDATE", "old", group, "a", group)
+    server.command("FT.ALIASADD", "news", "old")
+    patch = {"version": 1, "changes": changes}
+    return MigrationPlanner().create_plan_from_patch("old", schema_patch=patch, server=server, aliases=["news"])
+
+
+def state(server: Server) -> object:
+    indexes = {name: each for name, each in index_state(server).items() if not name.startswith("fieldfare:")}
+    return database_digest(server), indexes
+
+
+@pytest.mark.parametrize("first", [2, 8])
+@pytest.mark.parametrize("changes", [SAME_NAME, OTHER_NAME], ids=["same name", "other name"])
+def test_every_place_is_safe(first: int, changes: dict[str, Any], clock: Clock, server: Server, tmp_path: Path) -> None:
+    executor = MigrationExecutor()
+    plan = prepare(server, changes)
+    before = state(server)
+
+    def apply() -> None:
+        executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=5)
+
+    def rollback() -> None:
+        try:
+            executor.rollback(server=server, backup_dir=tmp_path)
+        except BackupUnusable as error:
+            assert "no backup" in str(error), "there is none before a run, and between two"  # noqa: PT017 - or it is raised
+
+    assert clock.survives(apply)
+    after, places = state(server), clock.now
+    assert clock.survives(rollback)
+    ways_back = clock.now
+
+    for end in range(first, places, EVERY):
+        clock.survives(apply, end)  # the last places are polls, of which there may be fewer
+        apply()
+        assert state(server) == after, f"resumed after place {end}"
+        clock.survives(rollback, 1 + end % ways_back)
+        rollback()
+        assert state(server) == before, f"rolled back again after place {end % ways_back}"
+        clock.survives(apply, end)
+        rollback()
+        assert state(server) == before, f"rolled back after place {end}"
