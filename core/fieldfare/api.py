@@ -49,10 +49,20 @@ class MigrationPlanner:
 
     Args:
         plugins: who may claim changes; by default every installed plugin.
+        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1; predicted on a sample.
+        accept_recall_loss: plan a change that keeps less all the same, with a warning.
+
+    Raises:
+        UsageError: ``min_recall`` is not between 0 and 1.
     """
 
-    def __init__(self, *, plugins: Plugins | None = None) -> None:
+    def __init__(
+        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+    ) -> None:
+        if not 0 <= min_recall <= 1:
+            raise UsageError(f"min_recall={min_recall}: a recall lies between 0 and 1. Nothing was changed.")
         self.plugins = plugins or load_plugins()
+        self.options = {"min_recall": min_recall, "accept_recall_loss": accept_recall_loss}
 
     def create_plan(  # noqa: PLR0913 - the guide's signature
         self,
@@ -102,7 +112,8 @@ class MigrationPlanner:
         with _opened(server, redis_url) as opened:
             snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
             changes = changes_from_schema(snapshot.definition, target)
-            return make_plan(opened, self.plugins, snapshot, changes, {"target_schema": document.data})
+            request = {"target_schema": document.data}
+            return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
 
     def create_plan_from_patch(  # noqa: PLR0913 - the guide's signature
         self,
@@ -131,7 +142,7 @@ class MigrationPlanner:
         with _opened(server, redis_url) as opened:
             snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
             changes = changes_from_patch(snapshot.definition, patch)
-            return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch))
+            return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch), options=self.options)
 
     def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
         """Write a plan file."""

@@ -101,10 +101,16 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
 
     Args:
         plugins: who may claim changes; by default every installed plugin.
+        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1.
+        accept_recall_loss: plan a change that keeps less all the same, with a warning.
     """
 
-    def __init__(self, *, plugins: Plugins | None = None) -> None:
-        super().__init__(partial(MigrationPlanner, plugins=plugins))
+    def __init__(
+        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+    ) -> None:
+        super().__init__(
+            partial(MigrationPlanner, plugins=plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss)
+        )
 
     create_plan = reading(MigrationPlanner.create_plan)
     create_plan_from_patch = reading(MigrationPlanner.create_plan_from_patch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -28,6 +29,8 @@ class LiveIndex:
         others: all other live indexes, whatever they cover.
         count: counts documents of this index's storage below a prefix, in the index or not: ``count(prefix)``.
             Scans the keyspace.
+        patch: the request as the user wrote it (plain YAML values).
+        options: what the user told plugins for this plan, by name: ``min_recall``, ``accept_recall_loss``.
     """
 
     definition: IndexDefinition
@@ -37,6 +40,8 @@ class LiveIndex:
     sample: Callable[[Sequence[str], int], Sequence[Batch]]
     others: tuple[IndexDefinition, ...] = ()
     count: Callable[[str], int] = field(default=lambda _: 0)
+    patch: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict)
 
     def after(self, change: Change) -> LiveIndex:
         """Return the index as this change will leave it."""

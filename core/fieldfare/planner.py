@@ -22,7 +22,7 @@ from fieldfare.server.documents import read_documents
 from fieldfare.server.inspect import find_neighbours, index_exists, read_others
 from fieldfare.server.keys import count_keys, iterate_keys
 
-__all__ = ["PLAN_VERSION", "make_plan", "order_steps"]
+__all__ = ["PLAN_VERSION", "look_at", "make_plan", "order_steps"]
 
 PLAN_VERSION: Final = 1
 MODE: Final = "drop_recreate"
@@ -37,6 +37,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     patch: Mapping[str, Any],
     *,
     others: Sequence[IndexDefinition] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> MigrationPlan:
     """Have every change claimed and turned into steps.
 
@@ -47,6 +48,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         changes: what is to change, in order.
         patch: the request as the user wrote it.
         others: the other indexes to take into account; None for all that are live.
+        options: what the user tells plugins, by name.
 
     Returns:
         The plan; blocked changes are in it, with reasons.
@@ -64,16 +66,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
             has="options that this version of fieldfare does not know",
             needs="a newer fieldfare",
         )
-    others = read_others(server, snapshot.definition) if others is None else tuple(others)
-    live = LiveIndex(
-        definition=snapshot.definition,
-        snapshot=snapshot,
-        server=server.capabilities,
-        neighbours=find_neighbours(snapshot.definition, others),
-        sample=_Sampler(server, snapshot),
-        others=others,
-        count=partial(count_keys, server, snapshot.definition.storage),
-    )
+    live = look_at(server, snapshot, patch, others=others, options=options)
     claims: list[ClaimedChange] = []
     steps: list[Step] = []
     for change in changes:
@@ -97,6 +90,29 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
         warnings=_warnings(server, snapshot, claims, ordered),
+    )
+
+
+def look_at(
+    server: Server,
+    snapshot: Snapshot,
+    patch: Mapping[str, Any] | None = None,
+    *,
+    others: Sequence[IndexDefinition] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> LiveIndex:
+    """Return an index as plugins see it before any change; arguments as those of :func:`make_plan`."""
+    others = read_others(server, snapshot.definition) if others is None else tuple(others)
+    return LiveIndex(
+        definition=snapshot.definition,
+        snapshot=snapshot,
+        server=server.capabilities,
+        neighbours=find_neighbours(snapshot.definition, others),
+        sample=_Sampler(server, snapshot),
+        others=others,
+        count=partial(count_keys, server, snapshot.definition.storage),
+        patch=patch or {},
+        options=options or {},
     )
 
 

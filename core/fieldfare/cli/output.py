@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bullets", "notice", "show", "show_json", "table"]
+__all__ = ["bullets", "details", "notice", "show", "show_json", "table"]
 
 
 def show(text: str) -> None:
@@ -36,6 +36,21 @@ def bullets(title: str, lines: Sequence[str]) -> list[str]:
     return [title, *(f"- {line}" for line in lines)] if lines else []
 
 
+def details(facts: Mapping[str, Any]) -> list[str]:
+    """Return facts by title, in lines: a list of mappings as a table, a mapping as pairs, other values as they are."""
+    lines: list[str] = []
+    for title, value in facts.items():
+        if isinstance(value, (list, tuple)) and value and all(isinstance(each, dict) for each in value):
+            headers = list(dict.fromkeys(key for each in value for key in each))
+            rows = [[_cell(each.get(header)) for header in headers] for each in value]
+            lines += [f"{title}:", table(headers, rows)]
+        elif isinstance(value, dict):
+            lines.append(f"{title}: " + ", ".join(f"{key} {_cell(each)}" for key, each in value.items()))
+        else:
+            lines.append(f"{title}: {_cell(value)}")
+    return lines
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out a table: in a terminal as wide as that, elsewhere as wide as it needs."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
@@ -51,6 +66,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     with console.capture() as capture:
         console.print(grid)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _plain(value: Any) -> Any:

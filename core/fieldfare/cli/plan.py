@@ -9,7 +9,7 @@ import typer
 
 from fieldfare.cli.errors import describe
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Index, Url, writable_file
-from fieldfare.cli.output import bullets, notice, show, show_json, table
+from fieldfare.cli.output import bullets, details, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import ChangeBlocked, UsageError
 
@@ -40,6 +40,13 @@ def plan(  # noqa: PLR0913 - the command's options
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to note down for validation.", metavar="N", min=0)
     ] = 10,
+    min_recall: Annotated[
+        float,
+        typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
+    ] = 0.95,
+    accept_recall_loss: Annotated[
+        bool, typer.Option("--accept-recall-loss", help="Plan a change that keeps less recall all the same.")
+    ] = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -56,7 +63,7 @@ def plan(  # noqa: PLR0913 - the command's options
     from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    planner = MigrationPlanner(plugins=session.plugins)
+    planner = MigrationPlanner(plugins=session.plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss)
     with connect(url, cluster=cluster) as server:
         made = planner.create_plan(
             index,
@@ -111,6 +118,9 @@ def _text(made: MigrationPlan, path: Path) -> str:
         lines += ["", "Nothing to do: the index is as it shall be."]
     else:
         lines += ["", _changes(made)]
+    for each in made.claims:
+        if each.claim.details:
+            lines += ["", f"About {each.change}:", *details(each.claim.details)]
     if made.steps:
         lines += ["", _steps(made)]
     return "\n".join(lines)

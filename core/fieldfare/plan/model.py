@@ -47,6 +47,8 @@ class Claim:
         warnings: what the user should know before applying.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost (float32 → float16), so that only the backup can undo it.
+        details: facts and figures behind the answer, by title; plain YAML values. A list of mappings is shown as
+            a table.
     """
 
     is_supported: bool
@@ -55,16 +57,30 @@ class Claim:
     warnings: tuple[str, ...] = ()
     rewrites_documents: bool = False
     lossy: bool = False
+    details: Mapping[str, Any] = field(factory=dict, hash=False)
 
     @classmethod
-    def supported(cls, *, rewrites_documents: bool = False, lossy: bool = False, warnings: Sequence[str] = ()) -> Claim:
+    def supported(
+        cls,
+        *,
+        rewrites_documents: bool = False,
+        lossy: bool = False,
+        warnings: Sequence[str] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> Claim:
         """Claim a change as supported."""
-        return cls(is_supported=True, warnings=tuple(warnings), rewrites_documents=rewrites_documents, lossy=lossy)
+        return cls(
+            is_supported=True,
+            warnings=tuple(warnings),
+            rewrites_documents=rewrites_documents,
+            lossy=lossy,
+            details=dict(details or {}),
+        )
 
     @classmethod
-    def blocked(cls, reason: str, *, workaround: str | None = None) -> Claim:
+    def blocked(cls, reason: str, *, workaround: str | None = None, details: Mapping[str, Any] | None = None) -> Claim:
         """Claim a change as blocked."""
-        return cls(is_supported=False, reason=reason, workaround=workaround)
+        return cls(is_supported=False, reason=reason, workaround=workaround, details=dict(details or {}))
 
 
 @frozen(hash=False)
