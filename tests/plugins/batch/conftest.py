@@ -50,11 +50,11 @@ def load(server: Server) -> Load:
                 for row in range(count)
             ]
         )
-        field = ("embedding", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE")
-        server.command(
-            *("FT.CREATE", name, "PREFIX", len(prefixes), *prefixes, "SCHEMA", "title", "TEXT"),
-            *(field if vector else ()),
-        )
+        schema = ["title", "TEXT"]
+        if vector:
+            schema += ["embedding", "VECTOR", "FLAT", "6", "TYPE", "FLOAT32"]
+            schema += ["DIM", str(DIMS), "DISTANCE_METRIC", "COSINE"]
+        server.command("FT.CREATE", name, "PREFIX", len(prefixes), *prefixes, "SCHEMA", *schema)
         while read_stats(server, name).num_docs < count * first:
             pass
 
