@@ -117,8 +117,13 @@ def json_fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLin
     vectors = np.random.default_rng(5).standard_normal((COUNT, DIMS)).astype("<f4")
     documents = [
         {
-            "title": f"title {row}", "kind": "ab"[row % 2], "legacy": row, "year": 2000 + row,
-            "email": f"ada{row}@example.org", "embedding": vectors[row].tolist(), "deep": {"er": [row, None]},
+            "title": f"title {row}",
+            "kind": "ab"[row % 2],
+            "legacy": row,
+            "year": 2000 + row,
+            "email": f"ada{row}@example.org",
+            "embedding": vectors[row].tolist(),
+            "deep": {"er": [row, None]},
         }
         for row in range(COUNT)
     ]
