@@ -24,11 +24,12 @@ from fieldfare.plan.file import load_plan, write_plan
 from fieldfare.planner import make_plan
 from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.progress import ProgressCallback, watched_by
+from fieldfare.query_check import load_query_checks
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.report_file import write_report
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_snapshot
-from fieldfare.yamlfile import Problem, load_yaml
+from fieldfare.yamlfile import load_yaml
 
 __all__ = [
     "MigrationExecutor",
@@ -210,7 +211,7 @@ class MigrationExecutor:
             allow=frozenset(allow),
             on_conflict=on_conflict,
             timeout=timeout,
-            query_checks=_query_checks(query_check_file),
+            query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
         )
         plugins = watched_by(self.plugins, progress_callback)
@@ -289,7 +290,7 @@ class MigrationValidator:
         self.plugins.require_sound()
         started = datetime.now(UTC)
         with _opened(server, redis_url) as opened:
-            options = Options(query_checks=_query_checks(query_check_file))
+            options = Options(query_checks=load_query_checks(query_check_file))
             findings = Validation(validate(Run(opened, plan, self.plugins, options)))
         finished = datetime.now(UTC)
         seconds = (finished - started).total_seconds()
@@ -316,32 +317,3 @@ def _opened(server: Server | None, url: str | None) -> Iterator[Server]:
     else:
         with connect(url) as opened:
             yield opened
-
-
-def _query_checks(path: str | Path | None) -> Mapping[str, Any]:
-    if path is None:
-        return {}
-    document = load_yaml(Path(path))
-    problems: list[Problem] = []
-    for key, value in document.data.items():
-        if key not in ("keys_exist", "fetch_ids", "queries"):
-            problems.append(((key,), f"unknown key {key!r}; known: fetch_ids, keys_exist, queries"))
-        elif not isinstance(value, list):
-            problems.append(((key,), f"{key} must be a list"))
-        elif key == "queries":
-            problems.extend(_query_problems(value))
-        else:
-            problems.extend(
-                ((key, n), f"{each!r} is not a string") for n, each in enumerate(value) if not isinstance(each, str)
-            )
-    if problems:
-        raise document.error(problems)
-    return document.data
-
-
-def _query_problems(queries: list[Any]) -> Iterator[Problem]:
-    for number, query in enumerate(queries):
-        if not isinstance(query, dict) or not isinstance(query.get("query"), str):
-            yield ("queries", number), "a query needs a 'query' string"
-        elif set(query) - {"query", "min_results"} or not isinstance(query.get("min_results", 1), int):
-            yield ("queries", number), "besides 'query' there may be 'min_results', a whole number"
