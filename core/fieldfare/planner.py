@@ -281,6 +281,12 @@ def _warnings(
         lines.extend(
             f"This server cannot tell {line}: repeat it in the patch if it was set" for line in snapshot.unreadable
         )
+    failures = snapshot.stats.hash_indexing_failures
+    if failures and snapshot.definition.filter and any(step.rewrites_documents for step in steps):
+        lines.append(
+            f"This index failed to index documents {failures:,} times, and only the index knows what its FILTER "
+            "lets through: documents that it does not hold are left as they are. Mend them first, or drop the FILTER"
+        )
     for each in claims:
         lines.extend(each.claim.warnings)
         if each.claim.lossy:
