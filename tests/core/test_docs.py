@@ -15,6 +15,7 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.definition.schema import from_schema
 from fieldfare.patch import load_patch
 from fieldfare.plugins import load_plugins
+from fieldfare.query_check import load_query_checks
 from fieldfare.yamlfile import load_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -56,12 +57,17 @@ def test_python_on_the_page_compiles(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_patches_and_schemas_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
+def test_files_on_the_page_can_be_read(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "yaml"):
         path = tmp_path / "block.yaml"
         path.write_text(block)
         data = load_yaml(path).data
-        assert from_schema(data) if "fields" in data else load_patch(path)
+        read = (
+            load_query_checks(path)
+            if "queries" in data
+            else (from_schema(data) if "fields" in data else load_patch(path))
+        )
+        assert read
 
 
 @pytest.mark.parametrize(("page", "kind", "masked"), PLUGINS, ids=lambda value: getattr(value, "name", None))
