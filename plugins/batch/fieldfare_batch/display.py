@@ -13,9 +13,11 @@ from fieldfare.cli.output import notice
 from fieldfare.cli.units import seconds_text
 from fieldfare.plugins import Plugins
 
-__all__ = ["LineDisplay", "show_batch"]
+__all__ = ["BEGUN", "LineDisplay", "show_batch"]
 
 NAME: Final = "terminal"
+BEGUN: Final = frozenset({"in_progress", "rolling_back"})
+"""What the executor says of an index that it begins to work on."""
 
 Display: TypeAlias = Callable[[str, int, int, str], None]
 
@@ -47,6 +49,6 @@ class LineDisplay:
         """Write a line."""
         started = self._started.pop(name, None)
         spent = "" if started is None else f" in {seconds_text(time.monotonic() - started)}"
-        if status == "in_progress":
+        if status in BEGUN:
             self._started[name] = time.monotonic()
         notice(f"[{position}/{total}] {name}: {status}{spent}")

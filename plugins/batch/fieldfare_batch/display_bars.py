@@ -12,6 +12,7 @@ from rich.table import Column
 
 from fieldfare.markers import hookimpl
 from fieldfare.report import StepReport
+from fieldfare_batch.display import BEGUN
 
 __all__ = ["BarDisplay"]
 
@@ -47,8 +48,9 @@ class BarDisplay:
         """Give an index that starts a bar, and take it from one that ends."""
         if self._whole is None:
             self._whole = self._progress.add_task("Indexes", total=total, completed=position - 1)
-        if status == "in_progress":
+        if status in BEGUN:
             self._tasks[name] = self._progress.add_task(name, total=None)
+            self._progress.refresh()
             return
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))

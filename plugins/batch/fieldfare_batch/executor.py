@@ -169,6 +169,7 @@ class BatchMigrationExecutor:
             LockHeld: another process works on this batch.
             Interrupted: ``stop`` was set.
         """
+        self.plugins.require_sound()
         path = Path(state_path)
         with hold_state(path), opened(server, redis_url) as connected:
             file = StateFile(path, load_state(path))

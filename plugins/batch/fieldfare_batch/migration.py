@@ -29,7 +29,7 @@ from fieldfare_batch.survey import keyspace
 
 __all__ = ["FAILURES", "Migrations", "ProgressCallback", "outcome_of"]
 
-ProgressCallback: TypeAlias = Callable[[str, int, int, str], None]
+ProgressCallback: TypeAlias = Callable[[str, int, int, str], object]
 """Called with name, position, total and status whenever an index gets another status."""
 
 FAILURES: Final = (FieldfareError, RedisError, OSError)

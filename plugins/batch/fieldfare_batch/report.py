@@ -20,6 +20,7 @@ __all__ = [
     "IndexReport",
     "Summary",
     "batch_report_to_dict",
+    "is_half_way",
     "make_report",
     "write_report",
 ]
@@ -91,7 +92,6 @@ class BatchReport:
         summary: counts.
         indexes: all of them, in order.
         completed_at: UTC, ISO 8601.
-        half_way: whether anything was left changed on the server by a batch that did not complete.
     """
 
     version: int
@@ -100,7 +100,6 @@ class BatchReport:
     summary: Summary
     indexes: tuple[IndexReport, ...]
     completed_at: str
-    half_way: bool
 
 
 def make_report(state: BatchState) -> BatchReport:
@@ -114,20 +113,20 @@ def make_report(state: BatchState) -> BatchReport:
         rolled_back=len(state.having(Status.ROLLED_BACK)),
         total_duration_seconds=round(state.elapsed_seconds, 3),
     )
-    status = _status(state, summary)
-    changed = (
-        state.rollback is Undo.RUNNING
-        or summary.successful > 0
-        or any(each.status is Status.IN_PROGRESS or each.exit_code == HALF_WAY for each in state.indexes)
-    )
     return BatchReport(
         version=VERSION,
         batch_id=state.batch_id,
-        status=status,
+        status=_status(state, summary),
         summary=summary,
         indexes=tuple(map(_index, state.indexes)),
         completed_at=now(),
-        half_way=changed and status in {BatchStatus.PARTIAL_FAILURE, BatchStatus.FAILED},
+    )
+
+
+def is_half_way(state: BatchState) -> bool:
+    """Whether a batch that failed has changed something on the server."""
+    return state.rollback is Undo.RUNNING or any(
+        each.status in {Status.SUCCESS, Status.IN_PROGRESS} or each.exit_code == HALF_WAY for each in state.indexes
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from attrs import define
 
@@ -51,36 +52,48 @@ class Rollbacks:
         """
         self.file.update(rollback=Undo.RUNNING)
         begun = self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
-        stopped, failed = False, False
+        results: list[Status] = []
         for position, index in enumerate(reversed(begun), 1):
-            stopped = self.stop.is_set
-            if stopped:
-                break
+            if self.stop.is_set:
+                raise self._interrupted()
+            self._tell(index.name, position, len(begun), "rolling_back")
             try:
-                self._undo(index)
-            except Interrupted:
-                stopped = True
-                break
-            except FAILURES as error:
-                failed = True
-                self.file.update_index(index.name, status=Status.FAILED, **outcome_of(error), finished_at=now())
-            if self.callback is not None:
-                status = Status.FAILED if failed else Status.ROLLED_BACK
-                self.callback(index.name, position, len(begun), status.value)
-        if stopped:
-            left = len(self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS))
-            raise Interrupted(f"{left} indexes are left to be put back.", resume=rollback_command(self.file.path))
-        if not failed:
+                results.append(self._undo(index))
+            except Interrupted as error:
+                raise self._interrupted() from error
+            self._tell(index.name, position, len(begun), results[-1])
+        if Status.FAILED not in results:
             self.file.update(rollback=Undo.DONE)
 
-    def _undo(self, index: IndexState) -> None:
+    def _undo(self, index: IndexState) -> Status:
+        changes: dict[str, Any] = {"status": Status.ROLLED_BACK, "reason": None, "exit_code": None}
+        try:
+            if _has_backup(Path(self.file.state.backup_dir), index):
+                changes["report_path"] = self._roll_back(index.name)
+        except Interrupted:
+            raise
+        except FAILURES as error:
+            changes = {"status": Status.FAILED, **outcome_of(error)}
+        self.file.update_index(index.name, **changes, finished_at=now())
+        status: Status = changes["status"]
+        return status
+
+    def _roll_back(self, name: str) -> str:
         state = self.file.state
-        if _has_backup(Path(state.backup_dir), index):
-            report = self.executor.rollback(
-                server=self.server, backup_dir=state.backup_dir, index=index.name, force=self.force, stop=self.stop
-            )
-            write_report(report, Path(state.report_dir) / f"{file_stem(index.name)}_rollback_report.yaml")
-        self.file.update_index(index.name, status=Status.ROLLED_BACK, reason=None, exit_code=None, finished_at=now())
+        report = self.executor.rollback(
+            server=self.server, backup_dir=state.backup_dir, index=name, force=self.force, stop=self.stop
+        )
+        path = Path(state.report_dir) / f"{file_stem(name)}_rollback_report.yaml"
+        write_report(report, path)
+        return str(path)
+
+    def _tell(self, name: str, position: int, total: int, status: str) -> None:
+        if self.callback is not None:
+            self.callback(name, position, total, status)
+
+    def _interrupted(self) -> Interrupted:
+        left = len(self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS))
+        return Interrupted(f"{left} indexes are left to be put back.", resume=rollback_command(self.file.path))
 
 
 def _has_backup(directory: Path, index: IndexState) -> bool:

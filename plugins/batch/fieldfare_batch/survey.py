@@ -84,10 +84,14 @@ class Survey:
             One for each name, in order.
 
         Raises:
+            PreconditionError: an alias leads to an index that is not among them.
             PluginError: no plugin, or more than one, claims a change.
             ServerUnavailable: there is no answer.
         """
         found = [self._look_up(name) for name in names]
+        for name, aliases in self._aliases.items():
+            if aliases and name not in {each.name for each in found}:
+                raise PreconditionError(f"{', '.join(aliases)} leads to {name!r}, which is not in the batch.")
         prospects = {each.name: each for each in found}
         members = {each.name for each in found if each.reason is None}
         pending = [each.name for each in found if each.name in members]

@@ -22,6 +22,8 @@ from fieldfare_batch.state import Settings, Status
 QUANTIZE = {"version": 1, "changes": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}}
 
 GUIDE = """\
+from fieldfare.migration import BatchMigrationPlanner, BatchMigrationExecutor
+
 # Create batch plan
 planner = BatchMigrationPlanner()
 batch_plan = planner.create_batch_plan(
@@ -78,8 +80,7 @@ def test_the_example_of_the_guide(
         )
     )
     example = GUIDE.replace("redis://localhost:6379", redis_url).replace("/tmp/migration_backups", f"{directory}/b")  # noqa: S108 - the guide's directory is not used
-    names = {"BatchMigrationPlanner": BatchMigrationPlanner, "BatchMigrationExecutor": BatchMigrationExecutor}
-    exec(example, names)  # noqa: S102 - the guide's own text
+    exec(example, {})  # noqa: S102 - the guide's own text
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("Skipping legacy_idx: Field 'embedding' not found")
     assert told[1:] == [

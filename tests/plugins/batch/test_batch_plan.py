@@ -183,12 +183,15 @@ def test_aliases_are_kept_by_the_index_that_they_lead_to(fieldfare: CommandLine,
         (("--pattern", "x*"), 4, "No index fits the pattern 'x*'"),
         (("--pattern", "*", "--failure-policy", "never"), 2, "failure-policy"),
         (("--pattern", "*", "--alias", "nobody"), 4, "nobody"),
+        (("--pattern", "one", "--alias", "second"), 4, "second leads to 'two', which is not in the batch"),
     ],
 )
-def test_requests_that_cannot_be_met(
-    arguments: tuple[str, ...], code: int, message: str, fieldfare: CommandLine, load: Any
+def test_requests_that_cannot_be_met(  # noqa: PLR0913, PLR0917 - a request and its fixtures
+    arguments: tuple[str, ...], code: int, message: str, fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
     load("one")
+    load("two")
+    server.command("FT.ALIASADD", "second", "two")
     refused = fieldfare(*PLAN, *arguments)
     assert refused.code == code
     assert message in refused.stderr

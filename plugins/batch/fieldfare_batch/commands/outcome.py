@@ -40,7 +40,7 @@ def tell(session: Session, report: BatchReport, state: BatchState, state_path: P
         show_json({**batch_report_to_dict(report), "report_path": str(report_path), "next": commands})
     else:
         show(_text(report, report_path))
-    code = _exit_code(report)
+    code = _exit_code(report, state)
     if not session.json:
         lines = [f"  {what:<16} {command}" for what, command in commands.items()]
         (notice if code else show)("\n".join(["Next:", *lines]) if lines else "")
@@ -70,10 +70,12 @@ def first_line(reason: str | None) -> str:
     return (reason or "").partition("\n")[0]
 
 
-def _exit_code(report: BatchReport) -> int:
+def _exit_code(report: BatchReport, state: BatchState) -> int:
+    from fieldfare_batch.report import is_half_way  # noqa: PLC0415 - start-up time
+
     if report.status in {"completed", "rolled_back"}:
         return 0
-    return MigrationIncomplete.exit_code if report.half_way else FieldfareError.exit_code
+    return MigrationIncomplete.exit_code if is_half_way(state) else FieldfareError.exit_code
 
 
 def _next(state: BatchState, path: Path) -> dict[str, Any]:
