@@ -41,7 +41,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Go on with a batch that was interrupted, or that stopped at a failure.
+    """Go on with a batch that stopped half-way.
 
     The state knows everything else: plans, backups, reports and the options of 'batch-apply'.
     """

@@ -30,9 +30,10 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
         bool, typer.Option("--force", help="Put back even where the server is not as the migrations left it.")
     ] = False,
 ) -> None:
-    """Put back every index of a batch as it was, in reverse order, from the backups alone.
+    """Put back every index of a batch.
 
-    Works after success and after a failure at any point; the same command again resumes it.
+    In reverse order, as it was, from the backups alone. Works after success and after a failure at any point;
+    the same command again resumes it.
     """
     session = Session.of(context)
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
