@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from fieldfare.definition import Algorithm, Field, Storage
 from fieldfare.plan import Claim
 from fieldfare.server.capabilities import VECTOR_DATATYPES, show
 from fieldfare_quantize.conversion import Parameters
 from fieldfare_quantize.datatype import DATATYPES, is_lossless
+from fieldfare_quantize.sample import read_sample
 from fieldfare_quantize.survey import survey
+from fieldfare_quantize.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,20 +42,20 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
     parameters = parameters_of(change, field)
     if live.definition.storage is Storage.JSON:
         return Claim.supported(warnings=[_json_warning(parameters)])
-    lossy = not is_lossless(parameters.before, parameters.after)
-    precision = [_precision_warning(parameters)] if lossy else []
-    return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=[*precision, *survey(parameters, live)])
+    sample = read_sample(parameters, live)
+    noted = survey(parameters, sample)
+    if is_lossless(parameters.before, parameters.after):
+        return Claim.supported(rewrites_documents=True, warnings=noted)
+    verdict = judge(parameters, sample, live)
+    if verdict.refusal is not None:
+        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=verdict.details)
+    warnings = [_precision_warning(parameters), *verdict.warnings, *noted]
+    return Claim.supported(rewrites_documents=True, lossy=True, warnings=warnings, details=verdict.details)
 
 
 def parameters_of(change: UpdateField, field: Field) -> Parameters:
     """Return what has to be converted for a change that was claimed as supported."""
-    return Parameters(
-        field=field.name,
-        path=field.path,
-        source=str(change.old).lower(),
-        target=str(change.new).lower(),
-        dims=int(field.attrs["dims"]),
-    )
+    return evolve(Parameters.unchanged(field), source=str(change.old).lower(), target=str(change.new).lower())
 
 
 def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Claim]:

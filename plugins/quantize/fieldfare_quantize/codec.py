@@ -14,14 +14,19 @@ from fieldfare_quantize.datatype import DATATYPES, Datatype
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Conversion", "convert"]
+__all__ = ["Conversion", "cast", "convert", "native"]
 
 _NATIVE: Final[dict[str, np.dtype[Any]]] = {
     "float64": np.dtype(np.float64),
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "int8": np.dtype(np.int8),
+    "uint8": np.dtype(np.uint8),
 }
+
+_SMALLEST: Final = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+"""The least magnitude with all digits."""
 
 
 @frozen(eq=False)
@@ -39,6 +44,8 @@ class Conversion:
         infinite: rows with an infinity, and no NaN.
         overflow: rows of finite values, of which one is too large for the target and becomes infinity.
         underflow: rows with values other than zero that all become zero.
+        subnormal: rows whose values all lie so close to zero that the target keeps fewer digits of them.
+        zero: rows of zeros.
     """
 
     column: Column
@@ -48,6 +55,20 @@ class Conversion:
     infinite: tuple[int, ...] = ()
     overflow: tuple[int, ...] = ()
     underflow: tuple[int, ...] = ()
+    subnormal: tuple[int, ...] = ()
+    zero: tuple[int, ...] = ()
+
+
+def native(block: bytes | bytearray | memoryview, datatype: str) -> NDArray[Any]:
+    """Read the bytes of vectors, little-endian, as numbers of this machine."""
+    width = _NATIVE[datatype].itemsize
+    return np.frombuffer(block, f"<u{width}").astype(f"=u{width}", copy=False).view(_NATIVE[datatype])
+
+
+def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
+    """Round floats to another floating-point datatype; what is too large becomes infinity."""
+    with np.errstate(all="ignore"):
+        return vectors.astype(_NATIVE[datatype])
 
 
 def convert(column: Column, source: str, target: str, dims: int) -> Conversion:
@@ -120,6 +141,8 @@ def _headings(peaks: NDArray[Any], after: Datatype) -> dict[str, tuple[int, ...]
         "infinite": _rows(np.isinf(peaks)),
         "overflow": _rows(np.isfinite(peaks) & np.isinf(after_peaks)),
         "underflow": _rows((peaks != 0) & (after_peaks == 0)),
+        "subnormal": _rows((after_peaks != 0) & (after_peaks < _SMALLEST[after.name])),
+        "zero": _rows(peaks == 0),
     }
 
 

@@ -10,6 +10,7 @@ from fieldfare.plan import Step
 from fieldfare_quantize.datatype import DATATYPES, Datatype, is_lossless
 
 if TYPE_CHECKING:
+    from fieldfare.definition import Field
     from fieldfare.documents import Batch
 
 __all__ = ["KIND", "Parameters", "convert_batch", "plan_conversion"]
@@ -30,6 +31,7 @@ class Parameters:
         source: datatype before.
         target: datatype after.
         dims: values of one vector.
+        metric: how the index compares vectors: ``cosine``, ``l2`` or ``ip``.
     """
 
     field: str
@@ -37,6 +39,14 @@ class Parameters:
     source: str
     target: str
     dims: int
+    metric: str = "l2"
+
+    @classmethod
+    def unchanged(cls, field: Field) -> Parameters:
+        """Return those of a field that keeps its datatype."""
+        datatype = str(field.attrs["datatype"]).lower()
+        metric = str(field.attrs.get("distance_metric", "l2")).lower()
+        return cls(field.name, field.path, datatype, datatype, int(field.attrs["dims"]), metric)
 
     @classmethod
     def of(cls, step: Step) -> Parameters:
@@ -65,6 +75,7 @@ def plan_conversion(parameters: Parameters) -> Step:
             "source": parameters.source,
             "target": parameters.target,
             "dims": parameters.dims,
+            "metric": parameters.metric,
         },
         lossy=not is_lossless(parameters.before, parameters.after),
         summary=(
@@ -97,6 +108,12 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
+        ("all zeros", done.zero if parameters.metric == "cosine" else (), "a vector of zeros has no cosine"),
+        (
+            "subnormal",
+            done.subnormal,
+            f"every value is so close to zero that {target} keeps fewer digits of it than of larger ones",
+        ),
         (
             "underflow",
             done.underflow,

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-__all__ = ["DATATYPES", "Datatype", "is_lossless"]
+__all__ = ["DATATYPES", "INTEGERS", "Datatype", "is_lossless", "width_of"]
 
 
 @frozen
@@ -45,6 +45,19 @@ DATATYPES: Final[dict[str, Datatype]] = {
     )
 }
 """The datatypes between which vectors can be converted, by name."""
+
+
+INTEGERS: Final = ("int8", "uint8")
+"""The datatypes whose codes stand for whatever a calibration says."""
+
+
+def width_of(datatype: str) -> int:
+    """Return the bytes of one value.
+
+    Raises:
+        KeyError: Redis has no such vector datatype.
+    """
+    return 1 if datatype in INTEGERS else DATATYPES[datatype].width
 
 
 def is_lossless(source: Datatype, target: Datatype) -> bool:

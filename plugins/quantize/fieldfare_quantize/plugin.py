@@ -14,11 +14,27 @@ from fieldfare_quantize.forecast import forecast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import typer
+
     from fieldfare.documents import Batch
     from fieldfare.live import LiveIndex
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Step
 
-__all__ = ["fieldfare_classify", "fieldfare_estimate", "fieldfare_plan_steps", "fieldfare_transform"]
+__all__ = [
+    "fieldfare_add_commands",
+    "fieldfare_classify",
+    "fieldfare_estimate",
+    "fieldfare_plan_steps",
+    "fieldfare_transform",
+]
+
+
+@hookimpl
+def fieldfare_add_commands(app: typer.Typer) -> None:
+    """Add the command ``advise``."""
+    from fieldfare_quantize.commands.register import add_commands  # noqa: PLC0415 - programs that use the API need no commands
+
+    add_commands(app)
 
 
 @hookimpl

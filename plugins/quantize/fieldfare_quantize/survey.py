@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from fieldfare.documents import EXAMPLES, Note
 from fieldfare_quantize.conversion import Parameters, convert_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from fieldfare.documents import Note
-    from fieldfare.live import LiveIndex
+    from fieldfare_quantize.sample import Sample
 
-__all__ = ["SAMPLE_LIMIT", "survey"]
-
-SAMPLE_LIMIT: Final = 1000
-"""How many documents are looked at."""
+__all__ = ["survey"]
 
 
-def survey(parameters: Parameters, live: LiveIndex) -> tuple[str, ...]:
+def survey(parameters: Parameters, sample: Sample) -> tuple[str, ...]:
     """Convert a sample, throw the result away, and tell what there was to note; one line a kind."""
-    batches = [convert_batch(parameters, batch) for batch in live.sample([parameters.path], SAMPLE_LIMIT)]
-    documents = sum(map(len, batches))
-    notes = _merged(note for batch in batches for note in batch.notes)
-    return tuple(_line(note, documents) for note in notes)
+    notes = [note for batch in sample.batches for note in convert_batch(parameters, batch).notes]
+    documents = sample.documents
+    return tuple(_line(note, documents) for note in (*_merged(notes), *_duplicates(parameters, sample)))
 
 
 def _merged(notes: Iterable[Note]) -> list[Note]:
@@ -32,6 +28,19 @@ def _merged(notes: Iterable[Note]) -> list[Note]:
         known = by_kind.get(note.kind)
         by_kind[note.kind] = known.merged(note) if known else note
     return list(by_kind.values())
+
+
+def _duplicates(parameters: Parameters, sample: Sample) -> Iterator[Note]:
+    seen: set[bytes] = set()
+    keys = []
+    for key, vector in zip(sample.keys, sample.vectors, strict=True):
+        value = vector.tobytes()
+        if value in seen:
+            keys.append(key)
+        seen.add(value)
+    if keys:
+        detail = "the same vector as another document's: queries find them in any order"
+        yield Note("duplicate", parameters.path, len(keys), tuple(keys[:EXAMPLES]), detail=detail)
 
 
 def _line(note: Note, documents: int) -> str:

@@ -48,6 +48,7 @@ def test_every_direction_is_supported_for_hashes(live: Live, embedding: Embeddin
         "source": source,
         "target": target,
         "dims": 4,
+        "metric": "cosine",
     }
     assert step.summary == f"Convert 'embedding' from {source} to {target} (4 dims)"
 
@@ -232,10 +233,27 @@ def test_a_sample_without_surprises_is_not_mentioned(live: Live) -> None:
     assert ask(widening, live(documents=[batch])).warnings == ()
 
 
-def test_no_more_than_a_thousand_documents_are_sampled(live: Live) -> None:
-    keys = tuple(b"product:%d" % row for row in range(1500))
-    batch = Batch(keys, {"embedding": vectors(*[[1e9, 0, 0, 0]] * 1500)})
+def test_no_more_than_five_thousand_documents_are_sampled(live: Live) -> None:
+    keys = tuple(b"product:%d" % row for row in range(5500))
+    batch = Batch(keys, {"embedding": vectors(*[[1e9, 0, 0, 0]] * 5500)})
     assert (
-        "overflow in 'embedding' of 1,000 of 1,000 sampled documents"
+        "overflow in 'embedding' of 5,000 of 5,000 sampled documents"
         in ask(FLOAT16, live(documents=[batch])).warnings[1]
     )
+
+
+def test_zeros_doubles_and_tiny_vectors_are_counted_with_their_keys(live: Live) -> None:
+    batch = Batch(
+        tuple(b"product:%d" % row for row in range(4)),
+        {"embedding": vectors([0, 0, 0, 0], [1e-6, 0, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4])},
+    )
+    _, zeros, tiny, double = ask(FLOAT16, live(documents=[batch])).warnings
+    assert zeros.startswith("all zeros in 'embedding' of 1 of 4 sampled documents (product:0)")
+    assert tiny.startswith("subnormal in 'embedding' of 1 of 4 sampled documents (product:1)")
+    assert double.startswith("duplicate in 'embedding' of 1 of 4 sampled documents (product:3)")
+
+
+def test_vectors_of_zeros_are_nothing_special_without_cosine(live: Live, embedding: Embedding) -> None:
+    batch = Batch((b"product:1",), {"embedding": vectors([0, 0, 0, 0])})
+    index = live(embedding(distance_metric="l2"), documents=[batch])
+    assert not any("zero" in line for line in ask(FLOAT16, index).warnings)

@@ -1,0 +1,117 @@
+"""Which value an integer code stands for, chosen on a sample of the vectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from fieldfare_quantize.datatype import INTEGERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Calibration", "calibrate"]
+
+QUANTILES: Final = (0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999, 1.0)
+"""Shares of all values that the codes may reach; the rest is cut off. The one with the least error is taken."""
+
+MEASURED: Final = 1000
+"""How many vectors the error of a quantile is measured on."""
+
+
+@frozen
+class Calibration:
+    """A value is ``code * scale + offset``.
+
+    Attributes:
+        scale: the distance of two codes; None where each vector has its own, so that its largest magnitude is 127.
+        offset: the value whose code is 0.
+        clip: the share of the sample's values that is not cut off, where the scale follows from it.
+    """
+
+    scale: float | None = None
+    offset: float = 0.0
+    clip: float | None = None
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any]) -> Calibration:
+        """Read a calibration from a plan."""
+        return cls(**mapping)
+
+    def to_plain(self) -> dict[str, float | None]:
+        """Return the calibration as plan files have it."""
+        return {"scale": self.scale, "offset": self.offset, "clip": self.clip}
+
+
+PER_VECTOR: Final = Calibration()
+
+
+def calibrate(  # noqa: PLR0913 - what a calibration depends on
+    vectors: NDArray[Any],
+    datatype: str,
+    metric: str,
+    *,
+    source: str = "float32",
+    scale: float | None = None,
+    clip: float | None = None,
+) -> Calibration:
+    """Choose what the codes stand for.
+
+    Under cosine, int8 scales every vector by itself: direction is all that counts. Otherwise all vectors share
+    one scale, as distances and inner products need their lengths; int8 keeps zero at zero, uint8 starts at the
+    least value.
+
+    Args:
+        vectors: rows of ``dims`` values, a sample without NaN and infinities.
+        datatype: ``int8`` or ``uint8``.
+        metric: ``cosine``, ``l2`` or ``ip``.
+        source: what the sample's datatype is. From one kind of integers to the other, all codes move by 128.
+        scale: given by the user: taken as it is.
+        clip: given by the user: the share of all values that is not cut off, 0 to 1.
+    """
+    import numpy as np  # noqa: PLC0415 - start-up time
+
+    values = np.asarray(vectors, np.float32)
+    if source in INTEGERS:
+        return Calibration(1.0, -128.0 if datatype == "uint8" else 128.0)
+    if datatype == "int8" and metric == "cosine" and scale is None and clip is None:
+        return PER_VECTOR
+    if not values.size:
+        return Calibration(1.0 if scale is None else scale)
+    if scale is not None:
+        low = -scale * 127.5 + float(values.mean()) if datatype == "uint8" else 0.0
+        return Calibration(scale, low)
+    candidates = _candidates(values, datatype, QUANTILES if clip is None else (clip,))
+    measured = values[:: max(1, len(values) // MEASURED)]
+    return min(candidates, key=lambda each: _error(measured, datatype, each))
+
+
+def _candidates(values: NDArray[Any], datatype: str, quantiles: tuple[float, ...]) -> list[Calibration]:
+    import numpy as np  # noqa: PLC0415 - start-up time
+
+    found = []
+    if datatype == "int8":
+        for share, reach in zip(quantiles, np.quantile(np.abs(values), quantiles), strict=True):
+            found.append(Calibration(_scale(float(reach), 127), 0.0, share))
+        return found
+    lows = np.quantile(values, [(1 - share) / 2 for share in quantiles])
+    highs = np.quantile(values, [(1 + share) / 2 for share in quantiles])
+    for share, low, high in zip(quantiles, lows.tolist(), highs.tolist(), strict=True):
+        found.append(Calibration(_scale(high - low, 255), low, share))
+    return found
+
+
+def _scale(reach: float, codes: int) -> float:
+    return reach / codes if reach > 0 else 1.0
+
+
+def _error(values: NDArray[Any], datatype: str, calibration: Calibration) -> float:
+    import numpy as np  # noqa: PLC0415 - start-up time
+
+    from fieldfare_quantize.integer import decode, encode  # noqa: PLC0415 - start-up time
+
+    difference = decode(encode(values, datatype, calibration).codes, calibration) - values
+    return float(np.einsum("ij,ij->", difference, difference))

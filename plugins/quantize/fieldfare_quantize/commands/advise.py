@@ -1,0 +1,94 @@
+"""``fieldfare advise``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
+from fieldfare.cli.output import bullets, details, show, show_json
+from fieldfare.cli.session import Session
+from fieldfare.definition import Storage
+from fieldfare.errors import UsageError
+
+if TYPE_CHECKING:
+    from fieldfare.definition import Field
+    from fieldfare.live import LiveIndex
+
+__all__ = ["advise"]
+
+
+def advise(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    index: Index,
+    field: Annotated[str | None, typer.Option(help="A vector field; without it, all of them.", metavar="NAME")] = None,
+    min_recall: Annotated[
+        float, typer.Option(help="The least recall@10 that counts as enough.", metavar="SHARE", min=0, max=1)
+    ] = 0.95,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+) -> None:
+    """Predict what other vector datatypes keep.
+
+    Samples vectors and compares their nearest neighbours before and after; shows recall, error and memory.
+    Reads the server, changes nothing.
+    """
+    session = Session.of(context)
+    from fieldfare.planner import look_at  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect, inspect  # noqa: PLC0415 - start-up time
+
+    with connect(url, cluster=cluster) as server:
+        live = look_at(server, inspect.read_snapshot(server, index), others=())
+        found = {each.name: _advice(each, live, min_recall) for each in _fields(live, field)}
+    if session.json:
+        show_json({"index": live.definition.name, "fields": found})
+        return
+    lines: list[str] = []
+    for name, advice in found.items():
+        lines += [
+            *([""] if lines else []),
+            f"Vector field {name!r}:",
+            *details(advice["details"]),
+            *bullets("Vectors that need attention:", advice["attention"]),
+            f"Advice: {advice['advice']}",
+        ]
+    show("\n".join(lines))
+
+
+def _fields(live: LiveIndex, name: str | None) -> list[Field]:
+    definition = live.definition
+    if definition.storage is Storage.JSON:
+        raise UsageError(
+            f"Index {definition.name!r} covers JSON documents: their numbers stay as they are, whatever the datatype "
+            "of the index. Nothing was changed."
+        )
+    known = [each for each in definition.fields if each.is_vector]
+    chosen = [each for each in known if name in (None, each.name)]
+    if not chosen:
+        wanted = "has no vector field" if name is None else f"has no vector field {name!r}"
+        names = ", ".join(each.name for each in known)
+        raise UsageError(
+            f"Index {definition.name!r} {wanted}{f'; it has {names}' if names else ''}. Nothing was changed."
+        )
+    return chosen
+
+
+def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
+    from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.conversion import Parameters  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.sample import read_sample  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.survey import survey  # noqa: PLC0415 - start-up time
+
+    parameters = Parameters.unchanged(field)
+    sample = read_sample(parameters, live)
+    documents = live.snapshot.stats.num_docs
+    found = advice.advise(parameters, sample, live.server, documents=documents, min_recall=min_recall)
+    if found.better is not None:
+        said = f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
+    elif any(each.recall10 is None for each in found.predictions.values()):
+        said = "none: there are too few vectors to tell"
+    else:
+        said = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
+    return {"details": found.details, "attention": survey(parameters, sample), "advice": said, "better": found.better}

@@ -1,0 +1,30 @@
+"""The commands, and how they are added to the program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare_quantize.commands.advise import advise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import typer
+
+__all__ = ["add_commands"]
+
+COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
+    (
+        "advise",
+        advise,
+        ("fieldfare advise --index products_idx", "fieldfare advise --index products_idx --field embedding --json"),
+    ),
+)
+"""Name, function and examples, in the order of the help."""
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, function, examples in COMMANDS:
+        lines = "\n".join(f"  {example}" for example in examples)
+        app.command(name, epilog=f"\b\nExamples:\n{lines}")(function)

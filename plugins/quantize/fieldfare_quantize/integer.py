@@ -1,0 +1,92 @@
+"""The integer datatypes of Redis, and how real numbers become such integers and come back.
+
+Source: https://redis.io/docs/latest/develop/ai/search-and-query/vectors/ (INT8 and UINT8: Redis computes
+distances from the integers as they are, so what they stand for is the application's business).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from fieldfare_quantize.calibration import Calibration
+
+__all__ = ["Encoded", "decode", "encode"]
+
+NATIVE: Final[dict[str, np.dtype[Any]]] = {"int8": np.dtype(np.int8), "uint8": np.dtype(np.uint8)}
+RANGE: Final[dict[str, tuple[int, int]]] = {"int8": (-127, 127), "uint8": (0, 255)}
+"""The codes that are used. -128 is not: a vector and its opposite get opposite codes."""
+
+
+@frozen(eq=False)
+class Encoded:
+    """Vectors as codes, and what that did to them.
+
+    Attributes:
+        codes: rows of ``dims`` values, int8 or uint8.
+        excess: for each row, how far its largest value lies beyond what the codes reach, as a multiple of
+            their reach; 1 or less where nothing was cut off.
+    """
+
+    codes: NDArray[Any]
+    excess: NDArray[np.float32]
+
+
+def encode(vectors: NDArray[Any], datatype: str, calibration: Calibration) -> Encoded:
+    """Turn vectors into codes: the nearest code each, ties to even; values out of reach get the outermost.
+
+    NaN becomes the code of zero, an infinity the outermost code.
+
+    Args:
+        vectors: rows of ``dims`` values, floats or codes.
+        datatype: ``int8`` or ``uint8``.
+        calibration: which value a code stands for.
+    """
+    low, high = RANGE[datatype]
+    values = vectors.astype(np.float32)
+    if calibration.scale is None:
+        finite = values if np.isfinite(values).all() else np.nan_to_num(values, posinf=0, neginf=0)
+        peaks = np.abs(finite).max(axis=1, initial=0)
+        # A vector of zeros, or one too small for its scale to be a float32, has codes of zero.
+        scale = np.maximum(peaks, np.finfo(np.float32).tiny * high)[:, np.newaxis] / np.float32(high)
+    else:
+        scale = np.float32(calibration.scale)
+        values -= np.float32(calibration.offset)
+    with np.errstate(invalid="ignore", over="ignore"):
+        values /= scale
+        np.rint(values, out=values)
+    middle = (high + low) / 2
+    excess = np.maximum(values.max(axis=1, initial=low) - middle, middle - values.min(axis=1, initial=high))
+    np.clip(values, low, high, out=values)
+    if np.isnan(excess).any():
+        np.nan_to_num(values, copy=False)
+    return Encoded(values.astype(NATIVE[datatype]), (excess / (high - middle)).astype(np.float32))
+
+
+def decode(codes: NDArray[Any], calibration: Calibration) -> NDArray[np.float32]:
+    """Turn codes back into the values that they stand for.
+
+    Vectors that were scaled one by one have lost their length: they come back with length one.
+
+    Args:
+        codes: rows of ``dims`` values.
+        calibration: which value a code stands for.
+
+    Returns:
+        rows of ``dims`` values.
+    """
+    values: NDArray[np.float32] = codes.astype(np.float32)
+    if calibration.scale is None:
+        lengths = np.sqrt(np.einsum("ij,ij->i", values, values))[:, np.newaxis]
+        np.divide(values, lengths, out=values, where=lengths > 0)
+        return values
+    values *= np.float32(calibration.scale)
+    values += np.float32(calibration.offset)
+    return values

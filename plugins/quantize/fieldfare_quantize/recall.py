@@ -1,0 +1,104 @@
+"""How many of a vector's true nearest neighbours are still found after a conversion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+__all__ = ["DEPTHS", "Space", "recalls"]
+
+DEPTHS: Final = (10, 100)
+"""The numbers of neighbours that are compared."""
+
+BLOCK: Final = 256
+"""How many questions are asked at once; bounds the memory."""
+
+TOLERANCE: Final = 1e-6
+"""Neighbours whose scores differ by less, relative to the largest score, are equally near."""
+
+
+@frozen(eq=False)
+class Space:
+    """Vectors prepared for one metric, so that a matrix product ranks them.
+
+    Attributes:
+        vectors: rows of ``dims`` values.
+        handicap: one number a row that is taken off its score.
+    """
+
+    vectors: NDArray[np.float32]
+    handicap: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, vectors: NDArray[Any], metric: str) -> Space:
+        """Prepare vectors.
+
+        Args:
+            vectors: rows of ``dims`` values, as Redis has them: floats or codes.
+            metric: ``cosine``, ``l2`` or ``ip``.
+        """
+        values = vectors.astype(np.float32)
+        # No metric ranks otherwise when all vectors shrink alike, and no square overflows then.
+        peak = float(np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max(initial=0)) or 1.0
+        values = np.nan_to_num(values, posinf=peak, neginf=-peak) / np.float32(peak)
+        handicap = np.zeros(len(values), np.float32)
+        if metric == "cosine":
+            lengths = np.sqrt(np.einsum("ij,ij->i", values, values))[:, np.newaxis]
+            values = np.divide(values, lengths, out=values, where=lengths > 0)
+        elif metric == "l2":
+            # Distances stay the same, and float32 keeps more of them.
+            values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+            handicap = np.einsum("ij,ij->i", values, values) / 2
+        return cls(values, handicap)
+
+    def scores(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the score of every vector for these rows as questions: the nearer the higher, itself last."""
+        scores: NDArray[np.float32] = self.vectors[rows] @ self.vectors.T - self.handicap
+        scores[np.arange(len(rows)), rows] = -np.inf
+        return scores
+
+
+def recalls(before: Space, after: Sequence[Space], questions: NDArray[np.intp]) -> list[dict[int, float]]:
+    """Return the recall of each converted space, at each of :data:`DEPTHS`.
+
+    Both sides are searched exhaustively. A neighbour that is as near as the last true one counts as true.
+
+    Args:
+        before: the vectors as they are.
+        after: the same vectors, converted.
+        questions: rows that are looked for; a question is no neighbour of itself.
+
+    Returns:
+        For each space, depth → share of neighbours found, 0 to 1. Depths for which there are too few vectors are
+        left out.
+    """
+    depths = [depth for depth in DEPTHS if depth < len(before.vectors) - 1]
+    hits = np.zeros((len(after), len(depths)))
+    if not depths or not len(questions):
+        return [{} for _ in after]
+    for start in range(0, len(questions), BLOCK):
+        rows = questions[start : start + BLOCK]
+        exact = before.scores(rows)
+        slack = TOLERANCE * np.abs(exact, where=np.isfinite(exact), out=np.zeros_like(exact)).max()
+        ranked = -np.partition(-exact, [depth - 1 for depth in depths], axis=1)
+        for number, space in enumerate(after):
+            found = _best(space.scores(rows), depths[-1])
+            for column, depth in enumerate(depths):
+                true = np.take_along_axis(exact, found[:, :depth], axis=1) >= ranked[:, depth - 1, np.newaxis] - slack
+                hits[number, column] += true.mean(axis=1).sum()
+    return [dict(zip(depths, (row / len(questions)).tolist(), strict=True)) for row in hits]
+
+
+def _best(scores: NDArray[np.float32], depth: int) -> NDArray[np.intp]:
+    """Return the columns with the highest scores of each row, the highest first."""
+    columns = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
+    order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1)

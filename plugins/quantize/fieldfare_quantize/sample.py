@@ -1,0 +1,70 @@
+"""A sample of a field's vectors, read once, before anything is planned to change."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from fieldfare_quantize.datatype import width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fieldfare.documents import Batch
+    from fieldfare.live import LiveIndex
+    from fieldfare_quantize.conversion import Parameters
+
+__all__ = ["SAMPLE_LIMIT", "Sample", "read_sample"]
+
+SAMPLE_LIMIT: Final = 5000
+"""How many documents are looked at."""
+
+
+@frozen(eq=False)
+class Sample:
+    """Documents with their vectors as they are now.
+
+    Attributes:
+        batches: the documents.
+        keys: of the documents that have a vector of the right length.
+        vectors: their vectors, rows of ``dims`` values, in the source datatype.
+    """
+
+    batches: Sequence[Batch]
+    keys: tuple[bytes, ...]
+    vectors: NDArray[Any]
+
+    @property
+    def sound(self) -> NDArray[Any]:
+        """The vectors without NaN, infinities and values beyond float32."""
+        import numpy as np  # noqa: PLC0415 - numpy costs start-up time
+
+        with np.errstate(over="ignore"):
+            return self.vectors[np.isfinite(self.vectors.astype(np.float32)).all(axis=1)]
+
+    @property
+    def documents(self) -> int:
+        """How many documents were looked at."""
+        return sum(map(len, self.batches))
+
+
+def read_sample(parameters: Parameters, live: LiveIndex) -> Sample:
+    """Read up to :data:`SAMPLE_LIMIT` documents of a live index."""
+    import numpy as np  # noqa: PLC0415 - numpy costs start-up time
+
+    from fieldfare_quantize.codec import native  # noqa: PLC0415 - numpy costs start-up time
+
+    path, length = parameters.path, width_of(parameters.source) * parameters.dims
+    batches = live.sample([path], SAMPLE_LIMIT)
+    found = [
+        (key, value)
+        for key, value in chain.from_iterable(zip(batch.keys, batch[path], strict=True) for batch in batches)
+        if value is not None and len(value) == length
+    ]
+    vectors = native(b"".join(value for _, value in found), parameters.source)
+    keys = tuple(key for key, _ in found)
+    return Sample(batches, keys, np.reshape(vectors, (len(found), parameters.dims)))

@@ -1,0 +1,66 @@
+"""The figures as people and machines read them, on a real server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldfare.cli.app import run
+from fieldfare.plan.file import load_plan
+from fieldfare.server import Server
+
+VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:400]
+
+
+@pytest.fixture(autouse=True)
+def index(server: Server, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIELDFARE_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+    fields = ("gloss", "TEXT", "vec", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 384, "DISTANCE_METRIC", "COSINE")
+    server.command("FT.CREATE", "words", "PREFIX", 1, "word:", "SCHEMA", *fields)
+    server.bulk([("HSET", f"word:{row}", "vec", vector.tobytes()) for row, vector in enumerate(VECTORS)])
+
+
+def test_advise_shows_a_table_without_a_patch(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["advise", "--index", "words"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Vector field 'vec':"
+    assert "documents 400, vectors 400" in lines[1]
+    assert [line.split()[0] for line in lines[4:9]] == ["float32", "float16", "bfloat16", "int8", "uint8"]
+    assert lines[-1].startswith("Advice: ")
+
+
+def test_advise_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["advise", "--index", "words", "--field", "vec", "--json"]) == 0
+    advice = json.loads(capsys.readouterr().out)["fields"]["vec"]
+    kept = {row["datatype"]: row["recall@10"] for row in advice["details"]["prediction"]}
+    assert kept["float16"] > 0.99
+    assert kept["int8"] > 0.98
+    assert advice["better"] in kept
+
+
+def test_advise_about_a_field_that_is_no_vector(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["advise", "--index", "words", "--field", "gloss"]) == 2
+    assert "has no vector field 'gloss'; it has vec" in capsys.readouterr().err
+
+
+def test_plan_shows_the_table_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("patch.yaml").write_text("version: 1\nchanges: {update_fields: [{name: vec, attrs: {datatype: float16}}]}\n")
+    assert run(["plan", "--index", "words", "--schema-patch", "patch.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "About field 'vec': datatype float32 -> float16:" in out
+    assert "recall@10" in out
+    (claimed,) = load_plan(tmp_path / "migration_plan.yaml").claims
+    assert claimed.claim.details["sample"]["vectors"] == 400
+
+
+def test_plan_blocks_what_keeps_too_little_until_the_loss_is_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("patch.yaml").write_text("version: 1\nchanges: {update_fields: [{name: vec, attrs: {datatype: bfloat16}}]}\n")
+    plan = ["plan", "--index", "words", "--schema-patch", "patch.yaml", "--min-recall", "1.0"]
+    assert run(plan) == 4
+    assert "of the ten nearest neighbours (recall@10) under cosine, less than the 1" in capsys.readouterr().err
+    assert run([*plan, "--accept-recall-loss"]) == 0
+    assert "would keep" in capsys.readouterr().out
