@@ -61,12 +61,14 @@ class FieldUpdate:
         attrs: attribute key → new value; None takes the attribute away.
         type: its type, or None if that is not said.
         path: where its value lives, or None if that is not said.
+        quantization: how its values become integers; what may stand here, the plugin that does it knows.
     """
 
     name: str
     attrs: Mapping[str, AttributeValue | None] = field(factory=dict)
     type: FieldType | None = None
     path: str | None = None
+    quantization: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from fieldfare.server.capabilities import VECTOR_DATATYPES, Capabilities, show
-from fieldfare_quantize.calibration import Calibration, calibrate
+from fieldfare_quantize.calibration import calibrate
 from fieldfare_quantize.datatype import INTEGERS, width_of
 
 if TYPE_CHECKING:
@@ -44,34 +44,36 @@ class Advice:
     better: str | None
 
 
-def advise(  # noqa: PLR0913 - what advice depends on
+def advise(
     parameters: Parameters,
     sample: Sample,
     server: Capabilities,
     *,
     documents: int,
     min_recall: float = MIN_RECALL,
-    calibration: Calibration | None = None,
 ) -> Advice:
     """Predict what each datatype keeps.
 
     Args:
-        parameters: the field; the target is the datatype that is asked for, or the source where none is.
+        parameters: the field, with calibrations; the target is the datatype that is asked for, or the source where
+            none is.
         sample: of the field's vectors.
         server: what can be indexed.
         documents: how many documents there are.
         min_recall: the least recall@10 that counts as enough.
-        calibration: of the target, if it is int8 or uint8 and this was chosen already.
     """
     from fieldfare_quantize.prediction import QUESTIONS, SEED, predict  # noqa: PLC0415 - numpy costs start-up time
 
     source, target, metric = parameters.source, parameters.target, parameters.metric
     names = [each for each in dict.fromkeys((target, *CHOICES)) if each != source]
     sound = sample.sound
-    calibrations = {name: calibrate(sound, name, metric, source=source) if name in INTEGERS else None for name in names}
-    if calibration is not None:
-        calibrations[target] = calibration
-    found = {each.datatype: each for each in predict(sound, metric, calibrations)}
+    calibrations = {
+        name: calibrate(sound, name, metric) if name in INTEGERS and source not in INTEGERS else None for name in names
+    }
+    if parameters.encoding is not None:
+        calibrations[target] = parameters.encoding
+    predicted = predict(sound, metric, calibrations, decoding=parameters.decoding)
+    found = {each.datatype: each for each in predicted}
     rows: list[dict[str, Any]] = [_row(None, source, parameters.dims, documents, "now")]
     for name, prediction in found.items():
         short = prediction.recall10 is not None and prediction.recall10 < min_recall
@@ -97,7 +99,9 @@ def advise(  # noqa: PLR0913 - what advice depends on
         and width_of(each.datatype) < width_of(source)
     ]
     better = min(fit, key=lambda each: (width_of(each.datatype), -(each.recall10 or 0)), default=None)
-    return Advice({"sample": facts, "prediction": rows}, found, better.datatype if better else None)
+    chosen = parameters.encoding or (parameters.decoding if target not in INTEGERS else None)
+    details = {"sample": facts, "prediction": rows} | ({"calibration": chosen.to_plain()} if chosen else {})
+    return Advice(details, found, better.datatype if better else None)
 
 
 def _row(prediction: Prediction | None, datatype: str, dims: int, documents: int, note: str) -> dict[str, Any]:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from fieldfare_quantize.datatype import INTEGERS
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["CODES", "PER_VECTOR", "Calibration", "calibrate"]
+
+OWN: Final = "per vector"
+"""How plans write the scale of vectors that are scaled one by one."""
 
 QUANTILES: Final = (0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999, 1.0)
 """Shares of all values that the codes may reach; the rest is cut off. The one with the least error is taken."""
@@ -39,22 +40,25 @@ class Calibration:
     @classmethod
     def of(cls, mapping: Mapping[str, Any]) -> Calibration:
         """Read a calibration from a plan."""
-        return cls(**mapping)
+        return cls(**{**mapping, "scale": None if mapping["scale"] == OWN else mapping["scale"]})
 
-    def to_plain(self) -> dict[str, float | None]:
+    def to_plain(self) -> dict[str, float | str | None]:
         """Return the calibration as plan files have it."""
-        return {"scale": self.scale, "offset": self.offset, "clip": self.clip}
+        return {"scale": OWN if self.scale is None else self.scale, "offset": self.offset, "clip": self.clip}
 
 
 PER_VECTOR: Final = Calibration()
+"""Direction is all that is kept."""
+
+CODES: Final = Calibration(1.0)
+"""A code stands for itself."""
 
 
-def calibrate(  # noqa: PLR0913 - what a calibration depends on
+def calibrate(
     vectors: NDArray[Any],
     datatype: str,
     metric: str,
     *,
-    source: str = "float32",
     scale: float | None = None,
     clip: float | None = None,
 ) -> Calibration:
@@ -68,15 +72,12 @@ def calibrate(  # noqa: PLR0913 - what a calibration depends on
         vectors: rows of ``dims`` values, a sample without NaN and infinities.
         datatype: ``int8`` or ``uint8``.
         metric: ``cosine``, ``l2`` or ``ip``.
-        source: what the sample's datatype is. From one kind of integers to the other, all codes move by 128.
         scale: given by the user: taken as it is.
         clip: given by the user: the share of all values that is not cut off, 0 to 1.
     """
     import numpy as np  # noqa: PLC0415 - start-up time
 
     values = np.asarray(vectors, np.float32)
-    if source in INTEGERS:
-        return Calibration(1.0, -128.0 if datatype == "uint8" else 128.0)
     if datatype == "int8" and metric == "cosine" and scale is None and clip is None:
         return PER_VECTOR
     if not values.size:
@@ -114,4 +115,5 @@ def _error(values: NDArray[Any], datatype: str, calibration: Calibration) -> flo
     from fieldfare_quantize.integer import decode, encode  # noqa: PLC0415 - start-up time
 
     difference = decode(encode(values, datatype, calibration).codes, calibration) - values
-    return float(np.einsum("ij,ij->", difference, difference))
+    # Not squared: a few vectors far out must not decide over all others.
+    return float(np.sqrt(np.einsum("ij,ij->i", difference, difference)).sum())

@@ -9,11 +9,14 @@ from attrs import evolve
 from fieldfare.definition import Algorithm, Field, Storage
 from fieldfare.plan import Claim
 from fieldfare.server.capabilities import VECTOR_DATATYPES, show
+from fieldfare_quantize.calibrated import calibrated
+from fieldfare_quantize.calibration import CODES
 from fieldfare_quantize.conversion import Parameters
-from fieldfare_quantize.datatype import DATATYPES, is_lossless
+from fieldfare_quantize.datatype import DATATYPES, INTEGERS
 from fieldfare_quantize.sample import read_sample
 from fieldfare_quantize.survey import survey
 from fieldfare_quantize.verdict import judge
+from fieldfare_quantize.wish import problem, read_wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +45,25 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
     parameters = parameters_of(change, field)
     if live.definition.storage is Storage.JSON:
         return Claim.supported(warnings=[_json_warning(parameters)])
+    return _claim_hashes(parameters, live)
+
+
+def _claim_hashes(parameters: Parameters, live: LiveIndex) -> Claim:
+    wish = read_wish(live.patch, parameters.field)
+    wrong = problem(parameters, wish)
+    if wrong is not None:
+        return Claim.blocked(wrong, workaround="correct the patch")
     sample = read_sample(parameters, live)
+    parameters = calibrated(parameters, sample, wish)
     noted = survey(parameters, sample)
-    if is_lossless(parameters.before, parameters.after):
+    if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
     verdict = judge(parameters, sample, live)
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=verdict.details)
     warnings = [_precision_warning(parameters), *verdict.warnings, *noted]
-    return Claim.supported(rewrites_documents=True, lossy=True, warnings=warnings, details=verdict.details)
+    lossy = not parameters.keeps_values
+    return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=verdict.details)
 
 
 def parameters_of(change: UpdateField, field: Field) -> Parameters:
@@ -61,7 +74,11 @@ def parameters_of(change: UpdateField, field: Field) -> Parameters:
 def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Claim]:
     """Give what stands in the way, the most telling first."""
     target = str(change.new).lower()
-    yield from _codec_refusals(str(change.old).lower(), target, live)
+    source = str(change.old).lower()
+    for datatype in (source, target):
+        if datatype not in VECTOR_DATATYPES:
+            known = ", ".join((*DATATYPES, *INTEGERS))
+            yield Claim.blocked(f"Redis has no vector datatype {datatype!r}", workaround=f"choose one of {known}")
     if not live.server.indexes(target):
         yield Claim.blocked(_too_old(target, live), workaround="update the server, or choose a datatype that it knows")
     if str(field.attrs.get("algorithm", "")).upper() == Algorithm.SVS_VAMANA and target not in SVS_DATATYPES:
@@ -69,23 +86,13 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
             f"SVS-VAMANA indexes {' and '.join(SVS_DATATYPES)} only, not {target}",
             workaround="change the algorithm to HNSW or FLAT in the same patch, or choose one of these datatypes",
         )
+    if live.definition.storage is Storage.JSON and {source, target} & set(INTEGERS):
+        yield Claim.blocked(
+            "JSON documents hold the numbers themselves: fractions would be lost in an index of integers",
+            workaround="choose float16 or bfloat16, which Redis makes of the same numbers",
+        )
     if live.definition.storage is Storage.HASH:
         yield from _other_readers(field, target, live)
-
-
-def _codec_refusals(source: str, target: str, live: LiveIndex) -> Iterator[Claim]:
-    for datatype in (source, target):
-        if datatype not in VECTOR_DATATYPES:
-            yield Claim.blocked(
-                f"Redis has no vector datatype {datatype!r}", workaround=f"choose one of {', '.join(DATATYPES)}"
-            )
-    for datatype in (target, source):
-        if datatype not in DATATYPES:
-            reason = f"{datatype} needs a codec that is calibrated on the vectors, and there is none yet"
-            yield Claim.blocked(
-                reason if live.server.indexes(target) else f"{reason}; besides, {_too_old(target, live)}",
-                workaround="float16 and bfloat16 take half the memory of float32",
-            )
 
 
 def _other_readers(field: Field, target: str, live: LiveIndex) -> Iterator[Claim]:
@@ -113,15 +120,34 @@ def _too_old(datatype: str, live: LiveIndex) -> str:
 
 
 def _precision_warning(parameters: Parameters) -> str:
-    before, after = parameters.before, parameters.after
+    if parameters.encoding is not None:
+        return (
+            f"{parameters.field!r}: queries must be encoded as {parameters.target} too, with the calibration in the "
+            "plan; an application that goes on sending floats gets errors"
+        )
+    if parameters.decoding is not None:
+        return f"{parameters.field!r}: {_decoding_warning(parameters)}"
+    before, after = DATATYPES[parameters.source], DATATYPES[parameters.target]
     return (
         f"{parameters.field!r}: {after.name} keeps about {after.digits} significant digits ({before.name}: "
         f"{before.digits}) of values up to ±{after.largest:g}"
     )
 
 
+def _decoding_warning(parameters: Parameters) -> str:
+    if parameters.target in INTEGERS:
+        return f"every code moves by 128 on the way from {parameters.source} to {parameters.target}"
+    calibration = parameters.decoding
+    if calibration is not None and calibration.scale is None:
+        return "vectors come back with length one: their own lengths were given up on the way to int8"
+    if calibration == CODES:
+        return "codes come back as they are; say quantization: {scale: ...} in the patch to get the old values"
+    return "values come back as close as the codes are"
+
+
 def _json_warning(parameters: Parameters) -> str:
     line = f"{parameters.field!r}: JSON documents keep their numbers; the index alone holds {parameters.target}"
-    if is_lossless(parameters.before, parameters.after):
+    if parameters.keeps_values:
         return line
-    return f"{line}, with about {parameters.after.digits} significant digits up to ±{parameters.after.largest:g}"
+    after = DATATYPES[parameters.target]
+    return f"{line}, with about {after.digits} significant digits up to ±{after.largest:g}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import ml_dtypes
 import numpy as np
 from attrs import frozen
 
 from fieldfare.documents import MISSING, Column
-from fieldfare_quantize.datatype import DATATYPES, Datatype
+from fieldfare_quantize.calibration import CODES, Calibration
+from fieldfare_quantize.datatype import DATATYPES, INTEGERS, Datatype, width_of
+from fieldfare_quantize.integer import decode, encode, flip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["Conversion", "cast", "convert", "native"]
@@ -25,8 +29,17 @@ _NATIVE: Final[dict[str, np.dtype[Any]]] = {
     "uint8": np.dtype(np.uint8),
 }
 
+Block: TypeAlias = bytes | bytearray | memoryview
+Changed: TypeAlias = "tuple[NDArray[Any], dict[str, tuple[int, ...]]]"
+
 _SMALLEST: Final = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
 """The least magnitude with all digits."""
+
+FAR: Final = 2.0
+"""Values so many times beyond the reach of the codes are no outliers that a calibration left out."""
+
+ROUNDING: Final = 1e-5
+"""By how much the largest value of a vector may seem to exceed a scale that was made for it."""
 
 
 @frozen(eq=False)
@@ -42,7 +55,9 @@ class Conversion:
         converted_already: rows whose value has the length of a vector of the target datatype instead.
         nan: rows with a NaN.
         infinite: rows with an infinity, and no NaN.
-        overflow: rows of finite values, of which one is too large for the target and becomes infinity.
+        overflow: rows of finite values, of which one is too large for the target: it becomes infinity, or the
+            outermost code if it lies far beyond it.
+        clipped: rows of which a value becomes the outermost code, though it lies a little beyond it.
         underflow: rows with values other than zero that all become zero.
         subnormal: rows whose values all lie so close to zero that the target keeps fewer digits of them.
         zero: rows of zeros.
@@ -54,12 +69,13 @@ class Conversion:
     nan: tuple[int, ...] = ()
     infinite: tuple[int, ...] = ()
     overflow: tuple[int, ...] = ()
+    clipped: tuple[int, ...] = ()
     underflow: tuple[int, ...] = ()
     subnormal: tuple[int, ...] = ()
     zero: tuple[int, ...] = ()
 
 
-def native(block: bytes | bytearray | memoryview, datatype: str) -> NDArray[Any]:
+def native(block: Block, datatype: str) -> NDArray[Any]:
     """Read the bytes of vectors, little-endian, as numbers of this machine."""
     width = _NATIVE[datatype].itemsize
     return np.frombuffer(block, f"<u{width}").astype(f"=u{width}", copy=False).view(_NATIVE[datatype])
@@ -71,34 +87,53 @@ def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
         return vectors.astype(_NATIVE[datatype])
 
 
-def convert(column: Column, source: str, target: str, dims: int) -> Conversion:
+def convert(  # noqa: PLR0913 - both sides of a conversion
+    column: Column,
+    source: str,
+    target: str,
+    dims: int,
+    *,
+    decoding: Calibration | None = None,
+    encoding: Calibration | None = None,
+) -> Conversion:
     """Convert vectors to another datatype.
 
     Values are rounded to the nearest one of the target, ties to even, as ``numpy.ndarray.astype`` does it;
-    float64 goes to bfloat16 by way of float32. Bytes are little-endian, as Redis has them on every machine.
+    float64 goes to bfloat16 by way of float32. From one kind of integers to the other, all codes move by 128.
+    Bytes are little-endian, as Redis has them on every machine.
 
     Args:
         column: one vector per row: ``dims`` values of ``source``. Missing rows stay missing.
-        source: what the rows are now; a key of :data:`fieldfare_quantize.datatype.DATATYPES`.
+        source: what the rows are now; a vector datatype of Redis.
         target: what they shall be.
         dims: values of one vector.
+        decoding: what the codes stand for, if the source is an integer datatype and the target is none.
+        encoding: what they shall stand for, if the target is an integer datatype and the source is none.
 
     Raises:
         KeyError: a datatype that cannot be converted.
     """
-    before, after = DATATYPES[source], DATATYPES[target]
-    length = before.width * dims
+    length, new_length = width_of(source) * dims, width_of(target) * dims
+
+    def change(block: Block) -> Changed:
+        if source in INTEGERS:
+            return _from_codes(native(block, source).reshape(-1, dims), target, decoding)
+        bits = np.frombuffer(block, f"<u{width_of(source)}").astype(f"=u{width_of(source)}", copy=False)
+        if encoding is not None:
+            return _to_codes(bits.reshape(-1, dims), DATATYPES[source], target, encoding)
+        return _round(bits.reshape(-1, dims), DATATYPES[source], DATATYPES[target])
+
     if column.lengths.count(length) == len(column):
-        block, found = _convert_block(column.block, before, after, dims)
-        return Conversion(Column(block, (after.width * dims,) * len(column)), **found)
-    return _convert_some(column, before, after, dims)
+        converted, found = change(column.block)
+        return Conversion(Column(_bytes(converted), (new_length,) * len(column)), **found)
+    return _convert_some(column, length, new_length, change)
 
 
-def _convert_some(column: Column, before: Datatype, after: Datatype, dims: int) -> Conversion:
-    length, new_length = before.width * dims, after.width * dims
+def _convert_some(column: Column, length: int, new_length: int, change: Callable[[Block], Changed]) -> Conversion:
     values, rows = list(column), column.rows(length)
     vectors = b"".join(value for value in values if value is not None and len(value) == length)
-    block, found = _convert_block(vectors, before, after, dims)
+    converted, found = change(vectors)
+    block = _bytes(converted)
     for position, row in enumerate(rows):
         values[row] = block[position * new_length : (position + 1) * new_length]
     others = [row for row, value in enumerate(column.lengths) if value not in (MISSING, length)]
@@ -110,16 +145,42 @@ def _convert_some(column: Column, before: Datatype, after: Datatype, dims: int) 
     )
 
 
-def _convert_block(
-    block: bytes | bytearray | memoryview, before: Datatype, after: Datatype, dims: int
-) -> tuple[bytes, dict[str, tuple[int, ...]]]:
-    bits = np.frombuffer(block, f"<u{before.width}").astype(f"=u{before.width}", copy=False).reshape(-1, dims)
+def _bytes(vectors: NDArray[Any]) -> bytes:
+    """Return numbers of this machine as little-endian bytes."""
+    width = vectors.dtype.itemsize
+    return vectors.view(f"=u{width}").astype(f"<u{width}", copy=False).tobytes()
+
+
+def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) -> Changed:
+    zero: NDArray[np.bool_] = ~np.any(codes, axis=1, keepdims=False)
+    if target in INTEGERS:
+        return flip(codes), {"zero": _rows(zero)}
+    converted = cast(decode(codes, decoding or CODES), target)
+    infinite: NDArray[np.bool_] = np.any(np.isinf(converted.astype(np.float32)), axis=1, keepdims=False)
+    return converted, {"zero": _rows(zero), "overflow": _rows(infinite)}
+
+
+def _to_codes(bits: NDArray[Any], before: Datatype, target: str, encoding: Calibration) -> Changed:
+    peaks = _peaks(bits, before)
+    finite: NDArray[np.bool_] = np.isfinite(peaks)
+    done = encode(bits.view(_NATIVE[before.name]), target, encoding)
+    vanished = finite & (peaks != 0) & ~done.codes.any(axis=1) if encoding.offset == 0 else np.zeros_like(finite)
+    return done.codes, {
+        "nan": _rows(np.isnan(peaks)),
+        "infinite": _rows(np.isinf(peaks)),
+        "overflow": _rows(finite & (done.excess > FAR)),
+        "clipped": _rows(finite & (done.excess > 1 + ROUNDING) & (done.excess <= FAR)),
+        "underflow": _rows(vanished),
+        "zero": _rows(peaks == 0),
+    }
+
+
+def _round(bits: NDArray[Any], before: Datatype, after: Datatype) -> Changed:
     # Whatever numpy would warn of is found in the peaks, with the rows that it is about.
     with np.errstate(all="ignore"):
         converted = bits.view(_NATIVE[before.name]).astype(_NATIVE[after.name])
         headings = _headings(_peaks(bits, before), after)
-    new_bits = converted.view(f"=u{after.width}").astype(f"<u{after.width}", copy=False)
-    return new_bits.tobytes(), headings
+    return converted, headings
 
 
 def _peaks(bits: NDArray[Any], before: Datatype) -> NDArray[Any]:

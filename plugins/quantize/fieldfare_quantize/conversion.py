@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from fieldfare.plan import Step
-from fieldfare_quantize.datatype import DATATYPES, Datatype, is_lossless
+from fieldfare_quantize.calibration import Calibration
+from fieldfare_quantize.datatype import DATATYPES, INTEGERS, is_lossless, width_of
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
@@ -19,6 +20,8 @@ KIND: Final = "quantize.convert"
 
 OVERFLOW: Final = "overflow"
 """The name under which values that become, or are, no finite number may be allowed."""
+
+CALIBRATIONS: Final = ("decoding", "encoding")
 
 
 @frozen
@@ -32,6 +35,8 @@ class Parameters:
         target: datatype after.
         dims: values of one vector.
         metric: how the index compares vectors: ``cosine``, ``l2`` or ``ip``.
+        decoding: what integer codes stand for, on the way to floats.
+        encoding: what integer codes shall stand for, on the way from floats.
     """
 
     field: str
@@ -40,6 +45,8 @@ class Parameters:
     target: str
     dims: int
     metric: str = "l2"
+    decoding: Calibration | None = None
+    encoding: Calibration | None = None
 
     @classmethod
     def unchanged(cls, field: Field) -> Parameters:
@@ -51,17 +58,21 @@ class Parameters:
     @classmethod
     def of(cls, step: Step) -> Parameters:
         """Read the parameters of a step."""
-        return cls(**step.params)
+        calibrations = {key: Calibration.of(step.params[key]) for key in CALIBRATIONS if key in step.params}
+        return cls(**{**step.params, **calibrations})
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the parameters as a plan has them."""
+        plain = asdict(self, recurse=False)
+        given = {key: plain.pop(key) for key in CALIBRATIONS}
+        return plain | {key: each.to_plain() for key, each in given.items() if each is not None}
 
     @property
-    def before(self) -> Datatype:
-        """The datatype before."""
-        return DATATYPES[self.source]
-
-    @property
-    def after(self) -> Datatype:
-        """The datatype after."""
-        return DATATYPES[self.target]
+    def keeps_values(self) -> bool:
+        """Whether every vector can be computed back from what becomes of it."""
+        if self.source in INTEGERS:
+            return self.target in {*INTEGERS, "float32", "float64"}
+        return self.target not in INTEGERS and is_lossless(DATATYPES[self.source], DATATYPES[self.target])
 
 
 def plan_conversion(parameters: Parameters) -> Step:
@@ -69,15 +80,8 @@ def plan_conversion(parameters: Parameters) -> Step:
     return Step.rewrite(
         KIND,
         [parameters.path],
-        params={
-            "field": parameters.field,
-            "path": parameters.path,
-            "source": parameters.source,
-            "target": parameters.target,
-            "dims": parameters.dims,
-            "metric": parameters.metric,
-        },
-        lossy=not is_lossless(parameters.before, parameters.after),
+        params=parameters.to_plain(),
+        lossy=not parameters.keeps_values,
         summary=(
             f"Convert {parameters.field!r} from {parameters.source} to {parameters.target} ({parameters.dims} dims)"
         ),
@@ -98,17 +102,23 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
 
     path, source, target = parameters.path, parameters.source, parameters.target
-    done = convert(batch[path], source, target, parameters.dims)
-    length = parameters.before.width * parameters.dims
+    done = convert(
+        batch[path],
+        source,
+        target,
+        parameters.dims,
+        decoding=parameters.decoding,
+        encoding=parameters.encoding,
+    )
+    length = width_of(source) * parameters.dims
     batch = batch.replace(path, done.column)
-    for kind, rows, detail in (
-        ("NaN", done.nan, f"not a number stays not a number in {target}"),
-        ("infinity", done.infinite, f"infinity stays infinity in {target}"),
-        ("overflow", done.overflow, f"values beyond ±{parameters.after.largest:g} become infinity in {target}"),
+    for kind, rows, detail in zip(
+        ("NaN", "infinity", "overflow"), (done.nan, done.infinite, done.overflow), _fates(parameters), strict=True
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
         ("all zeros", done.zero if parameters.metric == "cosine" else (), "a vector of zeros has no cosine"),
+        ("clipped", done.clipped, f"a value lies a little beyond what {target} reaches here, and is cut off there"),
         (
             "subnormal",
             done.subnormal,
@@ -128,3 +138,19 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     ):
         batch = batch.note(kind, path, rows, detail=detail)
     return batch
+
+
+def _fates(parameters: Parameters) -> tuple[str, str, str]:
+    """Say what becomes of NaN, of infinity, and of values that are too large."""
+    target = parameters.target
+    if target in INTEGERS:
+        return (
+            f"not a number becomes the code of zero in {target}",
+            f"infinity becomes the outermost code in {target}",
+            f"values far beyond those of the sample are cut off in {target}",
+        )
+    return (
+        f"not a number stays not a number in {target}",
+        f"infinity stays infinity in {target}",
+        f"values beyond ±{DATATYPES[target].largest:g} become infinity in {target}",
+    )

@@ -9,6 +9,7 @@ from fieldfare.definition import Storage
 from fieldfare.plan import Estimate, MigrationPlan
 from fieldfare_quantize.claim import parameters_of
 from fieldfare_quantize.conversion import KIND, Parameters
+from fieldfare_quantize.datatype import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ def forecast(plan: MigrationPlan) -> Estimate | None:
     documents = plan.source.stats.num_docs
     steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
     if steps:
-        old = sum(documents * each.dims * each.before.width for each in steps)
-        new = sum(documents * each.dims * each.after.width for each in steps)
+        old = sum(documents * each.dims * width_of(each.source) for each in steps)
+        new = sum(documents * each.dims * width_of(each.target) for each in steps)
         return Estimate(
             disk_bytes=old,
             # whichever side of the migration the snapshot is taken on
@@ -35,7 +36,9 @@ def forecast(plan: MigrationPlan) -> Estimate | None:
     if not index_only:
         return None
     return Estimate(
-        memory_delta_bytes=sum(documents * each.dims * (each.after.width - each.before.width) for each in index_only),
+        memory_delta_bytes=sum(
+            documents * each.dims * (width_of(each.target) - width_of(each.source)) for each in index_only
+        ),
         lines=tuple(f"{_line(each)} (in the index only; JSON documents stay as they are)" for each in index_only),
     )
 

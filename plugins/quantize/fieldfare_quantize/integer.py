@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fieldfare_quantize.calibration import Calibration
 
-__all__ = ["Encoded", "decode", "encode"]
+__all__ = ["Encoded", "decode", "encode", "flip"]
 
 NATIVE: Final[dict[str, np.dtype[Any]]] = {"int8": np.dtype(np.int8), "uint8": np.dtype(np.uint8)}
 RANGE: Final[dict[str, tuple[int, int]]] = {"int8": (-127, 127), "uint8": (0, 255)}
@@ -68,6 +68,13 @@ def encode(vectors: NDArray[Any], datatype: str, calibration: Calibration) -> En
     if np.isnan(excess).any():
         np.nan_to_num(values, copy=False)
     return Encoded(values.astype(NATIVE[datatype]), (excess / (high - middle)).astype(np.float32))
+
+
+def flip(codes: NDArray[Any]) -> NDArray[Any]:
+    """Turn int8 into uint8 and back: every code moves by 128, and none is lost."""
+    other = NATIVE["uint8" if codes.dtype == NATIVE["int8"] else "int8"]
+    flipped: NDArray[Any] = (codes.view(np.uint8) ^ np.uint8(0x80)).view(other)
+    return flipped
 
 
 def decode(codes: NDArray[Any], calibration: Calibration) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fieldfare.changes import Change, UpdateField
 from fieldfare.definition import Storage
 from fieldfare.markers import hookimpl
+from fieldfare_quantize.calibrated import calibrations_in
 from fieldfare_quantize.claim import claim_datatype, parameters_of
 from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
 from fieldfare_quantize.forecast import forecast
@@ -44,12 +45,12 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 
 @hookimpl
-def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
+def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
     """Convert the vectors of hashes; Redis itself converts the numbers of JSON documents."""
     field = live.definition.find(change.name) if isinstance(change, UpdateField) else None
     if field is None or not isinstance(change, UpdateField) or live.definition.storage is Storage.JSON:
         return []
-    return [plan_conversion(parameters_of(change, field))]
+    return [plan_conversion(calibrations_in(parameters_of(change, field), claim.details))]
 
 
 @hookimpl

@@ -8,7 +8,8 @@ import numpy as np
 from attrs import frozen
 
 from fieldfare_quantize.codec import cast
-from fieldfare_quantize.integer import decode, encode
+from fieldfare_quantize.datatype import INTEGERS
+from fieldfare_quantize.integer import decode, encode, flip
 from fieldfare_quantize.recall import Space, recalls
 
 if TYPE_CHECKING:
@@ -50,32 +51,53 @@ class Prediction:
 
 
 def predict(
-    vectors: NDArray[Any], metric: str, datatypes: Mapping[str, Calibration | None], *, seed: int = SEED
+    vectors: NDArray[Any],
+    metric: str,
+    datatypes: Mapping[str, Calibration | None],
+    *,
+    decoding: Calibration | None = None,
+    seed: int = SEED,
 ) -> tuple[Prediction, ...]:
     """Convert a sample to each datatype and compare exact nearest neighbours before and after.
 
     Args:
         vectors: rows of ``dims`` values, a sample as it is now: finite floats, or codes.
         metric: ``cosine``, ``l2`` or ``ip``.
-        datatypes: what to try; integers with a calibration.
+        datatypes: what to try; integers with a calibration, unless the sample has codes too.
+        decoding: what the sample's codes stand for, if it has codes.
         seed: of the choice of questions.
     """
     values = vectors.astype(np.float32)
     questions = np.random.default_rng(seed).permutation(len(values))[:QUESTIONS]
-    converted = {
-        name: cast(vectors, name) if calibration is None else encode(vectors, name, calibration).codes
-        for name, calibration in datatypes.items()
-    }
+    converted = {name: _converted(vectors, name, decoding, calibration) for name, calibration in datatypes.items()}
+    meant = values if decoding is None else decode(vectors, decoding)
     found = recalls(Space.of(values, metric), [Space.of(each, metric) for each in converted.values()], questions)
     return tuple(
-        _prediction(name, recall, values, _meaning(converted[name], calibration, values))
+        _prediction(
+            name, recall, meant, meant if _flips(name, decoding) else _meaning(converted[name], calibration, meant)
+        )
         for (name, calibration), recall in zip(datatypes.items(), found, strict=True)
     )
+
+
+def _converted(
+    vectors: NDArray[Any], target: str, decoding: Calibration | None, encoding: Calibration | None
+) -> NDArray[Any]:
+    if encoding is not None:
+        return encode(vectors, target, encoding).codes
+    if decoding is None:
+        return cast(vectors, target)
+    return flip(vectors) if _flips(target, decoding) else cast(decode(vectors, decoding), target)
+
+
+def _flips(target: str, decoding: Calibration | None) -> bool:
+    return decoding is not None and target in INTEGERS
 
 
 def _meaning(
     converted: NDArray[Any], calibration: Calibration | None, values: NDArray[np.float32]
 ) -> NDArray[np.float32]:
+    """Return the values that converted vectors stand for; those that have lost their length get it back."""
     if calibration is None:
         return np.nan_to_num(converted.astype(np.float32))
     meant = decode(converted, calibration)

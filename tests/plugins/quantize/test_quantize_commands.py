@@ -64,3 +64,16 @@ def test_plan_blocks_what_keeps_too_little_until_the_loss_is_accepted(capsys: py
     assert "of the ten nearest neighbours (recall@10) under cosine, less than the 1" in capsys.readouterr().err
     assert run([*plan, "--accept-recall-loss"]) == 0
     assert "would keep" in capsys.readouterr().out
+
+
+def test_integers_are_blocked_with_what_the_server_has_and_what_is_needed(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if server.capabilities.indexes("int8"):
+        pytest.skip("this server has int8 vectors")
+    Path("patch.yaml").write_text(
+        "version: 1\nchanges:\n  update_fields:\n"
+        "    - {name: vec, attrs: {datatype: int8}, quantization: {clip: 0.999}}\n"
+    )
+    assert run(["plan", "--index", "words", "--schema-patch", "patch.yaml"]) == 4
+    assert "and int8 needs search 8.0.0 or newer" in capsys.readouterr().err

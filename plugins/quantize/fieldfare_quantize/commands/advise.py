@@ -77,12 +77,14 @@ def _fields(live: LiveIndex, name: str | None) -> list[Field]:
 
 def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
     from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.calibrated import calibrated  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.conversion import Parameters  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.sample import read_sample  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.survey import survey  # noqa: PLC0415 - start-up time
 
     parameters = Parameters.unchanged(field)
     sample = read_sample(parameters, live)
+    parameters = calibrated(parameters, sample, {})
     documents = live.snapshot.stats.num_docs
     found = advice.advise(parameters, sample, live.server, documents=documents, min_recall=min_recall)
     if found.better is not None:
