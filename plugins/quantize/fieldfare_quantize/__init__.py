@@ -1,1 +1,5 @@
 """Change the datatype of vector fields: floats and integers, in every direction."""
+
+from fieldfare_quantize.query import encode_query
+
+__all__ = ["encode_query"]

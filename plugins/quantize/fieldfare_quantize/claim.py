@@ -123,7 +123,7 @@ def _precision_warning(parameters: Parameters) -> str:
     if parameters.encoding is not None:
         return (
             f"{parameters.field!r}: queries must be encoded as {parameters.target} too, with the calibration in the "
-            "plan; an application that goes on sending floats gets errors"
+            "plan (fieldfare encode-query); an application that goes on sending floats gets errors"
         )
     if parameters.decoding is not None:
         return f"{parameters.field!r}: {_decoding_warning(parameters)}"

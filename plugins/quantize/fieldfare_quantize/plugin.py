@@ -32,7 +32,7 @@ __all__ = [
 
 @hookimpl
 def fieldfare_add_commands(app: typer.Typer) -> None:
-    """Add the command ``advise``."""
+    """Add ``advise`` and ``encode-query``."""
     from fieldfare_quantize.commands.register import add_commands  # noqa: PLC0415 - programs that use the API need no commands
 
     add_commands(app)

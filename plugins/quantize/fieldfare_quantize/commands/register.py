@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fieldfare_quantize.commands.advise import advise
+from fieldfare_quantize.commands.encode_query import encode_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,11 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         "advise",
         advise,
         ("fieldfare advise --index products_idx", "fieldfare advise --index products_idx --field embedding --json"),
+    ),
+    (
+        "encode-query",
+        encode_query,
+        ("fieldfare encode-query --plan migration_plan.yaml --field embedding < vector.json",),
     ),
 )
 """Name, function and examples, in the order of the help."""
