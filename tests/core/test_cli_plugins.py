@@ -105,7 +105,7 @@ def test_a_broken_plugin_leaves_json_one_document(broken: Environment) -> None:
     ("body", "reason"),
     [
         ("app.command('apply')(print); ", "the command 'apply' exists already"),
-        ("app.command('half')(print); 1 / 0", "ZeroDivisionError"),
+        ("app.command('unfinished')(print); 1 / 0", "ZeroDivisionError"),
     ],
 )
 def test_a_plugin_cannot_take_over_or_spoil_the_command_line(tmp_path: Path, body: str, reason: str) -> None:
@@ -123,5 +123,5 @@ def test_a_plugin_cannot_take_over_or_spoil_the_command_line(tmp_path: Path, bod
     done = fieldfare(environment, "--help")
     assert done.returncode == 0
     assert reason in done.stderr
-    assert "half" not in done.stdout
+    assert "unfinished" not in done.stdout
     assert "Carry out a migration plan." in done.stdout
