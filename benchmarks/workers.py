@@ -12,10 +12,12 @@ import os
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from typing import Any, Final
 
 from attrs import define, field
 from compare import INDEX, load_vectors, wait_until_indexed
+from delay import delayed
 from rich.console import Console
 from rich.table import Table
 
@@ -72,25 +74,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=50_000)
     parser.add_argument("--dims", type=int, default=768)
+    parser.add_argument("--delay", type=float, default=0, help="milliseconds from client to server, one way")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     best: dict[tuple[str, int], tuple[float, ...]] = defaultdict(lambda: (float("inf"),))
-    with EmbeddedServer(tcp=True) as embedded, connect(embedded.url) as server:
-        load_vectors(chosen.documents, chosen.dims)(server)
-        wait_until_indexed(server)
+    with EmbeddedServer(tcp=True) as embedded, ExitStack() as stack:
+        with connect(embedded.url) as near:
+            load_vectors(chosen.documents, chosen.dims)(near)
+            wait_until_indexed(near)
+        url = embedded.url
+        if chosen.delay:
+            port = stack.enter_context(delayed(embedded.port, chosen.delay / 1000))
+            url = url.replace(str(embedded.port), str(port))
+        server = stack.enter_context(connect(url))
         plan = MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=server)
         for _ in range(chosen.rounds):
             for workers in (1, 2, 4):
-                for activity, taken in measure(server, plan, workers).items():
-                    best[activity, workers] = min(best[activity, workers], taken)
-    title = f"{chosen.documents:,} x {chosen.dims} float32 -> float16, {os.cpu_count()} cores"
+                for activity, figures in measure(server, plan, workers).items():
+                    best[activity, workers] = min(best[activity, workers], figures)
+    title = f"{chosen.documents:,} x {chosen.dims} float32 -> float16, {os.cpu_count()} cores, {chosen.delay:g} ms away"
     table = Table("What", "Workers", "Took", "Ratio", "Client computed", "Server computed", title=title)
     for activity in ACTIVITIES:
         for workers in (1, 2, 4):
             taken, client, computed = best[activity, workers]
-            ratio = best[activity, 1][0] / taken
-            figures = (f"{taken:.2f} s", f"{ratio:.2f} x", f"{client:.2f} s", f"{computed:.2f} s")
-            table.add_row(activity, str(workers), *figures)
+            ratio = f"{best[activity, 1][0] / taken:.2f} x"
+            cells = (f"{taken:.2f} s", ratio, f"{client:.2f} s", f"{computed:.2f} s")
+            table.add_row(activity, str(workers), *cells)
     Console(width=120).print(table)
 
 
