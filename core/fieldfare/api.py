@@ -185,7 +185,7 @@ class MigrationExecutor:
             server: an open connection, in place of ``redis_url``.
             backup_dir: where originals and the journal go; required.
             batch_size: documents per round trip.
-            num_workers: 1; several workers are not there yet.
+            num_workers: how many share the documents; see ``docs/workers.md``.
             allow: what must not stop the run: ``overflow``.
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             timeout: seconds to wait for the index to be ready; None for as long as it takes.
@@ -200,14 +200,14 @@ class MigrationExecutor:
         """
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
-        if num_workers != 1:
-            raise UsageError(f"num_workers={num_workers}: this version runs one worker. Nothing was changed.")
+        _require_workers(num_workers)
         if batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
         if on_conflict not in (None, "keep-old", "keep-new"):
             raise UsageError(f"on_conflict={on_conflict!r}: it is keep-old, keep-new or None. Nothing was changed.")
         options = Options(
             batch_size=batch_size,
+            workers=num_workers,
             allow=frozenset(allow),
             on_conflict=on_conflict,
             timeout=timeout,
@@ -225,6 +225,7 @@ class MigrationExecutor:
         server: Server | None = None,
         backup_dir: str | Path | None = None,
         index: str | None = None,
+        num_workers: int = 1,
         force: bool = False,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -236,6 +237,7 @@ class MigrationExecutor:
             server: an open connection, in place of ``redis_url``.
             backup_dir: of the run.
             index: its source or target name; may be left out if the directory holds one backup.
+            num_workers: how many share the documents, if as many shared them before.
             force: drop what lives under the target's name even if it is not the target.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail as the run goes on.
@@ -245,9 +247,11 @@ class MigrationExecutor:
         """
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
+        _require_workers(num_workers)
+        options = Options(workers=num_workers, force=force)
         plugins = watched_by(self.plugins, progress_callback)
         with _opened(server, redis_url) as opened:
-            return rollback(opened, plugins, Path(backup_dir), index=index, options=Options(force=force), stop=stop)
+            return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.
@@ -306,6 +310,11 @@ class MigrationValidator:
             validation=findings,
             warnings=plan.warnings,
         )
+
+
+def _require_workers(number: int) -> None:
+    if number < 1:
+        raise UsageError(f"num_workers={number}: it takes at least one worker. Nothing was changed.")
 
 
 @contextmanager

@@ -95,7 +95,8 @@ def fieldfare_transform(step: Step, batch: Batch) -> Batch:  # type: ignore[empt
     """Compute new values from original ones. Pure: no I/O, no state, same in, same out.
 
     When: for each batch of a rewrite step: once as a rehearsal before anything is changed, then for
-    real. A batch holds the documents that have at least one of the step's fields.
+    real. A batch holds the documents that have at least one of the step's fields. Several threads may
+    call at once.
     Who: the owner of the step. None breaks the contract.
     Raises: anything; in the rehearsal that stops the run with the index untouched.
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import cattrs
 from attrs import define, evolve, field, frozen
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from fieldfare.backup import write_durably
 from fieldfare.definition import IndexStats
@@ -68,12 +69,24 @@ class StepRecord:
         completed_batches: batches of documents that are through.
         documents: how many documents were written in them, over all attempts.
         receipt: what execution returned, once it is done.
+        shards: the same batches for each shard of the backup, where there are several.
     """
 
     status: Status
     completed_batches: int = 0
     documents: int = 0
     receipt: Receipt | None = None
+    shards: tuple[int, ...] = ()
+
+    def through(self, shard: int) -> int:
+        """Return how many batches of a shard are through."""
+        return self.shards[shard] if self.shards else self.completed_batches
+
+    def counted(self, batches: int, documents: int, shard: int = 0) -> StepRecord:
+        """Return the record with the batches of one shard that are through, and documents that were written."""
+        shards = (*self.shards[:shard], batches, *self.shards[shard + 1 :]) if self.shards else ()
+        total = sum(shards) if shards else batches
+        return evolve(self, completed_batches=total, documents=self.documents + documents, shards=shards)
 
 
 @frozen(hash=False)
@@ -179,19 +192,16 @@ class Journal:
         """Change one step's record, and more of the progress with it, and make it durable."""
         self.update(steps={**self.progress.steps, step: record}, **changes)
 
-    def advance(self, steps: Sequence[str], batches: int, documents: int = 0) -> None:
+    def advance(self, steps: Sequence[str], batches: int, documents: int = 0, *, shard: int = 0) -> None:
         """Count batches of steps that are through, all at once; made durable a few times per second.
 
         Args:
             steps: which.
-            batches: how many batches each of them has behind it.
+            batches: how many batches of the shard each of them has behind it.
             documents: how many documents the last batch wrote.
+            shard: of the backup.
         """
-        records = {step: self.progress.steps[step] for step in steps}
-        counted = {
-            step: evolve(record, completed_batches=batches, documents=record.documents + documents)
-            for step, record in records.items()
-        }
+        counted = {step: self.progress.steps[step].counted(batches, documents, shard) for step in steps}
         self.progress = evolve(self.progress, steps={**self.progress.steps, **counted})
         if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
             self.save()
@@ -228,6 +238,8 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(bytes, lambda value: value.decode("utf-8", "surrogateescape"))
     converter.register_structure_hook(bytes, lambda value, _: str(value).encode("utf-8", "surrogateescape"))
+    shards = override(omit_if_default=True)  # one worker's file says nothing about them
+    converter.register_unstructure_hook(StepRecord, make_dict_unstructure_fn(StepRecord, converter, shards=shards))
     return converter
 
 

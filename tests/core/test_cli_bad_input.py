@@ -120,8 +120,8 @@ def test_apply_without_a_backup_directory(told: Told) -> None:
 
 
 @pytest.mark.usefixtures("planned")
-def test_several_workers(told: Told) -> None:
-    assert "not there yet" in told(*APPLY, "--workers", "2", code=2)
+def test_no_workers(told: Told) -> None:
+    assert "--workers" in told(*APPLY, "--workers", "0", code=2)
 
 
 def test_no_plan(told: Told) -> None:

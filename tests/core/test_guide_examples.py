@@ -151,7 +151,6 @@ def run(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pytest.Monk
         "redis://localhost:6379": redis_url,
         "/tmp/migration_backups": backups,  # noqa: S108 - as the guide writes it
         "/tmp/backups": backups,  # noqa: S108 - likewise
-        "num_workers=4": "num_workers=1",  # several are not there yet
     }
 
     def run(example: str) -> None:

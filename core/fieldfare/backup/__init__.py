@@ -1,7 +1,8 @@
 """Backups: the captured keys, and the original bytes of everything that a run overwrites.
 
 Files, all beside one another under one prefix (``name``): ``.header``, JSON, written by the journal;
-``.keys`` and ``.data``, rows of frames (``frame``) that hold records (``record``); ``.lock`` and ``.lock.json``.
+``.keys`` and ``.data``, rows of frames (``frame``) that hold records (``record``); ``.manifest`` and a ``.data`` per
+shard where several workers wrote; ``.lock`` and ``.lock.json``.
 Loading a backup runs no code.
 """
 
@@ -10,12 +11,14 @@ from fieldfare.backup.durable import sync_directory, write_durably
 from fieldfare.backup.header import read_header
 from fieldfare.backup.lock import hold_backup
 from fieldfare.backup.name import backup_file, backup_prefix, find_prefixes, resolve_prefix
+from fieldfare.backup.shards import Shard
 from fieldfare.backup.store import REWRITE, BackupStore
 from fieldfare.backup.vectors import VectorBackup
 
 __all__ = [
     "REWRITE",
     "BackupStore",
+    "Shard",
     "VectorBackup",
     "backup_file",
     "backup_prefix",

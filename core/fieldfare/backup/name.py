@@ -6,7 +6,8 @@
 - the hex digits begin the SHA-256 of the name's bytes (UTF-8, surrogateescape), so that ``a:b`` and
   ``a/b`` don't meet.
 
-``.header``, ``.keys``, ``.data`` and ``.manifest`` follow the prefix. A backup that was set aside is called
+``.header``, ``.keys``, ``.data`` and ``.manifest`` follow the prefix, and ``.shard-0.data``, ``.shard-1.data``, ...
+where several workers wrote. A backup that was set aside is called
 ``<prefix>.<stamp>.stale``, with the same endings.
 """
 
@@ -19,7 +20,15 @@ from typing import Final
 
 from fieldfare.errors import BackupUnusable
 
-__all__ = ["ENDINGS", "backup_file", "backup_prefix", "find_prefixes", "resolve_prefix"]
+__all__ = [
+    "ENDINGS",
+    "backup_file",
+    "backup_prefix",
+    "find_prefixes",
+    "resolve_prefix",
+    "shard_ending",
+    "shard_endings",
+]
 
 ENDINGS: Final = ("keys", "data", "manifest", "header")
 """The files of a backup. The header comes last: without it the others are nobody's."""
@@ -28,6 +37,7 @@ START: Final = "migration_backup_"
 LONGEST: Final = 80
 UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 PREFIX: Final = re.compile(rf"{START}(?P<index>[A-Za-z0-9._-]{{0,{LONGEST}}})-[0-9a-f]{{8}}")
+SHARD: Final = re.compile(r"shard-[0-9]+\.data")
 FILE: Final = re.compile(rf"(?P<prefix>{PREFIX.pattern})\.(?:{'|'.join(ENDINGS)})")
 
 
@@ -44,6 +54,20 @@ def backup_prefix(directory: Path | str, index: str) -> Path:
 def backup_file(prefix: Path, ending: str) -> Path:
     """Return the path of one of a backup's files."""
     return prefix.with_name(f"{prefix.name}.{ending}")
+
+
+def shard_ending(number: int) -> str:
+    """Return the ending of the file that one of several workers wrote."""
+    return f"shard-{number}.data"
+
+
+def shard_endings(prefix: Path) -> tuple[str, ...]:
+    """Return the endings of a backup's shards on disk, whatever its manifest says."""
+    start = f"{prefix.name}."
+    if not prefix.parent.is_dir():
+        return ()
+    endings = (path.name.removeprefix(start) for path in prefix.parent.iterdir() if path.name.startswith(start))
+    return tuple(sorted(ending for ending in endings if SHARD.fullmatch(ending)))
 
 
 def find_prefixes(directory: Path | str) -> tuple[Path, ...]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from fieldfare.backup.durable import sync_directory
-from fieldfare.backup.frame import TooLarge
 from fieldfare.backup.log import Log
-from fieldfare.backup.name import ENDINGS, backup_file
+from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
+from fieldfare.backup.name import ENDINGS, backup_file, shard_endings
 from fieldfare.backup.record import Record
+from fieldfare.backup.shards import Shard, slices
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
@@ -25,7 +26,7 @@ STAMP: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class BackupStore:
-    """Keys and originals of one index on disk. One writer at a time (see ``hold_backup``); a context manager.
+    """Keys and originals of one index on disk; a context manager.
 
     Nothing is read or created before it is needed. Memory: a batch at a time, never all keys.
 
@@ -33,6 +34,7 @@ class BackupStore:
         prefix: from ``backup_prefix``.
         batch_size: keys of a batch.
 
+    One process writes at a time (see ``hold_backup``), and in it one thread per shard.
     All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short
     does not count. All methods that write raise ``BackupUnusable`` when the disk refuses.
     """
@@ -41,10 +43,10 @@ class BackupStore:
         self.prefix = Path(prefix)
         self.batch_size = batch_size
         self._keys = Log(backup_file(self.prefix, "keys"), {"keys", "seal"})
-        self._data = Log(backup_file(self.prefix, "data"), {"batch"})
+        self._data = Shard(backup_file(self.prefix, "data"))
+        self._several: tuple[Shard, ...] | None = None
         self._pending: list[bytes] = []
         self._captured: Counter[str] | None = None
-        self._dumped: Counter[str] | None = None
 
     @classmethod
     def recover(cls, prefix: Path | str, *, batch_size: int = 500) -> Self:
@@ -59,11 +61,12 @@ class BackupStore:
         """
         store = cls(prefix, batch_size=batch_size)
         try:
-            for log in (store._keys, store._data):
-                if log.path.exists():
-                    log.open()
-                    for _ in log.check():
-                        pass
+            if store._keys.path.exists():
+                store._keys.open()
+                for _ in store._keys.check():
+                    pass
+            for shard in store._files:
+                shard.recover()
         except BaseException:
             store.close()
             raise
@@ -80,7 +83,8 @@ class BackupStore:
     def close(self) -> None:
         """Close the files; the store can be used again. Nothing is synced."""
         self._keys.close()
-        self._data.close()
+        for shard in (self._data, *(self._several or ())):
+            shard.close()
 
     # ------------------------------------------------------------ keys
 
@@ -123,13 +127,33 @@ class BackupStore:
         self._keys.append(Record("seal", self.key_batches, self.key_count), [])
         self._keys_found["seals"] += 1
 
-    def iter_keys(self, start: int = 0) -> Iterator[tuple[bytes, ...]]:
-        """Iterate over the batches of keys on disk, in the order of their capture, from batch ``start`` on."""
+    def iter_keys(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, ...]]:
+        """Iterate over the batches of keys on disk, in the order of their capture: ``start`` to before ``stop``."""
         for record, frame, reader in self._keys.read():
+            if record.number == stop:
+                return
             if record.kind == "keys" and record.number >= start:
                 yield record.read_keys(reader.body(frame))
 
     # ------------------------------------------------------------ originals
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The files for the originals of ``REWRITE``, in the order of their keys.
+
+        One, the ``.data`` file, unless :meth:`split` made several. All other tags are in ``.data``.
+        """
+        return self._shards or (self._data,)
+
+    def split(self, workers: int) -> None:
+        """Share the captured keys out, a shard for each worker, before the first original is written.
+
+        For one worker, or one batch of keys, this does nothing.
+        """
+        batches = slices(self.key_batches, workers)
+        if len(batches) > 1:
+            write_manifest(self.prefix, batches, batch_size=self.batch_size, keys=self.key_count)
+            self._several = None
 
     def append(self, tag: str, batch: Batch) -> None:
         """Add the originals of a batch of documents. An empty batch counts too; notes are not kept.
@@ -142,41 +166,36 @@ class BackupStore:
             BackupUnusable: the batch is too large for one frame, or the disk refuses.
             ValueError: a column has not one value per key.
         """
-        try:
-            record = Record.of_batch(tag, self.count(tag), batch)
-            self._data.append(record, [b"".join(batch.keys), *(column.block for column in batch.columns.values())])
-        except TooLarge as error:
-            reason = f"{error}. Nothing was changed. Use a smaller batch size."
-            raise BackupUnusable(self._data.path, reason) from error
-        self._data_found[tag] += 1
+        self._data.append(tag, batch)
 
     def count(self, tag: str) -> int:
         """Return how many batches of a tag are on disk."""
-        return self._data_found[tag]
+        return sum(shard.found[tag] for shard in self._files)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Whose originals are on disk, sorted."""
-        return tuple(sorted(self._data_found))
+        return tuple(sorted({tag for shard in self._files for tag in shard.found}))
 
     def iter_batches(self, tag: str, start: int = 0) -> Iterator[Batch]:
         """Iterate over the originals of a tag in the order of writing, from batch ``start`` on.
 
         What is skipped is not read, apart from its headers. Columns are views of one buffer per batch.
         """
-        for record, frame, reader in self._data.read():
-            if record.tag == tag and record.number >= start:
-                yield record.read_batch(reader.body(frame))
+        for shard in self._files:
+            yield from shard.iter_batches(tag, start)
+            start = max(start - shard.found[tag], 0) if start else 0
 
     # ------------------------------------------------------------ the whole backup
 
     def sync(self) -> None:
-        """Make everything durable: both files, and their names in the directory.
+        """Make everything durable: all files, and their names in the directory.
 
         Call it before the first change on the server, not per batch.
         """
         self._keys.sync()
-        self._data.sync()
+        for shard in self._files:
+            shard.sync()
 
     def verify(self, expected: Mapping[str, int] | None = None, *, keys: int = 0) -> None:
         """Read every byte once and check it. Memory: one header and a mebibyte.
@@ -199,7 +218,13 @@ class BackupStore:
             raise BackupCorrupt(self._keys.path, _size(self._keys), reason)
         if captured and not captured["seal"]:
             raise BackupCorrupt(self._keys.path, _size(self._keys), "the file ends without its seal")
-        dumped = Counter(record.tag for record in self._data.check())
+        dumped: Counter[str] = Counter()
+        for shard in self._files:
+            found = shard.check()
+            dumped.update(found)
+            if shard.stop is not None and found[REWRITE] < shard.stop - shard.start:
+                reason = f"the file ends with {found[REWRITE]} of {shard.stop - shard.start} batches"
+                raise BackupCorrupt(shard.path, _size(shard), reason)
         for tag, batches in (expected or {}).items():
             if dumped[tag] < batches:
                 reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
@@ -214,8 +239,11 @@ class BackupStore:
         self.batch_size = batch_size or self.batch_size
         self._keys.remove()
         self._data.remove()
-        self._pending = []
-        self._captured = self._dumped = None
+        self.close()
+        for ending in shard_endings(self.prefix):
+            Shard(backup_file(self.prefix, ending)).remove()
+        remove_manifest(self.prefix)
+        self._forget()
 
     def set_aside(self, stamp: str) -> Path:
         """Rename all files of this backup to ``<prefix>.<stamp>.stale.*``; the store is empty afterwards.
@@ -240,16 +268,20 @@ class BackupStore:
             number += 1
             stale = self.prefix.with_name(f"{self.prefix.name}.{stamp}-{number}.stale")
         try:
-            for ending in ENDINGS:
+            for ending in (*shard_endings(self.prefix), *ENDINGS):
                 path = backup_file(self.prefix, ending)
                 if path.exists():
                     path.rename(backup_file(stale, ending))
             sync_directory(self.prefix.parent)
         except OSError as error:
             raise BackupUnusable(self.prefix, f"it cannot be set aside: {error.strerror}") from error
-        self._pending = []
-        self._captured = self._dumped = None
+        self._forget()
         return stale
+
+    def _forget(self) -> None:
+        self._pending = []
+        self._captured = self._several = None
+        self._data = Shard(self._data.path)
 
     def _write_keys(self, keys: Sequence[bytes]) -> None:
         self._keys.append(Record.of_keys(self.key_batches, keys), [b"".join(keys)])
@@ -268,11 +300,15 @@ class BackupStore:
         return self._captured
 
     @property
-    def _data_found(self) -> Counter[str]:
-        if self._dumped is None:
-            self._dumped = Counter(record.tag for record, _, _ in self._data.read())
-        return self._dumped
+    def _shards(self) -> tuple[Shard, ...]:
+        if self._several is None:
+            self._several = read_manifest(self.prefix)
+        return self._several
+
+    @property
+    def _files(self) -> tuple[Shard, ...]:
+        return (self._data, *self._shards)
 
 
-def _size(log: Log) -> int:
+def _size(log: Log | Shard) -> int:
     return log.path.stat().st_size if log.path.exists() else 0

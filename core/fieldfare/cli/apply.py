@@ -24,7 +24,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete, UsageError
+from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
@@ -51,7 +51,7 @@ def apply(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     batch_size: Annotated[int, typer.Option(help="Documents per batch.", metavar="N", min=1)] = 500,
-    workers: Annotated[int, typer.Option(help="Workers; one, for now.", metavar="N", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="How many share the documents.", metavar="N", min=1)] = 1,
     asynchronous: Annotated[
         bool,
         typer.Option("--async", help="Run on an event loop, as programs with asyncio do. The result is the same."),
@@ -91,8 +91,6 @@ def apply(  # noqa: PLR0913 - the command's options
     session = Session.of(context)
     if not backup_dir:
         raise BackupDirectoryRequired
-    if workers > 1:
-        raise UsageError("Several workers are not there yet: leave --workers out, or give 1.")
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time

@@ -29,6 +29,9 @@ def rollback(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Nothing is asked in scripts either.")] = False,
+    workers: Annotated[
+        int, typer.Option(help="How many share the documents, if as many migrated them.", metavar="N", min=1)
+    ] = 1,
     force: Annotated[
         bool, typer.Option("--force", help="Put back even where the server is not as the migration left it.")
     ] = False,
@@ -51,7 +54,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
         report = MigrationExecutor(plugins=session.plugins).rollback(
-            server=server, backup_dir=backup_dir, index=index, force=force, stop=stop
+            server=server, backup_dir=backup_dir, index=index, num_workers=workers, force=force, stop=stop
         )
     if session.json:
         from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time

@@ -274,7 +274,9 @@ def _run_pass(run: Run, work: RewritePass) -> None:
         for step in work.steps:
             run.skipped(step)
         return
-    begun = {step.id: record or StepRecord(Status.RUNNING) for step, record in zip(work.steps, records, strict=True)}
+    shards = run.store.shards
+    fresh = StepRecord(Status.RUNNING, shards=(0,) * len(shards) if len(shards) > 1 else ())
+    begun = {step.id: record or fresh for step, record in zip(work.steps, records, strict=True)}
     run.journal.update(steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE)
     batches = min(record.completed_batches for record in begun.values())
     done = min(batches * run.journal.progress.batch_size, run.journal.progress.documents)

@@ -17,6 +17,7 @@ class Options:
 
     Attributes:
         batch_size: documents per batch.
+        workers: how many share the documents.
         allow: names of notes that must not stop the run (``overflow``).
         on_conflict: which value stays where a document has a field under its old and its new name:
             ``keep-old`` or ``keep-new``; None stops the run before anything is changed.
@@ -27,6 +28,7 @@ class Options:
     """
 
     batch_size: int = 500
+    workers: int = 1
     allow: frozenset[str] = frozenset()
     on_conflict: str | None = None
     timeout: float | None = None

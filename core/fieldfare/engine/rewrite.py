@@ -9,11 +9,12 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from fieldfare.backup import REWRITE
+from fieldfare.backup import REWRITE, Shard
 from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
 from fieldfare.engine.foreign import foreign_notes, foreign_values
 from fieldfare.engine.run import Run
+from fieldfare.engine.workers import share_out
 from fieldfare.errors import DocumentsUnfit, HookContractBroken, PluginError
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.server.documents import read_batches, read_documents
@@ -96,14 +97,20 @@ def dump(run: Run, work: RewritePass) -> None:
     Raises:
         PluginBroken: a transform raised on some document.
     """
-    storage = run.source.storage
-    documents = read_batches(run.server, storage, run.store.iter_keys(), list(work.paths))
-    for number, (batch, problems) in enumerate(documents, start=1):
-        run.store.append(REWRITE, batch)
+    run.store.split(run.options.workers)
+    share_out(run, lambda shard: _dump(run, work, shard))
+
+
+def _dump(run: Run, work: RewritePass, shard: Shard) -> None:
+    keys = run.store.iter_keys(shard.start, shard.stop)
+    for batch, problems in read_batches(run.server, run.source.storage, keys, list(work.paths)):
+        shard.append(REWRITE, batch)
         rehearsed = transform(run, work, batch)
-        run.note([*rehearsed.notes, *_problem_notes(problems)])
-        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=number)
-        run.advance(len(batch))
+        with run.guard:
+            run.note([*rehearsed.notes, *_problem_notes(problems)])
+            progress = run.journal.progress
+            run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + 1)
+            run.advance(len(batch))
 
 
 def refuse_unfit(run: Run) -> None:
@@ -127,35 +134,44 @@ def refuse_unfit(run: Run) -> None:
 
 def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
     """Write the new values of every document, from where the journal says that the pass stopped."""
-    records = [run.journal.record(step.id) for step in work.steps]
-    start = min((record.completed_batches if record else 0) for record in records)
+    share_out(run, lambda shard: _rewrite(run, work, shard))
+    records = run.journal.progress.steps
+    return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
+
+
+def _rewrite(run: Run, work: RewritePass, shard: Shard) -> None:
+    steps = [step.id for step in work.steps]
+    start = min(run.journal.progress.steps[step].through(shard.number) for step in steps)
     sizes: deque[int] = deque()
 
     def changed() -> Iterator[Batch]:
-        for batch in run.store.iter_batches(REWRITE, start):
+        for batch in shard.iter_batches(REWRITE, start):
             sizes.append(len(batch))
             yield _changed(batch, transform(run, work, batch))
 
-    steps = [step.id for step in work.steps]
     results = write_batches(run.server, run.source.storage, changed(), list(work.paths))
     for number, result in enumerate(results, start=start + 1):
-        run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
         # notes and counters are saved together, so that a batch that is done twice is counted once
-        run.journal.advance(steps, number, result.written)
-        run.advance(sizes.popleft())
-    return [Receipt(step, documents=run.journal.progress.steps[step].documents) for step in steps]
+        with run.guard:
+            run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
+            run.journal.advance(steps, number, result.written, shard=shard.number)
+            run.advance(sizes.popleft())
 
 
 def verify(run: Run, work: RewritePass) -> bool:
-    """Whether no document of the last batch still has an original value that was to be replaced.
+    """Whether no document of each worker's last batch still has an original value that was to be replaced.
 
     A value that is neither the original nor the new one was written by somebody else: that is noted.
     """
-    batches = run.store.count(REWRITE)
+    return all(_verify(run, work, shard) for shard in run.store.shards)
+
+
+def _verify(run: Run, work: RewritePass, shard: Shard) -> bool:
+    batches = shard.found[REWRITE]
     if not batches:
         return True
     storage = run.source.storage
-    before = next(iter(run.store.iter_batches(REWRITE, batches - 1)))
+    before = next(iter(shard.iter_batches(REWRITE, batches - 1)))
     after = transform(run, work, before)
     found, _ = read_documents(run.server, storage, before.keys, list(work.paths))
     other = foreign_values(storage, found, [after])
@@ -172,13 +188,17 @@ def restore(run: Run, work: RewritePass) -> int:
     Returns:
         How many documents were written.
     """
+    return sum(share_out(run, lambda shard: _restore(run, work, shard)))
+
+
+def _restore(run: Run, work: RewritePass, shard: Shard) -> int:
     written = 0
     storage, paths = run.source.storage, list(work.paths)
     read: deque[Batch] = deque()
     sizes: deque[int] = deque()
 
     def keys() -> Iterator[Sequence[bytes]]:
-        for batch in run.store.iter_batches(REWRITE):
+        for batch in shard.iter_batches(REWRITE):
             read.append(batch)
             yield batch.keys
 
@@ -191,8 +211,9 @@ def restore(run: Run, work: RewritePass) -> int:
 
     for result in write_batches(run.server, storage, originals(), paths):
         written += result.written
-        run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
-        run.advance(sizes.popleft())
+        with run.guard:
+            run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
+            run.advance(sizes.popleft())
     return written
 
 
@@ -207,13 +228,11 @@ def _again(run: Run, work: RewritePass, before: Batch) -> Batch:
 def _keep_foreign(run: Run, found: Batch, known: Sequence[Batch]) -> None:
     foreign = foreign_values(run.source.storage, found, known)
     if len(foreign):
-        run.store.append(SUPERSEDED, foreign)
-        run.store.sync()  # before it is overwritten
-        run.note(
-            foreign_notes(
-                "changed since", foreign, f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
-            )
-        )
+        detail = f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
+        with run.guard:
+            run.store.append(SUPERSEDED, foreign)
+            run.store.sync()  # before it is overwritten
+            run.note(foreign_notes("changed since", foreign, detail))
 
 
 def _count(batch: Batch, path: str) -> int:

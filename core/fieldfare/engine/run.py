@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
@@ -41,6 +42,7 @@ class Run:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
+        guard: held while notes, progress and reports change, for several workers may change them.
     """
 
     server: Server
@@ -54,6 +56,8 @@ class Run:
     _step: Step | None = None
     _activity: StepReport | None = None
     _started: float = 0.0
+    _halted: bool = field(init=False, default=False)
+    guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
 
     @property
     def redis(self) -> Any:
@@ -149,11 +153,12 @@ class Run:
 
     def note(self, notes: Sequence[Note]) -> None:
         """Remember what turned up in documents; notes of one kind and field are added up."""
-        merged = {(note.kind, note.field): note for note in self.journal.progress.notes}
-        for note in notes:
-            earlier = merged.get((note.kind, note.field))
-            merged[note.kind, note.field] = earlier.merged(note) if earlier else note
-        self.journal.progress = evolve(self.journal.progress, notes=tuple(merged.values()))
+        with self.guard:
+            merged = {(note.kind, note.field): note for note in self.journal.progress.notes}
+            for note in notes:
+                earlier = merged.get((note.kind, note.field))
+                merged[note.kind, note.field] = earlier.merged(note) if earlier else note
+            self.journal.progress = evolve(self.journal.progress, notes=tuple(merged.values()))
 
     @contextmanager
     def activity(self, name: str, title: str, *, step: str = "", total: int = 0) -> Iterator[None]:
@@ -188,22 +193,27 @@ class Run:
             StopRequested: the user asked to stop.
             LockHeld: the lock on the index was lost.
         """
-        if self._activity is not None:
-            self._activity = evolve(
-                self._activity,
-                moment=Moment.PROGRESS,
-                documents_done=self._activity.documents_done + documents,
-                seconds=self._seconds(),
-            )
-            self._tell(self._activity)
-        self.check()
+        with self.guard:
+            if self._activity is not None:
+                self._activity = evolve(
+                    self._activity,
+                    moment=Moment.PROGRESS,
+                    documents_done=self._activity.documents_done + documents,
+                    seconds=self._seconds(),
+                )
+                self._tell(self._activity)
+            self.check()
 
     def check(self) -> None:
-        """Stop here if somebody asked, or if the lock was lost."""
+        """Stop here if somebody asked, if the lock was lost, or if another worker stopped."""
         if self._lock is not None:
             self._lock.check()
-        if self.stop.is_set:
+        if self._halted or self.stop.is_set:
             raise StopRequested
+
+    def halt(self) -> None:
+        """Stop every worker after its batch, because one of them stopped."""
+        self._halted = True
 
     def skipped(self, step: Step) -> None:
         """Report a step that an earlier run has done."""

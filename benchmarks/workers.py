@@ -1,0 +1,107 @@
+"""Measure one migration with 1, 2 and 4 workers, print ratios and where the time goes.
+
+Besides the seconds, the processor time of client and server says what more workers could win: the server answers one
+command at a time, so no number of workers, be they threads or processes, takes less than its share.
+Runs take turns, and the best of several counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import ExitStack
+from typing import Any, Final
+
+from attrs import define, field
+from compare import INDEX, load_vectors, wait_until_indexed
+from delay import delayed
+from rich.console import Console
+from rich.table import Table
+
+from fieldfare import hookimpl
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.plan import MigrationPlan
+from fieldfare.plugins import load_plugins
+from fieldfare.report import Moment, StepReport
+from fieldfare.server import Server, connect
+from fieldfare.server.embedded import EmbeddedServer
+
+PATCH: Final = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
+ACTIVITIES: Final = ("dump", "rewrite", "restore")
+
+
+@define(eq=False)
+class Clock:
+    """Seconds that passed, and that client and server computed, per activity."""
+
+    server: Server
+    taken: dict[str, tuple[float, ...]] = field(factory=dict)
+    _started: tuple[float, ...] = ()
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:
+        """Take the time of what is measured."""
+        if report.activity in ACTIVITIES:
+            if report.moment is Moment.STARTED:
+                self._started = self._now()
+            elif report.moment is Moment.FINISHED:
+                differences = zip(self._now(), self._started, strict=True)
+                self.taken[report.activity] = tuple(now - before for now, before in differences)
+
+    def _now(self) -> tuple[float, ...]:
+        client: Any = self.server.client
+        usage = client.info("cpu")
+        return time.perf_counter(), time.process_time(), usage["used_cpu_user"] + usage["used_cpu_sys"]
+
+
+def measure(server: Server, plan: MigrationPlan, workers: int) -> dict[str, tuple[float, ...]]:
+    """Migrate and roll back once."""
+    clock = Clock(server)
+    plugins = load_plugins()
+    plugins.register(clock, "clock")
+    executor = MigrationExecutor(plugins=plugins)
+    with tempfile.TemporaryDirectory() as backup_dir:
+        executor.apply(plan, server=server, backup_dir=backup_dir, num_workers=workers)
+        executor.rollback(server=server, backup_dir=backup_dir, num_workers=workers)
+    return clock.taken
+
+
+def main() -> None:
+    """Run all and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=50_000)
+    parser.add_argument("--dims", type=int, default=768)
+    parser.add_argument("--delay", type=float, default=0, help="milliseconds from client to server, one way")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    best: dict[tuple[str, int], tuple[float, ...]] = defaultdict(lambda: (float("inf"),))
+    with EmbeddedServer(tcp=True) as embedded, ExitStack() as stack:
+        with connect(embedded.url) as near:
+            load_vectors(chosen.documents, chosen.dims)(near)
+            wait_until_indexed(near)
+        url = embedded.url
+        if chosen.delay:
+            port = stack.enter_context(delayed(embedded.port, chosen.delay / 1000))
+            url = url.replace(str(embedded.port), str(port))
+        server = stack.enter_context(connect(url))
+        plan = MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=server)
+        for _ in range(chosen.rounds):
+            for workers in (1, 2, 4):
+                for activity, figures in measure(server, plan, workers).items():
+                    best[activity, workers] = min(best[activity, workers], figures)
+    title = f"{chosen.documents:,} x {chosen.dims} float32 -> float16, {os.cpu_count()} cores, {chosen.delay:g} ms away"
+    table = Table("What", "Workers", "Took", "Ratio", "Client computed", "Server computed", title=title)
+    for activity in ACTIVITIES:
+        for workers in (1, 2, 4):
+            taken, client, computed = best[activity, workers]
+            ratio = f"{best[activity, 1][0] / taken:.2f} x"
+            cells = (f"{taken:.2f} s", ratio, f"{client:.2f} s", f"{computed:.2f} s")
+            table.add_row(activity, str(workers), *cells)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

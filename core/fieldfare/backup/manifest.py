@@ -1,0 +1,102 @@
+"""The ``.manifest`` of a backup: the files that several workers wrote, and whose originals each of them holds.
+
+JSON, with the slices as ``[from, to)`` in the order in which keys were captured::
+
+    {"format": 1, "checksum": "...", "shards": [{"file": "shard-0.data", "batches": [0, 25], "keys": [0, 12500]}, ...]}
+
+``file`` is what follows the backup's prefix, so that a backup that was set aside still finds its shards.
+``checksum`` is the SHA-256 of everything else. One worker writes no manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fieldfare.backup.durable import sync_directory, write_durably
+from fieldfare.backup.name import backup_file, shard_ending
+from fieldfare.backup.shards import Shard
+from fieldfare.errors import BackupCorrupt, BackupUnusable
+
+__all__ = ["read_manifest", "remove_manifest", "write_manifest"]
+
+FORMAT: Final = 1
+
+
+def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, keys: int) -> None:
+    """Write, durably, which shard holds which keys.
+
+    Args:
+        prefix: of the backup.
+        batches: for each shard, the batches of keys that are its own.
+        batch_size: keys of a batch; the last one may have fewer.
+        keys: captured keys in all.
+
+    Raises:
+        BackupUnusable: the disk refuses.
+    """
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "shards": [
+            {
+                "file": shard_ending(number),
+                "batches": [each.start, each.stop],
+                "keys": [each.start * batch_size, min(each.stop * batch_size, keys)],
+            }
+            for number, each in enumerate(batches)
+        ],
+    }
+    content["checksum"] = _checksum(content)
+    path = backup_file(prefix, "manifest")
+    try:
+        write_durably(path, json.dumps(content, indent=1).encode())
+    except OSError as error:
+        raise BackupUnusable(path, f"the file cannot be written: {error.strerror}. Nothing was changed.") from error
+
+
+def read_manifest(prefix: Path) -> tuple[Shard, ...]:
+    """Return the shards of a backup, in the order of their keys; none if there is no manifest.
+
+    Raises:
+        BackupCorrupt: it is damaged.
+        BackupUnusable: it cannot be read, or is of another format.
+    """
+    path = backup_file(prefix, "manifest")
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise BackupUnusable(path, f"the file cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BackupCorrupt(path, 0, "it is no JSON") from error
+    if not isinstance(content, dict) or content.pop("checksum", None) != _checksum(content):
+        raise BackupCorrupt(path, 0, "its checksum does not match")
+    if content["format"] != FORMAT:
+        raise BackupUnusable(path, f"its format is {content['format']!r}, this fieldfare reads {FORMAT}")
+    return tuple(
+        Shard(backup_file(prefix, shard_ending(number)), number, *each["batches"])
+        for number, each in enumerate(content["shards"])
+    )
+
+
+def remove_manifest(prefix: Path) -> None:
+    """Remove it, if it is there.
+
+    Raises:
+        BackupUnusable: it cannot be removed.
+    """
+    path = backup_file(prefix, "manifest")
+    try:
+        if path.exists():
+            path.unlink()
+            sync_directory(path.parent)
+    except OSError as error:
+        raise BackupUnusable(path, f"the file cannot be removed: {error.strerror}") from error
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
