@@ -47,6 +47,13 @@ def test_advise_about_a_field_that_is_no_vector(capsys: pytest.CaptureFixture[st
     assert "has no vector field 'gloss'; it has vec" in capsys.readouterr().err
 
 
+def test_advise_about_nothing_but_nan(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = np.full(384, np.nan, "<f4").tobytes()
+    server.bulk([("HSET", f"word:{row}", "vec", broken) for row in range(len(VECTORS))])
+    assert run(["advise", "--index", "words"]) == 2
+    assert "no vector of finite numbers" in capsys.readouterr().err
+
+
 def test_plan_shows_the_table_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("patch.yaml").write_text("version: 1\nchanges: {update_fields: [{name: vec, attrs: {datatype: float16}}]}\n")
     assert run(["plan", "--index", "words", "--schema-patch", "patch.yaml"]) == 0

@@ -84,6 +84,8 @@ def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
 
     parameters = Parameters.unchanged(field)
     sample = read_sample(parameters, live)
+    if not len(sample.sound):
+        raise UsageError(f"Field {field.name!r} has no vector of finite numbers to look at. Nothing was changed.")
     parameters = calibrated(parameters, sample, {})
     documents = live.snapshot.stats.num_docs
     found = advice.advise(parameters, sample, live.server, documents=documents, min_recall=min_recall)
