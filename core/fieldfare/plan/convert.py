@@ -13,7 +13,9 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from fieldfare.changes import Change, UpdateOption
 from fieldfare.definition import AttributeValue, Field, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.definition.schema import field_from_dict, field_to_dict, from_schema, to_schema
-from fieldfare.plan.model import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.plan.claim import Claim, ClaimedChange
+from fieldfare.plan.model import MigrationPlan
+from fieldfare.plan.step import Step
 from fieldfare.plan.summary import DiffClassification, RenameOperations
 from fieldfare.structure import Misfit, make_converter, require, structure
 from fieldfare.suggestion import suggestion

@@ -1,0 +1,75 @@
+"""Claims: what a plugin says to a change. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from fieldfare.changes import Change
+
+__all__ = ["Claim", "ClaimedChange"]
+
+
+@frozen
+class Claim:
+    """A plugin's answer to one change.
+
+    Attributes:
+        is_supported: whether it can be carried out.
+        reason: if blocked, why.
+        workaround: if blocked, what to do instead.
+        warnings: what the user should know before applying.
+        rewrites_documents: whether document bytes are overwritten.
+        lossy: whether information is lost (float32 → float16), so that only the backup can undo it.
+        details: facts and figures behind the answer, by title; plain YAML values. A list of mappings is shown as
+            a table.
+    """
+
+    is_supported: bool
+    reason: str | None = None
+    workaround: str | None = None
+    warnings: tuple[str, ...] = ()
+    rewrites_documents: bool = False
+    lossy: bool = False
+    details: Mapping[str, Any] = field(factory=dict, hash=False)
+
+    @classmethod
+    def supported(
+        cls,
+        *,
+        rewrites_documents: bool = False,
+        lossy: bool = False,
+        warnings: Sequence[str] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> Claim:
+        """Claim a change as supported."""
+        return cls(
+            is_supported=True,
+            warnings=tuple(warnings),
+            rewrites_documents=rewrites_documents,
+            lossy=lossy,
+            details=dict(details or {}),
+        )
+
+    @classmethod
+    def blocked(cls, reason: str, *, workaround: str | None = None, details: Mapping[str, Any] | None = None) -> Claim:
+        """Claim a change as blocked."""
+        return cls(is_supported=False, reason=reason, workaround=workaround, details=dict(details or {}))
+
+
+@frozen(hash=False)
+class ClaimedChange:
+    """A change, who claimed it, and how."""
+
+    change: Change
+    plugin: str
+    claim: Claim
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        if self.claim.is_supported:
+            return f"{self.change} [{self.plugin}]"
+        workaround = f" Workaround: {self.claim.workaround}" if self.claim.workaround else ""
+        return f"{self.change}: {self.claim.reason}{workaround}"
