@@ -179,6 +179,11 @@ class Journal:
         """Whether this is a run of that plan."""
         return self.fingerprint == fingerprint(plan)
 
+    @property
+    def changed_something(self) -> bool:
+        """Whether a step was begun, so that the server may not be what it was."""
+        return bool(self.progress.steps)
+
     def record(self, step: str) -> StepRecord | None:
         """Return how far a step got; None if it was never started."""
         return self.progress.steps.get(step)

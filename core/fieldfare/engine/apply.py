@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +11,9 @@ from attrs import evolve
 from redis.exceptions import RedisError
 
 from fieldfare.definition import IndexStats
-from fieldfare.definition.compare import differences
+from fieldfare.engine.opening import open_journal
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
-from fieldfare.engine.preflight import check_source, rehearse_definitions, rehearse_writing, source_differences
 from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import Session, open_session
@@ -23,22 +21,18 @@ from fieldfare.engine.state import describe_state
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import (
-    BackupUnusable,
     ChangeBlocked,
     FieldfareError,
-    IndexNotFound,
     Interrupted,
     RunFailed,
-    StalePlan,
     StepFailed,
     ValidationFailed,
 )
-from fieldfare.journal import Journal, Progress, RunPhase, Status, StepRecord, Undo
+from fieldfare.journal import RunPhase, Status, StepRecord
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.plugins import BUILTIN, Plugins
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_definition
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["apply"]
@@ -83,7 +77,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
         raise ChangeBlocked(plan.blocked_reasons)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
-        journal, fresh = _open_journal(server, session, plan, options)
+        journal, fresh = open_journal(server, session, plan, options)
         run = Run(
             server,
             plan,
@@ -116,72 +110,6 @@ def apply(  # noqa: PLR0913 - what a run consists of
             raise failed
         journal.update(phase=RunPhase.VALIDATED)
         return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
-
-
-def _open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> tuple[Journal, bool]:
-    """Return the journal, and whether the run starts from the beginning."""
-    earlier = session.load_journal() if session.has_journal else None
-    if earlier is not None and _kept(server, session, earlier, plan):
-        # every original is read once before a document is written from it
-        session.store.verify(earlier.progress.saved_batches, keys=earlier.progress.documents)
-        return earlier, False
-    # all that can stand in the way first: the backup of a run that is over serves its rollback until then
-    live = check_source(server, plan)
-    rehearse_definitions(server, plan)
-    rehearse_writing(server, plan)
-    if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
-        session.store.reset()
-    else:
-        session.set_aside()
-    progress = Progress(
-        RunPhase.DUMP,
-        options.batch_size,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        live.stats,
-        plan_path=str(options.plan_path or ""),
-    )
-    journal = Journal(session.header, plan, progress)
-    journal.save()
-    return journal, True
-
-
-def _kept(server: Server, session: Session, journal: Journal, plan: MigrationPlan) -> bool:
-    """Whether an earlier run goes on; False if it is over, or never changed anything."""
-    progress = journal.progress
-    if progress.undo is Undo.RUNNING:
-        raise BackupUnusable(
-            session.header, f"a rollback of this run was begun. Finish it first: {session.commands.rollback}"
-        )
-    if progress.undo is Undo.DONE or not _changed_something(journal):
-        return False
-    if not journal.belongs_to(plan):
-        if progress.phase is RunPhase.VALIDATED:
-            return False
-        raise BackupUnusable(
-            session.header,
-            f"it belongs to another plan for {plan.index!r}, which stopped when {describe_state(journal)}. "
-            f"Finish that one, or put it back: {session.commands.rollback}",
-        )
-    if progress.phase is not RunPhase.VALIDATED:
-        return True
-    return _target_is_live(server, plan)
-
-
-def _target_is_live(server: Server, plan: MigrationPlan) -> bool:
-    """Whether a completed run's target is still there; False if the source is, after a rollback by hand."""
-    try:
-        if not differences(plan.target, read_definition(server, plan.target.name)):
-            return True
-        found, _ = source_differences(server, plan)
-    except IndexNotFound:
-        found = (f"neither {plan.target.name!r} nor {plan.index!r} is there as it should be",)
-    if found:
-        raise StalePlan(plan.index, found)
-    return False
-
-
-def _changed_something(journal: Journal) -> bool:
-    return bool(journal.progress.steps)
 
 
 def _capture_and_back_up(run: Run) -> None:
@@ -294,14 +222,14 @@ def _run_pass(run: Run, work: RewritePass) -> None:
 def _interrupted(run: Run, session: Session) -> Interrupted:
     _save(run)
     state = describe_state(run.journal).capitalize() + "."
-    back = session.commands.rollback if _changed_something(run.journal) else None
+    back = session.commands.rollback if run.journal.changed_something else None
     return Interrupted(state, resume=session.commands.resume, rollback=back)
 
 
 def _failure(run: Run, session: Session, error: Exception, started: float) -> Exception:
     """Return what to raise: the error itself while nothing was changed, else one that names the way on."""
     _save(run)
-    if not _changed_something(run.journal):
+    if not run.journal.changed_something:
         return error if isinstance(error, FieldfareError) else RunFailed(_reason(error))
     running = [name for name, record in run.journal.progress.steps.items() if record.status is Status.RUNNING]
     commands = session.commands
