@@ -53,7 +53,7 @@ class Space:
         if metric == "cosine":
             lengths = np.sqrt(np.einsum("ij,ij->i", values, values))[:, np.newaxis]
             values = np.divide(values, lengths, out=values, where=lengths > 0)
-        elif metric == "l2":
+        elif metric == "l2" and len(values):
             # Distances stay the same, and float32 keeps more of them.
             values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
             handicap = np.einsum("ij,ij->i", values, values) / 2

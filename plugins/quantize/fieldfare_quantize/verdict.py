@@ -41,8 +41,6 @@ def judge(parameters: Parameters, sample: Sample, live: LiveIndex) -> Verdict:
 
     With too few vectors for a recall@10 there is nothing to compare, and nothing is refused.
     """
-    if not len(sample.sound):
-        return Verdict({})
     limit = float(live.options.get("min_recall", MIN_RECALL))
     documents = live.snapshot.stats.num_docs
     advice = advise(parameters, sample, live.server, documents=documents, min_recall=limit)
