@@ -2,7 +2,7 @@
 
 A beat is late when the loop's thread gets no processor, or not Python's global lock: run this on a machine that is
 otherwise idle. Python's own garbage collection holds that lock too, so its longest pause stands beside the worst
-slip; ``--freeze`` takes what was there before the migration out of it.
+slip.
 """
 
 from __future__ import annotations
@@ -111,15 +111,11 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=50_000)
     parser.add_argument("--dims", type=int, default=768)
     parser.add_argument("--batch-size", type=int, default=500)
-    parser.add_argument("--freeze", action="store_true", help="call gc.freeze() first, as a service would at its start")
     chosen = parser.parse_args()
     table = Table("What", "Took", "Beats", "Median slip", "Worst slip", "Longest collection")
     with EmbeddedServer(tcp=True) as embedded, tempfile.TemporaryDirectory() as backup_dir:
         with connect(embedded.url) as server:
             load(server, chosen.documents, chosen.dims)
-        if chosen.freeze:
-            gc.collect()
-            gc.freeze()
         asyncio.run(migrate(table, embedded.url, backup_dir, chosen.batch_size))
     Console(width=120).print(table)
 

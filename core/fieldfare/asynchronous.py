@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
 from fieldfare.engine.stop import StopRequest
+from fieldfare.garbage import old_objects_left_alone
 from fieldfare.plan import MigrationPlan
 from fieldfare.plugins import Plugins
 
@@ -64,7 +65,7 @@ def changing(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Argume
 
     A cancelled task asks it to stop after its batch and ends when it has: then its locks are free, and how far it
     got is on disk. What it raised is the cause of the ``CancelledError``.
-    A ``progress_callback`` is called on the loop.
+    A ``progress_callback`` is called on the loop. Python's collector leaves what was there before alone meanwhile.
     """
 
     @wraps(method)
@@ -74,7 +75,13 @@ def changing(method: Method[Plain, Arguments, Outcome]) -> Awaited[Plain, Argume
         if callback := choices.get("progress_callback"):
             choices["progress_callback"] = partial(asyncio.get_running_loop().call_soon_threadsafe, callback)
         run: Callable[..., Outcome] = method
-        work = _start(lambda: run(self.plain, *args, **choices))
+
+        def work_through() -> Outcome:
+            plain = self.plain  # with its plugins: objects that are there to stay
+            with old_objects_left_alone():
+                return run(plain, *args, **choices)
+
+        work = _start(work_through)
         cancelled: asyncio.CancelledError | None = None
         while not work.done():
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import struct
 import threading
@@ -220,6 +221,26 @@ def test_runs_at_the_same_time_don_t_hear_of_each_other(server: Server, tmp_path
 
     assert asyncio.run(both()) == [{"20"}, {"70"}]
     assert server.command("HGET", "large:69", "embedding") == struct.pack("<2e", 69, 1)
+
+
+def test_the_collector_leaves_the_program_alone_meanwhile(articles: Server, tmp_path: Path) -> None:
+    frozen: list[int] = []
+
+    class Watcher:
+        """Looks while the run works."""
+
+        @hookimpl
+        def fieldfare_step_report(self, report: StepReport) -> None:
+            del report
+            frozen.append(gc.get_freeze_count())
+
+    plugins = load_plugins()
+    plugins.register(Watcher(), "watcher")
+    plan = make_plan(articles)
+    asyncio.run(AsyncMigrationExecutor(plugins=plugins).apply(plan, server=articles, backup_dir=tmp_path))
+    assert frozen
+    assert all(frozen)
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_callback_that_raises_does_not_harm_the_run(articles: Server, tmp_path: Path) -> None:
