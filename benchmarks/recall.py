@@ -18,12 +18,13 @@ from rich.table import Table
 
 from fieldfare.documents import Column
 from fieldfare_quantize.calibration import PER_VECTOR, calibrate
-from fieldfare_quantize.codec import cast, convert
-from fieldfare_quantize.datatype import INTEGERS
+from fieldfare_quantize.codec import convert
 from fieldfare_quantize.integer import encode, flip
 from fieldfare_quantize.prediction import predict
-from fieldfare_quantize.recall import Space, recalls
-from fieldfare_quantize.sample import SAMPLE_LIMIT
+from fieldfare_vectors.datatype import INTEGERS
+from fieldfare_vectors.recall import Space, recalls
+from fieldfare_vectors.sample import SAMPLE_LIMIT
+from fieldfare_vectors.values import cast
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "wordnet" / "vectors.npy"
 METRICS: Final = ("cosine", "l2", "ip")
@@ -42,7 +43,7 @@ def by_its_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[
 def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: str) -> list[tuple[str, ...]]:
     """Return a row of the table for each datatype."""
     calibrations = {name: calibrate(sample, name, metric) if name in INTEGERS else None for name in DATATYPES}
-    predicted = {each.datatype: each.recall[10] for each in predict(sample, metric, calibrations)}
+    predicted = {name: each.recall[10] for name, each in predict(sample, metric, calibrations).items()}
     ours = [
         cast(vectors, name) if calibration is None else encode(vectors, name, calibration).codes
         for name, calibration in calibrations.items()

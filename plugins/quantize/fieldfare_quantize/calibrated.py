@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from fieldfare_quantize.calibration import CODES, PER_VECTOR, Calibration, calibrate
-from fieldfare_quantize.datatype import INTEGERS
+from fieldfare_vectors.datatype import INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fieldfare_quantize.conversion import Parameters
-    from fieldfare_quantize.sample import Sample
+    from fieldfare_vectors.sample import Sample
 
 __all__ = ["calibrated", "calibrations_in"]
 

@@ -12,11 +12,11 @@ from fieldfare.server.capabilities import VECTOR_DATATYPES, show
 from fieldfare_quantize.calibrated import calibrated
 from fieldfare_quantize.calibration import CODES
 from fieldfare_quantize.conversion import Parameters
-from fieldfare_quantize.datatype import DATATYPES, INTEGERS
-from fieldfare_quantize.sample import read_sample
 from fieldfare_quantize.survey import survey
 from fieldfare_quantize.verdict import judge
 from fieldfare_quantize.wish import problem, read_wish
+from fieldfare_vectors.datatype import DATATYPES, INTEGERS
+from fieldfare_vectors.sample import read_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,17 +53,17 @@ def _claim_hashes(parameters: Parameters, live: LiveIndex) -> Claim:
     wrong = problem(parameters, wish)
     if wrong is not None:
         return Claim.blocked(wrong, workaround="correct the patch")
-    sample = read_sample(parameters, live)
+    sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     parameters = calibrated(parameters, sample, wish)
     noted = survey(parameters, sample)
     if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
-    verdict = judge(parameters, sample, live)
+    verdict, advice = judge(parameters, sample, live)
     if verdict.refusal is not None:
-        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=verdict.details)
+        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
     warnings = [_precision_warning(parameters), *verdict.warnings, *noted]
     lossy = not parameters.keeps_values
-    return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=verdict.details)
+    return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=advice.details)
 
 
 def parameters_of(change: UpdateField, field: Field) -> Parameters:

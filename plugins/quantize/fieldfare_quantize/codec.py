@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import ml_dtypes
 import numpy as np
 from attrs import frozen
 
 from fieldfare.documents import MISSING, Column
 from fieldfare_quantize.calibration import CODES, Calibration
-from fieldfare_quantize.datatype import DATATYPES, INTEGERS, Datatype, width_of
 from fieldfare_quantize.integer import decode, encode, flip
+from fieldfare_vectors.datatype import DATATYPES, INTEGERS, Datatype, width_of
+from fieldfare_vectors.values import NATIVE, Block, cast, native, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["Conversion", "cast", "convert", "native"]
+__all__ = ["Conversion", "convert"]
 
-_NATIVE: Final[dict[str, np.dtype[Any]]] = {
-    "float64": np.dtype(np.float64),
-    "float32": np.dtype(np.float32),
-    "float16": np.dtype(np.float16),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "int8": np.dtype(np.int8),
-    "uint8": np.dtype(np.uint8),
-}
-
-Block: TypeAlias = bytes | bytearray | memoryview
 Changed: TypeAlias = "tuple[NDArray[Any], dict[str, tuple[int, ...]]]"
 
 _SMALLEST: Final = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
@@ -75,18 +65,6 @@ class Conversion:
     zero: tuple[int, ...] = ()
 
 
-def native(block: Block, datatype: str) -> NDArray[Any]:
-    """Read the bytes of vectors, little-endian, as numbers of this machine."""
-    width = _NATIVE[datatype].itemsize
-    return np.frombuffer(block, f"<u{width}").astype(f"=u{width}", copy=False).view(_NATIVE[datatype])
-
-
-def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
-    """Round floats to another floating-point datatype; what is too large becomes infinity."""
-    with np.errstate(all="ignore"):
-        return vectors.astype(_NATIVE[datatype])
-
-
 def convert(  # noqa: PLR0913 - both sides of a conversion
     column: Column,
     source: str,
@@ -125,7 +103,7 @@ def convert(  # noqa: PLR0913 - both sides of a conversion
 
     if column.lengths.count(length) == len(column):
         converted, found = change(column.block)
-        return Conversion(Column(_bytes(converted), (new_length,) * len(column)), **found)
+        return Conversion(Column(to_bytes(converted), (new_length,) * len(column)), **found)
     return _convert_some(column, length, new_length, change)
 
 
@@ -133,7 +111,7 @@ def _convert_some(column: Column, length: int, new_length: int, change: Callable
     values, rows = list(column), column.rows(length)
     vectors = b"".join(value for value in values if value is not None and len(value) == length)
     converted, found = change(vectors)
-    block = _bytes(converted)
+    block = to_bytes(converted)
     for position, row in enumerate(rows):
         values[row] = block[position * new_length : (position + 1) * new_length]
     others = [row for row, value in enumerate(column.lengths) if value not in (MISSING, length)]
@@ -143,12 +121,6 @@ def _convert_some(column: Column, length: int, new_length: int, change: Callable
         converted_already=tuple(row for row in others if column.lengths[row] == new_length),
         **{heading: tuple(rows[position] for position in positions) for heading, positions in found.items()},
     )
-
-
-def _bytes(vectors: NDArray[Any]) -> bytes:
-    """Return numbers of this machine as little-endian bytes."""
-    width = vectors.dtype.itemsize
-    return vectors.view(f"=u{width}").astype(f"<u{width}", copy=False).tobytes()
 
 
 def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) -> Changed:
@@ -163,7 +135,7 @@ def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) 
 def _to_codes(bits: NDArray[Any], before: Datatype, target: str, encoding: Calibration) -> Changed:
     peaks = _peaks(bits, before)
     finite: NDArray[np.bool_] = np.isfinite(peaks)
-    done = encode(bits.view(_NATIVE[before.name]), target, encoding)
+    done = encode(bits.view(NATIVE[before.name]), target, encoding)
     vanished = finite & (peaks != 0) & ~done.codes.any(axis=1) if encoding.offset == 0 else np.zeros_like(finite)
     return done.codes, {
         "nan": _rows(np.isnan(peaks)),
@@ -178,7 +150,7 @@ def _to_codes(bits: NDArray[Any], before: Datatype, target: str, encoding: Calib
 def _round(bits: NDArray[Any], before: Datatype, after: Datatype) -> Changed:
     # Whatever numpy would warn of is found in the peaks, with the rows that it is about.
     with np.errstate(all="ignore"):
-        converted = bits.view(_NATIVE[before.name]).astype(_NATIVE[after.name])
+        converted = bits.view(NATIVE[before.name]).astype(NATIVE[after.name])
         headings = _headings(_peaks(bits, before), after)
     return converted, headings
 
@@ -191,12 +163,12 @@ def _peaks(bits: NDArray[Any], before: Datatype) -> NDArray[Any]:
     """
     magnitude = bits & bits.dtype.type((1 << (8 * before.width - 1)) - 1)
     peaks: NDArray[Any] = magnitude.max(axis=1, initial=0)
-    return peaks.view(_NATIVE[before.name])
+    return peaks.view(NATIVE[before.name])
 
 
 def _headings(peaks: NDArray[Any], after: Datatype) -> dict[str, tuple[int, ...]]:
     # Rounding keeps order, so a row's peak overflows if any of its values does, and is zero if all are.
-    after_peaks = peaks.astype(_NATIVE[after.name])
+    after_peaks = peaks.astype(NATIVE[after.name])
     return {
         "nan": _rows(np.isnan(peaks)),
         "infinite": _rows(np.isinf(peaks)),

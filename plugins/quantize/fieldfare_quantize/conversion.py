@@ -8,7 +8,7 @@ from attrs import asdict, frozen
 
 from fieldfare.plan import Step
 from fieldfare_quantize.calibration import Calibration
-from fieldfare_quantize.datatype import DATATYPES, INTEGERS, is_lossless, width_of
+from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field

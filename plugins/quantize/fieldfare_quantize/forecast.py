@@ -9,7 +9,7 @@ from fieldfare.definition import Storage
 from fieldfare.plan import Estimate, MigrationPlan
 from fieldfare_quantize.claim import parameters_of
 from fieldfare_quantize.conversion import KIND, Parameters
-from fieldfare_quantize.datatype import width_of
+from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

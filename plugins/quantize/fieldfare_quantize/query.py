@@ -9,7 +9,7 @@ from fieldfare.changes import RenameField
 from fieldfare.errors import UsageError
 from fieldfare.plan import MigrationPlan
 from fieldfare_quantize.conversion import KIND, Parameters
-from fieldfare_quantize.datatype import DATATYPES, INTEGERS
+from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fieldfare_quantize.datatype import INTEGERS
+from fieldfare_vectors.datatype import INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from fieldfare.documents import Batch, Column
 from fieldfare.live import LiveIndex
 from fieldfare.plan import Claim, Step
 from fieldfare_quantize import plugin
-from fieldfare_quantize.datatype import DATATYPES
+from fieldfare_vectors.datatype import DATATYPES
 
 Live = Callable[..., LiveIndex]
 Embedding = Callable[..., Field]

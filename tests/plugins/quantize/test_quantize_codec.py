@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fieldfare.documents import Column
 from fieldfare_quantize.codec import Conversion, convert
-from fieldfare_quantize.datatype import DATATYPES
+from fieldfare_vectors.datatype import DATATYPES
 
 DIRECTIONS = list(permutations(DATATYPES, 2))
 FORMATS = {"float64": "<d", "float32": "<f", "float16": "<e"}

@@ -12,7 +12,7 @@ import pytest
 from fieldfare.documents import Batch, Column
 from fieldfare_quantize import plugin
 from fieldfare_quantize.conversion import Parameters, plan_conversion
-from fieldfare_quantize.datatype import DATATYPES
+from fieldfare_vectors.datatype import DATATYPES
 
 if TYPE_CHECKING:
     from fieldfare.server import Server

@@ -79,11 +79,11 @@ def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
     from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.calibrated import calibrated  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.conversion import Parameters  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.sample import read_sample  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.survey import survey  # noqa: PLC0415 - start-up time
+    from fieldfare_vectors.sample import read_sample  # noqa: PLC0415 - start-up time
 
     parameters = Parameters.unchanged(field)
-    sample = read_sample(parameters, live)
+    sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     if not len(sample.sound):
         raise UsageError(f"Field {field.name!r} has no vector of finite numbers to look at. Nothing was changed.")
     parameters = calibrated(parameters, sample, {})

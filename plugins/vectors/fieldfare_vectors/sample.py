@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from fieldfare_quantize.datatype import width_of
+from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from fieldfare.documents import Batch
     from fieldfare.live import LiveIndex
-    from fieldfare_quantize.conversion import Parameters
 
 __all__ = ["SAMPLE_LIMIT", "Sample", "read_sample"]
 
@@ -52,19 +51,26 @@ class Sample:
         return sum(map(len, self.batches))
 
 
-def read_sample(parameters: Parameters, live: LiveIndex) -> Sample:
-    """Read up to :data:`SAMPLE_LIMIT` documents of a live index."""
+def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
+    """Read up to :data:`SAMPLE_LIMIT` documents of a live index.
+
+    Args:
+        live: the index.
+        path: the hash field that holds the vector.
+        datatype: of its values, as they are now.
+        dims: values of one vector.
+    """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_quantize.codec import native  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.values import native  # noqa: PLC0415 - numpy costs start-up time
 
-    path, length = parameters.path, width_of(parameters.source) * parameters.dims
+    length = width_of(datatype) * dims
     batches = live.sample([path], SAMPLE_LIMIT)
     found = [
         (key, value)
         for key, value in chain.from_iterable(zip(batch.keys, batch[path], strict=True) for batch in batches)
         if value is not None and len(value) == length
     ]
-    vectors = native(b"".join(value for _, value in found), parameters.source)
+    vectors = native(b"".join(value for _, value in found), datatype)
     keys = tuple(key for key, _ in found)
-    return Sample(batches, keys, np.reshape(vectors, (len(found), parameters.dims)))
+    return Sample(batches, keys, np.reshape(vectors, (len(found), dims)))

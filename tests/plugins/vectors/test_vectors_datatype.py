@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from fieldfare_quantize.datatype import DATATYPES, is_lossless
+from fieldfare_vectors.datatype import DATATYPES, is_lossless
 
 LOSSLESS = {
     ("float16", "float32"),

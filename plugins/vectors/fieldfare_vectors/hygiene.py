@@ -1,0 +1,49 @@
+"""What a sample of vectors looks like, told in lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldfare.documents import EXAMPLES, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fieldfare_vectors.sample import Sample
+
+__all__ = ["duplicates", "tell"]
+
+
+def duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
+    """Note the documents whose vector another one has too; the first of them is not counted."""
+    seen: set[bytes] = set()
+    keys = []
+    for key, vector in zip(sample.keys, sample.vectors, strict=True):
+        value = vector.tobytes()
+        if value in seen:
+            keys.append(key)
+        seen.add(value)
+    if not keys:
+        return ()
+    detail = "the same vector as another document's: queries find them in any order"
+    return (Note("duplicate", path, len(keys), tuple(keys[:EXAMPLES]), detail=detail),)
+
+
+def tell(notes: Iterable[Note], documents: int) -> tuple[str, ...]:
+    """Return one line for each kind of note.
+
+    Args:
+        notes: on the sampled documents.
+        documents: how many were sampled.
+    """
+    by_kind: dict[str, Note] = {}
+    for note in notes:
+        known = by_kind.get(note.kind)
+        by_kind[note.kind] = known.merged(note) if known else note
+    return tuple(_line(note, documents) for note in by_kind.values())
+
+
+def _line(note: Note, documents: int) -> str:
+    keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
+    line = f"{note.kind} in {note.field!r} of {note.count:,} of {documents:,} sampled documents ({keys}): {note.detail}"
+    return f"{line}; apply stops unless --allow-{note.allow} is given" if note.blocking else line

@@ -1,0 +1,100 @@
+"""What a change of vectors would do to the answers of queries, found out on a sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from attrs import frozen
+
+from fieldfare_vectors.recall import Space, recalls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["QUESTIONS", "SEED", "Candidate", "Prediction", "predict"]
+
+QUESTIONS: Final = 500
+"""How many vectors of the sample are looked for among all of it."""
+
+SEED: Final = 7
+"""Picks the questions; written into every plan."""
+
+
+@frozen(eq=False)
+class Candidate:
+    """What a sample of vectors could become.
+
+    Attributes:
+        vectors: as the index would hold them; one row for each of the sample, of any width.
+        meaning: the values that they stand for; rows as wide as the sample's.
+    """
+
+    vectors: NDArray[Any]
+    meaning: NDArray[Any]
+
+
+@frozen
+class Prediction:
+    """What is left of vectors after a change.
+
+    Attributes:
+        recall: depth → share of true nearest neighbours found, 0 to 1; empty where there are too few vectors.
+        cosine: mean and least cosine of a vector with what becomes of it.
+        error: mean and largest distance of a vector from what it stands for then, relative to its length.
+    """
+
+    recall: Mapping[int, float]
+    cosine: tuple[float, float]
+    error: tuple[float, float]
+
+    @property
+    def recall10(self) -> float | None:
+        """Recall@10, or None where there are too few vectors."""
+        return self.recall.get(10)
+
+
+def predict(
+    vectors: NDArray[Any],
+    metric: str,
+    candidates: Mapping[str, Candidate],
+    *,
+    meaning: NDArray[Any] | None = None,
+    seed: int = SEED,
+) -> dict[str, Prediction]:
+    """Compare the exact nearest neighbours of a sample before and after each of several changes.
+
+    Args:
+        vectors: rows of ``dims`` values, a sample as it is now: finite floats, or codes.
+        metric: ``cosine``, ``l2`` or ``ip``.
+        candidates: what the sample could become, by name.
+        meaning: the values that the sample stands for, where it has codes.
+        seed: of the choice of questions.
+    """
+    values = vectors.astype(np.float32)
+    questions = np.random.default_rng(seed).permutation(len(values))[:QUESTIONS]
+    after = [Space.of(each.vectors, metric) for each in candidates.values()]
+    found = recalls(Space.of(values, metric), after, questions)
+    meant = values if meaning is None else meaning
+    return {
+        name: _prediction(recall, meant, each.meaning)
+        for (name, each), recall in zip(candidates.items(), found, strict=True)
+    }
+
+
+def _prediction(recall: Mapping[int, float], values: NDArray[Any], meant: NDArray[Any]) -> Prediction:
+    values, meant = values.astype(np.float64), meant.astype(np.float64)  # squares of float32 overflow
+    lengths, meant_lengths = (np.sqrt(np.einsum("ij,ij->i", each, each)) for each in (values, meant))
+    there = lengths > 0
+    if not there.any():
+        return Prediction(recall, (1.0, 1.0), (0.0, 0.0))
+    products = np.einsum("ij,ij->i", values, meant)[there]
+    scale = (lengths * meant_lengths)[there]
+    cosines = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0).clip(-1, 1)
+    difference = values - meant
+    errors = np.sqrt(np.einsum("ij,ij->i", difference, difference))[there] / lengths[there]
+    return Prediction(
+        recall, (float(cosines.mean()), float(cosines.min())), (float(errors.mean()), float(errors.max()))
+    )
