@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["field_changes", "option_changes", "prefix_changes"]
 
+_FIRST: Final = ("algorithm", "dims")
+"""What changes before all else: the algorithm decides which attributes there are, and vectors are cut before the
+values that are left get another datatype."""
+
 _REPORTED_FOR_ANY: Final = "GlobalSQ8"
 """The compression that servers without Intel's library report whatever they were asked for."""
 
 
 def field_changes(old: Field, new: Field, old_storage: Storage, new_storage: Storage) -> list[Change]:
-    """Return what turns one field into another of the same name; the algorithm first among the attributes.
+    """Return what turns one field into another of the same name; the algorithm first among the attributes, then dims.
 
     Paths are not compared between hashes and JSON, where all of them differ.
     """
@@ -47,7 +51,7 @@ def _attribute_changes(old: Field, new: Field, storage: Storage) -> list[Change]
     changes: list[Change] = []
     compressions = {field.attrs.get("compression") for field in (old, new)}
     blurred = {"compression", "reduce"} if _REPORTED_FOR_ANY in compressions and None not in compressions else set()
-    for attribute in attributes_of(old.type):
+    for attribute in sorted(attributes_of(old.type), key=lambda each: each.key not in _FIRST):
         before, after = old.attrs.get(attribute.key), new.attrs.get(attribute.key)
         default = default_of(attribute, storage)
         same = (default if before is None else before) == (default if after is None else after)

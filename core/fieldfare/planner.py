@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from itertools import islice
 from typing import Any, Final
 
 from attrs import evolve
 
 from fieldfare.changes import Change, CustomChange, RenameIndex
 from fieldfare.definition import IndexDefinition, Snapshot, Storage
-from fieldfare.documents import Batch
 from fieldfare.errors import HookContractBroken, PluginConflict, ServerUnfit
 from fieldfare.live import LiveIndex
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Step
 from fieldfare.plugins import BUILTIN, Plugins
+from fieldfare.sampling import AfterSteps, Sampler
 from fieldfare.server import Server
-from fieldfare.server.documents import read_documents
 from fieldfare.server.inspect import find_neighbours, index_exists, read_others
-from fieldfare.server.keys import count_keys, iterate_keys
+from fieldfare.server.keys import count_keys
 
 __all__ = ["PLAN_VERSION", "look_at", "make_plan", "order_steps"]
 
 PLAN_VERSION: Final = 1
 MODE: Final = "drop_recreate"
-SAMPLE_BATCH: Final = 500
 
 
 def make_plan(  # noqa: PLR0913 - what a plan follows from
@@ -73,7 +70,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         claimed, planned = _plan_change(plugins, server, change, live)
         claims.append(claimed)
         steps.extend(_behind_earlier(planned, steps))
-        live = live.after(change)
+        live = _after(live.after(change), plugins, planned)
     target = live.definition
     supported = all(each.claim.is_supported for each in claims)
     if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):
@@ -108,7 +105,7 @@ def look_at(
         snapshot=snapshot,
         server=server.capabilities,
         neighbours=find_neighbours(snapshot.definition, others),
-        sample=_Sampler(server, snapshot),
+        sample=Sampler(server, snapshot),
         others=others,
         count=partial(count_keys, server, snapshot.definition.storage),
         patch=patch or {},
@@ -142,22 +139,12 @@ def order_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(ordered)
 
 
-class _Sampler:
-    """Reads a few documents, whatever fields are asked for, always the same ones."""
-
-    def __init__(self, server: Server, snapshot: Snapshot) -> None:
-        self._server = server
-        self._snapshot = snapshot
-        self._keys: list[bytes] = []
-
-    def __call__(self, fields: Sequence[str], limit: int) -> list[Batch]:
-        definition = self._snapshot.definition
-        if len(self._keys) < limit:
-            found = iterate_keys(self._server, definition, self._snapshot.stats, SAMPLE_BATCH)
-            self._keys = list(islice((key for batch in found for key in batch), limit))
-        keys = self._keys[:limit]
-        chunks = [keys[start : start + SAMPLE_BATCH] for start in range(0, len(keys), SAMPLE_BATCH)]
-        return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]
+def _after(live: LiveIndex, plugins: Plugins, planned: Sequence[Step]) -> LiveIndex:
+    """Return the index with documents as these steps will leave them."""
+    steps = tuple(step for step in planned if step.transforms)
+    if not steps:
+        return live
+    return evolve(live, sample=AfterSteps(live.sample, plugins, live.definition.storage, steps))
 
 
 def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveIndex) -> tuple[ClaimedChange, list[Step]]:

@@ -138,6 +138,14 @@ def test_an_attribute_is_set_and_taken_away() -> None:
     ]
 
 
+def test_vectors_are_cut_before_they_get_another_datatype() -> None:
+    assert updated("exact", datatype="float16", dims=2, algorithm="hnsw")[:3] == [
+        UpdateField("exact", "algorithm", "FLAT", "HNSW"),
+        UpdateField("exact", "dims", FLAT["dims"], 2),
+        UpdateField("exact", "datatype", "float32", "float16"),
+    ]
+
+
 def test_the_algorithm_comes_first_and_takes_its_own_attributes_along() -> None:
     assert updated("exact", m=32, distance_metric="L2", algorithm="hnsw") == [
         UpdateField("exact", "algorithm", "FLAT", "HNSW"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,15 +9,15 @@ from typing import Final
 from attrs import evolve, frozen
 
 from fieldfare.backup import REWRITE, Shard
-from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
 from fieldfare.engine.foreign import foreign_notes, foreign_values
 from fieldfare.engine.run import Run
 from fieldfare.engine.workers import share_out
-from fieldfare.errors import DocumentsUnfit, HookContractBroken, PluginError
+from fieldfare.errors import DocumentsUnfit, PluginError
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.server.documents import read_batches, read_documents
 from fieldfare.server.writing import write_batches
+from fieldfare.transformation import transformed
 
 __all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
 
@@ -47,48 +46,7 @@ def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
         PluginBroken: a transform raised.
         HookContractBroken: it returned other documents or other fields than it got.
     """
-    for step in work.steps:
-        rows = _rows_with(batch, step.fields)
-        part = batch.select(rows, step.fields) if len(rows) < len(batch) else _only(batch, step.fields)
-        if not part.keys:
-            continue
-        result = run.plugins.demand(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
-        problem = _problem(run.source.storage, part, result)
-        if problem is not None:
-            raise HookContractBroken(step.owner, "fieldfare_transform", problem)
-        batch = _merged(batch, rows, result)
-    return batch
-
-
-def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
-    """Return what a transform did that it must not; what passes here can be written."""
-    if result.keys != part.keys or set(result.columns) != set(part.columns):
-        return "it changed which documents or fields there are"
-    for path, column in result.columns.items():
-        before = part[path]
-        if len(column) != len(before):
-            return f"it gave {len(column)} values of {path!r} for {len(before)} documents"
-        if column is before or column == before:
-            continue
-        for key, old, new in zip(part.keys, before, column, strict=True):
-            document = key.decode("utf-8", "backslashreplace")
-            if old is None and new is not None:
-                return f"it gave a value to {path!r} of {document}, which has no such field"
-            if storage is Storage.JSON and new is not None and new != old and not _is_json(new):
-                return f"it made of {path!r} of {document} what is not JSON"
-    return None
-
-
-def _is_json(value: bytes) -> bool:
-    try:
-        json.loads(value, parse_constant=_refuse)
-    except ValueError:
-        return False
-    return True
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
+    return transformed(run.plugins, run.source.storage, work.steps, batch)
 
 
 def dump(run: Run, work: RewritePass) -> None:
@@ -237,30 +195,6 @@ def _keep_foreign(run: Run, found: Batch, known: Sequence[Batch]) -> None:
 
 def _count(batch: Batch, path: str) -> int:
     return sum(length != MISSING for length in batch[path].lengths)
-
-
-def _rows_with(batch: Batch, fields: Sequence[str]) -> list[int]:
-    columns = [batch[name] for name in fields]
-    if any(MISSING not in column.lengths for column in columns):
-        return list(range(len(batch)))
-    return [row for row in range(len(batch)) if any(column.lengths[row] != MISSING for column in columns)]
-
-
-def _only(batch: Batch, fields: Sequence[str]) -> Batch:
-    return Batch(batch.keys, {name: batch[name] for name in fields})
-
-
-def _merged(batch: Batch, rows: Sequence[int], part: Batch) -> Batch:
-    columns = dict(batch.columns)
-    for name, column in part.columns.items():
-        if len(rows) == len(batch):
-            columns[name] = column
-        else:
-            values = list(batch[name])
-            for row, value in zip(rows, column, strict=True):
-                values[row] = value
-            columns[name] = type(column).of(values)
-    return evolve(batch, columns=columns, notes=(*batch.notes, *part.notes))
 
 
 def _changed(before: Batch, after: Batch) -> Batch:

@@ -1,0 +1,94 @@
+"""What plugins see of the documents while a plan is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from attrs import define, field
+
+from fieldfare import hookimpl
+from fieldfare.api import MigrationPlanner
+from fieldfare.changes import Change, CustomChange
+from fieldfare.documents import Batch
+from fieldfare.errors import PluginBroken
+from fieldfare.live import LiveIndex
+from fieldfare.plan import Claim, Step
+from fieldfare.plugins import load_plugins
+from fieldfare.server import Server
+
+COUNT = 600
+
+
+@define(eq=False)
+class Appender:
+    """Puts a word behind the values of the fields that a request names, and remembers what it saw before."""
+
+    seen: list[list[Batch]] = field(factory=list)
+
+    @hookimpl
+    def fieldfare_classify(self, change: Change, live: LiveIndex) -> Claim | None:
+        """Look at two fields."""
+        if not isinstance(change, CustomChange):
+            return None
+        self.seen.append(list(live.sample(["a", "b"], COUNT)))
+        return Claim.supported(rewrites_documents=True)
+
+    @hookimpl
+    def fieldfare_plan_steps(self, change: CustomChange) -> Sequence[Step]:
+        """Rewrite what the request names."""
+        return [Step.rewrite("test.append", change.params["fields"], params=change.params)]
+
+    @hookimpl
+    def fieldfare_transform(self, step: Step, batch: Batch) -> Batch:
+        """Append the word, and say so."""
+        word: str = step.params["word"]
+        for name in step.fields:
+            batch = batch.replace(name, [value and value + word.encode() for value in batch[name]])
+        if word == "broken":
+            raise ZeroDivisionError
+        return batch.note("appended", step.fields[0], [0])
+
+
+def plan(server: Server, *requests: tuple[str, list[str]]) -> list[list[Batch]]:
+    """Plan a request after the other; return what each of them saw."""
+    server.bulk([("HSET", f"d:{row}", "a", "old", "b", f"b{row}", "c", "c") for row in range(COUNT)])
+    server.command("HDEL", "d:7", "a")
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
+    plugins = load_plugins(blocked=["acme_redact"])
+    appender = Appender()
+    plugins.register(appender, "test", "1")
+    custom = [{"kind": "test.append", "word": word, "fields": fields} for word, fields in requests]
+    patch = {"version": 1, "changes": {"custom": custom}}
+    MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=patch, server=server)
+    return appender.seen
+
+
+def values(batches: Sequence[Batch], name: str) -> set[bytes | None]:
+    return {value for batch in batches for value in batch[name]}
+
+
+def test_a_change_sees_documents_as_earlier_ones_will_leave_them(server: Server) -> None:
+    first, second, third = plan(server, ("1", ["a"]), ("2", ["a", "c"]), ("3", ["c"]))
+    assert values(first, "a") == {b"old", None}
+    assert values(second, "a") == {b"old1", None}
+    assert values(third, "a") == {b"old12", None}
+    numbered = {b"b%d" % row for row in range(COUNT)}
+    for seen in (first, second, third):
+        assert values(seen, "b") == numbered
+        assert [len(batch) for batch in seen] == [500, 100]
+        assert all(set(batch.columns) == {"a", "b"} and not batch.notes for batch in seen)
+    keys = [[batch.keys for batch in seen] for seen in (first, second, third)]
+    assert keys[0] == keys[1] == keys[2]
+
+
+def test_fields_that_only_an_earlier_step_reads_reach_it(server: Server) -> None:
+    _, _, third = plan(server, ("1", ["c", "b"]), ("2", ["c"]), ("3", ["a"]))
+    assert values(third, "b") == {b"b%d1" % row for row in range(COUNT)}
+    assert values(third, "a") == {b"old", None}
+
+
+def test_a_transform_that_fails_is_named_while_planning(server: Server) -> None:
+    with pytest.raises(PluginBroken, match="test"):
+        plan(server, ("broken", ["a"]), ("2", ["a"]))
+    assert server.command("HGET", "d:1", "a") == b"old"
