@@ -106,6 +106,8 @@ class Progress:
         steps: step id → record, for steps that were started.
         dropped_at: when the source was dropped, in seconds since the epoch.
         notes: what turned up in documents.
+        notes_before: what had turned up when the first change was made; of a rollback, nothing.
+        server_processes: which processes the servers were, at the last look.
         timings: seconds per activity, over all attempts.
     """
 
@@ -121,6 +123,8 @@ class Progress:
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
     notes: tuple[Note, ...] = ()
+    notes_before: tuple[Note, ...] = ()
+    server_processes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(factory=dict)
 
 

@@ -10,6 +10,8 @@ from redis import Redis
 from redis.connection import Connection
 from redis.exceptions import ResponseError
 
+from fieldfare.faults import reach
+
 try:
     import hiredis
 except ImportError:  # a redis-py without its hiredis extra
@@ -58,7 +60,10 @@ def send(connection: Connection, commands: Iterable[Command]) -> None:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
-    connection.send_packed_command([b"".join(map(pack, commands))])  # type: ignore[no-untyped-call]  # redis-py's own gap
+    packed = b"".join(map(pack, commands))
+    reach("server.send:before")
+    connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # redis-py's own gap
+    reach("server.send:after")
 
 
 def receive(connection: Connection, count: int) -> list[Any]:
@@ -70,6 +75,7 @@ def receive(connection: Connection, count: int) -> list[Any]:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
+    reach("server.receive:before")
     read = connection.read_response
     replies: list[Any] = []
     for _ in range(count):
@@ -77,6 +83,7 @@ def receive(connection: Connection, count: int) -> list[Any]:
             replies.append(read())
         except ResponseError as error:
             replies.append(error)
+    reach("server.receive:after")
     return replies
 
 

@@ -7,6 +7,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from fieldfare.faults import reach
+
 __all__ = ["remove_leftovers", "sync_directory", "write_durably"]
 
 
@@ -21,17 +23,21 @@ def write_durably(path: Path | str, data: bytes) -> None:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    reach("file.replace:before")
     try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        reach("file.replace:written")
         temporary.replace(path)
+        reach("file.replace:renamed")
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+    reach("file.replace:after")
 
 
 def sync_directory(path: Path | str) -> None:

@@ -13,6 +13,7 @@ from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
 from fieldfare.backup.record import Record
 from fieldfare.errors import BackupCorrupt, BackupUnusable
+from fieldfare.faults import reach
 
 __all__ = ["Log"]
 
@@ -80,11 +81,13 @@ class Log:
         descriptor = self.open()
         offset = self._end
         try:
+            reach("file.append:before")
             for piece in encode_frame(record.header, blocks):
                 left = memoryview(piece).cast("B")
                 while left:
                     written = os.pwrite(descriptor, left, offset)
                     offset, left = offset + written, left[written:]
+                reach("file.append:middle")
         except BaseException as error:
             with suppress(OSError):
                 os.ftruncate(descriptor, self._end)
@@ -92,6 +95,7 @@ class Log:
                 raise self._unwritable(error) from error
             raise
         self._end = offset
+        reach("file.append:after")
 
     def open(self) -> int:
         """Open the file for appending, creating it if need be; what a crash cut short is removed.
@@ -118,8 +122,10 @@ class Log:
         if self._descriptor is None and not self.path.exists():
             return
         try:
+            reach("file.sync:before")
             os.fsync(self.open())
             sync_directory(self.path.parent)
+            reach("file.sync:after")
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -137,8 +143,10 @@ class Log:
         """
         self.close()
         try:
+            reach("file.remove:before")
             self.path.unlink(missing_ok=True)
             sync_directory(self.path.parent)
+            reach("file.remove:after")
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -16,6 +16,7 @@ from fieldfare.backup.record import Record
 from fieldfare.backup.shards import Shard, slices
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupCorrupt, BackupUnusable
+from fieldfare.faults import reach
 
 __all__ = ["REWRITE", "BackupStore"]
 
@@ -97,6 +98,11 @@ class BackupStore:
     def key_count(self) -> int:
         """How many keys are on disk."""
         return self._keys_found["keys"]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key was captured yet, not even one that waits for a whole batch."""
+        return not (self._pending or self.key_batches or self.is_sealed)
 
     @property
     def is_sealed(self) -> bool:
@@ -271,7 +277,9 @@ class BackupStore:
             for ending in (*shard_endings(self.prefix), *ENDINGS):
                 path = backup_file(self.prefix, ending)
                 if path.exists():
+                    reach("file.rename:before")
                     path.rename(backup_file(stale, ending))
+                    reach("file.rename:after")
             sync_directory(self.prefix.parent)
         except OSError as error:
             raise BackupUnusable(self.prefix, f"it cannot be set aside: {error.strerror}") from error

@@ -11,9 +11,11 @@ from attrs import evolve
 from redis.exceptions import RedisError
 
 from fieldfare.definition import IndexStats
+from fieldfare.engine.distrust import distrust
 from fieldfare.engine.opening import open_journal
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
+from fieldfare.engine.patience import patiently
 from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import Session, open_session
@@ -28,6 +30,7 @@ from fieldfare.errors import (
     StepFailed,
     ValidationFailed,
 )
+from fieldfare.findings import Finding
 from fieldfare.journal import RunPhase, Status, StepRecord
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.plugins import BUILTIN, Plugins
@@ -77,7 +80,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
         raise ChangeBlocked(plan.blocked_reasons)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
-        journal, fresh = open_journal(server, session, plan, options)
+        journal = open_journal(server, session, plan, options)
         run = Run(
             server,
             plan,
@@ -91,11 +94,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         try:
-            if fresh:
-                _capture_and_back_up(run)
-            for step in plan.steps:
-                _run_step(run, step)
-            findings = validate(run)
+            findings = patiently(run, lambda: _carry_out(run))
         except StopRequested as request:
             raise _interrupted(run, session) from request
         except (FieldfareError, RedisError, OSError) as error:
@@ -112,8 +111,21 @@ def apply(  # noqa: PLR0913 - what a run consists of
         return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
 
 
+def _carry_out(run: Run) -> tuple[Finding, ...]:
+    """Do what the journal says is left to do."""
+    distrust(run)
+    if run.journal.progress.phase is RunPhase.DUMP:
+        _capture_and_back_up(run)
+    for step in run.plan.steps:
+        _run_step(run, step)
+    return validate(run)
+
+
 def _capture_and_back_up(run: Run) -> None:
     """Write down all keys and all originals, and make them durable. Only reads from Redis."""
+    if not run.store.is_empty:  # the server was away in the middle of an earlier attempt
+        run.store.reset()
+        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=0, notes=())
     stats: IndexStats = run.journal.progress.source_stats
     work = rewrite_pass(run.plan)
     if any(step.owner not in BUILTIN for step in run.plan.steps):
@@ -133,7 +145,12 @@ def _capture_and_back_up(run: Run) -> None:
     # the barrier: nothing on Redis changes before this is on disk
     run.store.sync()
     saved = {tag: run.store.count(tag) for tag in run.store.tags}
-    run.journal.update(phase=RunPhase.READY, documents=run.store.key_count, saved_batches=saved)
+    run.journal.update(
+        phase=RunPhase.READY,
+        documents=run.store.key_count,
+        saved_batches=saved,
+        notes_before=run.journal.progress.notes,
+    )
 
 
 def _run_step(run: Run, step: Step) -> None:

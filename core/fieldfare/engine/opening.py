@@ -18,13 +18,13 @@ from fieldfare.server.inspect import read_definition
 __all__ = ["open_journal"]
 
 
-def open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> tuple[Journal, bool]:
-    """Return the journal, and whether the run starts from the beginning."""
+def open_journal(server: Server, session: Session, plan: MigrationPlan, options: Options) -> Journal:
+    """Return the journal: of an earlier run that goes on, or of one that starts from the beginning."""
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _kept(server, session, earlier, plan):
         # every original is read once before a document is written from it
         session.store.verify(earlier.progress.saved_batches, keys=earlier.progress.documents)
-        return earlier, False
+        return earlier
     # all that can stand in the way first: the backup of a run that is over serves its rollback until then
     live = check_source(server, plan)
     rehearse_definitions(server, plan)
@@ -39,10 +39,11 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
         datetime.now(UTC).isoformat(timespec="seconds"),
         live.stats,
         plan_path=str(options.plan_path or ""),
+        server_processes=server.processes(),
     )
     journal = Journal(session.header, plan, progress)
     journal.save()
-    return journal, True
+    return journal
 
 
 def _kept(server: Server, session: Session, journal: Journal, plan: MigrationPlan) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
-__all__ = ["Options"]
+__all__ = ["RETRY_SECONDS", "Options"]
+
+RETRY_SECONDS: Final = 60.0
+"""Longer than a failover takes with the defaults of Sentinel and Cluster."""
 
 
 @frozen(hash=False)
@@ -21,6 +24,7 @@ class Options:
         allow: names of notes that must not stop the run (``overflow``).
         on_conflict: which value stays where a document has a field under its old and its new name:
             ``keep-old`` or ``keep-new``; None stops the run before anything is changed.
+        retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
         timeout: seconds to wait for the target index to be ready; None for as long as it takes.
         query_checks: the content of the user's query check file.
         force: on rollback, drop what lives under the target's name even if it is another index.
@@ -31,6 +35,7 @@ class Options:
     workers: int = 1
     allow: frozenset[str] = frozenset()
     on_conflict: str | None = None
+    retry_for: float = RETRY_SECONDS
     timeout: float | None = None
     query_checks: Mapping[str, Any] = field(factory=dict)
     force: bool = False

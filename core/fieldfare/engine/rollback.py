@@ -8,15 +8,18 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
+from fieldfare.engine.distrust import distrust
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
+from fieldfare.engine.patience import patiently
 from fieldfare.engine.rewrite import restore, rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import find_backup, open_session
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
-from fieldfare.journal import Status, StepRecord, Undo
+from fieldfare.findings import Finding
+from fieldfare.journal import Journal, Status, StepRecord, Undo
 from fieldfare.plan import Receipt, Step
 from fieldfare.plugins import Plugins
 from fieldfare.report import MigrationReport, Result
@@ -80,23 +83,36 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         session.store.verify(journal.progress.saved_batches, keys=journal.progress.documents)
         if journal.progress.undo is Undo.NONE:
             # the report is about the rollback
-            journal.update(undo=Undo.RUNNING, timings={}, notes=())
-        step: Step | None = None
+            journal.update(undo=Undo.RUNNING, timings={}, notes=(), notes_before=())
+        was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
         try:
-            for step in reversed(plan.steps):
-                _undo(run, step)
-            step = None
-            journal.update(undo=Undo.DONE)
-            was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
-            findings = validate(was)
+            findings = patiently(run, lambda: _put_back(run, was))
         except StopRequested as request:
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
-            where = step.id if step else "validate"
             reason = str(error).rstrip(".") or type(error).__name__
-            raise RollbackFailed(where, reason, rollback=session.commands.rollback) from error
+            raise RollbackFailed(_where(journal), reason, rollback=session.commands.rollback) from error
         return make_report(was, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
+
+
+def _put_back(run: Run, was: Run) -> tuple[Finding, ...]:
+    """Undo what the journal says is left to undo, and compare the index with what it was."""
+    distrust(run)
+    for step in reversed(run.plan.steps):
+        _undo(run, step)
+    run.journal.update(undo=Undo.DONE)
+    return validate(was)
+
+
+def _where(journal: Journal) -> str:
+    """Return the step that was being undone, the first one that is not."""
+    left = [
+        step.id
+        for step in journal.plan.steps
+        if (record := journal.record(step.id)) and record.status is not Status.UNDONE
+    ]
+    return left[-1] if left else "validate"
 
 
 def _undo(run: Run, step: Step) -> None:

@@ -15,6 +15,7 @@ from fieldfare.documents import Batch, Note
 from fieldfare.engine.options import Options
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable
+from fieldfare.faults import during
 from fieldfare.plan import MigrationPlan, Step
 from fieldfare.report import Moment, StepReport
 
@@ -168,7 +169,8 @@ class Run:
         self._activity = StepReport(self.plan.index, name, Moment.STARTED, step, title, 0, total)
         self._tell(self._activity)
         try:
-            yield
+            with during(name):
+                yield
         except BaseException as error:
             self._tell(evolve(self._activity, moment=Moment.FAILED, error=str(error), seconds=self._seconds()))
             raise
@@ -214,6 +216,17 @@ class Run:
     def halt(self) -> None:
         """Stop every worker after its batch, because one of them stopped."""
         self._halted = True
+
+    def take_up_again(self) -> None:
+        """Go on after the server was away.
+
+        Raises:
+            LockHeld: somebody else has taken the index meanwhile.
+            redis.exceptions.RedisError: the server is still away.
+        """
+        self._halted = False
+        if self._lock is not None:
+            self._lock.renew()
 
     def skipped(self, step: Step) -> None:
         """Report a step that an earlier run has done."""

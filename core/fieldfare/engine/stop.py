@@ -17,6 +17,10 @@ class StopRequest:
         """Ask the run to finish its current batch and stop."""
         self._event.set()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait for somebody to ask, for some seconds at most; return whether somebody did."""
+        return self._event.wait(seconds)
+
     @property
     def is_set(self) -> bool:
         """Whether somebody asked."""

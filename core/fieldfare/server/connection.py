@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.nodes import Cluster, Nodes, Single
+from fieldfare.server.probe import process_of
 from fieldfare.wire import Argument, Command, exchange
 
 __all__ = ["Server"]
@@ -87,6 +88,22 @@ class Server:
         So the server works while the caller does. Leaving early loses nothing but replies.
         """
         return self._nodes.stream(batches)
+
+    def reconnect(self) -> None:
+        """Forget all connections, and where the slots of a cluster were: after a failover, both are others.
+
+        Raises:
+            redis.exceptions.RedisError: no node of a cluster answers.
+        """
+        self._nodes.forget()
+
+    def processes(self) -> tuple[str, ...]:
+        """Return the run id of each primary, sorted: other ones after a restart or a failover.
+
+        Raises:
+            redis.exceptions.RedisError: there was no answer.
+        """
+        return tuple(sorted(process_of(node) for node in self.nodes()))
 
     def close(self) -> None:
         """Close all connections, and stop an embedded server."""

@@ -66,11 +66,7 @@ class IndexLock:
         Raises:
             LockHeld: somebody who lives has it.
         """
-        while not self._take():
-            holder = self._server.command(b"GET", self._name)
-            if holder is not None and not self._evict(holder):
-                raise LockHeld(self._what, describe(holder))
-        self._kept = monotonic()
+        self._hold()
         self._keeper.start()
         return self
 
@@ -82,6 +78,27 @@ class IndexLock:
         self._keeper.join()
         with suppress(RedisError):
             self._lock.release()
+
+    def renew(self) -> None:
+        """Make sure of the lock after the server was away, and take it again if it was forgotten or ran out.
+
+        Raises:
+            LockHeld: somebody else has it by now.
+            redis.exceptions.RedisError: the server is still away.
+        """
+        try:
+            self._lock.reacquire()
+            self._kept = monotonic()
+        except LockError:
+            self._hold()
+        self._lost = False
+
+    def _hold(self) -> None:
+        while not self._take():
+            holder = self._server.command(b"GET", self._name)
+            if holder is not None and not self._evict(holder):
+                raise LockHeld(self._what, describe(holder))
+        self._kept = monotonic()
 
     def check(self) -> None:
         """Make sure that the lock is still ours.
@@ -123,8 +140,8 @@ class IndexLock:
             try:
                 self._lock.reacquire()
             except LockError:
-                self._lost = True
-                return
+                self._lost = True  # unless it is renewed
+                continue
             except RedisError:
                 continue  # check() says so when it has lasted too long
             self._kept = started

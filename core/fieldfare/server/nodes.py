@@ -38,6 +38,10 @@ class Nodes(ABC):
         """Return the raw reply to one command; an error reply as an instance."""
 
     @abstractmethod
+    def forget(self) -> None:
+        """Close all connections; the next ones are new, to wherever the server is then."""
+
+    @abstractmethod
     def target(self, command: Command) -> Redis:
         """Return the node that a command goes to."""
 
@@ -88,6 +92,10 @@ class Single(Nodes):
         """Return the only client."""
         return (self._client,)
 
+    def forget(self) -> None:
+        """Close all connections; a pool of a sentinel asks for the primary anew."""
+        self._client.connection_pool.disconnect()
+
     def command(self, command: Command) -> Any:
         """Return the raw reply."""
         return exchange(self._client, [command])[0]
@@ -110,6 +118,12 @@ class Cluster(Nodes):
         """Return a client for each primary, in the order of their addresses."""
         nodes = sorted(self._client.get_primaries(), key=lambda node: str(node.name))
         return tuple(self._at(node) for node in nodes)
+
+    def forget(self) -> None:
+        """Close all connections, and read the slot table again."""
+        for node in self.primaries():
+            node.connection_pool.disconnect()
+        self._client.nodes_manager.initialize()
 
     def target(self, command: Command) -> Redis:
         """Return the node of the command's key or index."""

@@ -13,7 +13,7 @@ from fieldfare.errors import ServerUnfit
 from fieldfare.server.capabilities import Capabilities, Version, show
 from fieldfare.wire import Argument, exchange
 
-__all__ = ["read_capabilities"]
+__all__ = ["process_of", "read_capabilities"]
 
 OLDEST_MODULE: Final = 20000
 """What a module counts as that is there but does not tell its version: 2.0.0, so that nothing is promised."""
@@ -57,6 +57,15 @@ def read_capabilities(client: Redis) -> Capabilities:
         used_memory=int(facts.get("used_memory", 0)),
         eviction_policy=facts.get("maxmemory_policy", "noeviction"),
     )
+
+
+def process_of(client: Redis) -> str:
+    """Return the run id of a server process; "" for a user who may not ask.
+
+    Raises:
+        redis.exceptions.ConnectionError: there was no answer.
+    """
+    return _facts(_ask(client, "INFO", "server")).get("run_id", "")
 
 
 def _ask(client: Redis, *command: Argument) -> Any:
