@@ -16,7 +16,8 @@ from fieldfare.engine.opening import open_journal
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
-from fieldfare.engine.rewrite import RewritePass, dump, refuse_unfit, rewrite, rewrite_pass, verify
+from fieldfare.engine.rewrite import dump, refuse_unfit, rewrite, verify
+from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import Session, open_session
 from fieldfare.engine.state import describe_state

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
 
-__all__ = ["foreign_notes", "foreign_values", "means_the_same"]
+__all__ = ["foreign_notes", "foreign_values", "means_the_same", "problem_notes"]
 
 
 def foreign_values(storage: Storage, found: Batch, known: Sequence[Batch]) -> Batch:
@@ -46,6 +46,15 @@ def foreign_notes(kind: str, foreign: Batch, detail: str) -> list[Note]:
         if keys:
             notes.append(Note(kind, path, len(keys), tuple(keys[:EXAMPLES]), detail=detail))
     return notes
+
+
+def problem_notes(problems: Mapping[str, Sequence[bytes]]) -> list[Note]:
+    """Return a note for each reason why documents could not be written."""
+    return [
+        Note(reason, "", len(keys), tuple(keys[:EXAMPLES]), detail="left as they are")
+        for reason, keys in problems.items()
+        if keys
+    ]
 
 
 def means_the_same(storage: Storage, one: bytes | None, other: bytes | None) -> bool:

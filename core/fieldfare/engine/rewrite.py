@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from fieldfare.backup import REWRITE, Shard
-from fieldfare.documents import EXAMPLES, MISSING, Batch, Note
-from fieldfare.engine.foreign import foreign_notes, foreign_values
+from fieldfare.documents import MISSING, Batch, Note
+from fieldfare.engine.foreign import foreign_notes, foreign_values, problem_notes
+from fieldfare.engine.rewrite_pass import RewritePass, transform
 from fieldfare.engine.run import Run
 from fieldfare.engine.workers import share_out
-from fieldfare.errors import DocumentsUnfit, PluginError
-from fieldfare.plan import MigrationPlan, Receipt, Step
+from fieldfare.errors import DocumentsUnfit
+from fieldfare.plan import Receipt
 from fieldfare.server.documents import read_batches, read_documents
 from fieldfare.server.writing import write_batches
-from fieldfare.transformation import transformed
 
-__all__ = ["RewritePass", "dump", "refuse_unfit", "restore", "rewrite", "rewrite_pass", "verify"]
-
-SUPERSEDED: Final = "superseded"
-"""The tag of values that a rollback found in the place of the new ones, and overwrote."""
-
-
-@frozen(hash=False)
-class RewritePass:
-    """All rewrite steps of a plan, in order, and the union of their fields."""
-
-    steps: tuple[Step, ...]
-    paths: tuple[str, ...]
-
-
-def rewrite_pass(plan: MigrationPlan) -> RewritePass:
-    """Return the plan's rewrite pass; without steps if nothing is rewritten."""
-    steps = tuple(step for step in plan.steps if step.transforms)
-    return RewritePass(steps, tuple(dict.fromkeys(path for step in steps for path in step.fields)))
-
-
-def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
-    """Return what the documents of a batch become.
-
-    Raises:
-        PluginBroken: a transform raised.
-        HookContractBroken: it returned other documents or other fields than it got.
-    """
-    return transformed(run.plugins, run.source.storage, work.steps, batch)
+__all__ = ["dump", "refuse_unfit", "rewrite", "verify"]
 
 
 def dump(run: Run, work: RewritePass) -> None:
@@ -65,7 +37,7 @@ def _dump(run: Run, work: RewritePass, shard: Shard) -> None:
         shard.append(REWRITE, batch)
         rehearsed = transform(run, work, batch)
         with run.guard:
-            run.note([*rehearsed.notes, *_problem_notes(problems)])
+            run.note([*rehearsed.notes, *problem_notes(problems)])
             progress = run.journal.progress
             run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + 1)
             run.advance(len(batch))
@@ -111,7 +83,7 @@ def _rewrite(run: Run, work: RewritePass, shard: Shard) -> None:
     for number, result in enumerate(results, start=start + 1):
         # notes and counters are saved together, so that a batch that is done twice is counted once
         with run.guard:
-            run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
+            run.note(problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
             run.journal.advance(steps, number, result.written, shard=shard.number)
             run.advance(sizes.popleft())
 
@@ -140,59 +112,6 @@ def _verify(run: Run, work: RewritePass, shard: Shard) -> bool:
     return True
 
 
-def restore(run: Run, work: RewritePass) -> int:
-    """Write every original back. What somebody else has written since goes to the backup, as ``SUPERSEDED``.
-
-    Returns:
-        How many documents were written.
-    """
-    return sum(share_out(run, lambda shard: _restore(run, work, shard)))
-
-
-def _restore(run: Run, work: RewritePass, shard: Shard) -> int:
-    written = 0
-    storage, paths = run.source.storage, list(work.paths)
-    read: deque[Batch] = deque()
-    sizes: deque[int] = deque()
-
-    def keys() -> Iterator[Sequence[bytes]]:
-        for batch in shard.iter_batches(REWRITE):
-            read.append(batch)
-            yield batch.keys
-
-    def originals() -> Iterator[Batch]:
-        for found, _ in read_batches(run.server, storage, keys(), paths):
-            before = read.popleft()
-            _keep_foreign(run, found, [before, _again(run, work, before)])
-            sizes.append(len(before))
-            yield before
-
-    for result in write_batches(run.server, storage, originals(), paths):
-        written += result.written
-        with run.guard:
-            run.note(_problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
-            run.advance(sizes.popleft())
-    return written
-
-
-def _again(run: Run, work: RewritePass, before: Batch) -> Batch:
-    """Return what a run made of originals; the originals themselves if the plugin fails to say."""
-    try:
-        return transform(run, work, before)
-    except PluginError:
-        return before  # then more is kept than need be
-
-
-def _keep_foreign(run: Run, found: Batch, known: Sequence[Batch]) -> None:
-    foreign = foreign_values(run.source.storage, found, known)
-    if len(foreign):
-        detail = f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
-        with run.guard:
-            run.store.append(SUPERSEDED, foreign)
-            run.store.sync()  # before it is overwritten
-            run.note(foreign_notes("changed since", foreign, detail))
-
-
 def _count(batch: Batch, path: str) -> int:
     return sum(length != MISSING for length in batch[path].lengths)
 
@@ -210,14 +129,6 @@ def _changed(before: Batch, after: Batch) -> Batch:
         )
     ]
     return after if len(rows) == len(before) else after.select(rows, after.columns)
-
-
-def _problem_notes(problems: dict[str, list[bytes]]) -> list[Note]:
-    return [
-        Note(reason, "", len(keys), tuple(keys[:EXAMPLES]), detail="left as they are")
-        for reason, keys in problems.items()
-        if keys
-    ]
 
 
 def _line(note: Note) -> str:

@@ -12,7 +12,8 @@ from fieldfare.engine.distrust import distrust
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
-from fieldfare.engine.rewrite import restore, rewrite_pass
+from fieldfare.engine.restore import restore
+from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
 from fieldfare.engine.session import find_backup, open_session
 from fieldfare.engine.stop import StopRequest
