@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from attrs import evolve
+
 from fieldfare.backup import REWRITE, Shard
 from fieldfare.documents import Batch
 from fieldfare.engine.foreign import foreign_notes, foreign_values, problem_notes
@@ -33,7 +35,12 @@ def restore(run: Run, work: RewritePass) -> int:
         How many documents were written.
     """
     kept = Kept(run.store, SUPERSEDED)
-    written = sum(share_out(run, lambda shard: _restore(run, work, shard, kept)))
+    notes = run.journal.progress.notes
+    try:
+        written = sum(share_out(run, lambda shard: _restore(run, work, shard, kept)))
+    except BaseException:
+        run.journal.progress = evolve(run.journal.progress, notes=notes)  # another attempt notes all of it again
+        raise
     detail = f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
     for foreign in run.store.iter_batches(SUPERSEDED):
         run.note(foreign_notes("changed since", foreign, detail))
