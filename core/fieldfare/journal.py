@@ -18,7 +18,7 @@ import cattrs
 from attrs import define, evolve, field, frozen
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from fieldfare.backup import write_durably
+from fieldfare.backup import read_header, write_durably
 from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.errors import BackupUnusable
@@ -155,14 +155,7 @@ class Journal:
         Raises:
             BackupUnusable: it is missing, torn, flipped, edited, or not ours.
         """
-        try:
-            content = json.loads(path.read_bytes())
-        except FileNotFoundError as error:
-            raise BackupUnusable(path, "there is no such backup") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise BackupUnusable(path, f"it cannot be read ({error})") from error
-        if not isinstance(content, dict) or "format" not in content:
-            raise BackupUnusable(path, "it was not written by fieldfare")
+        content = read_header(path)
         if content["format"] != FORMAT:
             raise BackupUnusable(path, f"its format is {content['format']!r}, this fieldfare reads {FORMAT}")
         if content.pop("checksum", None) != _checksum(content):

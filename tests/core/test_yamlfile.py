@@ -148,7 +148,9 @@ def test_anchors_may_be_used_and_used_again() -> None:
         ("a: !!int x", "line 1: a: not a usable value"),
         ("a: *nowhere", "found undefined alias"),
         ("a: " + "9" * 5000, "line 1: a: not a usable value"),
+        ("a: 0x" + "f" * 5000, "line 1: a: not a usable value: a number of more than 1,000 bits"),
         ("a: &a [*a]", "nested more than"),
+        ("a: &a [*a, *a, *a]", "nested more than"),
         ("a: " + "[" * 100 + "]" * 100, "nested more than"),
         ("a: " + "[" * 2000, "not usable YAML: nested too deeply"),
     ],
@@ -171,7 +173,11 @@ def test_a_few_aliases_cannot_become_a_billion_values() -> None:
         for before, now in zip("abcdefghi", "bcdefghij", strict=True)
     )
 
-    assert refused(bomb) == ("more than 200,000 values",)
+    assert refused(bomb) == ("aliases repeat more than 10,000 values",)
+
+
+def test_no_file_holds_more_values_than_ours_do() -> None:
+    assert refused("a: [" + "x," * 200_000 + "]") == ("more than 200,000 values",)
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:

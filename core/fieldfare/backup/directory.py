@@ -8,13 +8,13 @@ from pathlib import Path
 
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.header import read_header
-from fieldfare.backup.name import START
+from fieldfare.backup.name import START, backup_file, backup_prefix
 from fieldfare.errors import BackupDirectoryRequired, BackupUnusable
 
 __all__ = ["open_directory"]
 
 
-def open_directory(path: Path | str, *, create: bool = True) -> Path:
+def open_directory(path: Path | str, *, create: bool = True, index: str | None = None) -> Path:
     """Return the absolute path of a backup directory that can be used.
 
     Whether it can be written is tried: a file is written, fsynced and removed.
@@ -22,6 +22,7 @@ def open_directory(path: Path | str, *, create: bool = True) -> Path:
     Args:
         path: the directory.
         create: create it, and what is missing above it.
+        index: whose backup is meant; those of others are not looked at then, of which there may be thousands.
 
     Raises:
         BackupDirectoryRequired: the path is empty.
@@ -36,7 +37,7 @@ def open_directory(path: Path | str, *, create: bool = True) -> Path:
     try:
         _create(directory)
         _try_writing(directory)
-        headers = sorted(directory.glob(f"{START}*.header"))
+        headers = sorted(directory.glob(f"{START}*.header")) if index is None else _headers(directory, index)
     except (FileExistsError, NotADirectoryError) as error:
         raise BackupUnusable(directory, "it is not a directory. Give another --backup-dir.") from error
     except OSError as error:
@@ -49,6 +50,11 @@ def open_directory(path: Path | str, *, create: bool = True) -> Path:
             reason = f"{header.name} in it is foreign ({error.reason}). Give another --backup-dir, or move it away."
             raise BackupUnusable(directory, reason) from error
     return directory
+
+
+def _headers(directory: Path, index: str) -> list[Path]:
+    header = backup_file(backup_prefix(directory, index), "header")
+    return [header] if os.path.lexists(header) else []
 
 
 def _create(directory: Path) -> None:

@@ -19,6 +19,7 @@ A frame cut short can only be the last one. It does not count, and the next appe
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from zlib import crc32
 import msgpack
 from attrs import frozen
 
+from fieldfare.backup.regular import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
 __all__ = ["Block", "Frame", "FrameReader", "TooLarge", "encode_frame"]
@@ -96,14 +98,14 @@ class FrameReader:
 
     Raises:
         FileNotFoundError: there is no such file.
-        BackupUnusable: the file cannot be read.
+        BackupUnusable: the file cannot be read, or is none.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.whole = 0
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._file: BinaryIO = os.fdopen(open_regular(path, os.O_RDONLY), "rb")
         except FileNotFoundError:
             raise
         except OSError as error:

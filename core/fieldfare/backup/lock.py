@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from fieldfare.backup.durable import remove_leftovers, write_durably
 from fieldfare.backup.name import backup_file
+from fieldfare.backup.regular import read_json, refuse_other_kinds
 from fieldfare.errors import BackupUnusable, LockHeld
 
 __all__ = ["hold_backup"]
@@ -32,11 +33,13 @@ def hold_backup(prefix: Path) -> Iterator[None]:
 
     Raises:
         LockHeld: another process (or another caller in this one) holds it; names host, pid and start.
-        BackupUnusable: the file system gives no lock.
+        BackupUnusable: the file system gives no lock, or the lock file is none.
     """
     path, holder = backup_file(prefix, "lock"), backup_file(prefix, "lock.json")
     # not bound to a thread: the asynchronous interface may acquire in one and release in another
     lock = FileLock(path, timeout=0, thread_local=False)
+    refuse_other_kinds(path)
+    is_known = path.exists() or backup_file(prefix, "header").exists()
     try:
         lock.acquire()
     except Timeout as error:
@@ -45,7 +48,8 @@ def hold_backup(prefix: Path) -> Iterator[None]:
         raise BackupUnusable(path, f"it cannot be locked: {error}") from error
     try:
         _introduce(holder)
-        remove_leftovers(prefix)
+        if is_known:  # else there was nobody to leave anything
+            remove_leftovers(prefix)
         yield
     finally:
         with suppress(OSError):
@@ -67,7 +71,7 @@ def _introduce(holder: Path) -> None:
 
 def _describe(holder: Path) -> str:
     try:
-        other = json.loads(holder.read_bytes())
+        other = read_json(holder)
         return f"host {other['host']}, pid {other['pid']}, since {other['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, BackupUnusable, ValueError, KeyError, TypeError):
         return "a process that has not said yet who it is"

@@ -12,6 +12,7 @@ from pathlib import Path
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
 from fieldfare.backup.record import Record
+from fieldfare.backup.regular import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 from fieldfare.faults import reach
 
@@ -107,7 +108,7 @@ class Log:
         if self._descriptor is None:
             self._end = max((frame.end for _, frame, _ in self.read()), default=0)
             try:
-                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                self._descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT)
                 os.ftruncate(self._descriptor, self._end)
             except OSError as error:
                 raise self._unwritable(error) from error

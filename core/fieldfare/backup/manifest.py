@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from fieldfare.backup.durable import sync_directory, write_durably
 from fieldfare.backup.name import backup_file, shard_ending
+from fieldfare.backup.regular import read_json
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
@@ -66,20 +67,22 @@ def read_manifest(prefix: Path) -> tuple[Shard, ...]:
     """
     path = backup_file(prefix, "manifest")
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except FileNotFoundError:
         return ()
-    except OSError as error:
-        raise BackupUnusable(path, f"the file cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise BackupCorrupt(path, 0, "it is no JSON") from error
+    except ValueError as error:
+        raise BackupCorrupt(path, 0, f"it is no JSON ({error})") from error
     if not isinstance(content, dict) or content.pop("checksum", None) != _checksum(content):
         raise BackupCorrupt(path, 0, "its checksum does not match")
-    if content["format"] != FORMAT:
-        raise BackupUnusable(path, f"its format is {content['format']!r}, this fieldfare reads {FORMAT}")
+    if content.get("format") != FORMAT:
+        raise BackupUnusable(path, f"its format is {content.get('format')!r:.40}, this fieldfare reads {FORMAT}")
+    try:
+        batches = _batches(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BackupCorrupt(path, 0, "it does not share batches of keys out") from error
     return tuple(
-        Shard(backup_file(prefix, shard_ending(number)), number, *each["batches"])
-        for number, each in enumerate(content["shards"])
+        Shard(backup_file(prefix, shard_ending(number)), number, each.start, each.stop)
+        for number, each in enumerate(batches)
     )
 
 
@@ -96,6 +99,23 @@ def remove_manifest(prefix: Path) -> None:
             sync_directory(path.parent)
     except OSError as error:
         raise BackupUnusable(path, f"the file cannot be removed: {error.strerror}") from error
+
+
+def _batches(content: Mapping[str, Any]) -> list[range]:
+    """Read the slices, which must follow one another: else originals would be lost, or restored twice."""
+    batches = []
+    expected = 0
+    for number, each in enumerate(content["shards"]):
+        start, stop = each["batches"]
+        if each["file"] != shard_ending(number) or not _is_slice(start, stop) or start != expected:
+            raise ValueError(number)
+        batches.append(range(start, stop))
+        expected = stop
+    return batches
+
+
+def _is_slice(start: object, stop: object) -> bool:
+    return type(start) is int and type(stop) is int and start < stop
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

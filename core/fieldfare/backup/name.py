@@ -62,9 +62,9 @@ def shard_ending(number: int) -> str:
 
 
 def shard_endings(prefix: Path) -> tuple[str, ...]:
-    """Return the endings of a backup's shards on disk, whatever its manifest says."""
+    """Return the endings of a backup's shards on disk, whatever its manifest says. No manifest, no shards."""
     start = f"{prefix.name}."
-    if not prefix.parent.is_dir():
+    if not backup_file(prefix, "manifest").exists():
         return ()
     endings = (path.name.removeprefix(start) for path in prefix.parent.iterdir() if path.name.startswith(start))
     return tuple(sorted(ending for ending in endings if SHARD.fullmatch(ending)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -73,7 +74,7 @@ class Shard:
 
     def recover(self) -> None:
         """Check every byte; what a crash cut short at the end is removed."""
-        if self.path.exists():
+        if os.path.lexists(self.path):
             self._log.open()
             self.check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Final, Self
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.log import Log
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
-from fieldfare.backup.name import ENDINGS, backup_file, shard_endings
+from fieldfare.backup.name import ENDINGS, backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import Record
 from fieldfare.backup.shards import Shard, slices
 from fieldfare.documents import Batch
@@ -62,7 +63,7 @@ class BackupStore:
         """
         store = cls(prefix, batch_size=batch_size)
         try:
-            if store._keys.path.exists():
+            if os.path.lexists(store._keys.path):
                 store._keys.open()
                 for _ in store._keys.check():
                     pass
@@ -158,6 +159,8 @@ class BackupStore:
         """
         batches = slices(self.key_batches, workers)
         if len(batches) > 1:
+            for number in range(len(batches)):  # without their manifest they are nobody's
+                Shard(backup_file(self.prefix, shard_ending(number))).remove()
             write_manifest(self.prefix, batches, batch_size=self.batch_size, keys=self.key_count)
             self._several = None
 

@@ -54,9 +54,12 @@ class Session:
         """Read the journal.
 
         Raises:
-            BackupUnusable: it is damaged, or not ours.
+            BackupUnusable: it is damaged, not ours, or of another index.
         """
-        return Journal.load(self.header)
+        journal = Journal.load(self.header)
+        if backup_prefix(self.directory, journal.plan.index) != self.prefix:
+            raise BackupUnusable(self.header, f"it is of the index {journal.plan.index!r}: somebody renamed it")
+        return journal
 
     def set_aside(self) -> None:
         """Rename the files of a run that is over; nothing is deleted."""
@@ -80,7 +83,7 @@ def open_session(
         BackupUnusable: the directory cannot be used.
         LockHeld: another migrator holds the directory's files or the index.
     """
-    directory = open_directory(backup_dir, create=create)
+    directory = open_directory(backup_dir, create=create, index=index)
     prefix = backup_prefix(directory, index)
     with (
         hold_backup(prefix),
@@ -124,7 +127,7 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
 
 def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
     """The backups that may be meant: the one of this index, or all."""
-    directory = open_directory(backup_dir, create=False)
+    directory = open_directory(backup_dir, create=False, index=index)
     exact = backup_prefix(directory, index) if index is not None else None
     if exact is not None and backup_file(exact, "header").exists():
         return [exact]
