@@ -11,7 +11,7 @@ from typing import Any
 from fieldfare.definition.schema import SchemaError, from_schema
 from fieldfare.diff import changes_from_patch, changes_from_schema
 from fieldfare.engine.apply import apply
-from fieldfare.engine.options import Options
+from fieldfare.engine.options import RETRY_SECONDS, Options
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.run import Run
 from fieldfare.engine.session import list_backups
@@ -171,6 +171,7 @@ class MigrationExecutor:
         num_workers: int = 1,
         allow: Collection[str] = (),
         on_conflict: str | None = None,
+        retry_for: float = RETRY_SECONDS,
         timeout: float | None = None,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
@@ -188,6 +189,7 @@ class MigrationExecutor:
             num_workers: how many share the documents; see ``docs/workers.md``.
             allow: what must not stop the run: ``overflow``.
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
+            retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
             timeout: seconds to wait for the index to be ready; None for as long as it takes.
             query_check_file: queries for the validation, as YAML.
             plan_path: named in messages as the file to resume with.
@@ -210,6 +212,7 @@ class MigrationExecutor:
             workers=num_workers,
             allow=frozenset(allow),
             on_conflict=on_conflict,
+            retry_for=retry_for,
             timeout=timeout,
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
@@ -226,6 +229,7 @@ class MigrationExecutor:
         backup_dir: str | Path | None = None,
         index: str | None = None,
         num_workers: int = 1,
+        retry_for: float = RETRY_SECONDS,
         force: bool = False,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -238,6 +242,7 @@ class MigrationExecutor:
             backup_dir: of the run.
             index: its source or target name; may be left out if the directory holds one backup.
             num_workers: how many share the documents, if as many shared them before.
+            retry_for: as for :meth:`apply`.
             force: drop what lives under the target's name even if it is not the target.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail as the run goes on.
@@ -248,7 +253,7 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         _require_workers(num_workers)
-        options = Options(workers=num_workers, force=force)
+        options = Options(workers=num_workers, retry_for=retry_for, force=force)
         plugins = watched_by(self.plugins, progress_callback)
         with _opened(server, redis_url) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)

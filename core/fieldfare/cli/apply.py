@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +11,18 @@ from fieldfare.cli.command_line import command_line
 from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
+    AllowOverflow,
+    BatchSize,
     Cluster,
+    NewBackupDirectory,
+    OnConflictOption,
     Plan,
     QueryCheckFile,
     ReportOut,
+    RetryFor,
+    Timeout,
     Url,
+    Workers,
     writable_file,
 )
 from fieldfare.cli.output import notice, show, show_json
@@ -24,6 +30,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
+from fieldfare.engine.options import RETRY_SECONDS
 from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete
 
 if TYPE_CHECKING:
@@ -33,47 +40,23 @@ if TYPE_CHECKING:
 __all__ = ["apply"]
 
 
-class OnConflict(StrEnum):
-    """Which value of a renamed field stays."""
-
-    KEEP_OLD = "keep-old"
-    KEEP_NEW = "keep-new"
-
-
 def apply(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     plan: Plan = DEFAULT_PLAN,
-    backup_dir: Annotated[
-        str | None,
-        typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
-    ] = None,
+    backup_dir: NewBackupDirectory = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
-    batch_size: Annotated[int, typer.Option(help="Documents per batch.", metavar="N", min=1)] = 500,
-    workers: Annotated[int, typer.Option(help="How many share the documents.", metavar="N", min=1)] = 1,
+    batch_size: BatchSize = 500,
+    workers: Workers = 1,
     asynchronous: Annotated[
         bool,
         typer.Option("--async", help="Run on an event loop, as programs with asyncio do. The result is the same."),
     ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="How long the new index may take to be ready, in seconds. Left out, as long as it takes.",
-            metavar="SECONDS",
-            min=0,
-        ),
-    ] = None,
-    allow_overflow: Annotated[
-        bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
-    ] = False,
-    on_conflict: Annotated[
-        OnConflict | None,
-        typer.Option(
-            help="Which value stays where a document has a renamed field under both names. "
-            "Left out, such documents stop the run before anything is changed."
-        ),
-    ] = None,
+    retry_for: RetryFor = RETRY_SECONDS,
+    timeout: Timeout = None,
+    allow_overflow: AllowOverflow = False,
+    on_conflict: OnConflictOption = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
     benchmark_out: Annotated[
@@ -110,6 +93,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 num_workers=workers,
                 allow={"overflow"} if allow_overflow else (),
                 on_conflict=on_conflict.value if on_conflict else None,
+                retry_for=retry_for,
                 timeout=timeout,
                 query_check_file=query_check_file,
                 plan_path=plan,

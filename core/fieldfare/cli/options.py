@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -10,18 +11,33 @@ import typer
 __all__ = [
     "DEFAULT_PLAN",
     "DEFAULT_URL",
+    "AllowOverflow",
     "BackupDirectory",
+    "BatchSize",
     "Cluster",
     "Index",
+    "NewBackupDirectory",
+    "OnConflict",
+    "OnConflictOption",
     "Plan",
     "QueryCheckFile",
     "ReportOut",
+    "RetryFor",
+    "Timeout",
     "Url",
+    "Workers",
     "writable_file",
 ]
 
 DEFAULT_URL: Final = "redis://localhost:6379"
 DEFAULT_PLAN: Final = Path("migration_plan.yaml")
+
+
+class OnConflict(StrEnum):
+    """Which value stays where a document has a renamed field under both names."""
+
+    KEEP_OLD = "keep-old"
+    KEEP_NEW = "keep-new"
 
 
 def writable_file(path: Path | None) -> Path | None:
@@ -61,4 +77,37 @@ QueryCheckFile: TypeAlias = Annotated[
 ReportOut: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Write the report here, as YAML.", metavar="FILE", dir_okay=False, callback=writable_file),
+]
+NewBackupDirectory: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
+]
+BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
+Workers: TypeAlias = Annotated[int, typer.Option(help="How many share the documents of an index.", metavar="N", min=1)]
+RetryFor: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="How long to try again when the server is away (restart, failover), in seconds; 0 gives up at once.",
+        metavar="SECONDS",
+        min=0,
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        help="How long a new index may take to be ready, in seconds. Left out, as long as it takes.",
+        metavar="SECONDS",
+        min=0,
+    ),
+]
+AllowOverflow: TypeAlias = Annotated[
+    bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
+]
+OnConflictOption: TypeAlias = Annotated[
+    OnConflict | None,
+    typer.Option(
+        "--on-conflict",
+        help="Which value stays where a document has a renamed field under both names. "
+        "Left out, such documents stop the run before anything is changed.",
+    ),
 ]

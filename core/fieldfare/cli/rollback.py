@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, RetryFor, Url
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
+from fieldfare.engine.options import RETRY_SECONDS
 from fieldfare.errors import FieldfareError
 
 __all__ = ["rollback"]
@@ -32,6 +33,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     workers: Annotated[
         int, typer.Option(help="How many share the documents, if as many migrated them.", metavar="N", min=1)
     ] = 1,
+    retry_for: RetryFor = RETRY_SECONDS,
     force: Annotated[
         bool, typer.Option("--force", help="Put back even where the server is not as the migration left it.")
     ] = False,
@@ -54,7 +56,13 @@ def rollback(  # noqa: PLR0913 - the command's options
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
         report = MigrationExecutor(plugins=session.plugins).rollback(
-            server=server, backup_dir=backup_dir, index=index, num_workers=workers, force=force, stop=stop
+            server=server,
+            backup_dir=backup_dir,
+            index=index,
+            num_workers=workers,
+            retry_for=retry_for,
+            force=force,
+            stop=stop,
         )
     if session.json:
         from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time

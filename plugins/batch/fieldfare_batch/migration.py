@@ -112,6 +112,7 @@ class Migrations:
             num_workers=settings.num_workers,
             allow={"overflow"} if settings.allow_overflow else (),
             on_conflict=settings.on_conflict,
+            retry_for=settings.retry_for,
             timeout=settings.timeout,
             plan_path=next(each.plan_path for each in state.indexes if each.name == name),
             stop=self.stop,

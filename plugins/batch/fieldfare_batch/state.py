@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from fieldfare.engine.options import RETRY_SECONDS
 from fieldfare.journal import Undo
 from fieldfare_batch.plan import FailurePolicy
 
@@ -62,6 +63,7 @@ class Settings:
         parallel: indexes at the same time.
         allow_overflow: go on where values are too large for a new datatype.
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
+        retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
         timeout: seconds that an index may take to be ready; None for as long as it takes.
     """
 
@@ -70,6 +72,7 @@ class Settings:
     parallel: int = 1
     allow_overflow: bool = False
     on_conflict: str | None = None
+    retry_for: float = RETRY_SECONDS
     timeout: float | None = None
 
 

@@ -7,9 +7,21 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    AllowOverflow,
+    BatchSize,
+    Cluster,
+    NewBackupDirectory,
+    OnConflictOption,
+    RetryFor,
+    Timeout,
+    Url,
+    Workers,
+)
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
+from fieldfare.engine.options import RETRY_SECONDS
 from fieldfare.errors import BackupDirectoryRequired
 from fieldfare_batch.commands.options import (
     DEFAULT_BATCH_PLAN,
@@ -17,7 +29,6 @@ from fieldfare_batch.commands.options import (
     DEFAULT_STATE,
     AcceptDataLoss,
     BatchReportOut,
-    OnConflict,
     State,
 )
 from fieldfare_batch.commands.outcome import refuse_data_loss, tell
@@ -31,10 +42,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     plan: Annotated[
         Path, typer.Option(help="Batch plan, as 'fieldfare batch-plan' wrote it.", metavar="FILE", dir_okay=False)
     ] = DEFAULT_BATCH_PLAN,
-    backup_dir: Annotated[
-        str | None,
-        typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
-    ] = None,
+    backup_dir: NewBackupDirectory = None,
     accept_data_loss: AcceptDataLoss = False,
     state: State = DEFAULT_STATE,
     report_dir: Annotated[
@@ -44,23 +52,12 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     parallel: Annotated[
         int, typer.Option(help="Indexes at the same time, where they share no keys.", metavar="N", min=1)
     ] = 1,
-    batch_size: Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)] = 500,
-    workers: Annotated[int, typer.Option(help="Workers for the documents of one index.", metavar="N", min=1)] = 1,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            help="How long each index may take to be ready, in seconds. Left out, as long as it takes.",
-            metavar="SECONDS",
-            min=0,
-        ),
-    ] = None,
-    allow_overflow: Annotated[
-        bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
-    ] = False,
-    on_conflict: Annotated[
-        OnConflict | None,
-        typer.Option(help="Which value stays where a document has a field under both its old and its new name."),
-    ] = None,
+    batch_size: BatchSize = 500,
+    workers: Workers = 1,
+    retry_for: RetryFor = RETRY_SECONDS,
+    timeout: Timeout = None,
+    allow_overflow: AllowOverflow = False,
+    on_conflict: OnConflictOption = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -102,6 +99,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
                 parallel=parallel,
                 allow_overflow=allow_overflow,
                 on_conflict=on_conflict and on_conflict.value,
+                retry_for=retry_for,
                 timeout=timeout,
             ),
             stop=stop,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -16,20 +15,12 @@ __all__ = [
     "DEFAULT_STATE",
     "AcceptDataLoss",
     "BatchReportOut",
-    "OnConflict",
     "State",
 ]
 
 DEFAULT_BATCH_PLAN: Final = Path("batch_plan.yaml")
 DEFAULT_REPORTS: Final = Path("reports")
 DEFAULT_STATE: Final = Path("batch_state.yaml")
-
-
-class OnConflict(StrEnum):
-    """Which value stays where a document has a field under its old and its new name."""
-
-    KEEP_OLD = "keep-old"
-    KEEP_NEW = "keep-new"
 
 
 State: TypeAlias = Annotated[

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
+from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflictOption, Url
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, OnConflict, State
+from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
 from fieldfare_batch.commands.outcome import refuse_data_loss, tell
 
 __all__ = ["batch_resume"]
@@ -31,13 +31,8 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     parallel: Annotated[
         int | None, typer.Option(help="Indexes at the same time. Left out, as before.", metavar="N", min=1)
     ] = None,
-    allow_overflow: Annotated[
-        bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
-    ] = False,
-    on_conflict: Annotated[
-        OnConflict | None,
-        typer.Option(help="Which value stays where a document has a field under both its old and its new name."),
-    ] = None,
+    allow_overflow: AllowOverflow = False,
+    on_conflict: OnConflictOption = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
