@@ -6,29 +6,40 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Collection
 
 import structlog
+
+from fieldfare.redaction import redact
 
 __all__ = ["configure_logs"]
 
 
 class StandardError:
-    """A logger that writes to whatever ``sys.stderr`` is now, and never fails."""
+    """A logger that writes to whatever ``sys.stderr`` is now, and never fails.
+
+    Args:
+        secrets: blotted out.
+    """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
 
     def msg(self, message: str) -> None:
         """Write a line."""
         with contextlib.suppress(BrokenPipeError, ValueError):
-            print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where logs go
+            print(redact(message, self._secrets), file=sys.stderr, flush=True)  # noqa: T201 - this is where logs go
 
     log = debug = info = warning = error = critical = exception = msg
 
 
-def configure_logs(log_format: str = "console", log_level: str = "warning") -> None:
+def configure_logs(log_format: str = "console", log_level: str = "warning", *, secrets: Collection[str] = ()) -> None:
     """Set up structlog for the process.
 
     Args:
         log_format: ``console`` for lines, ``json`` for one JSON object a line.
         log_level: the least severe level that is shown: debug, info, warning, error.
+        secrets: blotted out wherever they stand.
     """
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderers: list[structlog.typing.Processor] = (
@@ -45,6 +56,6 @@ def configure_logs(log_format: str = "console", log_level: str = "warning") -> N
             *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
-        logger_factory=lambda *_: StandardError(),
+        logger_factory=lambda *_: StandardError(secrets),
         cache_logger_on_first_use=False,
     )

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from fieldfare import errors
-from fieldfare.cli.errors import describe, redacted, tell
+from fieldfare.cli.errors import describe, tell
+from fieldfare.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_of_several_errors_all_are_told_and_the_worst_decides() -> None:
     ],
 )
 def test_passwords_are_blotted_out(text: str, shown: str) -> None:
-    assert redacted(text) == shown
+    assert redact(text) == shown
 
 
 def test_passwords_are_blotted_out_of_errors_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from redis import SSLConnection
 
 from fieldfare.errors import UnsupportedURL
-from fieldfare.server import redact
+from fieldfare.redaction import redact_url
 from fieldfare.server.url import parse
 
 
@@ -27,11 +27,13 @@ from fieldfare.server.url import parse
             "redis+sentinel://joe:***@one:1,two:2/main?sentinel_password=***",
         ),
         ("hunter2@localhost", "***@localhost"),
+        ("redis://localhost?pwd=hunter2&db=0", "redis://localhost?pwd=***&db=0"),
+        ("redis://localhost?%70assword=hunter2", "redis://localhost?%70assword=***"),
         ("embedded://", "embedded://"),
     ],
 )
 def test_secrets_are_not_shown(url: str, shown: str) -> None:
-    assert redact(url) == shown
+    assert redact_url(url) == shown
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,11 @@ def test_secrets_are_not_shown(url: str, shown: str) -> None:
         ("", "must start with"),
         ("redis://localhost:port", "not well-formed"),
         ("redis://:hun/ter2@localhost", "not well-formed"),
+        ("redis://hun/ter2@localhost", "not well-formed"),
+        ("redis://:123/ter2@localhost", "not well-formed"),
+        ("redis://:123?ter2@localhost", "not well-formed"),
+        ("redis://hun#ter2@localhost", "not well-formed"),
+        ("unix://hun/ter2@/run/redis.sock", "not well-formed"),
         ("redis://localhost?decode_responses=true", "bytes"),
         ("redis+sentinel://localhost:26379", "/service"),
         ("redis+sentinel://localhost:many/main", "not well-formed"),

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from fieldfare import __version__
 from fieldfare.cli.apply import apply
-from fieldfare.cli.arguments import Arguments, read_arguments
+from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
 from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, tell
 from fieldfare.cli.estimate import estimate
@@ -20,6 +20,7 @@ from fieldfare.cli.info import info
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
+from fieldfare.cli.process_title import hide
 from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
@@ -106,6 +107,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         # names in Redis are bytes: what is no UTF-8 must not stop us from showing the rest
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the real streams have it
+    hide(known_secrets(sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -117,7 +119,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - every end of the program is told in one way
-        return tell(error, as_json=as_json, with_traceback=with_traceback)
+        secrets = known_secrets(arguments)
+        return tell(error, as_json=as_json, with_traceback=with_traceback, secrets=secrets)
 
 
 def build_app(plugins: Plugins) -> typer.Typer:
@@ -172,7 +175,7 @@ def _run(arguments: Arguments) -> int:
     command = typer.main.get_command(build_app(plugins))
     for fault in plugins.broken:
         notice(f"Warning: {fault}")
-    session = Session(plugins, json=arguments.json)
+    session = Session(plugins, json=arguments.json, secrets=known_secrets(arguments.ordered))
     result = command.main(args=list(arguments.ordered), prog_name=PROGRAM, standalone_mode=False, obj=session)
     if result == INTERRUPTED:  # how typer tells of Ctrl-C
         raise KeyboardInterrupt

@@ -6,20 +6,25 @@ it, ``--json`` how a usage error is told.
 
 from __future__ import annotations
 
+import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
 from fieldfare.errors import UsageError
+from fieldfare.redaction import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Arguments", "read_arguments"]
+__all__ = ["Arguments", "known_secrets", "read_arguments"]
 
 FLAGS: Final = frozenset({"--json", "--traceback", "-v", "-vv", "--verbose"})
 VALUES: Final = frozenset({"-p", "--log-format", "--log-level"})
 BLOCK: Final = "no:"
+URL: Final = "--url"
+URL_VARIABLES: Final = ("FIELDFARE_URL", "REDIS_URL")
 
 
 @frozen
@@ -71,6 +76,14 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
         traceback="--traceback" in own,
         blocked=tuple(blocked),
     )
+
+
+def known_secrets(arguments: Sequence[str]) -> frozenset[str]:
+    """Return the secrets that this process was given, on its command line or in its environment."""
+    given = [os.environ.get(name, "") for name in URL_VARIABLES]
+    given += [argument for argument in arguments if "://" in argument]
+    given += [value for name, value in pairwise(arguments) if name == URL]
+    return secrets_in(argument.removeprefix(f"{URL}=") for argument in given)
 
 
 def _blocked(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from collections.abc import Collection
 from typing import Any, Final
 
 import typer
@@ -12,15 +13,16 @@ from attrs import field, frozen
 
 from fieldfare.cli.output import notice, show_json
 from fieldfare.errors import FieldfareError
+from fieldfare.redaction import redact
 
-__all__ = ["Failure", "describe", "redacted", "tell"]
+__all__ = ["Failure", "describe", "tell"]
 
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
-CREDENTIALS: Final = re.compile(r"(\w://(?:[^\s:/@]*:)?)\S*@")
-SECRETS: Final = re.compile(r"([?&][^=&#\s]*(?:pass|secret|token)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
+SPLIT_URL: Final = re.compile(r"[^\s'\"(]+@")
+"""The end of a URL whose password holds a blank, as a usage error quotes it."""
 
 
 @frozen(hash=False)
@@ -44,35 +46,43 @@ class Failure:
         return {**self.fields, "type": self.type, "message": self.message, "exit_code": self.exit_code}
 
 
-def describe(error: BaseException) -> Failure:
-    """Say what an exception means for the user."""
+def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
+    """Say what an exception means for the user, without these secrets, nor those of any URL."""
     if isinstance(error, FieldfareError):
-        facts = {key: _fact(value) for key, value in vars(error).items() if not key.startswith("_")}
-        return Failure(type(error).__name__, redacted(str(error)), error.exit_code, facts)
+        facts = {key: _fact(value, secrets) for key, value in vars(error).items() if not key.startswith("_")}
+        return Failure(type(error).__name__, redact(str(error), secrets), error.exit_code, facts)
     if isinstance(error, typer.TyperException):
-        return Failure("UsageError", error.format_message(), error.exit_code)
+        message = SPLIT_URL.sub("***@", redact(error.format_message(), secrets))
+        return Failure("UsageError", message, error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         message = "Interrupted. If a migration was running, the same command goes on with it."
         return Failure("Interrupted", message, INTERRUPTED)
     if isinstance(error, BaseExceptionGroup):
-        return _several(error)
+        return _several(error, secrets)
     client = sys.modules.get("redis.exceptions")  # not loaded, not raised
     if client is not None and isinstance(error, client.RedisError):
         message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
-        return Failure(type(error).__name__, redacted(message), FieldfareError.exit_code)
+        return Failure(type(error).__name__, redact(message, secrets), FieldfareError.exit_code)
     message = (
         f"Internal error: {type(error).__name__}: {error}\n"
         "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
         f"plugin: please report it at {REPORT_TO}, with what '--traceback' shows."
     )
-    return Failure("InternalError", redacted(message), INTERNAL, {"error": type(error).__name__})
+    return Failure("InternalError", redact(message, secrets), INTERNAL, {"error": type(error).__name__})
 
 
-def tell(error: BaseException, *, as_json: bool, with_traceback: bool) -> int:
-    """Tell the user about an error and return the exit code."""
-    failure = describe(error)
+def tell(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: Collection[str] = ()) -> int:
+    """Tell the user about an error and return the exit code.
+
+    Args:
+        error: what ended the program.
+        as_json: whether stdout gets the error as JSON.
+        with_traceback: whether stderr gets the traceback, too: without local variables.
+        secrets: never shown.
+    """
+    failure = describe(error, secrets)
     if with_traceback:
-        notice(redacted("".join(traceback.format_exception(error)).rstrip()))
+        notice(redact("".join(traceback.format_exception(error)).rstrip(), secrets))
     if as_json:
         show_json({"error": failure.to_dict()})
         return failure.exit_code
@@ -83,28 +93,31 @@ def tell(error: BaseException, *, as_json: bool, with_traceback: bool) -> int:
     return failure.exit_code
 
 
-def redacted(text: str) -> str:
-    """Blot out passwords and the like in URLs."""
-    return SECRETS.sub(r"\1***", CREDENTIALS.sub(r"\1***@", text))
-
-
-def _fact(value: Any) -> Any:
+def _fact(value: Any, secrets: Collection[str]) -> Any:
     """Return a fact of an error as JSON can hold it."""
     from fieldfare.report import MigrationReport  # noqa: PLC0415 - start-up time
 
-    if isinstance(value, MigrationReport):
-        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+    match value:
+        case MigrationReport():
+            from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
 
-        return report_to_dict(value)
-    return redacted(value) if isinstance(value, str) else value
+            return _fact(report_to_dict(value), secrets)
+        case str():
+            return redact(value, secrets)
+        case list() | tuple():
+            return [_fact(each, secrets) for each in value]
+        case dict():
+            return {key: _fact(each, secrets) for key, each in value.items()}
+        case _:
+            return value
 
 
-def _several(group: BaseExceptionGroup[BaseException]) -> Failure:
+def _several(group: BaseExceptionGroup[BaseException], secrets: Collection[str]) -> Failure:
     """Describe the errors of a group together; the worst one gives the exit code."""
-    failures = [describe(error) for error in group.exceptions]
+    failures = [describe(error, secrets) for error in group.exceptions]
     return Failure(
         "ExceptionGroup",
-        "\n".join([group.message, *(failure.message for failure in failures)]),
+        redact("\n".join([group.message, *(failure.message for failure in failures)]), secrets),
         max(failure.exit_code for failure in failures),
         {"errors": [failure.to_dict() for failure in failures]},
     )

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from fieldfare.cli.printable import one_line, printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -61,7 +63,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for header in headers:
         grid.add_column(header, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(one_line(cell)) for cell in row))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 1000)
     with console.capture() as capture:
         console.print(grid)
@@ -87,7 +89,7 @@ def _plain(value: Any) -> Any:
 def _write(stream: TextIO, text: str) -> None:
     """Write a line. A reader that has gone away changes nothing about how the command ends."""
     try:
-        stream.write(text + "\n")
+        stream.write(printable(text) + "\n")
         stream.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

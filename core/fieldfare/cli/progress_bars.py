@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
+from fieldfare.cli.printable import one_line
 from fieldfare.markers import hookimpl
 from fieldfare.report import Moment
 
@@ -88,4 +89,4 @@ class BarReporter:
 
 
 def _title(report: StepReport) -> str:
-    return report.title or report.activity
+    return one_line(report.title or report.activity)

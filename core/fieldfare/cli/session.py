@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fieldfare.plugins import Plugins
 
@@ -24,12 +24,14 @@ class Session:
         json: whether stdout gets one JSON document instead of text.
         log_format: ``console`` or ``json``.
         log_level: the least severe level that is logged.
+        secrets: never logged.
     """
 
     plugins: Plugins
     json: bool = False
     log_format: str = "console"
     log_level: str = "warning"
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
     def of(cls, context: typer.Context) -> Session:
@@ -40,5 +42,5 @@ class Session:
             raise TypeError(message)
         from fieldfare.logs import configure_logs  # noqa: PLC0415 - start-up time
 
-        configure_logs(session.log_format, session.log_level)
+        configure_logs(session.log_format, session.log_level, secrets=session.secrets)
         return session

@@ -8,6 +8,8 @@ from typing import TextIO
 
 from attrs import frozen
 
+from fieldfare.cli.printable import printable
+
 __all__ = ["Console"]
 
 
@@ -42,8 +44,8 @@ class Console:
             EOFError: there are no more.
         """
         if self.typed:
-            return input(prompt)
-        self.stream.write(prompt)
+            return input(printable(prompt))
+        self.stream.write(printable(prompt))
         self.stream.flush()
         line = sys.stdin.readline()
         if not line:
@@ -55,5 +57,5 @@ class Console:
 
     def write(self, line: str) -> None:
         """Show a line."""
-        self.stream.write(line + "\n")
+        self.stream.write(printable(line) + "\n")
         self.stream.flush()

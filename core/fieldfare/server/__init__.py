@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from fieldfare.server.connection import Server
     from fieldfare.server.opening import connect
-    from fieldfare.server.url import redact
 
-__all__ = ["Server", "connect", "redact"]
+__all__ = ["Server", "connect"]
 
-_HOMES: Final = {"Server": "connection", "connect": "opening", "redact": "url"}
+_HOMES: Final = {"Server": "connection", "connect": "opening"}
 
 
 def __getattr__(name: str) -> Any:

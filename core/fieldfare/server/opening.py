@@ -12,12 +12,13 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from fieldfare.errors import ServerUnavailable, ServerUnfit, UnsupportedURL
+from fieldfare.redaction import redact_url
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.nodes import Cluster
 from fieldfare.server.probe import read_capabilities
-from fieldfare.server.url import Address, parse, redact
+from fieldfare.server.url import Address, parse
 
 __all__ = ["connect"]
 
@@ -43,7 +44,7 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
     """
     address = parse(url)
     if address.kind != "embedded":
-        return _open(address, redact(url), cluster=cluster)
+        return _open(address, redact_url(url), cluster=cluster)
     with ExitStack() as undo:
         embedded = undo.enter_context(EmbeddedServer())
         server = _open(parse(embedded.url), "embedded://", cluster=cluster)

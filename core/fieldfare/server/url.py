@@ -1,4 +1,4 @@
-"""Connection URLs: what they mean, and how they are shown."""
+"""Connection URLs: what they mean."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from attrs import field, frozen
 from redis.connection import parse_url
 
 from fieldfare.errors import UnsupportedURL
+from fieldfare.redaction import redact_url
 
-__all__ = ["Address", "parse", "redact"]
+__all__ = ["Address", "parse"]
 
 SENTINEL_PORT: Final = 26379
-
-_SECRET = re.compile(r"([?&][^=&#]*(?:pass|secret|token)[^=&#]*=)[^&#]*", re.IGNORECASE)
-_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)(.*)$", re.DOTALL)
+BEHIND_ADDRESS: Final = re.compile("[/?#]")
 
 
 @frozen(hash=False)
@@ -39,22 +38,6 @@ class Address:
     sentinel_options: Mapping[str, Any] = field(factory=dict)
 
 
-def redact(url: str) -> str:
-    """Return the URL without anything that may be a secret.
-
-    Works on malformed URLs too: everything before the last ``@`` counts as credentials,
-    and of these only a user name that a colon follows is kept.
-    """
-    shown = _SECRET.sub(r"\1***", url)
-    match = _SCHEME.match(shown)
-    scheme, rest = match.groups() if match else ("", shown)
-    if "@" not in rest:
-        return shown
-    credentials, _, address = rest.rpartition("@")
-    user = credentials.partition(":")[0] if ":" in credentials else ""
-    return f"{scheme}{user}:***@{address}" if user else f"{scheme}***@{address}"
-
-
 def parse(url: str) -> Address:
     """Read a connection URL.
 
@@ -65,8 +48,10 @@ def parse(url: str) -> Address:
     Raises:
         UnsupportedURL: anything else, and every database but 0.
     """
-    scheme = url.partition("://")[0].lower()
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
     try:
+        _refuse_broken_credentials(rest)
         if scheme == "embedded":
             return Address("embedded")
         if scheme in {"redis+sentinel", "rediss+sentinel"}:
@@ -75,23 +60,34 @@ def parse(url: str) -> Address:
             address = _parse_single(url)
         else:
             raise UnsupportedURL(
-                redact(url), "it must start with redis://, rediss://, unix://, redis+sentinel:// or embedded://"
+                redact_url(url), "it must start with redis://, rediss://, unix://, redis+sentinel:// or embedded://"
             )
     except ValueError:
         # the message of the parser may quote a piece of the password
-        raise UnsupportedURL(redact(url), "it is not well-formed; percent-encode special characters") from None
+        raise UnsupportedURL(redact_url(url), "it is not well-formed; percent-encode special characters") from None
     if address.options.get("db"):
-        raise UnsupportedURL(redact(url), "Search indexes database 0 only")
+        raise UnsupportedURL(redact_url(url), "Search indexes database 0 only")
     if "decode_responses" in address.options:
-        raise UnsupportedURL(redact(url), "documents are bytes; leave decode_responses out")
+        raise UnsupportedURL(redact_url(url), "documents are bytes; leave decode_responses out")
     return address
+
+
+def _refuse_broken_credentials(rest: str) -> None:
+    """Refuse an ``@`` behind the address: its half of a password would be taken for a path or a database.
+
+    Raises:
+        ValueError: there is one.
+    """
+    _, *behind = BEHIND_ADDRESS.split(rest, maxsplit=1)
+    if any("@" in each for each in behind):
+        raise ValueError("credentials with one of the characters /?# in them")
 
 
 def _parse_single(url: str) -> Address:
     options = _options(url)
     path = unquote(urlsplit(url).path).strip("/")
     if not url.lower().startswith("unix") and path and not path.isdecimal():
-        raise UnsupportedURL(redact(url), f"the path names a database, and {path!r} is none")
+        raise UnsupportedURL(redact_url(url), f"the path names a database, and {path!r} is none")
     return Address("single", options)
 
 
@@ -100,7 +96,7 @@ def _parse_sentinel(url: str, *, tls: bool) -> Address:
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, database = unquote(parts.path).strip("/").partition("/")
     if not service or not hosts:
-        raise UnsupportedURL(redact(url), "write redis+sentinel://host:port[,host:port]/service")
+        raise UnsupportedURL(redact_url(url), "write redis+sentinel://host:port[,host:port]/service")
     # redis-py knows the types of options, and how credentials are written
     user = f"{credentials}@" if credentials else ""
     single = _options(f"redis://{user}localhost/{database}?{parts.query}")

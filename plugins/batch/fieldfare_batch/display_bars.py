@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from fieldfare.cli.printable import one_line
 from fieldfare.markers import hookimpl
 from fieldfare.report import StepReport
 from fieldfare_batch.display import BEGUN
@@ -49,14 +50,14 @@ class BarDisplay:
         if self._whole is None:
             self._whole = self._progress.add_task("Indexes", total=total, completed=position - 1)
         if status in BEGUN:
-            self._tasks[name] = self._progress.add_task(name, total=None)
+            self._tasks[name] = self._progress.add_task(one_line(name), total=None)
             self._progress.refresh()
             return
         if name in self._tasks:
             self._progress.remove_task(self._tasks.pop(name))
         self._progress.advance(self._whole)
         if status == "failed":
-            self._progress.console.print(f"{name}: failed", markup=False)
+            self._progress.console.print(f"{one_line(name)}: failed", markup=False)
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
@@ -65,7 +66,7 @@ class BarDisplay:
         if task is not None:
             self._progress.update(
                 task,
-                description=f"{report.index}: {report.title or report.activity}",
+                description=one_line(f"{report.index}: {report.title or report.activity}"),
                 completed=report.documents_done,
                 total=report.documents_total or None,
             )

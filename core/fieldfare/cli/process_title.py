@@ -1,0 +1,39 @@
+"""The command line that other users of the machine see, with passwords blotted out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["hide"]
+
+STAT: Final = Path("/proc/self/stat")
+ARGUMENTS: Final = Path("/proc/self/cmdline")
+MEMORY: Final = Path("/proc/self/mem")
+START: Final = 45
+"""Fields 48 and 49 of ``stat``, ``arg_start`` and ``arg_end``, counted from behind the program's name
+(https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Write over secrets in this process's arguments, which ``ps`` shows to everybody.
+
+    Only Linux keeps them where a process can do so. Elsewhere, and for the moment until this is called, only
+    FIELDFARE_URL hides a password.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        shown = ARGUMENTS.read_bytes()
+        masked = shown
+        for secret in sorted(secrets, key=len, reverse=True):
+            raw = secret.encode("utf-8", "surrogateescape")
+            masked = masked.replace(raw, b"*" * len(raw))
+        stat = STAT.read_bytes()
+        start, end = map(int, stat[stat.rindex(b")") + 2 :].split()[START : START + 2])
+        if masked != shown and end - start == len(shown):
+            with MEMORY.open("r+b", buffering=0) as memory:
+                memory.seek(start)
+                memory.write(masked)
