@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 STRANGERS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(STRANGERS))
 
-.PHONY: help demo test lint format docs clean
+.PHONY: help demo test torture bench lint format docs clean
 
 help:
 	@echo "make demo    migrate a real index, and take it back, on a private Redis"
 	@echo "make test    run all tests on a private Redis"
+	@echo "make torture every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
+	@echo "make bench   all benchmarks, on a quiet machine"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make format  let ruff format everything"
 	@echo "make docs    build the documentation into site/"
@@ -21,6 +23,20 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n 2
+
+# SEED decides which faults come first, MINUTES how long all of it may take, CASE asks for one of them
+torture: export TORTURE := 1
+torture: export SEED := $(or $(SEED),$(shell date +%Y%m%d))
+torture: export MINUTES := $(or $(MINUTES),60)
+torture: export CASE := $(CASE)
+torture: $(VENV)/dev.stamp
+	@echo "SEED=$$SEED MINUTES=$$MINUTES"
+	@$(BIN)/python -m pytest -n 2 tests/faults
+
+bench: $(VENV)/dev.stamp
+	@for script in recall batch heartbeat workers; do \
+		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
+	done
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .

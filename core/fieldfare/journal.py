@@ -209,10 +209,18 @@ class Journal:
             self.save()
 
     def save(self) -> None:
-        """Write the file, atomically and durably."""
+        """Write the file, atomically and durably.
+
+        Raises:
+            BackupUnusable: the disk refused; what was there stands.
+        """
         content = self._content()
         content["checksum"] = _checksum(content)
-        write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
+        try:
+            write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
+        except OSError as error:
+            reason = f"it cannot be written: {error.strerror}. Make room or mend the disk, then run the same command."
+            raise BackupUnusable(self.path, reason) from error
         self._saved_at = time.monotonic()
 
     def _content(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from fieldfare.engine.state import describe_state
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import (
+    BackupUnusable,
     ChangeBlocked,
     FieldfareError,
     Interrupted,
@@ -96,6 +97,8 @@ def apply(  # noqa: PLR0913 - what a run consists of
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         try:
             findings = patiently(run, lambda: _carry_out(run))
+            if not any(finding.fatal for finding in findings):
+                journal.update(phase=RunPhase.VALIDATED)
         except StopRequested as request:
             raise _interrupted(run, session) from request
         except (FieldfareError, RedisError, OSError) as error:
@@ -108,7 +111,6 @@ def apply(  # noqa: PLR0913 - what a run consists of
                 run, session, Result.FAILED, started, findings=findings, warnings=warnings, error=str(failed)
             )
             raise failed
-        journal.update(phase=RunPhase.VALIDATED)
         return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
 
 
@@ -264,7 +266,7 @@ def _failure(run: Run, session: Session, error: Exception, started: float) -> Ex
 
 def _save(run: Run) -> None:
     # where the disk is the trouble, the last state on it serves: batches are only counted less far
-    with suppress(OSError):
+    with suppress(BackupUnusable):
         run.journal.save()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from fieldfare.engine.preflight import drop_rehearsals
 from fieldfare.engine.run import Run
 from fieldfare.journal import Status, StepRecord, Undo
 from fieldfare.plan import Phase
@@ -25,6 +26,7 @@ def distrust(run: Run) -> None:
     progress = run.journal.progress
     if processes == progress.server_processes:
         return
+    drop_rehearsals(run.server, run.plan)  # the server may be back in the middle of one
     if not progress.server_processes or not progress.steps:
         run.journal.update(server_processes=processes)
         return

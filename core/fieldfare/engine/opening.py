@@ -65,11 +65,21 @@ def _kept(server: Server, session: Session, journal: Journal, plan: MigrationPla
         )
     if progress.phase is not RunPhase.VALIDATED:
         return True
-    return _target_is_live(server, plan)
+    try:
+        return _target_is_live(server, plan)
+    except StalePlan:
+        if server.processes() == progress.server_processes:
+            raise
+        journal.update(phase=RunPhase.ACTIVE)  # the server was started again from data of the middle of the run
+        return True
 
 
 def _target_is_live(server: Server, plan: MigrationPlan) -> bool:
-    """Whether a completed run's target is still there; False if the source is, after a rollback by hand."""
+    """Whether a completed run's target is still there; False if the source is, after a rollback by hand.
+
+    Raises:
+        StalePlan: neither is.
+    """
     try:
         if not differences(plan.target, read_definition(server, plan.target.name)):
             return True

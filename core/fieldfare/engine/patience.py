@@ -21,6 +21,7 @@ from redis.exceptions import (
 )
 
 from fieldfare.engine.run import Run, StopRequested
+from fieldfare.errors import FieldfareError
 
 __all__ = ["is_passing", "patiently"]
 
@@ -39,9 +40,13 @@ PASSING: Final = (
 LASTING: Final = (AuthenticationError, AuthorizationError)
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether the same may work in a moment, without anybody's help."""
-    return isinstance(error, PASSING) and not isinstance(error, LASTING)
+def is_passing(error: BaseException | None) -> bool:
+    """Whether the same may work in a moment, without anybody's help; so too if that is the cause of the error."""
+    while error is not None:
+        if isinstance(error, PASSING):
+            return not isinstance(error, LASTING)
+        error = error.__cause__
+    return False
 
 
 def patiently(run: Run, work: Callable[[], T]) -> T:
@@ -55,7 +60,7 @@ def patiently(run: Run, work: Callable[[], T]) -> T:
         work: what to do.
 
     Raises:
-        RedisError: the server is still away, or refuses for good.
+        RedisError: the server is still away, or refuses for good; so too what a plugin made of that.
         StopRequested: the user asked to stop meanwhile.
         LockHeld: somebody else has taken the index meanwhile.
     """
@@ -63,7 +68,7 @@ def patiently(run: Run, work: Callable[[], T]) -> T:
     while True:
         try:
             return work()
-        except RedisError as error:
+        except (RedisError, FieldfareError) as error:
             if not is_passing(error):
                 raise
             patience.wait(error)
@@ -78,11 +83,11 @@ class Patience:
     _since: float = 0.0
     _progress: object = field(default=None)
 
-    def wait(self, error: RedisError) -> None:
+    def wait(self, error: Exception) -> None:
         """Return when the server is there again.
 
         Raises:
-            RedisError: the error, or a later one, when it lasts too long.
+            Exception: the error, or a later one, when it lasts too long.
             StopRequested: the user asked to stop.
             LockHeld: somebody else has taken the index.
         """
@@ -108,7 +113,7 @@ class Patience:
                 self._progress = self.run.journal.progress
                 return
 
-    def _tell(self, error: RedisError, pause: float, left: float) -> None:
+    def _tell(self, error: Exception, pause: float, left: float) -> None:
         import structlog  # noqa: PLC0415 - start-up time
 
         structlog.get_logger("fieldfare").warning(

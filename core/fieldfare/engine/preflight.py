@@ -20,7 +20,7 @@ from fieldfare.server.documents import write_documents
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
 from fieldfare.server.routing import is_unknown_index
 
-__all__ = ["check_source", "rehearse_definitions", "rehearse_writing", "source_differences"]
+__all__ = ["check_source", "drop_rehearsals", "rehearse_definitions", "rehearse_writing", "source_differences"]
 
 REHEARSAL = "fieldfare:rehearsal:"
 """Name, and prefix of no key at all, of the index with which a definition is tried out."""
@@ -85,6 +85,16 @@ def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
         raise ServerUnfit(what, has=f"refused a trial ({error})", needs="a server that lets us write") from error
 
 
+def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
+    """Remove what a rehearsal left that could not end.
+
+    Raises:
+        ServerUnfit: we may not drop an index.
+    """
+    for definition in (plan.target, plan.source.definition):
+        _drop_left_over(server, _rehearsal_of(definition))
+
+
 def _drop_left_over(server: Server, name: str) -> None:
     """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
     try:
@@ -94,8 +104,12 @@ def _drop_left_over(server: Server, name: str) -> None:
             raise ServerUnfit("The migration", has=f"said: {error}", needs="to drop an index") from error
 
 
+def _rehearsal_of(definition: IndexDefinition) -> str:
+    return REHEARSAL + hashlib.sha256(encoded(definition.name)).hexdigest()[:16]
+
+
 def _rehearse(server: Server, definition: IndexDefinition, role: str) -> None:
-    name = REHEARSAL + hashlib.sha256(encoded(definition.name)).hexdigest()[:16]
+    name = _rehearsal_of(definition)
     trial = evolve(
         definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes)))
     )

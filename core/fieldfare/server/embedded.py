@@ -75,6 +75,11 @@ class EmbeddedServer:
         return self._process.pid if self._process else None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether there is no process, or none that runs any more."""
+        return self._process is None or self._process.poll() is not None
+
+    @property
     def socket(self) -> Path:
         """The unix socket.
 
@@ -102,12 +107,24 @@ class EmbeddedServer:
         self._home = Path(mkdtemp(prefix="fieldfare-"))
         atexit.register(self.stop)
         try:
+            self.port = free_port() if self._tcp else 0
             while not self._launch(program, modules):
                 self._end_process()
+                self.port = free_port()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def restart(self) -> None:
+        """Start the server again where it was, on the data that its last process left; end that one if it lives.
+
+        Raises:
+            ServerUnavailable: it did not start.
+        """
+        self._end_process()
+        if not self._launch(*find_programs()):
+            raise ServerUnavailable("embedded://", f"another process has taken port {self.port}")
 
     def stop(self) -> None:
         """End the server and remove its temporary directory. Again is harmless."""
@@ -137,7 +154,6 @@ class EmbeddedServer:
         Raises:
             ServerUnavailable: it did not start.
         """
-        self.port = free_port() if self._tcp else 0
         home = self.socket.parent
         command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
         command += ["--dir", str(self._directory or home), "--save", "", "--appendonly", "no"]

@@ -17,10 +17,17 @@ from typing import Final
 from attrs import frozen
 
 from fieldfare.testing.crash import VARIABLE, install_crash_plugin
+from fieldfare.testing.faults import Fault, Scene, arm
 
 __all__ = ["CommandLine", "Outcome"]
 
-PRELOADED: Final = ["fieldfare.api", "fieldfare.cli.app", "fieldfare.logs", "fieldfare_quantize.codec"]
+PRELOADED: Final = [
+    "fieldfare.api",
+    "fieldfare.cli.app",
+    "fieldfare.logs",
+    "fieldfare.testing.faults",
+    "fieldfare_quantize.codec",
+]
 
 
 @frozen
@@ -50,12 +57,19 @@ class CommandLine:
     url: str
     directory: Path
 
-    def __call__(self, *arguments: str, crash_at: str | None = None, timeout: float = 120) -> Outcome:
+    def __call__(
+        self,
+        *arguments: str,
+        crash_at: str | None = None,
+        fault: tuple[Fault, Scene] | None = None,
+        timeout: float = 120,
+    ) -> Outcome:
         """Run a command.
 
         Args:
             arguments: as typed.
             crash_at: moment at which the process kills itself, as ``activity:moment:number``.
+            fault: what goes wrong in the process, and where.
             timeout: seconds after which it is killed and the test fails.
 
         Raises:
@@ -68,7 +82,7 @@ class CommandLine:
             if not plugins.exists():
                 install_crash_plugin(plugins)
             environment[VARIABLE] = crash_at
-        process = _context().Process(target=_run, args=(arguments, self.directory, environment, plugins))
+        process = _context().Process(target=_run, args=(arguments, self.directory, environment, plugins, fault))
         process.start()
         process.join(timeout)
         if process.exitcode is None:
@@ -84,7 +98,13 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _run(arguments: tuple[str, ...], directory: Path, environment: Mapping[str, str], plugins: Path | None) -> None:
+def _run(
+    arguments: tuple[str, ...],
+    directory: Path,
+    environment: Mapping[str, str],
+    plugins: Path | None,
+    fault: tuple[Fault, Scene] | None,
+) -> None:
     """Be the command: in its directory, with its environment, its output in files."""
     os.chdir(directory)
     os.environ.clear()
@@ -95,6 +115,9 @@ def _run(arguments: tuple[str, ...], directory: Path, environment: Mapping[str, 
         descriptor = os.open(_output_path(directory, stream), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, stream)
         os.close(descriptor)
+
+    if fault is not None:
+        arm(*fault)
 
     from fieldfare.cli.app import run  # noqa: PLC0415 - after the environment is set
 

@@ -26,9 +26,11 @@ def database_digest(server: Server) -> str:
 
 
 def index_state(server: Server) -> dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]:
-    """Return definition, synonyms and number of documents of every index."""
+    """Return definition, synonyms and number of documents of every index, but for ours (``fieldfare:``)."""
     state = {}
     for name in list_indexes(server):
+        if name.startswith("fieldfare:"):
+            continue
         snapshot = read_snapshot(server, name)
         state[name] = (snapshot.definition, dict(snapshot.synonyms), snapshot.stats.num_docs)
     return state
