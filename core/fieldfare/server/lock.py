@@ -24,6 +24,9 @@ __all__ = ["IndexLock"]
 PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
 
+_ABANDONED: Final[set[bytes]] = set()
+"""Locks of this process that could not be given back, because the server was away."""
+
 
 class IndexLock:
     """A lock on an index, as a context manager. It is kept alive by a thread of its own.
@@ -76,8 +79,12 @@ class IndexLock:
         """Give the lock back, if it is still ours."""
         self._stop.set()
         self._keeper.join()
-        with suppress(RedisError):
+        try:
             self._lock.release()
+        except LockError:
+            return  # it is somebody else's, or nobody's
+        except RedisError:
+            _ABANDONED.add(encode(self._token))
 
     def renew(self) -> None:
         """Make sure of the lock after the server was away, and take it again if it was forgotten or ran out.
@@ -123,9 +130,9 @@ class IndexLock:
         return bool(self._lock.acquire(token=self._token))
 
     def _evict(self, holder: bytes) -> bool:
-        """Remove the lock of a holder that is dead for certain; False if it may live."""
+        """Remove the lock of a holder that is dead for certain, or has gone away; False if it may be at work."""
         process = _process(holder)
-        if process is None or not process.is_dead():
+        if holder not in _ABANDONED and (process is None or not process.is_dead()):
             return False
         # redis-py compares the token and deletes in one script, so nobody else's lock can be hit
         theirs = self._redis_lock()

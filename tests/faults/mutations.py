@@ -1,0 +1,218 @@
+"""Break one promise after the other, in a copy of the source, and see that the matrix of faults turns red.
+
+``make mutations`` runs it: first on the source as it is, which must be green. A mutation that survives is a promise
+that nobody watches over. ``--only 3 7`` tries some of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+ROOT: Final = Path(__file__).parents[2]
+PACKAGES: Final = ["core", *(f"plugins/{each.name}" for each in sorted((ROOT / "plugins").iterdir()) if each.is_dir())]
+
+
+@frozen
+class Mutation:
+    """One promise broken.
+
+    Attributes:
+        promise: which.
+        path: of the module, below ``core/fieldfare`` or ``plugins``.
+        old: the lines that keep it; they occur once.
+        new: what stands there instead.
+    """
+
+    promise: str
+    path: str
+    old: str
+    new: str
+
+    def apply(self, root: Path) -> None:
+        """Break it in a copy of the source.
+
+        Raises:
+            ValueError: the lines are not there, or more than once: the source has moved on, and so must this list.
+        """
+        path = root / self.path
+        text = path.read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.promise}: {self.path} has {text.count(self.old)} times {self.old!r}")
+        path.write_text(text.replace(self.old, self.new))
+
+
+MUTATIONS: Final = [
+    Mutation(
+        "a journal is on disk before it gets its name",
+        "core/fieldfare/backup/durable.py",
+        "            os.fsync(file.fileno())\n",
+        "",
+    ),
+    Mutation(
+        "the directory knows the journal's name",
+        "core/fieldfare/backup/durable.py",
+        "    sync_directory(path.parent)\n    reach(",
+        "    reach(",
+    ),
+    Mutation(
+        "a journal is replaced as a whole",
+        "core/fieldfare/backup/durable.py",
+        "    temporary = path.with_name(",
+        "    path.unlink(missing_ok=True)\n    temporary = path.with_name(",
+    ),
+    Mutation(
+        "originals are synced",
+        "core/fieldfare/backup/log.py",
+        "            os.fsync(self.open())\n",
+        "            self.open()\n",
+    ),
+    Mutation(
+        "the directory knows the originals' file",
+        "core/fieldfare/backup/log.py",
+        '            sync_directory(self.path.parent)\n            reach("file.sync:after")\n',
+        '            reach("file.sync:after")\n',
+    ),
+    Mutation(
+        "the barrier stands before the first change",
+        "core/fieldfare/engine/apply.py",
+        "    run.store.sync()\n",
+        "",
+    ),
+    Mutation(
+        "what a crash cut short is not counted",
+        "core/fieldfare/backup/log.py",
+        "                os.ftruncate(self._descriptor, self._end)\n",
+        "                self._end = os.fstat(self._descriptor).st_size\n",
+    ),
+    Mutation(
+        "a step is on record before it is begun",
+        "core/fieldfare/engine/apply.py",
+        "    run.journal.mark(step.id, record, **begun)\n",
+        "    run.journal.progress = evolve(\n"
+        "        run.journal.progress, steps={**run.journal.progress.steps, step.id: record}, **begun\n"
+        "    )\n",
+    ),
+    Mutation(
+        "a rewrite is on record before it is begun",
+        "core/fieldfare/engine/apply.py",
+        "    run.journal.update(steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE)\n",
+        "    run.journal.progress = evolve(\n"
+        "        run.journal.progress, steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE\n"
+        "    )\n",
+    ),
+    Mutation(
+        "a batch is counted when it is written, not before",
+        "core/fieldfare/engine/rewrite.py",
+        "enumerate(results, start=start + 1)",
+        "enumerate(results, start=start + 2)",
+    ),
+    Mutation(
+        "dropping what is dropped does no harm",
+        "core/fieldfare/engine/index.py",
+        "    if index_exists(run.server, name):\n        found = differences(run.source,",
+        "    if name:\n        found = differences(run.source,",
+    ),
+    Mutation(
+        "creating what is there does no harm",
+        "core/fieldfare/engine/index.py",
+        "    if index_exists(server, definition.name):\n",
+        "    if not definition.name:\n",
+    ),
+    Mutation(
+        "an index that was being created gets all that it lacks",
+        "core/fieldfare/engine/lifecycle.py",
+        "    return receipt is not None\n",
+        "    return index.index_exists(run.server, run.target.name)\n",
+    ),
+    Mutation(
+        "a move is found half-way after a crash",
+        "plugins/prefix/fieldfare_prefix/plugin.py",
+        "    return receipt is not None and verify(step, run)\n",
+        "    return True\n",
+    ),
+    Mutation(
+        "a rollback is on record before it is begun",
+        "core/fieldfare/engine/rollback.py",
+        "            journal.update(undo=Undo.RUNNING,",
+        "            journal.progress = evolve(journal.progress, undo=Undo.RUNNING,",
+    ),
+    Mutation(
+        "a step that was never finished is undone all the same",
+        "core/fieldfare/engine/rollback.py",
+        "    if record is None or record.status is Status.UNDONE:\n",
+        "    if record is None or record.status is not Status.DONE:\n",
+    ),
+    Mutation(
+        "a server that was started anew is not trusted",
+        "core/fieldfare/engine/distrust.py",
+        "    if processes == progress.server_processes:\n",
+        "    if processes:\n",
+    ),
+    Mutation(
+        "a server that was away is tried again",
+        "core/fieldfare/engine/patience.py",
+        "            return not isinstance(error, LASTING)\n",
+        "            return False\n",
+    ),
+    Mutation(
+        "the lock that a server forgot is taken again",
+        "core/fieldfare/engine/run.py",
+        "            self._lock.renew()\n",
+        "            self._lock.check()\n",
+    ),
+]
+
+
+def is_green(root: Path) -> bool:
+    """Whether the matrix passes on a copy of the source."""
+    path = os.pathsep.join(str(root / each) for each in PACKAGES)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider", str(root / "tests/faults")],
+        check=False,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    (root / "output").write_text(run.stdout + run.stderr)
+    if run.returncode not in {0, 1}:
+        raise RuntimeError(f"pytest ended with {run.returncode}:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+    return run.returncode == 0
+
+
+def main() -> int:
+    """Try mutations; return how many survived, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of mutations, from 1; 0 is the source as it is")
+    chosen = parser.parse_args().only
+    survivors = 0
+    for number, mutation in enumerate([None, *MUTATIONS]):
+        if chosen and number not in chosen:
+            continue
+        with tempfile.TemporaryDirectory() as directory:
+            root = Path(directory) / "copy"
+            shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".git", ".venv", "site", ".*_cache", "build"))
+            if mutation is not None:
+                mutation.apply(root)
+            started = time.monotonic()
+            green = is_green(root)
+        wrong = green if mutation else not green
+        survivors += wrong
+        verdict = ("survived" if green else "killed") if mutation else ("green" if green else "RED")
+        promise = mutation.promise if mutation else "the source as it is"
+        print(f"{number:>2}  {verdict:<8}  {time.monotonic() - started:4.0f} s  {promise}", flush=True)  # noqa: T201 - its result
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main())

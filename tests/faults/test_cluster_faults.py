@@ -1,0 +1,168 @@
+"""A cluster that is down for a while, and slots that move while documents are rewritten."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fieldfare import faults
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.errors import MigrationIncomplete
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Result
+from fieldfare.server import Server
+from fieldfare.testing.patient import wait_until_indexed
+
+COUNT, BATCH, DIMS = 40, 8, 4
+INDEX = "idx{a}"
+PATCH = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
+VECTORS = np.random.default_rng(3).standard_normal((COUNT, DIMS)).astype("<f4")
+KEYS = [f"doc:{row}{{a}}" for row in range(COUNT)]
+
+
+@pytest.fixture
+def plan(cluster: Server) -> MigrationPlan:
+    cluster.bulk([("HSET", key, "v", VECTORS[row].tobytes()) for row, key in enumerate(KEYS)])
+    cluster.command(
+        *("FT.CREATE", INDEX, "PREFIX", 1, "doc:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
+    )
+    wait_until_indexed(cluster)
+    return MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=cluster)
+
+
+def vectors(cluster: Server) -> list[bytes]:
+    return cluster.bulk([("HGET", key, "v") for key in KEYS])
+
+
+def before() -> list[bytes]:
+    return [vector.tobytes() for vector in VECTORS]
+
+
+def after() -> list[bytes]:
+    return [vector.astype("<f2").tobytes() for vector in VECTORS]
+
+
+@contextmanager
+def at(point: str, harm: Mapping[int, Callable[[], object]]) -> Iterator[None]:
+    """Do some harm when a point is reached for the n-th time."""
+    hits = count(1)
+
+    def listen(name: str) -> None:
+        if name == point:
+            harm.get(next(hits), bool)()
+
+    faults.listen(listen)
+    try:
+        yield
+    finally:
+        faults.listen(None)
+
+
+class Slot:
+    """The slot of all keys, and what can be done to it."""
+
+    def __init__(self, cluster: Server) -> None:
+        self.number = int(cluster.command("CLUSTER", "KEYSLOT", KEYS[0]))
+        self.nodes: list[Any] = list(cluster.nodes())
+        [self.owner] = [node for node in self.nodes if node.execute_command("CLUSTER", "COUNTKEYSINSLOT", self.number)]
+        self.other = next(node for node in self.nodes if node is not self.owner)
+
+    def take_away(self) -> None:
+        """Leave the slot to nobody: CLUSTERDOWN."""
+        self.owner.execute_command("CLUSTER", "DELSLOTS", self.number)
+
+    def give_back(self) -> None:
+        """Serve it again."""
+        self.owner.execute_command("CLUSTER", "ADDSLOTS", self.number)
+
+    def begin_to_move(self) -> None:
+        """Move half of the keys to another node: ASK, for those."""
+        for node, state, peer in ((self.other, "IMPORTING", self.owner), (self.owner, "MIGRATING", self.other)):
+            node.execute_command("CLUSTER", "SETSLOT", self.number, state, peer.execute_command("CLUSTER", "MYID"))
+        self._migrate(self.owner, self.other, KEYS[::2])
+
+    def finish_moving(self) -> None:
+        """Move the other half, and the slot: MOVED."""
+        self._migrate(self.owner, self.other, KEYS[1::2])
+        self._assign(self.other)
+
+    def move_back(self) -> None:
+        """Give the slot, without its keys, to the node that had it."""
+        for node in self.nodes:
+            node.execute_command("FLUSHALL")
+        self._assign(self.owner)
+
+    def _assign(self, owner: Any) -> None:
+        name = owner.execute_command("CLUSTER", "MYID")
+        for node in sorted(self.nodes, key=lambda node: node is not owner):
+            node.execute_command("CLUSTER", "SETSLOT", self.number, "NODE", name)
+
+    @staticmethod
+    def _migrate(source: Any, target: Any, keys: Sequence[str]) -> None:
+        port = target.connection_pool.connection_kwargs["port"]
+        source.execute_command("MIGRATE", "127.0.0.1", port, "", 0, 5000, "KEYS", *keys)
+
+
+@pytest.fixture
+def slot(cluster: Server, plan: MigrationPlan) -> Slot:
+    assert plan.supported
+    return Slot(cluster)
+
+
+def test_a_cluster_that_is_down_for_a_moment_is_tried_again(
+    cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path
+) -> None:
+    def harm() -> None:
+        slot.take_away()
+        threading.Timer(0.3, slot.give_back).start()
+
+    with at("rewrite:server.send:before", {2: harm}):
+        report = MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path, batch_size=BATCH)
+    assert report.result is Result.SUCCEEDED
+    assert vectors(cluster) == after()
+    assert MigrationExecutor().rollback(server=cluster, backup_dir=tmp_path).result is Result.ROLLED_BACK
+    assert vectors(cluster) == before()
+
+
+@pytest.mark.parametrize("way", ["resume", "back"])
+def test_a_cluster_that_stays_down(way: str, cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path) -> None:
+    with (
+        at("rewrite:server.send:before", {2: slot.take_away}),
+        pytest.raises(MigrationIncomplete, match="not served"),
+    ):
+        MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path, batch_size=BATCH, retry_for=0)
+    slot.give_back()
+    if way == "resume":
+        assert MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path).result is Result.SUCCEEDED
+        assert vectors(cluster) == after()
+    assert MigrationExecutor().rollback(server=cluster, backup_dir=tmp_path).result is Result.ROLLED_BACK
+    assert vectors(cluster) == before()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_slot_that_moves_meanwhile_is_followed(
+    workers: int, cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path
+) -> None:
+    """Keys and index name share the slot, so after the move the index is created where the keys are."""
+    try:
+        with at("rewrite:server.send:before", {2: slot.begin_to_move, 4: slot.finish_moving}):
+            report = MigrationExecutor().apply(
+                plan, server=cluster, backup_dir=tmp_path, batch_size=BATCH, num_workers=workers
+            )
+        assert report.result is Result.SUCCEEDED
+        assert slot.other.execute_command("CLUSTER", "COUNTKEYSINSLOT", slot.number) >= COUNT
+        assert vectors(cluster) == after()
+        assert MigrationExecutor().rollback(server=cluster, backup_dir=tmp_path).result is Result.ROLLED_BACK
+        assert vectors(cluster) == before()
+    finally:
+        for name in cluster.command("FT._LIST"):
+            cluster.command("FT.DROPINDEX", name)
+        slot.move_back()
