@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
+from fieldfare.server.spelling import as_read, faithful
 
 __all__ = ["foreign_notes", "foreign_values", "means_the_same", "problem_notes"]
 
@@ -61,4 +62,8 @@ def means_the_same(storage: Storage, one: bytes | None, other: bytes | None) -> 
     """Whether two values are one and the same, as far as Redis can tell; a value that is missing is no news."""
     if one is None or one == other:
         return True
-    return storage is Storage.JSON and other is not None and bool(json.loads(one) == json.loads(other))
+    if storage is not Storage.JSON or other is None:
+        return False
+    found = json.loads(one)
+    # some numbers cannot be written: Redis makes others of them
+    return bool(found == json.loads(other) or found == json.loads(faithful(other), parse_float=as_read))

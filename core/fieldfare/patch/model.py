@@ -62,6 +62,7 @@ class FieldUpdate:
         type: its type, or None if that is not said.
         path: where its value lives, or None if that is not said.
         quantization: how its values become integers; what may stand here, the plugin that does it knows.
+        truncation: how its vectors lose dimensions; so too here.
     """
 
     name: str
@@ -69,6 +70,7 @@ class FieldUpdate:
     type: FieldType | None = None
     path: str | None = None
     quantization: Mapping[str, Any] = field(factory=dict)
+    truncation: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen

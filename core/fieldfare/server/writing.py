@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch
 from fieldfare.server.connection import Server
+from fieldfare.server.spelling import faithful
 from fieldfare.wire import Command, encode
 
 __all__ = ["WriteResult", "is_wrong_type", "write_batches", "write_documents"]
@@ -99,7 +100,7 @@ def write_batches(
 
     def commands() -> Iterator[list[Command]]:
         for batch in batches:
-            rows = _rows(batch, paths)
+            rows = _rows(batch if storage is Storage.HASH else _spelled(batch, paths), paths)
             sent.append((rows, write(rows)))
             yield sent[-1][1]
 
@@ -111,6 +112,13 @@ def write_batches(
 def is_wrong_type(reply: object) -> bool:
     """Whether this reply says that a key holds something else than a document of the expected storage."""
     return isinstance(reply, ResponseError) and any(words in str(reply) for words in ("WRONGTYPE", "wrong Redis type"))
+
+
+def _spelled(batch: Batch, paths: Sequence[str]) -> Batch:
+    """Return JSON values as Redis reads them right."""
+    for path in paths:
+        batch = batch.replace(path, [None if value is None else faithful(value) for value in batch[path]])
+    return batch
 
 
 def _rows(batch: Batch, paths: Sequence[str]) -> list[Row]:

@@ -70,7 +70,7 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 def _is_index_only(change: Change) -> bool:
     match change:
         case UpdateField(_, attribute):
-            return attribute != "datatype"
+            return attribute not in {"datatype", "dims"}
         case AddField() | RemoveField() | UpdateOption() | RenameIndex():
             return True
         case _:

@@ -24,20 +24,15 @@ def claim_updated(change: UpdateField, live: LiveIndex) -> Claim | None:
     """Claim a changed attribute.
 
     Returns:
-        None for a vector's datatype, which is no matter of the index alone, and if there is no such field.
+        None for a vector's datatype and dims, which are no matter of the index alone, and if there is no such field.
     """
     before, after = live.definition.find(change.name), live.after(change).definition.find(change.name)
-    if before is None or after is None or (before.is_vector and change.attribute == "datatype"):
+    if before is None or after is None or (before.is_vector and change.attribute in {"datatype", "dims"}):
         return None
     return next(_refusals(change, after, live), None) or Claim.supported(warnings=_warnings(change, before, after))
 
 
 def _refusals(change: UpdateField, after: Field, live: LiveIndex) -> Iterator[Claim]:
-    if after.is_vector and change.attribute == "dims":
-        yield Claim.blocked(
-            "changing vector dimensions requires re-embedding",
-            workaround="re-embed the documents with the new model and load them into a new index",
-        )
     refusal = refused_field(after)
     if refusal is not None:
         yield Claim.blocked(refusal, workaround="correct the patch; if it sets both right, do so in two migrations")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fieldfare_vectors.datatype import INTEGERS
+from fieldfare_vectors.wish import wish_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,12 +39,7 @@ def problem(parameters: Parameters, wish: Mapping[str, Any]) -> str | None:
 
 def read_wish(patch: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return what a patch says about the quantization of a field, by its name before or after the patch."""
-    new_names = [each["new_name"] for each in patch.get("rename_fields") or () if each["old_name"] == name]
-    found: dict[str, Any] = {}
-    for update in patch.get("update_fields") or ():
-        if update["name"] in {name, *new_names}:
-            found |= update.get("quantization") or {}
-    return found
+    return wish_for(patch, name, "quantization")
 
 
 def _is_number(value: object) -> bool:

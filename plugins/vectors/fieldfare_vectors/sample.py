@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
-
-from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,21 +53,19 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
 
     Args:
         live: the index.
-        path: the hash field that holds the vector.
-        datatype: of its values, as they are now.
+        path: the hash field or JSON path that holds the vector.
+        datatype: of the index, as it is now; the numbers of JSON documents are rounded to it, as Redis does.
         dims: values of one vector.
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_vectors.values import native  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.column import vectors_in  # noqa: PLC0415 - numpy costs start-up time
 
-    length = width_of(datatype) * dims
     batches = live.sample([path], SAMPLE_LIMIT)
-    found = [
-        (key, value)
-        for key, value in chain.from_iterable(zip(batch.keys, batch[path], strict=True) for batch in batches)
-        if value is not None and len(value) == length
-    ]
-    vectors = native(b"".join(value for _, value in found), datatype)
-    keys = tuple(key for key, _ in found)
-    return Sample(batches, keys, np.reshape(vectors, (len(found), dims)))
+    keys: list[bytes] = []
+    blocks = [vectors_in((), live.definition.storage, datatype, dims)[1]]
+    for batch in batches:
+        rows, vectors = vectors_in(batch[path], live.definition.storage, datatype, dims)
+        keys.extend(batch.keys[row] for row in rows)
+        blocks.append(vectors)
+    return Sample(batches, tuple(keys), np.concatenate(blocks))

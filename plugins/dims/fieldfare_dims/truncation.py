@@ -1,0 +1,141 @@
+"""The step ``dims.truncate``: what a plan says of it, and what it does to a batch of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import asdict, frozen
+
+from fieldfare.definition import Storage
+from fieldfare.plan import Step
+from fieldfare_vectors.datatype import width_of
+
+if TYPE_CHECKING:
+    from fieldfare.changes import UpdateField
+    from fieldfare.definition import Field
+    from fieldfare.documents import Batch
+
+__all__ = ["KIND", "Parameters", "plan_truncation", "truncate_batch"]
+
+KIND: Final = "dims.truncate"
+
+OVERFLOW: Final = "overflow"
+"""The name under which values that become, or are, no finite number may be allowed."""
+
+
+@frozen
+class Parameters:
+    """What a step of this kind has in ``params``.
+
+    Attributes:
+        field: what queries call the field.
+        path: where the document holds the vector: a hash field or a JSON path.
+        storage: how documents are stored.
+        datatype: of the index; of the vector's bytes too, in a hash.
+        source: values of one vector before.
+        target: values of one vector after.
+        metric: how the index compares vectors: ``cosine``, ``l2`` or ``ip``.
+        renormalize: whether each vector keeps its length.
+    """
+
+    field: str
+    path: str
+    storage: str
+    datatype: str
+    source: int
+    target: int
+    metric: str
+    renormalize: bool = True
+
+    @classmethod
+    def of(cls, step: Step) -> Parameters:
+        """Read the parameters of a step."""
+        return cls(**step.params)
+
+    @classmethod
+    def for_change(cls, change: UpdateField, field: Field, storage: Storage, *, renormalize: bool) -> Parameters:
+        """Return what a change that can be carried out asks for."""
+        return cls(
+            field.name,
+            field.path,
+            storage.value,
+            str(field.attrs["datatype"]).lower(),
+            int(field.attrs["dims"]),
+            int(change.new or 0),
+            str(field.attrs.get("distance_metric", "l2")).lower(),
+            renormalize,
+        )
+
+    @property
+    def in_json(self) -> bool:
+        """Whether documents hold numbers instead of bytes."""
+        return self.storage == Storage.JSON
+
+    @property
+    def width(self) -> int:
+        """Bytes of one value in the index."""
+        return width_of(self.datatype)
+
+
+def plan_truncation(parameters: Parameters) -> Step:
+    """Build the step that cuts a vector field in every document."""
+    manner = ", and renormalize" if parameters.renormalize else ""
+    return Step.rewrite(
+        KIND,
+        [parameters.path],
+        params=asdict(parameters),
+        summary=f"Cut {parameters.field!r} from {parameters.source} to {parameters.target} dims{manner}",
+    )
+
+
+def truncate_batch(parameters: Parameters, batch: Batch) -> Batch:
+    """Cut the vectors of a batch, and note the documents that deserve a word.
+
+    Args:
+        parameters: of the step.
+        batch: documents with the column ``parameters.path``.
+
+    Returns:
+        The batch with that column cut. What is no vector of ``parameters.source`` values stays as it is.
+    """
+    from fieldfare_dims.cut import cut_arrays, cut_bytes  # noqa: PLC0415 - numpy costs start-up time
+
+    path = parameters.path
+    cut = (cut_arrays if parameters.in_json else cut_bytes)(parameters, batch[path])
+    batch = batch.replace(path, cut.column)
+    unscaled = ", and the vector is cut without being renormalized" if parameters.renormalize else ""
+    for kind, rows, detail in (
+        ("NaN", cut.nan, f"not a number stays not a number{unscaled}"),
+        ("infinity", cut.infinite, f"infinity stays infinity{unscaled}"),
+        (
+            "overflow",
+            cut.overflow,
+            f"renormalized, a value is too large for {parameters.datatype}: it becomes infinity",
+        ),
+    ):
+        batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
+    for kind, rows, detail in _further(parameters, cut.zero, cut.lost, cut.cut_already, cut.wrong_length):
+        batch = batch.note(kind, path, rows, detail=detail)
+    return batch
+
+
+def _further(parameters: Parameters, *rows: tuple[int, ...]) -> list[tuple[str, tuple[int, ...], Any]]:
+    zero, lost, cut_already, wrong_length = rows
+    is_cosine = parameters.metric == "cosine"
+    source, target = parameters.source, parameters.target
+    expected = f"a list of {source} numbers" if parameters.in_json else f"the {source * parameters.width} bytes"
+    return [
+        ("all zeros", zero if is_cosine else (), "a vector of zeros has no cosine"),
+        (
+            "nothing left",
+            lost,
+            f"the first {target} values are all zeros: what is left has no direction"
+            + (", and no cosine" if is_cosine else ""),
+        ),
+        ("cut already", cut_already, f"it has {target} values already: it is kept"),
+        (
+            "wrong length",
+            wrong_length,
+            f"not {expected} of a vector of {source} dims: it is kept, and Redis will not index it",
+        ),
+    ]
