@@ -17,6 +17,8 @@ from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 
 COUNT, DIMS = 60, 4
+LEADING: Final = np.array([1, 0.5, 0.001, 0.0001], "<f4")
+"""The first values of a vector decide who is near."""
 
 SUPPORTED: Final[Mapping[str, Mapping[str, Any]]] = {
     "add text field": {"add_fields": [{"name": "body", "type": "text", "attrs": {"no_stem": True, "weight": 0.5}}]},
@@ -40,11 +42,22 @@ SUPPORTED: Final[Mapping[str, Mapping[str, Any]]] = {
     "tune HNSW": {"update_fields": [{"name": "graph", "attrs": {"m": 8, "ef_construction": 50, "ef_runtime": 20}}]},
     "float32 to float16": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]},
     "float32 to bfloat16": {"update_fields": [{"name": "graph", "attrs": {"datatype": "bfloat16"}}]},
+    "fewer dimensions": {"update_fields": [{"name": "graph", "attrs": {"dims": 3}}]},
+    "fewer dimensions, half the width": {
+        "update_fields": [{"name": "graph", "attrs": {"dims": 2, "datatype": "float16"}}]
+    },
     "float32 to float64": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float64"}}]},
 }
 
 BLOCKED: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
-    "change dimensions": ({"update_fields": [{"name": "embedding", "attrs": {"dims": 8}}]}, "dim"),
+    "more dimensions": (
+        {"update_fields": [{"name": "embedding", "attrs": {"dims": 8}}]},
+        "changing vector dimensions to 8 requires re-embedding",
+    ),
+    "far fewer dimensions": (
+        {"update_fields": [{"name": "embedding", "attrs": {"dims": 1}}]},
+        "of the ten nearest neighbours",
+    ),
     "change storage": ({"index": {"storage_type": "OTHER"}}, "storage"),
     "add a vector field": (
         {
@@ -93,7 +106,7 @@ def fieldfare(redis_url: str, server: Server, storage: Storage, tmp_path: Path) 
             "place": "13.4,52.5",
             "area": "POLYGON((0 0, 0 1, 1 1, 0 0))",
             "embedding": vectors[row],
-            "graph": vectors[row],
+            "graph": vectors[row] * LEADING,
         }
         for row in range(COUNT)
     ]

@@ -12,8 +12,6 @@ from fieldfare.cli.session import Session
 from fieldfare.cli.units import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fieldfare.plan import Estimate, MigrationPlan
 
 __all__ = ["estimate"]
@@ -30,11 +28,12 @@ def estimate(
     """Estimate the disk and memory that a plan needs. Does not talk to the server."""
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.plan import Estimate  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
     session.plugins.require_sound()
     session.plugins.require(loaded.plugins)
-    total = _total([answer for _, answer in session.plugins.ask_each("fieldfare_estimate", plan=loaded)])
+    total = Estimate.total([answer for _, answer in session.plugins.ask_each("fieldfare_estimate", plan=loaded)])
     new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled else 0)
     if session.json:
         show_json(
@@ -51,18 +50,6 @@ def estimate(
         )
     else:
         show("\n".join(_lines(loaded, total, new_bytes, aof_enabled=aof_enabled)))
-
-
-def _total(estimates: Sequence[Estimate]) -> Estimate:
-    from fieldfare.plan import Estimate  # noqa: PLC0415 - start-up time
-
-    return Estimate(
-        disk_bytes=sum(each.disk_bytes for each in estimates),
-        rdb_bytes=sum(each.rdb_bytes for each in estimates),
-        aof_bytes=sum(each.aof_bytes for each in estimates),
-        memory_delta_bytes=sum(each.memory_delta_bytes for each in estimates),
-        lines=tuple(line for each in estimates for line in each.lines),
-    )
 
 
 def _lines(plan: MigrationPlan, total: Estimate, new_bytes: int, *, aof_enabled: bool) -> list[str]:

@@ -9,7 +9,7 @@ from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
 from fieldfare.server.spelling import as_read, faithful
 
-__all__ = ["foreign_notes", "foreign_values", "means_the_same", "problem_notes"]
+__all__ = ["foreign_notes", "foreign_values", "means_one_of", "problem_notes"]
 
 
 def foreign_values(storage: Storage, found: Batch, known: Sequence[Batch]) -> Batch:
@@ -29,7 +29,7 @@ def foreign_values(storage: Storage, found: Batch, known: Sequence[Batch]) -> Ba
     rows = [row_of[key] for key in found.keys]
     columns = {
         path: [
-            None if any(means_the_same(storage, value, batch[path][row]) for batch in known) else value
+            None if means_one_of(storage, value, [batch[path][row] for batch in known]) else value
             for value, row in zip(column, rows, strict=True)
         ]
         for path, column in found.columns.items()
@@ -58,12 +58,14 @@ def problem_notes(problems: Mapping[str, Sequence[bytes]]) -> list[Note]:
     ]
 
 
-def means_the_same(storage: Storage, one: bytes | None, other: bytes | None) -> bool:
-    """Whether two values are one and the same, as far as Redis can tell; a value that is missing is no news."""
-    if one is None or one == other:
+def means_one_of(storage: Storage, value: bytes | None, known: Sequence[bytes | None]) -> bool:
+    """Whether a value is one of these, as far as Redis can tell; a value that is missing is no news."""
+    if value is None or value in known:
         return True
-    if storage is not Storage.JSON or other is None:
+    if storage is not Storage.JSON:
         return False
-    found = json.loads(one)
+    found, texts = json.loads(value), [each for each in known if each is not None]
+    if any(found == json.loads(each) for each in texts):
+        return True
     # some numbers cannot be written: Redis makes others of them
-    return bool(found == json.loads(other) or found == json.loads(faithful(other), parse_float=as_read))
+    return any(found == json.loads(faithful(each), parse_float=as_read) for each in texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -33,6 +33,17 @@ class Estimate:
     aof_bytes: int = 0
     memory_delta_bytes: int = 0
     lines: tuple[str, ...] = ()
+
+    @classmethod
+    def total(cls, estimates: Sequence[Estimate]) -> Estimate:
+        """Return what all of them say together."""
+        return cls(
+            disk_bytes=sum(each.disk_bytes for each in estimates),
+            rdb_bytes=sum(each.rdb_bytes for each in estimates),
+            aof_bytes=sum(each.aof_bytes for each in estimates),
+            memory_delta_bytes=sum(each.memory_delta_bytes for each in estimates),
+            lines=tuple(line for each in estimates for line in each.lines),
+        )
 
 
 @frozen(hash=False)

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["as_read", "faithful", "misreading"]
 
-TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?')
-"""A string, or a number: its fraction, its exponent."""
+TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?')
+"""A string, or a number: what stands before the point, behind it, and its exponent."""
 
-EXACT: Final = 16
-"""Numbers without an exponent that take so many bytes or fewer have 15 digits at most: nothing is rounded twice."""
+EXACT_DIGITS: Final = 2**53
+EXACT_POWER: Final = 22
+"""Integers up to the one and powers of ten up to the other are floats as they are: nothing is rounded twice."""
 
 LONGEST: Final = 1000
 """Longer numbers than this are nobody's: no float needs so many bytes."""
@@ -46,7 +47,7 @@ def faithful(text: bytes) -> bytes:
 def as_read(token: str) -> float:
     """Return the number that the JSON module makes of the text of a number with a fraction or an exponent."""
     match = TOKEN.fullmatch(token.encode())
-    return math.nan if match is None else math.copysign(_reading(match[0], *match.groups()), float(token))
+    return math.nan if match is None else math.copysign(misreading(*_parts(match)), float(token))
 
 
 def misreading(significand: int, exponent: int) -> float:
@@ -70,19 +71,26 @@ def misreading(significand: int, exponent: int) -> float:
 
 def _respelled(match: re.Match[bytes]) -> bytes:
     token = match[0]
-    fraction, power = match.groups()
-    if (fraction is None and power is None) or (power is None and len(token) <= EXACT) or len(token) > LONGEST:
-        return token  # a string, an integer, or too short to be rounded
+    _, fraction, power = match.groups()
+    if (fraction is None and power is None) or len(token) > LONGEST:
+        return token  # a string or an integer
+    significand, exponent = _parts(match)
+    if significand <= EXACT_DIGITS and -EXACT_POWER <= exponent <= EXACT_POWER:
+        return token
     meant = abs(float(token))
-    if not 0 < meant < math.inf or _reading(token, fraction, power) == meant:
+    if not 0 < meant < math.inf or misreading(significand, exponent) == meant:
         return token
     spelling = _spelling(meant)
     return token if spelling is None else (b"-" if token.startswith(b"-") else b"") + spelling
 
 
-def _reading(token: bytes, fraction: bytes | None, power: bytes | None) -> float:
-    digits = token.partition(b"e" if b"e" in token else b"E")[0].lstrip(b"-").replace(b".", b"")
-    return misreading(int(digits), int(power or 0) - len(fraction or b""))
+def _parts(match: re.Match[bytes]) -> tuple[int, int]:
+    """Return significand and exponent of a number."""
+    whole, fraction, power = match.groups()
+    if fraction is None:
+        return int(whole), int(power or 0)
+    exponent = -len(fraction) if power is None else int(power) - len(fraction)
+    return int(whole + fraction), exponent
 
 
 def _spelling(meant: float) -> bytes | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from fieldfare_vectors import verdict
+from fieldfare_vectors.datatype import DATATYPES
 from fieldfare_vectors.table import facts, figures, mebibytes
 from fieldfare_vectors.verdict import min_recall_of
 
@@ -35,17 +38,22 @@ def judge(parameters: Parameters, sample: Sample, live: LiveIndex) -> tuple[Verd
     from fieldfare_dims.prediction import predict  # noqa: PLC0415 - numpy costs start-up time
 
     limit = min_recall_of(live.options)
-    found = predict(parameters, sample.sound, choices(parameters.source, parameters.target))
+    target = parameters.target
+    found = predict(parameters, sample.sound, choices(parameters.source, target))
+    told: list[tuple[int, Prediction | None, str]] = [(parameters.source, None, "now")]
+    told += [(dims, each, "asked for" if dims == target else "") for dims, each in found.items()]
+    if parameters.metric != "cosine" and parameters.datatype in DATATYPES:
+        other = evolve(parameters, renormalize=not parameters.renormalize)
+        (way,) = predict(other, sample.sound, [target]).values()
+        place = 2 + list(found).index(target)
+        told.insert(place, (target, way, f"with renormalize: {str(other.renormalize).lower()}"))
     documents = live.snapshot.stats.num_docs
-    rows = [_row(parameters, parameters.source, None, documents, "now")]
-    rows += [
-        _row(parameters, dims, each, documents, _note(parameters, dims, each, limit)) for dims, each in found.items()
-    ]
-    recall = found[parameters.target].recall10
+    rows = [_row(dims, each, mebibytes(documents, dims, parameters.datatype), note, limit) for dims, each, note in told]
+    recall = found[target].recall10
     said = (
-        f"{parameters.field!r}: {parameters.target} dims would keep {recall or 0:.3f} of the ten nearest neighbours "
-        f"(recall@10) under {parameters.metric}, less than the {limit:g} that is wanted; predicted on "
-        f"{len(sample.vectors):,} vectors"
+        f"{parameters.field!r}: {target} dims would keep {recall or 0:.3f} of the ten nearest neighbours (recall@10) "
+        f"under {parameters.metric}, less than the {limit:g} that is wanted; predicted on {len(sample.vectors):,} "
+        "vectors"
     )
     details = {"sample": facts(sample, parameters.metric, limit), "prediction": rows}
     return verdict.judge(recall, live.options, said=said, better=_better(found, limit)), details
@@ -58,16 +66,7 @@ def _better(found: Mapping[int, Prediction], limit: float) -> str:
     return f"choose {min(fit)} dims, which keep {found[min(fit)].recall10:.3f}"
 
 
-def _note(parameters: Parameters, dims: int, prediction: Prediction, limit: float) -> str:
-    short = prediction.recall10 is not None and prediction.recall10 < limit
-    notes = ("asked for" if dims == parameters.target else "", f"below {limit:g}" if short else "")
-    return ", ".join(filter(None, notes))
-
-
-def _row(parameters: Parameters, dims: int, prediction: Prediction | None, documents: int, note: str) -> dict[str, Any]:
-    return {
-        "dims": dims,
-        **figures(prediction),
-        "MiB": mebibytes(documents, dims, parameters.datatype),
-        "note": note,
-    }
+def _row(dims: int, prediction: Prediction | None, size: float, note: str, limit: float) -> dict[str, Any]:
+    is_short = prediction is not None and prediction.recall10 is not None and prediction.recall10 < limit
+    notes = ", ".join(filter(None, (note, f"below {limit:g}" if is_short else "")))
+    return {"dims": dims, **figures(prediction), "MiB": size, "note": notes}

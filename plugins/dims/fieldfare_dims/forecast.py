@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare.plan import Estimate, MigrationPlan, Step
 from fieldfare_dims.truncation import KIND, Parameters
+from fieldfare_vectors.chain import ends_chain, starts_chain
 
 __all__ = ["forecast"]
 
@@ -15,25 +16,22 @@ DIGITS: Final = 20
 
 def forecast(plan: MigrationPlan) -> Estimate | None:
     """Estimate the truncations of a plan from its documents, dims and widths; None if it has none."""
-    documents = plan.source.stats.num_docs
-    steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
-    if not steps:
-        return None
-    old = sum(documents * each.source * _bytes_of(each) for each in steps)
-    new = sum(documents * each.target * _bytes_of(each) for each in steps)
+    steps = [step for step in plan.steps if step.kind == KIND]
+    return Estimate.total([_estimate(step, plan) for step in steps]) if steps else None
+
+
+def _estimate(step: Step, plan: MigrationPlan) -> Estimate:
+    parameters, documents = Parameters.of(step), plan.source.stats.num_docs
+    # what the document holds; a JSON document has its numbers as text
+    each = documents * (DIGITS if parameters.in_json else parameters.width)
+    old = each * parameters.source if starts_chain(step, plan) else 0
     return Estimate(
         disk_bytes=old,
-        # before the migration, an RDB snapshot holds all of it
-        rdb_bytes=old,
-        aof_bytes=new,
-        memory_delta_bytes=sum(documents * (each.target - each.source) * each.width for each in steps),
-        lines=tuple(map(_line, steps)),
+        rdb_bytes=old,  # a snapshot before the migration holds all of it
+        aof_bytes=each * parameters.target if ends_chain(step, plan) else 0,
+        memory_delta_bytes=documents * (parameters.target - parameters.source) * parameters.width,
+        lines=(_line(parameters),),
     )
-
-
-def _bytes_of(parameters: Parameters) -> int:
-    """Return the bytes that a value takes in a document."""
-    return DIGITS if parameters.in_json else parameters.width
 
 
 def _line(parameters: Parameters) -> str:

@@ -123,7 +123,7 @@ def _further(parameters: Parameters, *rows: tuple[int, ...]) -> list[tuple[str, 
     zero, lost, cut_already, wrong_length = rows
     is_cosine = parameters.metric == "cosine"
     source, target = parameters.source, parameters.target
-    expected = f"a list of {source} numbers" if parameters.in_json else f"the {source * parameters.width} bytes"
+    expected = f"the list of {source} numbers" if parameters.in_json else f"the {source * parameters.width} bytes"
     return [
         ("all zeros", zero if is_cosine else (), "a vector of zeros has no cosine"),
         (
@@ -136,6 +136,6 @@ def _further(parameters: Parameters, *rows: tuple[int, ...]) -> list[tuple[str, 
         (
             "wrong length",
             wrong_length,
-            f"not {expected} of a vector of {source} dims: it is kept, and Redis will not index it",
+            f"not {expected} of a vector: it is kept, and Redis will not index it",
         ),
     ]

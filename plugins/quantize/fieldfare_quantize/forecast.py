@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from fieldfare.changes import UpdateField
 from fieldfare.definition import Storage
-from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare.plan import Estimate, MigrationPlan, Step
 from fieldfare_quantize.claim import parameters_of
 from fieldfare_quantize.conversion import KIND, Parameters
+from fieldfare_vectors.chain import ends_chain, starts_chain
 from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
@@ -20,18 +21,9 @@ __all__ = ["forecast"]
 def forecast(plan: MigrationPlan) -> Estimate | None:
     """Estimate the conversions of a plan from its documents, dims and widths; None if it has none."""
     documents = plan.source.stats.num_docs
-    steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
+    steps = [step for step in plan.steps if step.kind == KIND]
     if steps:
-        old = sum(documents * each.dims * width_of(each.source) for each in steps)
-        new = sum(documents * each.dims * width_of(each.target) for each in steps)
-        return Estimate(
-            disk_bytes=old,
-            # whichever side of the migration the snapshot is taken on
-            rdb_bytes=max(old, new),
-            aof_bytes=new,
-            memory_delta_bytes=new - old,
-            lines=tuple(map(_line, steps)),
-        )
+        return Estimate.total([_estimate(step, plan) for step in steps])
     index_only = list(_index_only(plan))
     if not index_only:
         return None
@@ -40,6 +32,21 @@ def forecast(plan: MigrationPlan) -> Estimate | None:
             documents * each.dims * (width_of(each.target) - width_of(each.source)) for each in index_only
         ),
         lines=tuple(f"{_line(each)} (in the index only; JSON documents stay as they are)" for each in index_only),
+    )
+
+
+def _estimate(step: Step, plan: MigrationPlan) -> Estimate:
+    parameters, documents = Parameters.of(step), plan.source.stats.num_docs
+    old, new = (documents * parameters.dims * width_of(each) for each in (parameters.source, parameters.target))
+    # what an earlier step made is nowhere but here
+    saved = old if starts_chain(step, plan) else 0
+    return Estimate(
+        disk_bytes=saved,
+        # whichever side of the migration the snapshot is taken on
+        rdb_bytes=saved + max(0, new - old),
+        aof_bytes=new if ends_chain(step, plan) else 0,
+        memory_delta_bytes=new - old,
+        lines=(_line(parameters),),
     )
 
 

@@ -53,19 +53,17 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
 
     Args:
         live: the index.
-        path: the hash field or JSON path that holds the vector.
-        datatype: of the index, as it is now; the numbers of JSON documents are rounded to it, as Redis does.
+        path: where documents have the vector.
+        datatype: of its values, as they are now.
         dims: values of one vector.
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_vectors.column import vectors_in  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.reading import read_vectors  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.values import NATIVE  # noqa: PLC0415 - numpy costs start-up time
 
     batches = live.sample([path], SAMPLE_LIMIT)
-    keys: list[bytes] = []
-    blocks = [vectors_in((), live.definition.storage, datatype, dims)[1]]
-    for batch in batches:
-        rows, vectors = vectors_in(batch[path], live.definition.storage, datatype, dims)
-        keys.extend(batch.keys[row] for row in rows)
-        blocks.append(vectors)
-    return Sample(batches, tuple(keys), np.concatenate(blocks))
+    found = [read_vectors(batch[path], live.definition.storage, datatype, dims) for batch in batches]
+    keys = tuple(batch.keys[row] for batch, (rows, _) in zip(batches, found, strict=True) for row in rows)
+    nothing = np.empty((0, dims), NATIVE[datatype])
+    return Sample(batches, keys, np.concatenate([nothing, *(vectors for _, vectors in found)]))

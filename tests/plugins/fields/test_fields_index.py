@@ -145,6 +145,7 @@ def test_changes_of_documents_are_left_to_others(live: Live, change: Change) -> 
                 AddField(Field("extra", FieldType.TAG, "extra")),
                 UpdateField("embedding", "m", 20, 32),
                 UpdateField("embedding", "datatype", "float32", "float16"),
+                UpdateField("embedding", "dims", 4, 2),
             ),
             "2 index-only changes: nothing is written to disk",
         ),
