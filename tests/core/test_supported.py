@@ -52,7 +52,7 @@ SUPPORTED: Final[Mapping[str, Mapping[str, Any]]] = {
 BLOCKED: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "more dimensions": (
         {"update_fields": [{"name": "embedding", "attrs": {"dims": 8}}]},
-        "changing vector dimensions to 8 requires re-embedding",
+        "changing vector dimensions requires re-embedding",
     ),
     "far fewer dimensions": (
         {"update_fields": [{"name": "embedding", "attrs": {"dims": 1}}]},

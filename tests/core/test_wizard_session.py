@@ -156,7 +156,7 @@ Current vector config for 'embedding':
   algorithm: HNSW
   datatype: float32
   distance_metric: cosine
-  dims: 4 (cannot be changed)
+  dims: 4 (can be reduced with action 11)
   m: 16
   ef_construction: 200
 
@@ -317,6 +317,15 @@ def test_what_cannot_be_done_is_explained_on_the_spot(
         pytest.skip("this server has int8 vectors")
     assert wizard(*answers, "8") is None
     assert reason in wizard.shown
+
+
+@pytest.mark.usefixtures("myindex")
+def test_vectors_get_fewer_dims(wizard: Wizard) -> None:
+    assert wizard("11", "embedding", "dims", "0", "3", "8") == {
+        "update_fields": [{"name": "embedding", "attrs": {"dims": 3}}]
+    }
+    assert "dims must be at least 1, not 0" in wizard.shown
+    assert "Noted: field 'embedding': dims 4 -> 3" in wizard.shown
 
 
 @pytest.mark.usefixtures("myindex")

@@ -116,6 +116,8 @@ def update_field(draft: Draft, name: str, attribute: Attribute, value: Attribute
         attrs=attrs,
         type=next((update.type for update in mine if update.type is not None), None),
         path=next((update.path for update in mine if update.path is not None), None),
+        quantization={key: item for update in mine for key, item in update.quantization.items()},
+        truncation={key: item for update in mine for key, item in update.truncation.items()},
     )
     asks = None if merged == FieldUpdate(old) else merged
     return _patched(draft, update_fields=_replaced(draft.patch.update_fields, mine, asks))

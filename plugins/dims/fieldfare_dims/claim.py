@@ -64,7 +64,7 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
         )
     elif new > old:
         yield Claim.blocked(
-            f"vectors of {old} dims can be cut but not extended: changing vector dimensions to {new} requires "
+            f"vectors of {old} dims can be cut but not extended to {new}: changing vector dimensions requires "
             "re-embedding",
             workaround="re-embed the documents with the new model and load them into a new index",
         )

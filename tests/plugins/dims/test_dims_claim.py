@@ -77,7 +77,7 @@ def test_fewer_dims_are_supported(
     [
         (
             5,
-            "vectors of 4 dims can be cut but not extended: changing vector dimensions to 5 requires re-embedding",
+            "vectors of 4 dims can be cut but not extended to 5: changing vector dimensions requires re-embedding",
         ),
         (0, "dims is a whole number, 1 or more, not 0"),
         (-2, "dims is a whole number, 1 or more, not -2"),

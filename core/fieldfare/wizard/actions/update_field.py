@@ -56,7 +56,7 @@ def _configuration(draft: Draft, field: Field) -> Iterator[str]:
         key = question.attribute.key
         yield f"{key}: {_value(draft, field, key)}"
         if key == "distance_metric":
-            yield f"dims: {field.attrs['dims']} (cannot be changed)"
+            yield f"dims: {field.attrs['dims']} (can be reduced with action 11)"
 
 
 def _value(draft: Draft, field: Field, key: str) -> str:
