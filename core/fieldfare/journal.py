@@ -108,6 +108,7 @@ class Progress:
         notes: what turned up in documents.
         notes_before: what had turned up when the first change was made; of a rollback, nothing.
         server_processes: which processes the servers were, at the last look.
+        server_changes: how often they had become others in the middle of the run.
         timings: seconds per activity, over all attempts.
     """
 
@@ -125,6 +126,7 @@ class Progress:
     notes: tuple[Note, ...] = ()
     notes_before: tuple[Note, ...] = ()
     server_processes: tuple[str, ...] = ()
+    server_changes: int = 0
     timings: Mapping[str, float] = field(factory=dict)
 
 

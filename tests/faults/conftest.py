@@ -19,7 +19,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
-from fieldfare.testing.faults import BALLAST, Fault, Scene, count_points
+from fieldfare.testing.faults import BALLAST, LARGEST_DISK, Fault, Scene, count_points
 from fieldfare.testing.patient import Patient, wait_until_indexed
 from fieldfare.testing.servers import clear
 
@@ -222,10 +222,16 @@ class Bench:
         with self.patient.connect() as server:
             return [name for name in list_indexes(server) if name.startswith("fieldfare:")]
 
-    def apply(self, fault: Fault | None = None, *, patiently: bool = True) -> Outcome:
+    @property
+    def has_small_disk(self) -> bool:
+        """Whether the disk may be filled."""
+        return shutil.disk_usage(self.disk).total <= LARGEST_DISK
+
+    def apply(self, fault: Fault | None = None, *more: str, patiently: bool = True) -> Outcome:
         """Carry out the plan, or go on with it."""
         return self._run(
             *("apply", "--plan", "plan.yaml", "--backup-dir", str(self.backup), "--batch-size", str(BATCH)),
+            *more,
             fault=fault,
             patiently=patiently,
         )

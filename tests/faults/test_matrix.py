@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from typing import Any, Final
 import pytest
 from attrs import frozen
 
-from fieldfare.testing.faults import LARGEST_DISK, Fault
+from fieldfare.testing.faults import Fault
 
 TORTURE: Final = "TORTURE" in os.environ
 SEED: Final = os.environ.get("SEED", "20260101")
@@ -64,7 +63,7 @@ class Case:
 def all_cases(bench: Any, dice: random.Random) -> Iterator[Case]:
     """Give the whole matrix of a shape."""
     actions = [(name, False) for name in LASTING] + [(name, True) for name in PASSING]
-    if shutil.disk_usage(bench.disk).total > LARGEST_DISK:
+    if not bench.has_small_disk:
         actions.remove(("disk", False))
     for points, ways in ((bench.points, ("resume", "back")), (bench.undo_points, ("undo",))):
         # later, it would forget something of a run that is over and says so

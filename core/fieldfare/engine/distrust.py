@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from fieldfare.definition.compare import differences
 from fieldfare.engine.preflight import drop_rehearsals
 from fieldfare.engine.run import Run
 from fieldfare.journal import Status, StepRecord, Undo
 from fieldfare.plan import Phase
+from fieldfare.server.inspect import index_exists, read_definition
 
-__all__ = ["distrust"]
+__all__ = ["distrust", "source_is_back"]
 
 
 def distrust(run: Run) -> None:
@@ -38,7 +40,20 @@ def distrust(run: Run) -> None:
             for name, record in progress.steps.items()
         }
         run.journal.progress = evolve(progress, undo=Undo.RUNNING)
-    run.journal.update(steps=steps, notes=progress.notes_before, server_processes=processes)
+    run.journal.update(
+        steps=steps,
+        notes=progress.notes_before,
+        server_processes=processes,
+        server_changes=progress.server_changes + 1,
+    )
+
+
+def source_is_back(run: Run) -> bool:
+    """Whether what a finished rollback put back is still there; it is the source that comes last."""
+    if run.server.processes() == run.journal.progress.server_processes:
+        return True
+    name = run.source.name
+    return index_exists(run.server, name) and not differences(run.source, read_definition(run.server, name))
 
 
 def _from_the_first_batch(run: Run) -> dict[str, StepRecord]:

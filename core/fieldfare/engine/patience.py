@@ -21,7 +21,7 @@ from redis.exceptions import (
 )
 
 from fieldfare.engine.run import Run, StopRequested
-from fieldfare.errors import FieldfareError
+from fieldfare.errors import FieldfareError, RunFailed
 
 __all__ = ["is_passing", "patiently"]
 
@@ -54,6 +54,7 @@ def patiently(run: Run, work: Callable[[], T]) -> T:
 
     The work must go on where the journal says that it stopped, as after a crash: then it does not matter what the
     server has done of that for which no answer came. Waits are those of "exponential backoff with jitter".
+    A server that was started anew answers as if nothing had been: what was done on it, or went wrong, does not count.
 
     Args:
         run: ``options.retry_for`` says how many seconds without progress are too many.
@@ -61,17 +62,31 @@ def patiently(run: Run, work: Callable[[], T]) -> T:
 
     Raises:
         RedisError: the server is still away, or refuses for good; so too what a plugin made of that.
+        RunFailed: the server was started anew, and there is no time left.
         StopRequested: the user asked to stop meanwhile.
         LockHeld: somebody else has taken the index meanwhile.
     """
     patience = Patience(run)
+    error: Exception
     while True:
         try:
-            return work()
-        except (RedisError, FieldfareError) as error:
-            if not is_passing(error):
+            result = work()
+        except (RedisError, FieldfareError) as caught:
+            if not (is_passing(caught) or _is_another_server(run)):
                 raise
-            patience.wait(error)
+            error = caught
+        else:
+            if not _is_another_server(run):
+                return result
+            error = RunFailed("the server was started anew meanwhile, and may have forgotten what was done")
+        patience.wait(error)
+
+
+def _is_another_server(run: Run) -> bool:
+    try:
+        return run.server.processes() != run.journal.progress.server_processes
+    except RedisError as error:
+        return is_passing(error)
 
 
 @define

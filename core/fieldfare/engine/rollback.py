@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
-from fieldfare.engine.distrust import distrust
+from fieldfare.engine.distrust import distrust, source_is_back
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
@@ -76,10 +76,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             session.store,
             session.lock,
         )
-        if journal.progress.undo is Undo.DONE or not journal.progress.steps:
+        if (journal.progress.undo is Undo.DONE and source_is_back(run)) or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
         # every original is read once before the first is written back
-        if journal.progress.undo is Undo.RUNNING:
+        if journal.progress.undo is not Undo.NONE:
             session.store.sync()  # drops what a crash cut short when values found were kept
         session.store.verify(journal.progress.saved_batches, keys=journal.progress.documents)
         if journal.progress.undo is Undo.NONE:

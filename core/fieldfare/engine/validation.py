@@ -93,6 +93,9 @@ def _document_count(plan: MigrationPlan, run: Run, stats: IndexStats) -> Finding
     if found > expected:
         return _more_documents(plan, found, expected, detail, data)
     gone = _vanished(run)
+    if gone and run.journal.progress.server_changes:
+        detail += f"; {gone:,} captured documents are gone, and the server was started anew meanwhile: it lost them"
+        return Finding("document_count", passed=False, detail=detail, data={**data, "vanished": gone})
     if gone:
         detail += f"; {gone:,} captured documents expired or were deleted meanwhile"
     # nobody touched the documents if only the index changed; then some expired, or were deleted

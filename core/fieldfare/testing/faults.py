@@ -162,6 +162,13 @@ def restart_forgetful(scene: Scene) -> None:
     _shut_down(scene, "NOSAVE")
 
 
+def lose_data(scene: Scene) -> None:
+    """Have the server end, and lose its data: it comes back empty."""
+    directory, name = (scene.ask("CONFIG", "GET", what)[what.encode()] for what in ("dir", "dbfilename"))
+    Path(directory.decode(), name.decode()).unlink(missing_ok=True)
+    _shut_down(scene, "NOSAVE")
+
+
 def _shut_down(scene: Scene, how: str) -> None:
     try:
         scene.ask("SHUTDOWN", how, "NOW", "FORCE")
@@ -181,6 +188,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "hang": stop_answering,
     "restart": restart,
     "forget": restart_forgetful,
+    "lose": lose_data,
 }
 """What can happen, by name. ``power`` is a ``kill`` that also takes away whatever was not synced."""
 

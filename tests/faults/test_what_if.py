@@ -1,0 +1,172 @@
+"""Each row of the page "What if it crashes?": the harm is done, and what the row says is what happens."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from fieldfare.server.lock import IndexLock
+from fieldfare.testing.faults import Fault
+from fieldfare.testing.patient import wait_until_indexed
+
+PAGE: Final = (Path(__file__).parents[2] / "docs/what-if.md").read_text()
+HERE: Final = Path(__file__).parent
+
+MOMENTS: Final = {
+    "while planning": "open:server.receive:before:6",
+    "while the originals are written": "dump:file.append:middle:2",
+    "after the backup, before the drop": "open:file.sync:after:2",
+    "after the drop": "drop:file.replace:after:1",
+    "while documents are rewritten": "rewrite:server.send:before:3",
+    "after the last document, before the create": "create:server.send:before:1",
+    "after the create, while Redis fills the index": "index:server.send:before:1",
+    "while validating": "validate:server.send:before:2",
+    "while rolling back": "restore:server.receive:before:3",
+}
+
+FAULTS: Final = {
+    "`kill -9`, or the out-of-memory killer": "rewrite:server.receive:before:2=kill",
+    "the machine loses power": "rewrite:server.receive:before:2=power",
+    "Ctrl-C": "rewrite:server.receive:before:2=interrupt",
+    "the disk is full while originals are written": "dump:file.append:before:2=disk",
+    "the disk is full later": "rewrite:server.receive:before:2=disk",
+    "the connection breaks": "rewrite:server.receive:before:2=drop~",
+    "the server is restarted and has its data": "rewrite:server.receive:before:2=restart~",
+    "the server comes back in an older state": "create:server.send:before:2=forget@150~",
+    "the server comes back without its data": "rewrite:server.receive:before:2=lose~",
+    "the server refuses writes for a moment, as in a failover": "rewrite:server.send:before:2=readonly~",
+    "the server keeps refusing writes": "rewrite:server.send:before:2=readonly",
+    "the server has no memory left": "rewrite:server.send:before:2=oom",
+    "the server hangs for a moment": "rewrite:server.send:before:2=hang~",
+    "the server keeps hanging": "rewrite:server.send:before:2=hang",
+    "an error that nobody foresaw": "rewrite:server.send:before:2=error",
+}
+ELSEWHERE: Final = {
+    "a cluster is down for a moment": (
+        "test_cluster_faults.py",
+        "test_a_cluster_that_is_down_for_a_moment_is_tried_again",
+    ),
+    "a slot moves to another node": ("test_cluster_faults.py", "test_a_slot_that_moves_meanwhile_is_followed"),
+    "the new index is not ready within `--timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
+    "somebody else starts the same migration": ("test_what_if.py", "test_second_copy"),
+}
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """Return the table below a heading: first cell → the others."""
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    cells = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in re.findall(r"^\|.+\|$", section, re.MULTILINE)
+    ]
+    return {first: others for first, *others in cells[2:]}
+
+
+STOPS: Final = rows("Where it stops")
+HARMS: Final = rows("What goes wrong")
+
+
+def test_every_row_is_a_test() -> None:
+    assert STOPS.keys() == MOMENTS.keys()
+    assert HARMS.keys() == FAULTS.keys() | ELSEWHERE.keys()
+    for file, name in ELSEWHERE.values():
+        tree = ast.parse((HERE / file).read_text())
+        assert name in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+
+
+def seen(bench: Any) -> tuple[str, str]:
+    """Say which index there is, and how many documents are converted, in the words of the page."""
+    digest, indexes = bench.state()
+    there = "the old one" if indexes == bench.original[1] else "the new one"
+    index = there if indexes else "none"
+    with bench.patient.connect() as server:
+        widths = {
+            len(value) for value in server.bulk([("HGET", f"doc:{row:03}", "embedding") for row in range(32)]) if value
+        }
+    documents = {(16,): "as before", (8,): "all new", (8, 16): "some old, some new"}[tuple(sorted(widths))]
+    assert (documents == "as before") == (digest == bench.original[0])
+    return index, documents
+
+
+@pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
+@pytest.mark.parametrize("row", STOPS)
+def test_where_it_stops(bench: Any, row: str) -> None:
+    index, documents, _ = STOPS[row]
+    fault = Fault.parse(f"{MOMENTS[row]}=kill")
+    for way in (bench.apply, bench.rollback):
+        bench.reset()
+        if row == "while planning":
+            planned = bench.command(
+                *("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml"),
+                fault=(fault, bench.scene),
+            )
+            assert planned.code == -9
+        elif row == "while rolling back":
+            assert bench.apply().code == 0
+            assert bench.rollback(fault).code == -9
+            assert bench.apply().code == 4
+        else:
+            assert bench.apply(fault).code == -9
+        assert seen(bench) == (index, documents)
+        if way == bench.apply and row != "while rolling back":
+            assert way().code == 0
+            assert bench.state() == bench.migrated
+        has_backup = any(bench.backup.glob("*.header"))
+        assert bench.rollback().code == (0 if has_backup else 4)
+        assert bench.state() == bench.original
+
+
+@pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
+@pytest.mark.parametrize("row", FAULTS)
+def test_what_goes_wrong(bench: Any, row: str) -> None:
+    _, code, todo = HARMS[row]
+    fault = Fault.parse(FAULTS[row])
+    if fault.action == "disk" and not bench.has_small_disk:
+        pytest.skip("needs the right to mount a small file system")
+    for way in ("go on", "back"):
+        bench.reset()
+        outcome = bench.apply(fault, patiently=fault.passing)
+        assert outcome.code == (-9 if code == "killed" else int(code)), outcome.stderr
+        bench.heal()
+        if fault.action == "lose":
+            assert "document_count" in outcome.stderr
+            assert bench.rollback().code == 0
+            assert bench.state()[1].keys() == bench.original[1].keys()
+            continue
+        if todo == "nothing" or way == "go on":
+            assert todo == "nothing" or bench.apply().code == 0
+            assert bench.state() == bench.migrated
+        assert bench.rollback().code == 0
+        assert bench.state() == bench.original
+
+
+@pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
+def test_index_that_is_not_ready_in_time(bench: Any) -> None:
+    bench.reset()
+    with bench.patient.connect() as server:
+        server.bulk([("HSET", f"doc:more:{row}", "embedding", bytes(16)) for row in range(20_000)])
+        wait_until_indexed(server)
+    before = bench.state()
+    planned = bench.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
+    assert planned.code == 0, planned.stderr
+    late = bench.apply(None, "--timeout", "0", "--batch-size", "500")
+    assert late.code == 3
+    assert "timeout waiting for index ready" in late.stderr
+    assert bench.apply().code == 0
+    assert bench.rollback().code == 0
+    assert bench.state() == before
+
+
+@pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
+def test_second_copy(bench: Any) -> None:
+    bench.reset()
+    with bench.patient.connect() as server, IndexLock(server, "articles", backup_dir="/elsewhere"):
+        outcome = bench.apply()
+    assert outcome.code == 4
+    assert "process" in outcome.stderr
+    assert "/elsewhere" in outcome.stderr
+    assert bench.state() == bench.original
