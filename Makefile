@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STRANGERS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(STRANGERS))
 
-.PHONY: help demo test torture bench lint format docs clean
+.PHONY: help demo test torture mutations bench lint format docs clean
 
 help:
 	@echo "make demo    migrate a real index, and take it back, on a private Redis"
 	@echo "make test    run all tests on a private Redis"
 	@echo "make torture every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
+	@echo "make mutations  break one promise after the other, and see that a test turns red"
 	@echo "make bench   all benchmarks, on a quiet machine"
 	@echo "make lint    ruff, mypy and import-linter"
 	@echo "make format  let ruff format everything"
@@ -32,6 +33,9 @@ torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
 	@$(BIN)/python -m pytest -n 2 tests/faults
+
+mutations: $(VENV)/dev.stamp
+	@$(BIN)/python tests/faults/mutations.py
 
 bench: $(VENV)/dev.stamp
 	@for script in recall batch heartbeat workers; do \

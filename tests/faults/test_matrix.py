@@ -25,7 +25,7 @@ SEED: Final = os.environ.get("SEED", "20260101")
 MINUTES: Final = float(os.environ.get("MINUTES", "60"))
 WANTED: Final = os.environ.get("CASE", "").split()
 WORKERS: Final = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-SLICE: Final = 6
+SLICE: Final = 5
 PARTS: Final = 4
 
 LASTING: Final = ("kill", "power", "error", "interrupt", "disk", "drop", "readonly", "oom", "hang", "restart", "forget")
@@ -131,14 +131,6 @@ def try_all(bench: Any, cases: Iterable[Case], whole: int, record: Callable[[str
 
 
 @pytest.mark.skipif(TORTURE, reason="'make torture' goes through all of it")
-@pytest.mark.parametrize("bench", SHAPES, indirect=True)
-def test_some_faults_of_every_shape(bench: Any, record_property: Callable[[str, object], None]) -> None:
-    dice = random.Random(f"{SEED} {bench.shape}")
-    cases = list(all_cases(bench, dice))
-    try_all(bench, dice.sample(cases, SLICE), len(cases), record_property)
-
-
-@pytest.mark.skipif(TORTURE, reason="'make torture' goes through all of it")
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("bench", ["hash-all-1"], indirect=True)
 def test_killed_at_every_point(bench: Any, part: int, record_property: Callable[[str, object], None]) -> None:
@@ -148,6 +140,14 @@ def test_killed_at_every_point(bench: Any, part: int, record_property: Callable[
     dice.shuffle(kills)
     one_each = list({(case.way == "undo", case.fault.point): case for case in kills}.values())
     try_all(bench, one_each[part::PARTS], 0, record_property)
+
+
+@pytest.mark.skipif(TORTURE, reason="'make torture' goes through all of it")
+@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+def test_some_faults_of_every_shape(bench: Any, record_property: Callable[[str, object], None]) -> None:
+    dice = random.Random(f"{SEED} {bench.shape}")
+    cases = list(all_cases(bench, dice))
+    try_all(bench, dice.sample(cases, SLICE), len(cases), record_property)
 
 
 @pytest.mark.skipif(not TORTURE, reason="takes hours: 'make torture'")
