@@ -9,15 +9,15 @@ MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(STRANGERS))
 .PHONY: help demo test torture mutations bench lint format docs clean
 
 help:
-	@echo "make demo    migrate a real index, and take it back, on a private Redis"
-	@echo "make test    run all tests on a private Redis"
-	@echo "make torture every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
-	@echo "make mutations  break one promise after the other, and see that a test turns red"
-	@echo "make bench   all benchmarks, on a quiet machine"
-	@echo "make lint    ruff, mypy and import-linter"
-	@echo "make format  let ruff format everything"
-	@echo "make docs    build the documentation into site/"
-	@echo "make clean   remove .venv and everything that was built"
+	@echo "make demo      migrate a real index, and take it back, on a private Redis"
+	@echo "make test      run all tests on a private Redis"
+	@echo "make torture   every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
+	@echo "make mutations break one promise after the other, and see that a test turns red"
+	@echo "make bench     all benchmarks, on a quiet machine"
+	@echo "make lint      ruff, mypy and import-linter"
+	@echo "make format    let ruff format everything"
+	@echo "make docs      build the documentation into site/"
+	@echo "make clean     remove .venv and everything that was built"
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/fieldfare demo --data examples/wordnet
