@@ -91,6 +91,16 @@ def test_plugin_on_the_page_rewrites_documents(  # noqa: PLR0913, PLR0917 - a pa
     assert client.hgetall("person:2") == {b"name": b"Bob"}
 
 
+def test_killed_and_resumed_as_the_page_does(redis_url: str, client: Any, tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    page = DOCS / "writing-a-plugin.md"
+    exec(next(block for block in blocks(page, "python") if "Fault.parse" in block), names)  # noqa: S102 - our own page
+    for row in range(6):
+        client.hset(f"person:{row}", mapping={"email": f"ada{row}@example.org"})
+    client.execute_command("FT.CREATE", "people", "PREFIX", 1, "person:", "SCHEMA", "email", "TAG")
+    names["test_killed_and_resumed"](client, redis_url, tmp_path)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())

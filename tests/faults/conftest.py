@@ -191,7 +191,7 @@ class Bench:
     @property
     def scene(self) -> Scene:
         """Where a fault happens."""
-        return Scene(self.patient.embedded.url, self.patient.pid, self.backup)
+        return Scene(self.patient.embedded.url, self.backup, self.patient.pid)
 
     @property
     def command(self) -> CommandLine:

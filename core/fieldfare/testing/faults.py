@@ -72,13 +72,13 @@ class Scene:
 
     Attributes:
         url: of the server, for a connection of the fault's own.
-        pid: of the server's process.
         disk: the backup directory; for a full disk, on a file system of its own.
+        pid: of the server's process; only needed to let it hang.
     """
 
     url: str
-    pid: int
     disk: Path
+    pid: int = 0
 
     def ask(self, *arguments: str | int) -> Any:
         """Send one command on a connection of its own, of which fieldfare knows nothing."""
@@ -197,8 +197,8 @@ def arm(fault: Fault, scene: Scene) -> None:
     """Let a fault happen in this process, once."""
     seen: Counter[str] = Counter()
     guard = threading.Lock()
-    power = PowerSupply(scene.disk)
-    if fault.action == "power":
+    power = PowerSupply(scene.disk) if fault.action == "power" else None
+    if power is not None:
         power.plug_in()
 
     def listen(point: str) -> None:
@@ -208,7 +208,7 @@ def arm(fault: Fault, scene: Scene) -> None:
                 scene.ask("SAVE")
             if point != fault.point or seen[point] != fault.hit:
                 return
-        if fault.action == "power":
+        if power is not None:
             power.cut()
         heal = ACTIONS[fault.action](scene)
         if fault.passing and heal is not None:
