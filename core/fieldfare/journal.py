@@ -21,9 +21,10 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from fieldfare.backup import read_header, write_durably
 from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
-from fieldfare.errors import BackupUnusable
+from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.plan import MigrationPlan, Receipt
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
+from fieldfare.structure import make_converter, require, structure
 
 __all__ = ["FORMAT", "Journal", "Progress", "RunPhase", "Status", "StepRecord", "Undo"]
 
@@ -164,8 +165,9 @@ class Journal:
             raise BackupUnusable(path, "its checksum does not match: it is damaged, or was edited")
         try:
             plan = plan_from_dict(content["plan"])
-            progress = _CONVERTER.structure(content["progress"], Progress)
-        except Exception as error:
+            progress = structure(_CONVERTER, content["progress"], Progress)
+            _refuse_nonsense(progress, plan)
+        except (KeyError, TypeError, ValueError, FieldfareError) as error:
             raise BackupUnusable(path, f"it does not hold a run ({error})") from error
         return cls(path, plan, progress)
 
@@ -246,10 +248,31 @@ def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def _refuse_nonsense(progress: Progress, plan: MigrationPlan) -> None:
+    """Refuse what no run of this plan can have written.
+
+    Raises:
+        ValueError: says why.
+    """
+    counts = [progress.dump_completed_batches, progress.documents, *progress.saved_batches.values()]
+    for record in progress.steps.values():
+        counts += [record.completed_batches, record.documents, *record.shards]
+    if min(counts) < 0 or progress.batch_size < 1:
+        raise ValueError("a count is less than nothing")
+    unknown = progress.steps.keys() - {step.id for step in plan.steps}
+    if unknown:
+        raise ValueError(f"the plan has no step {min(unknown)!r:.80}")
+
+
+def _bytes(value: object) -> bytes:
+    require(value, str)
+    return str(value).encode("utf-8", "surrogateescape")
+
+
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = make_converter()
     converter.register_unstructure_hook(bytes, lambda value: value.decode("utf-8", "surrogateescape"))
-    converter.register_structure_hook(bytes, lambda value, _: str(value).encode("utf-8", "surrogateescape"))
+    converter.register_structure_hook(bytes, lambda value, _: _bytes(value))
     shards = override(omit_if_default=True)  # one worker's file says nothing about them
     converter.register_unstructure_hook(StepRecord, make_dict_unstructure_fn(StepRecord, converter, shards=shards))
     return converter
