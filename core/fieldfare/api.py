@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fieldfare.definition.schema import SchemaError, from_schema
 from fieldfare.diff import changes_from_patch, changes_from_schema
 from fieldfare.engine.apply import apply
 from fieldfare.engine.options import RETRY_SECONDS, Options
@@ -29,7 +28,7 @@ from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.report_file import write_report
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_snapshot
-from fieldfare.yamlfile import load_yaml
+from fieldfare.target_schema import load_target_schema
 
 __all__ = [
     "MigrationExecutor",
@@ -104,16 +103,11 @@ class MigrationPlanner:
                 aliases=aliases,
                 key_sample_limit=key_sample_limit,
             )
-        path = Path(str(target_schema_path))
-        document = load_yaml(path)
-        try:
-            target = from_schema(document.data)
-        except SchemaError as error:
-            raise document.error(error.problems) from error
+        target, content = load_target_schema(Path(str(target_schema_path)))
         with _opened(server, redis_url) as opened:
             snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
             changes = changes_from_schema(snapshot.definition, target)
-            request = {"target_schema": document.data}
+            request = {"target_schema": content}
             return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
 
     def create_plan_from_patch(  # noqa: PLR0913 - the guide's signature

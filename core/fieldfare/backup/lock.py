@@ -43,7 +43,7 @@ def hold_backup(prefix: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise LockHeld(f"the backup {prefix}", _describe(holder)) from error
+        raise LockHeld(f"the backup {prefix}", describe_holder(holder)) from error
     except (OSError, NotImplementedError) as error:
         raise BackupUnusable(path, f"it cannot be locked: {error}") from error
     try:
@@ -69,7 +69,7 @@ def _introduce(holder: Path) -> None:
         raise BackupUnusable(holder, f"the file cannot be written: {error.strerror}") from error
 
 
-def _describe(holder: Path) -> str:
+def describe_holder(holder: Path) -> str:
     try:
         other = read_json(holder)
         return f"host {other['host']}, pid {other['pid']}, since {other['started']}"

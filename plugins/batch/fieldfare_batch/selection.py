@@ -12,6 +12,8 @@ from fieldfare.errors import FileError, PreconditionError, UsageError
 
 __all__ = ["read_names", "select"]
 
+LARGEST: Final = 2 * 2**20
+MOST_PROBLEMS: Final = 200
 COMMENT: Final = re.compile(r"(^|\s)#.*")
 """A name may hold ``#``, as in ``{tag}#1``; a comment stands alone, or behind a space."""
 
@@ -56,13 +58,24 @@ def read_names(path: Path) -> tuple[str, ...]:
     """Read a file of index names.
 
     Raises:
-        FileError: it cannot be read.
+        FileError: it cannot be read, or is no file of names.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         raise FileError(path, [getattr(error, "strerror", None) or str(error)]) from error
-    return _unique(COMMENT.sub("", line) for line in text.splitlines())
+    if len(content) > LARGEST:
+        raise FileError(path, [f"larger than {LARGEST // 2**20} MiB"])
+    lines = content.decode("utf-8-sig", "surrogateescape").splitlines()
+    problems = [
+        f"line {number}: a NUL character: the server cuts names off there"
+        for number, line in enumerate(lines, 1)
+        if "\0" in line
+    ]
+    if problems:
+        raise FileError(path, problems[:MOST_PROBLEMS])
+    return _unique(COMMENT.sub("", line) for line in lines)
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from attrs import evolve
 from fieldfare.backup import hold_backup, write_durably
 from fieldfare.errors import BackupUnusable, FileError, LockHeld
 from fieldfare.structure import Misfit, make_converter, structure
-from fieldfare.yamlfile import dump_yaml, load_yaml
+from fieldfare.yamlfile import Problem, dump_yaml, load_yaml
 from fieldfare_batch.clock import now
 from fieldfare_batch.errors import BatchStateUnusable
-from fieldfare_batch.state import BatchState, IndexState
+from fieldfare_batch.state import BatchState, IndexState, Status
 
 __all__ = ["VERSION", "StateFile", "hold_state", "load_state", "state_to_dict"]
 
@@ -91,9 +91,29 @@ def load_state(path: Path) -> BatchState:
         state = structure(_CONVERTER, file.data, BatchState)
     except Misfit as error:
         raise file.error(error.problems) from error
-    if state.version != VERSION:
-        raise file.error([(("version",), f"format {state.version}; this fieldfare reads {VERSION}")])
+    problems = list(_problems(state))
+    if problems:
+        raise file.error(problems)
     return state
+
+
+def _problems(state: BatchState) -> Iterator[Problem]:
+    """Yield what no batch can have written: the record decides where files are read and written."""
+    if state.version != VERSION:
+        yield ("version",), f"format {state.version}; this fieldfare reads {VERSION}"
+    for key in ("backup_dir", "report_dir"):
+        directory = getattr(state, key)
+        if not Path(directory).is_absolute() or "\0" in directory:
+            yield (key,), "must be an absolute path"
+    if state.settings.on_conflict not in {None, "keep-old", "keep-new"}:
+        yield ("settings", "on_conflict"), "must be keep-old or keep-new"
+    seen: set[str] = set()
+    for number, each in enumerate(state.indexes):
+        if each.name in seen:
+            yield ("indexes", number, "name"), f"{each.name!r} is there twice"
+        seen.add(each.name)
+        if each.status is not Status.SKIPPED and not (each.plan_path and each.fingerprint):
+            yield ("indexes", number), "an index that is migrated needs plan_path and fingerprint"
 
 
 def state_to_dict(state: BatchState) -> dict[str, Any]:
