@@ -18,7 +18,7 @@ import cattrs
 from attrs import define, evolve, field, frozen
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from fieldfare.backup import read_header, write_durably
+from fieldfare.backup import Expectation, read_header, write_durably
 from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.errors import BackupUnusable, FieldfareError
@@ -104,6 +104,7 @@ class Progress:
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
         saved_batches: tag of the backup → batches that were there when it was made durable.
+        saved_digest: of the backup at that moment.
         steps: step id → record, for steps that were started.
         dropped_at: when the source was dropped, in seconds since the epoch.
         notes: what turned up in documents.
@@ -122,6 +123,7 @@ class Progress:
     dump_completed_batches: int = 0
     documents: int = 0
     saved_batches: Mapping[str, int] = field(factory=dict)
+    saved_digest: str = ""
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
     notes: tuple[Note, ...] = ()
@@ -184,6 +186,17 @@ class Journal:
     def changed_something(self) -> bool:
         """Whether a step was begun, so that the server may not be what it was."""
         return bool(self.progress.steps)
+
+    @property
+    def expected_backup(self) -> Expectation:
+        """What the backup must be, to be the one of this run."""
+        progress, prefixes = self.progress, self.plan.source.definition.prefixes
+        return Expectation(
+            progress.saved_batches,
+            progress.documents,
+            progress.saved_digest,
+            tuple(prefix.encode("utf-8", "surrogateescape") for prefix in prefixes),
+        )
 
     def record(self, step: str) -> StepRecord | None:
         """Return how far a step got; None if it was never started."""

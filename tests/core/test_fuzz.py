@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from fieldfare.backup import REWRITE, BackupStore, VectorBackup, backup_file, backup_prefix
+from fieldfare.backup import REWRITE, BackupStore, Expectation, VectorBackup, backup_file, backup_prefix
 from fieldfare.backup.frame import PRELUDE, encode_frame
 from fieldfare.backup.lock import describe_holder
 from fieldfare.changes import RenameIndex, UpdateField, apply_changes
@@ -215,7 +215,7 @@ def read_journal(path: Path) -> object:
 def read_backup(path: Path) -> object:
     """Read as a rollback does: all of it is checked first."""
     store = BackupStore(backup_prefix(path.parent, INDEX))
-    store.verify({REWRITE: 2, "step": 1}, keys=3)
+    store.verify(Expectation({REWRITE: 2, "step": 1}, 3))
     keys = [key for batch in store.iter_keys() for key in batch]
     return keys, {tag: list(store.iter_batches(tag)) for tag in store.tags}
 
@@ -324,7 +324,7 @@ def cases(reader: Reader, original: bytes) -> Iterator[Case]:
     """Yield as many different ways of damaging a file as its reader is to get."""
     for number in range(reader.cases * ROUNDS):
         label = f"FIELDFARE_TEST_SEED={SEED}, {reader.name}, case {number}"
-        random = Random(f"{SEED}:{reader.name}:{number}")  # noqa: S311 - no secret
+        random = Random(f"{SEED}:{reader.name}:{number}")
         if reader.parse is not None and reader.spell is not None and number % 2:
             try:
                 yield Case(label, reader.spell(mutate_structure(reader.parse(original), random)), is_covered=True)

@@ -14,10 +14,12 @@ from fieldfare.backup.name import backup_file, backup_prefix, find_prefixes, res
 from fieldfare.backup.shards import Shard
 from fieldfare.backup.store import REWRITE, BackupStore
 from fieldfare.backup.vectors import VectorBackup
+from fieldfare.backup.verification import Expectation
 
 __all__ = [
     "REWRITE",
     "BackupStore",
+    "Expectation",
     "Shard",
     "VectorBackup",
     "backup_file",

@@ -57,6 +57,7 @@ class Frame:
         body_offset: the byte of the file at which its body starts.
         body_length: bytes of the body.
         body_checksum: CRC-32 that the body must have.
+        checksum: CRC-32 over lengths and checksums of header and body: another frame has another one.
     """
 
     header: Mapping[str, Any]
@@ -64,6 +65,7 @@ class Frame:
     body_offset: int
     body_length: int
     body_checksum: int
+    checksum: int
 
     @property
     def end(self) -> int:
@@ -141,6 +143,10 @@ class FrameReader:
         self._require(frame, len(body), crc32(body))
         return body
 
+    def start(self, frame: Frame, length: int) -> bytes:
+        """Read the first bytes of a frame's body, unchecked."""
+        return self._read(frame.body_offset, min(length, frame.body_length))
+
     def check(self, frame: Frame) -> None:
         """Read a frame's body piece by piece, for its checksum alone.
 
@@ -182,7 +188,7 @@ class FrameReader:
         packed = self._read(offset + PRELUDE.size, header_length)
         if crc32(packed) != header_checksum:
             raise BackupCorrupt(self.path, offset, "the header's checksum does not match in the frame")
-        return Frame(self._header(packed, offset), offset, body_offset, body_length, body_checksum)
+        return Frame(self._header(packed, offset), offset, body_offset, body_length, body_checksum, checksum)
 
     def _header(self, packed: bytes, offset: int) -> dict[str, Any]:
         try:

@@ -26,7 +26,10 @@ from attrs import field, frozen
 from fieldfare.backup.frame import Block, TooLarge
 from fieldfare.documents import MISSING, Batch, Column
 
-__all__ = ["Record"]
+__all__ = ["REWRITE", "Record"]
+
+REWRITE: Final = "rewrite"
+"""The tag of the originals that all rewrite steps of a plan share."""
 
 MOST_VALUES: Final = 2**22
 """Rows times columns of one record, so that a small header cannot claim a large memory."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from fieldfare.backup.frame import TooLarge
+from fieldfare.backup.frame import Frame, FrameReader, TooLarge
 from fieldfare.backup.log import Log
 from fieldfare.backup.record import Record
 from fieldfare.documents import Batch
@@ -67,6 +67,10 @@ class Shard:
         for record, frame, reader in self._log.read():
             if record.tag == tag and record.number >= start:
                 yield record.read_batch(reader.body(frame))
+
+    def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
+        """Iterate over the whole records of all tags; bodies are read only through the reader."""
+        return self._log.read()
 
     def check(self) -> Counter[str]:
         """Check every byte, and return tag → batches."""

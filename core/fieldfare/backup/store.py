@@ -13,16 +13,14 @@ from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.log import Log
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
 from fieldfare.backup.name import ENDINGS, backup_file, shard_ending, shard_endings
-from fieldfare.backup.record import Record
+from fieldfare.backup.record import REWRITE, Record
 from fieldfare.backup.shards import Shard, slices
+from fieldfare.backup.verification import Expectation, digest, verify
 from fieldfare.documents import Batch
-from fieldfare.errors import BackupCorrupt, BackupUnusable
+from fieldfare.errors import BackupUnusable
 from fieldfare.faults import reach
 
 __all__ = ["REWRITE", "BackupStore"]
-
-REWRITE: Final = "rewrite"
-"""The tag of the originals that all rewrite steps of a plan share."""
 
 STAMP: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -206,38 +204,21 @@ class BackupStore:
         for shard in self._files:
             shard.sync()
 
-    def verify(self, expected: Mapping[str, int] | None = None, *, keys: int = 0) -> None:
-        """Read every byte once and check it. Memory: one header and a mebibyte.
+    def digest(self, batches: Mapping[str, int]) -> str:
+        """Return what tells this backup from any other: of all keys, and of so many batches of each tag."""
+        return digest(self._keys, self._files, batches)
 
-        What the journal knows has to be passed: without it, a missing file cannot be told from one that
-        was never needed, nor a ``.data`` file that was cut exactly between two frames from a whole one.
+    def verify(self, expected: Expectation | None = None) -> None:
+        """Read every byte once and check it.
 
         Args:
-            expected: tag → batches that must be there.
-            keys: captured keys that must be there.
+            expected: what the journal knows; without it, a missing file cannot be told from one that was never
+                needed, nor a ``.data`` file that was cut exactly between two frames from a whole one.
 
         Raises:
-            BackupCorrupt: a frame is damaged, missing or cut short; keys without their seal.
+            BackupCorrupt: something is damaged or missing, or does not belong here.
         """
-        captured: Counter[str] = Counter()
-        for record in self._keys.check():
-            captured[record.kind] += record.rows if record.kind == "keys" else 1
-        if captured["keys"] < keys:
-            reason = f"the file ends with {captured['keys']} of {keys} keys"
-            raise BackupCorrupt(self._keys.path, _size(self._keys), reason)
-        if captured and not captured["seal"]:
-            raise BackupCorrupt(self._keys.path, _size(self._keys), "the file ends without its seal")
-        dumped: Counter[str] = Counter()
-        for shard in self._files:
-            found = shard.check()
-            dumped.update(found)
-            if shard.stop is not None and found[REWRITE] < shard.stop - shard.start:
-                reason = f"the file ends with {found[REWRITE]} of {shard.stop - shard.start} batches"
-                raise BackupCorrupt(shard.path, _size(shard), reason)
-        for tag, batches in (expected or {}).items():
-            if dumped[tag] < batches:
-                reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
-                raise BackupCorrupt(self._data.path, _size(self._data), reason)
+        verify(self._keys, self._files, expected or Expectation())
 
     def reset(self, batch_size: int | None = None) -> None:
         """Remove keys and originals, to start over. Only while nothing was changed on the server.
@@ -319,7 +300,3 @@ class BackupStore:
     @property
     def _files(self) -> tuple[Shard, ...]:
         return (self._data, *self._shards)
-
-
-def _size(log: Log | Shard) -> int:
-    return log.path.stat().st_size if log.path.exists() else 0

@@ -152,6 +152,7 @@ def _capture_and_back_up(run: Run) -> None:
         phase=RunPhase.READY,
         documents=run.store.key_count,
         saved_batches=saved,
+        saved_digest=run.store.digest(saved),
         notes_before=run.journal.progress.notes,
     )
 

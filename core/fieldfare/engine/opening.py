@@ -23,7 +23,7 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _kept(server, session, earlier, plan):
         # every original is read once before a document is written from it
-        session.store.verify(earlier.progress.saved_batches, keys=earlier.progress.documents)
+        session.store.verify(earlier.expected_backup)
         return earlier
     # all that can stand in the way first: the backup of a run that is over serves its rollback until then
     live = check_source(server, plan)

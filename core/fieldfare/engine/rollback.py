@@ -81,7 +81,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         # every original is read once before the first is written back
         if journal.progress.undo is not Undo.NONE:
             session.store.sync()  # drops what a crash cut short when values found were kept
-        session.store.verify(journal.progress.saved_batches, keys=journal.progress.documents)
+        session.store.verify(journal.expected_backup)
         if journal.progress.undo is Undo.NONE:
             # the report is about the rollback
             journal.update(undo=Undo.RUNNING, timings={}, notes=(), notes_before=())
