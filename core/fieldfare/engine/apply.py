@@ -16,6 +16,7 @@ from fieldfare.engine.opening import open_journal
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
+from fieldfare.engine.preflight import check_plan
 from fieldfare.engine.rewrite import dump, refuse_unfit, rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
@@ -80,6 +81,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     plugins.require_sound()
     if not plan.supported:
         raise ChangeBlocked(plan.blocked_reasons)
+    check_plan(plan)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
         journal = open_journal(server, session, plan, options)

@@ -7,12 +7,13 @@ import hashlib
 from attrs import evolve
 from redis.exceptions import ResponseError
 
+from fieldfare.changes import apply_changes
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.index import encoded
-from fieldfare.errors import ServerUnfit, StalePlan
+from fieldfare.errors import PlanEdited, ServerUnfit, StalePlan
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server import Server
 from fieldfare.server.capabilities import show
@@ -20,10 +21,31 @@ from fieldfare.server.documents import write_documents
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
 from fieldfare.server.routing import is_unknown_index
 
-__all__ = ["check_source", "drop_rehearsals", "rehearse_definitions", "rehearse_writing", "source_differences"]
+__all__ = [
+    "check_plan",
+    "check_source",
+    "drop_rehearsals",
+    "rehearse_definitions",
+    "rehearse_writing",
+    "source_differences",
+]
 
 REHEARSAL = "fieldfare:rehearsal:"
 """Name, and prefix of no key at all, of the index with which a definition is tried out."""
+
+
+def check_plan(plan: MigrationPlan) -> None:
+    """Make sure that the target is what the changes make of the source, so that a plan does what it says.
+
+    Raises:
+        PlanEdited: it is not; whoever wrote the plan, it was not fieldfare.
+    """
+    try:
+        found = differences(apply_changes(plan.source.definition, plan.changes), plan.target)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        found = ("the changes fit no index",)
+    if found:
+        raise PlanEdited(f"for {plan.index!r}", f"merged_target_schema does not follow from changes: {found[0]}")
 
 
 def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:

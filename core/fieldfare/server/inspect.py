@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.definition.info import Info, parse_info
@@ -33,7 +34,13 @@ __all__ = [
 
 def list_indexes(server: Server) -> list[str]:
     """Return the names of all indexes, sorted; aliases are not among them."""
-    return sorted(text(name) for name in server.command("FT._LIST"))
+    return sorted(_real_name(server, text(name)) for name in server.command("FT._LIST"))
+
+
+def _real_name(server: Server, listed: str) -> str:
+    """Return the name that was listed: search 2 spells line breaks in names with a backslash."""
+    broken = listed.replace("\\n", "\n").replace("\\r", "\r")
+    return broken if broken != listed and not index_exists(server, listed) else listed
 
 
 def index_exists(server: Server, name: str) -> bool:
@@ -116,11 +123,14 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
 
 def _find(server: Server, name: str) -> Info | None:
     try:
-        return parse_info(server.command("FT.INFO", encode(name)))
+        info = parse_info(server.command("FT.INFO", encode(name)))
     except ResponseError as error:
         if is_unknown_index(error):
             return None
         raise
+    told = info.definition.name
+    is_same = told != name and told == name.replace("\n", "\\n").replace("\r", "\\r")
+    return evolve(info, definition=evolve(info.definition, name=name)) if is_same else info
 
 
 def _read(server: Server, name: str) -> Info:

@@ -133,6 +133,7 @@ class BatchMigrationExecutor:
             state = load_state(path)
             _refuse_other_directory(path, state, backup_dir)
             _refuse_rolled_back(path, state)
+            _require_backups(path, state)
             if settings is not None:
                 state = evolve(state, settings=_checked(settings))
             if retry_failed:
@@ -173,6 +174,7 @@ class BatchMigrationExecutor:
         path = Path(state_path)
         with hold_state(path), opened(server, redis_url) as connected:
             file = StateFile(path, load_state(path))
+            _require_backups(path, file.state)
             _create(Path(file.state.report_dir))
             executor = MigrationExecutor(plugins=self.plugins)
             Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).carry_out()
@@ -281,6 +283,15 @@ def _refuse_rolled_back(path: Path, state: BatchState) -> None:
         )
 
 
+def _require_backups(path: Path, state: BatchState) -> None:
+    """Refuse to go on, or back, where the backups of what was begun are not to be found: an unmounted disk, say."""
+    begun = state.having(Status.IN_PROGRESS, Status.SUCCESS, Status.FAILED)
+    if begun and not Path(state.backup_dir).is_dir():
+        raise BatchStateUnusable(
+            path, f"its backups are in {state.backup_dir}, and there is no such directory. Nothing was changed."
+        )
+
+
 def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
     """Read the plans of indexes, all before the first is migrated.
 
@@ -291,7 +302,10 @@ def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
     """
     plans: dict[str, MigrationPlan] = {}
     for each in indexes:
-        plan = load_plan(str(each.plan_path))
+        path = Path(str(each.plan_path))
+        if path.exists() and not path.is_file():  # a pipe would never come to an end
+            raise FileError(path, ["no regular file"])
+        plan = load_plan(path)
         if fingerprint(plan) != each.fingerprint or plan.index != each.name:
             raise PreconditionError(
                 f"{each.plan_path} is not the plan of {each.name!r} that the batch was made with: it was written "

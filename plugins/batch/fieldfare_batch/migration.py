@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final, TypeAlias
 
@@ -15,12 +14,11 @@ from fieldfare.api import MigrationExecutor
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import FieldfareError, Interrupted, MigrationIncomplete
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import MigrationReport, Result
-from fieldfare.report_file import write_report
+from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare_batch.clock import now
-from fieldfare_batch.filename import file_stem
 from fieldfare_batch.grouping import chains
+from fieldfare_batch.index_report import write_index_report
 from fieldfare_batch.next_step import resume_command, rollback_command
 from fieldfare_batch.plan import FailurePolicy
 from fieldfare_batch.state import Status
@@ -119,11 +117,7 @@ class Migrations:
         )
 
     def _write(self, report: MigrationReport) -> str:
-        path = Path(self.file.state.report_dir) / f"{file_stem(report.index)}_report.yaml"
-        # a run that was over before its end was recorded has written its report already
-        if report.result is not Result.NOTHING_TO_DO or not path.exists():
-            write_report(report, path)
-        return str(path)
+        return write_index_report(report, self.file.state.report_dir, report.index)
 
     def _move(self, name: str, status: Status, **changes: Any) -> None:
         blank = {"reason": None, "exit_code": None, "finished_at": None}

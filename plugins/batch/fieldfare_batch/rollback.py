@@ -10,12 +10,11 @@ from attrs import define
 from fieldfare.api import MigrationExecutor
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import Interrupted
+from fieldfare.errors import BackupUnusable, Interrupted
 from fieldfare.journal import Journal, Undo
-from fieldfare.report_file import write_report
 from fieldfare.server import Server
 from fieldfare_batch.clock import now
-from fieldfare_batch.filename import file_stem
+from fieldfare_batch.index_report import write_index_report
 from fieldfare_batch.migration import FAILURES, ProgressCallback, outcome_of
 from fieldfare_batch.next_step import rollback_command
 from fieldfare_batch.state import IndexState, Status
@@ -70,6 +69,8 @@ class Rollbacks:
         try:
             if _has_backup(Path(self.file.state.backup_dir), index):
                 changes["report_path"] = self._roll_back(index.name)
+            elif index.status is Status.SUCCESS:
+                raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is not there any more")
         except Interrupted:
             raise
         except FAILURES as error:
@@ -83,9 +84,7 @@ class Rollbacks:
         report = self.executor.rollback(
             server=self.server, backup_dir=state.backup_dir, index=name, force=self.force, stop=self.stop
         )
-        path = Path(state.report_dir) / f"{file_stem(name)}_rollback_report.yaml"
-        write_report(report, path)
-        return str(path)
+        return write_index_report(report, state.report_dir, name, "rollback_report")
 
     def _tell(self, name: str, position: int, total: int, status: str) -> None:
         if self.callback is not None:
