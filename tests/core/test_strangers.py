@@ -204,7 +204,7 @@ def test_no_mutated_plan_touches_anything_of_others(place: Place, planned: Path)
     content = load_yaml(planned).data
     others, before = place.of_others(), state(place.server)
     applied = 0
-    for number in range(60 * ROUNDS):
+    for number in range(30 * ROUNDS):
         label = f"FIELDFARE_TEST_SEED={SEED}, case {number}"
         random = Random(f"{SEED}:{number}")
         if not sign(mutate_structure(content, random), planned):
