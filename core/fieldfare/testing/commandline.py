@@ -6,10 +6,14 @@ takes far longer than most commands do.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import pkgutil
 import sys
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Final
@@ -21,13 +25,11 @@ from fieldfare.testing.faults import Fault, Scene, arm
 
 __all__ = ["CommandLine", "Outcome"]
 
-PRELOADED: Final = [
-    "fieldfare.api",
-    "fieldfare.cli.app",
-    "fieldfare.logs",
-    "fieldfare.testing.faults",
-    "fieldfare_quantize.codec",
-]
+OTHERS: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
+"""What else commands load: numpy's own, and what typer asks about types."""
+
+NEVER: Final = ("__main__", "testing.fixtures")
+"""Modules that are a program, or need pytest."""
 
 
 @frozen
@@ -94,8 +96,19 @@ class CommandLine:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(_preloaded())
     return context
+
+
+@cache
+def _preloaded() -> list[str]:
+    """Return every module of fieldfare and of the installed plugins."""
+    packages = {"fieldfare", *(point.module.partition(".")[0] for point in entry_points(group="fieldfare"))}
+    names = list(OTHERS)
+    for name in sorted(packages):
+        places = getattr(importlib.import_module(name), "__path__", ())
+        names += [name, *(each.name for each in pkgutil.walk_packages(places, f"{name}."))]
+    return [name for name in names if not name.endswith(NEVER)]
 
 
 def _run(
