@@ -60,7 +60,7 @@ def move_values(server: Server, storage: Storage, batches: Iterable[Work]) -> It
             elif isinstance(reply, ResponseError):
                 raise reply
             else:
-                others += unmoved(call, reply)
+                others += _moved_after_all(server, storage, movement, list(unmoved(call, reply)))
         yield others
 
 
@@ -81,6 +81,15 @@ def restore_originals(
     for reply in replies:
         if isinstance(reply, ResponseError) and not is_wrong_type(reply):
             raise reply
+
+
+def _moved_after_all(
+    server: Server, storage: Storage, movement: Movement, answers: Sequence[tuple[bytes, Outcome]]
+) -> list[tuple[bytes, Outcome]]:
+    """Move numbers that Redis reads otherwise than it writes them: scripts cannot spell them anew."""
+    misread = [key for key, outcome in answers if outcome is Outcome.MISREAD]
+    others = [each for each in answers if each[1] is not Outcome.MISREAD]
+    return [*others, *optimistic.move(server, storage, misread, movement)] if misread else others
 
 
 def _forbids_scripts(reply: object) -> bool:

@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     VANISHED = "vanished"
     WRONG_TYPE = "wrong type"
     BOTH = "both"  # they differ, and nothing says which one stays
+    MISREAD = "misread"  # Redis makes other numbers of the text that it gave
     NO_ROOM = "no room"  # something that is no object is where a container must be
 
 

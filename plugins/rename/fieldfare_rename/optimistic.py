@@ -7,6 +7,7 @@ fails, and JSON.SET can fail.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.documents import is_wrong_type
+from fieldfare.server.spelling import as_read, faithful
 from fieldfare.server.transaction import Decision, transact
 from fieldfare.wire import Command, encode
 from fieldfare_rename.movement import Keep, Movement, Outcome
@@ -42,6 +44,7 @@ def restore(server: Server, storage: Storage, originals: Sequence[Original], sou
     by_key = {original.key: original for original in originals}
     names = encode(source), encode(target)
     look, put = (b"HEXISTS", b"HSET") if storage is Storage.HASH else (b"JSON.TYPE", b"JSON.SET")
+    spelled = bytes if storage is Storage.HASH else faithful
 
     def read(key: bytes) -> list[Command]:
         return [(look, key, name) for name in names]
@@ -54,7 +57,7 @@ def restore(server: Server, storage: Storage, originals: Sequence[Original], sou
             return 0, []
         each = by_key[key]
         writes: list[Command] = [
-            (put, key, name, value or b"") for name, value in zip(names, (each.old, each.new), strict=True)
+            (put, key, name, spelled(value or b"")) for name, value in zip(names, (each.old, each.new), strict=True)
         ]
         for name, expires in zip(names, (each.old_expires_at, each.new_expires_at), strict=True):
             if expires:
@@ -111,19 +114,21 @@ class _Documents:
         if is_wrong_type(replies[0]):
             return Outcome.WRONG_TYPE, []
         old, new, exists = _value(replies[0]), _value(replies[1]), bool(replies[2])
+        new = old if _is_copy(old, new) else new
         settled = _settled(old, new, self._keep, exists=exists)
         if settled is not None or old is None:
             return settled, []
         if new == old or (new is not None and self._keep is Keep.TARGET):
             return Outcome.MOVED, self._removal(key, replies[3:])
         containers = [(b"JSON.SET", key, path, b"{}", b"NX") for path in self._containers]
-        return None, [*containers, (b"JSON.SET", key, self._target, old)]
+        return None, [*containers, (b"JSON.SET", key, self._target, faithful(old))]
 
     def finish(self, key: bytes, replies: Sequence[Any]) -> Decision[Outcome]:
         """Take away what has been copied."""
         if is_wrong_type(replies[0]):
             return Outcome.WRONG_TYPE, []
         old, new, exists = _value(replies[0]), _value(replies[1]), bool(replies[2])
+        new = old if _is_copy(old, new) else new
         if old is not None and old == new:
             return Outcome.MOVED, self._removal(key, replies[3:])
         if old is not None and new is None:
@@ -145,6 +150,13 @@ def _settled(old: bytes | None, new: bytes | None, keep: Keep | None, *, exists:
     if old is None:
         return Outcome.DONE if new is not None else Outcome.MISSING if exists else Outcome.VANISHED
     return Outcome.BOTH if new not in (None, old) and keep is None else None
+
+
+def _is_copy(old: bytes | None, new: bytes | None) -> bool:
+    """Whether a value is what becomes of the other where it is written: a few numbers cannot be."""
+    if old is None or new is None or old == new:
+        return old == new
+    return bool(json.loads(new) == json.loads(faithful(old), parse_float=as_read))
 
 
 def _value(reply: Any) -> bytes | None:

@@ -16,6 +16,7 @@ from redis.exceptions import NoScriptError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
+from fieldfare.server.spelling import faithful
 from fieldfare.server.transaction import same_slot
 from fieldfare.wire import Argument, Command, encode
 from fieldfare_rename.movement import Movement, Outcome
@@ -94,8 +95,14 @@ local function move(key)
   end
   local new = read(key, target)
   if old and (not new or new == old or keep == 'source') then
-    for place = 5, 4 + containers do redis.call('JSON.SET', key, ARGV[place], '{}', 'NX') end
-    if not redis.call('JSON.SET', key, target, old) then return 'no room' end
+    if new ~= old then
+      for place = 5, 4 + containers do redis.call('JSON.SET', key, ARGV[place], '{}', 'NX') end
+      if not redis.call('JSON.SET', key, target, old) then return 'no room' end
+      if read(key, target) ~= old then
+        redis.call('JSON.DEL', key, target)
+        return 'misread'
+      end
+    end
     redis.call('JSON.DEL', key, source)
     for place = 5 + containers, #ARGV do
       if redis.call('JSON.OBJLEN', key, ARGV[place])[1] == 0 then redis.call('JSON.DEL', key, ARGV[place]) end
@@ -160,14 +167,14 @@ def unmoved(call: Call, reply: Any) -> Iterator[tuple[bytes, Outcome]]:
 
 def restore_calls(storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Call]:
     """Return the calls that write both values of each of these documents back; each is answered with 1 or 0."""
-    script = HASH_RESTORE if storage is Storage.HASH else JSON_RESTORE
+    script, spelled = (HASH_RESTORE, bytes) if storage is Storage.HASH else (JSON_RESTORE, faithful)
     return [
         Call(
             script,
             [each.key],
             [
-                *(encode(source), each.old or b"", each.old_expires_at or b""),
-                *(encode(target), each.new or b"", each.new_expires_at or b""),
+                *(encode(source), spelled(each.old or b""), each.old_expires_at or b""),
+                *(encode(target), spelled(each.new or b""), each.new_expires_at or b""),
             ],
         )
         for each in originals

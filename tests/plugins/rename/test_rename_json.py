@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fieldfare.errors import DocumentsUnfit
@@ -48,6 +49,19 @@ def state(server: Server) -> tuple[dict[str, Any], object]:
     """Everything, with JSON by its meaning: the order of an object's members is none of it."""
     keys = [key for key in server.command("KEYS", "*") if not key.startswith(b"fieldfare:")]
     return {key: (read(server, key), server.command("PEXPIRETIME", key)) for key in keys}, index_state(server)
+
+
+def test_numbers_move_and_come_back_to_the_last_bit(migration: Migration, server: Server) -> None:
+    random = np.random.default_rng(6)
+    numbers = random.standard_normal((40, 100)) * 10.0 ** random.integers(-30, 3, (40, 100))
+    write(server, {f"j:{row}": json.dumps({"title": each}) for row, each in enumerate(numbers.tolist())})
+    server.command("JSON.NUMINCRBY", "j:3", "$.title[7]", "0.12345678912345678")
+    create(server, "SCHEMA", "$.title[*]", "AS", "title", "NUMERIC")
+    before = [server.command("JSON.GET", f"j:{row}", "$.title") for row in range(40)]
+    migration.apply(migration.plan("docs", {"title": "heading"}))
+    assert [server.command("JSON.GET", f"j:{row}", "$.heading") for row in range(40)] == before
+    migration.rollback()
+    assert [server.command("JSON.GET", f"j:{row}", "$.title") for row in range(40)] == before
 
 
 def test_value_of_any_type_moves_and_comes_back(migration: Migration, server: Server) -> None:
