@@ -88,5 +88,5 @@ def test_change_that_nobody_claims_names_the_plugins_asked(fieldfare: CommandLin
     )
     assert outcome.code == 6
     assert "acme.redact_email" in outcome.stderr
-    assert "Plugins asked: fields, " in outcome.stderr
+    assert "Plugins asked: dims, fields, prefix, " in outcome.stderr
     assert not (fieldfare.directory / "other.yaml").exists()
