@@ -185,7 +185,7 @@ def is_green(root: Path) -> bool:
         text=True,
     )
     (root / "output").write_text(run.stdout + run.stderr)
-    if run.returncode not in {0, 1}:
+    if run.returncode and " failed" not in run.stdout:
         raise RuntimeError(f"pytest ended with {run.returncode}:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
     return run.returncode == 0
 

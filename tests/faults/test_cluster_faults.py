@@ -54,10 +54,12 @@ def after() -> list[bytes]:
 def at(point: str, harm: Mapping[int, Callable[[], object]]) -> Iterator[None]:
     """Do some harm when a point is reached for the n-th time."""
     hits = count(1)
+    guard = threading.Lock()  # one thing after the other, as whoever reshards a cluster does them
 
     def listen(name: str) -> None:
         if name == point:
-            harm.get(next(hits), bool)()
+            with guard:
+                harm.get(next(hits), bool)()
 
     faults.listen(listen)
     try:
