@@ -26,7 +26,9 @@ from fieldfare.testing.servers import clear
 DOCUMENTS: Final = 32
 BATCH: Final = 8
 DIMS: Final = 4
-VECTORS: Final = np.random.default_rng(11).standard_normal((DOCUMENTS, DIMS)).astype("<f4")
+LEADING: Final = np.array([1, 0.8, 0.6, 0.001])
+VECTORS: Final = (np.random.default_rng(11).standard_normal((DOCUMENTS, DIMS)) * LEADING).astype("<f4")
+"""Of which the last value hardly counts."""
 
 CHANGES: Final[dict[str, dict[str, Any]]] = {
     "index-only": {
@@ -45,7 +47,7 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
 }
 CHANGES["all"] = {
     **CHANGES["index-only"],
-    **CHANGES["quantize"],
+    "update_fields": [{"name": "embedding", "attrs": {"dims": DIMS - 1, "datatype": "float16"}}],
     **CHANGES["redact"],
     **CHANGES["rename"],
     "index": {"name": "articles_v2", "prefix": "article:"},
