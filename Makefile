@@ -32,7 +32,7 @@ torture: export MINUTES := $(or $(MINUTES),60)
 torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
-	@$(BIN)/python -m pytest -n 2 tests/faults
+	@$(BIN)/python -m pytest -n 2 tests/faults tests/core/test_fuzz.py tests/core/test_strangers.py
 
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py

@@ -3,7 +3,7 @@
 A file is read as what it was, or it is refused with the exit code that the documentation promises. No reader ends
 with another exception, and no damage of a journal or a backup passes for another content.
 
-A case is told by FIELDFARE_TEST_SEED, the reader and its number. FIELDFARE_TEST_ROUNDS multiplies the cases.
+A case is told by SEED, the reader and its number. ``make torture`` reads ten times as many.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from fieldfare_batch.state import BatchState, IndexState, Settings
 from fieldfare_batch.state import Status as IndexStatus
 from fieldfare_batch.state_file import StateFile, load_state
 
-SEED: Final = os.environ.get("FIELDFARE_TEST_SEED", "1")
-ROUNDS: Final = int(os.environ.get("FIELDFARE_TEST_ROUNDS", "1"))
+SEED: Final = os.environ.get("SEED", "1")
+ROUNDS: Final = 10 if os.environ.get("TORTURE") else 1
 LEAST: Final = 10_000
 REFUSALS: Final = frozenset({2, 4})
 """What a file that cannot be used ends with: a wrong request, or a condition that is not met. Nothing was touched."""
@@ -323,7 +323,7 @@ class Case:
 def cases(reader: Reader, original: bytes) -> Iterator[Case]:
     """Yield as many different ways of damaging a file as its reader is to get."""
     for number in range(reader.cases * ROUNDS):
-        label = f"FIELDFARE_TEST_SEED={SEED}, {reader.name}, case {number}"
+        label = f"SEED={SEED}, {reader.name}, case {number}"
         random = Random(f"{SEED}:{reader.name}:{number}")
         if reader.parse is not None and reader.spell is not None and number % 2:
             try:

@@ -25,8 +25,8 @@ from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.mutation import mutate_structure
 from fieldfare.yamlfile import dump_yaml, load_yaml
 
-SEED = os.environ.get("FIELDFARE_TEST_SEED", "1")
-ROUNDS = int(os.environ.get("FIELDFARE_TEST_ROUNDS", "1"))
+SEED = os.environ.get("SEED", "1")
+ROUNDS = 10 if os.environ.get("TORTURE") else 1
 COUNT, DIMS = 30, 4
 PATCH = """\
 version: 1
@@ -205,7 +205,7 @@ def test_no_mutated_plan_touches_anything_of_others(place: Place, planned: Path)
     others, before = place.of_others(), state(place.server)
     applied = 0
     for number in range(30 * ROUNDS):
-        label = f"FIELDFARE_TEST_SEED={SEED}, case {number}"
+        label = f"SEED={SEED}, case {number}"
         random = Random(f"{SEED}:{number}")
         if not sign(mutate_structure(content, random), planned):
             continue

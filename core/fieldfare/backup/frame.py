@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, TypeAlias
 from zlib import crc32
@@ -39,6 +40,7 @@ PRELUDE: Final = struct.Struct("<4sIQIII")
 LONGEST_HEADER: Final = 16 * 2**20
 LONGEST_BODY: Final = 2 * 2**30
 PIECE: Final = 2**20
+MOST_CONTAINERS: Final = 100_000  # two for each field of a document
 
 Block: TypeAlias = bytes | bytearray | memoryview
 
@@ -88,6 +90,22 @@ def encode_frame(header: Mapping[str, Any], blocks: Sequence[Block]) -> list[Blo
         checksum = crc32(block, checksum)
     prelude = PRELUDE.pack(MAGIC, len(packed), length, crc32(packed), checksum, 0)[:-4]
     return [prelude + crc32(prelude).to_bytes(4, "little") + packed, *blocks]
+
+
+def unpack_header(packed: bytes) -> Any:
+    """Unpack a header; lists and maps within it are few, so that a hostile one cannot take a multiple of its size.
+
+    Raises:
+        ValueError: it is none, or holds too much.
+    """
+    containers = count(1)
+
+    def admit(container: Any) -> Any:
+        if next(containers) > MOST_CONTAINERS:
+            raise ValueError(f"it holds more than {MOST_CONTAINERS} lists and maps")
+        return container
+
+    return msgpack.unpackb(packed, unicode_errors="surrogateescape", list_hook=admit, object_hook=admit)
 
 
 class FrameReader:
@@ -192,7 +210,7 @@ class FrameReader:
 
     def _header(self, packed: bytes, offset: int) -> dict[str, Any]:
         try:
-            header = msgpack.unpackb(packed, unicode_errors="surrogateescape")
+            header = unpack_header(packed)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise BackupCorrupt(self.path, offset, f"the header cannot be read ({error}) in the frame") from error
         if not isinstance(header, dict):

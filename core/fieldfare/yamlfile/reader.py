@@ -29,8 +29,12 @@ _SCALARS: Final = frozenset(f"{_TAG}{name}" for name in ("null", "bool", "int", 
 _TEXTS: Final = frozenset({f"{_TAG}str", f"{_TAG}timestamp"})  # JSON has no dates, and a prefix may look like one
 
 
-def load_yaml(path: Path | str) -> YamlFile:
+def load_yaml(path: Path | str, *, largest: int = MAX_BYTES) -> YamlFile:
     """Read a YAML 1.2 file that holds one mapping.
+
+    Args:
+        path: of the file.
+        largest: how many bytes it may have.
 
     Raises:
         FileError: it cannot be read, is not YAML, is not a mapping, or holds what no file of ours may
@@ -38,11 +42,11 @@ def load_yaml(path: Path | str) -> YamlFile:
     """
     try:
         with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(largest + 1)
     except (OSError, ValueError) as error:
         raise FileError(path, [getattr(error, "strerror", None) or str(error)]) from error
-    if len(content) > MAX_BYTES:
-        raise FileError(path, [f"larger than {MAX_BYTES // 1024**2} MiB"])
+    if len(content) > largest:
+        raise FileError(path, [f"larger than {largest // 1024**2} MiB"])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

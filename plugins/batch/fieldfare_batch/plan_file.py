@@ -14,6 +14,8 @@ from fieldfare_batch.plan import BatchPlan
 __all__ = ["VERSION", "batch_plan_to_dict", "load_batch_plan", "write_batch_plan"]
 
 VERSION: Final = 1
+LARGEST: Final = 16 * 2**20
+"""Bytes: of thousands of indexes, each with the reason why it is skipped."""
 
 _COMMENT: Final = """\
 A batch plan, written by 'fieldfare batch-plan'. Review it, and the plan of each index ('plan_path').
@@ -47,7 +49,7 @@ def load_batch_plan(path: Path | str) -> BatchPlan:
     Raises:
         FileError: it cannot be used; all problems at once, with line numbers.
     """
-    file = load_yaml(path)
+    file = load_yaml(path, largest=LARGEST)
     try:
         plan = structure(_CONVERTER, file.data, BatchPlan)
     except Misfit as error:

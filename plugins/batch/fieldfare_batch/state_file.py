@@ -23,6 +23,9 @@ from fieldfare_batch.state import BatchState, IndexState, Status
 __all__ = ["VERSION", "StateFile", "hold_state", "load_state", "state_to_dict"]
 
 VERSION: Final = 1
+LARGEST: Final = 16 * 2**20
+"""Bytes: of thousands of indexes, each with the reason why it failed."""
+
 COMMENT: Final = """\
 # How far a batch got, written by 'fieldfare batch-apply'. Keep it until the batch is over. Next:
 #   fieldfare batch-status --state THIS_FILE
@@ -86,7 +89,7 @@ def load_state(path: Path) -> BatchState:
     """
     if not path.exists():
         raise BatchStateUnusable(path, "there is no such file. Give the --state of 'fieldfare batch-apply'.")
-    file = load_yaml(path)
+    file = load_yaml(path, largest=LARGEST)
     try:
         state = structure(_CONVERTER, file.data, BatchState)
     except Misfit as error:
