@@ -56,6 +56,52 @@ ELSEWHERE: Final = {
 }
 
 
+NAMES = "test_no_index_name_leads_out_of_the_backup_directory"
+FILES: Final = {
+    "a patch, schema or list of names is damaged": ("test_fuzz.py", "test_no_mutated_file_does_harm"),
+    "a plan was edited": ("test_cli_bad_input.py", "test_a_plan_edited_by_hand"),
+    "a plan was forged, with a fingerprint that matches": (
+        "test_strangers.py",
+        "test_no_mutated_plan_touches_anything_of_others",
+    ),
+    "a journal or a backup is damaged": (
+        "test_hostile.py",
+        "test_damaged_backup_is_neither_resumed_nor_rolled_back",
+    ),
+    "a backup holds originals of another run": ("test_strangers.py", "test_originals_of_another_run_are_refused"),
+    "a backup holds keys that the index does not cover": (
+        "test_strangers.py",
+        "test_keys_that_the_index_does_not_cover_are_refused",
+    ),
+    "a file in the backup directory is a link, a pipe or a device": (
+        "test_backup_foreign.py",
+        "test_links_pipes_and_devices_are_refused",
+    ),
+    "the name of an index is `../../x`, 10,000 characters, or not text at all": ("test_strangers.py", NAMES),
+    "a name holds control characters": ("test_cli_printable.py", "test_control_sequences_are_spelled_out"),
+    "a small file claims to be huge, or repeats itself a billion times": (
+        "test_small_memory.py",
+        "test_a_small_yaml_file_takes_little_memory",
+    ),
+    "a file is huge": ("test_small_memory.py", "test_a_large_file_does_not_exhaust_memory"),
+    "the record of a batch names other directories or plans": (
+        "../plugins/batch/test_batch_strangers.py",
+        "test_a_record_that_no_batch_can_have_written_is_refused",
+    ),
+    "the backups of a batch are not there": (
+        "../plugins/batch/test_batch_strangers.py",
+        "test_a_batch_without_its_backups_goes_neither_on_nor_back",
+    ),
+}
+PLACES: Final = {
+    "plans, patches, journals, backups, reports, records of batches": "test_no_byte_of_a_migration_holds_the_password",
+    "Redis: locks and whatever else fieldfare keeps there": "test_no_byte_of_a_batch_holds_the_password",
+    "messages, `--json`, logs at any level, tracebacks, whatever goes wrong": "test_no_error_holds_the_password",
+    "a URL that is not well-formed, or split by the shell": "test_a_url_with_a_blank_in_it_shows_neither_half",
+    "`ps` and `/proc`, on Linux": "test_other_users_of_the_machine_do_not_see_it",
+}
+
+
 def rows(heading: str) -> dict[str, list[str]]:
     """Return the table below a heading: first cell → the others."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
@@ -74,8 +120,20 @@ def test_every_row_is_a_test() -> None:
     assert STOPS.keys() == MOMENTS.keys()
     assert HARMS.keys() == FAULTS.keys() | ELSEWHERE.keys()
     for file, name in ELSEWHERE.values():
-        tree = ast.parse((HERE / file).read_text())
-        assert name in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+        assert name in tests_in(HERE / file)
+
+
+def test_every_row_about_files_and_passwords_is_a_test() -> None:
+    core = HERE.parent / "core"
+    assert rows("What if a file is damaged, or comes from a stranger?").keys() == FILES.keys()
+    assert rows("What if somebody looks for my password?").keys() == PLACES.keys()
+    for file, name in FILES.values():
+        assert name in tests_in(core / file)
+    assert set(PLACES.values()) <= tests_in(core / "test_secrets.py")
+
+
+def tests_in(path: Path) -> set[str]:
+    return {each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)}
 
 
 def seen(bench: Any) -> tuple[str, str]:
