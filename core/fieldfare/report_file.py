@@ -38,13 +38,18 @@ def report_to_dict(report: MigrationReport) -> dict[str, Any]:
     }
 
 
-def write_report(report: MigrationReport, path: Path | str) -> None:
+def write_report(report: MigrationReport, path: Path | str, *, follow_links: bool = True) -> None:
     """Write a report file, whole or not at all.
+
+    Args:
+        report: the report.
+        path: where to.
+        follow_links: whether a link of that name stays a link, or is replaced.
 
     Raises:
         FileError: it cannot be written.
     """
-    write_yaml(path, report_to_dict(report))
+    write_yaml(path, report_to_dict(report), follow_links=follow_links)
 
 
 def _validation(validation: Validation) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_every_row_is_a_test() -> None:
     assert STOPS.keys() == MOMENTS.keys()
     assert HARMS.keys() == FAULTS.keys() | ELSEWHERE.keys()
     for file, name in ELSEWHERE.values():
-        assert name in tests_in(HERE / file)
+        assert name in functions_of(HERE / file)
 
 
 def test_every_row_about_files_and_passwords_is_a_test() -> None:
@@ -128,11 +128,11 @@ def test_every_row_about_files_and_passwords_is_a_test() -> None:
     assert rows("What if a file is damaged, or comes from a stranger?").keys() == FILES.keys()
     assert rows("What if somebody looks for my password?").keys() == PLACES.keys()
     for file, name in FILES.values():
-        assert name in tests_in(core / file)
-    assert set(PLACES.values()) <= tests_in(core / "test_secrets.py")
+        assert name in functions_of(core / file)
+    assert set(PLACES.values()) <= functions_of(core / "test_secrets.py")
 
 
-def tests_in(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     return {each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)}
 
 

@@ -44,24 +44,30 @@ def dump_yaml(mapping: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "") -> None:
+def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "", follow_links: bool = True) -> None:
     """Write plain values as a YAML file, whole or not at all.
 
     Args:
         path: where to.
         mapping: plain values.
         comment: lines for the head of the file.
+        follow_links: as for :func:`write_text`.
 
     Raises:
         FileError: it cannot be written.
         TypeError: a value is not plain.
     """
     head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
-    write_text(path, head + dump_yaml(mapping))
+    write_text(path, head + dump_yaml(mapping), follow_links=follow_links)
 
 
-def write_text(path: Path | str, text: str) -> None:
+def write_text(path: Path | str, text: str, *, follow_links: bool = True) -> None:
     """Write a file through a temporary one beside it, so that nobody ever sees half of it.
+
+    Args:
+        path: where to.
+        text: its content.
+        follow_links: whether a link of that name stays a link, or is replaced: where it may be a stranger's.
 
     Raises:
         FileError: it cannot be written.
@@ -69,7 +75,9 @@ def write_text(path: Path | str, text: str) -> None:
     target = Path(path)
     content = text.encode()
     try:
-        if target.exists() and not target.is_file():  # a pipe or /dev/stdout must not be replaced
+        if target.is_symlink() and not follow_links:
+            _replace(target.absolute(), content)
+        elif target.exists() and not target.is_file():  # a pipe or /dev/stdout must not be replaced
             target.write_bytes(content)
         else:
             _replace(target.resolve(), content)

@@ -27,8 +27,6 @@ def write_index_report(report: MigrationReport, directory: Path | str, name: str
         FileError: it cannot be written.
     """
     path = Path(directory) / f"{file_stem(name)}_{ending}.yaml"
-    if path.is_symlink():
-        path.unlink()
-    if report.result is not Result.NOTHING_TO_DO or not path.exists():
-        write_report(report, path)
+    if report.result is not Result.NOTHING_TO_DO or path.is_symlink() or not path.exists():
+        write_report(report, path, follow_links=False)
     return str(path)
