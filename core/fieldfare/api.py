@@ -10,10 +10,10 @@ from typing import Any
 
 from fieldfare.diff import changes_from_patch, changes_from_schema
 from fieldfare.engine.apply import apply
-from fieldfare.engine.options import RETRY_SECONDS, Options
+from fieldfare.engine.options import RETRY_SECONDS, Options, Verify
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.run import Run
-from fieldfare.engine.session import list_backups
+from fieldfare.engine.session import list_backups, read_backup
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.validate import validate
 from fieldfare.errors import BackupDirectoryRequired, UsageError
@@ -167,6 +167,7 @@ class MigrationExecutor:
         on_conflict: str | None = None,
         retry_for: float = RETRY_SECONDS,
         timeout: float | None = None,
+        verify: str = Verify.SAMPLE,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
         stop: StopRequest | None = None,
@@ -185,6 +186,7 @@ class MigrationExecutor:
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
             timeout: seconds to wait for the index to be ready; None for as long as it takes.
+            verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
             plan_path: named in messages as the file to resume with.
             stop: set to stop after the current batch.
@@ -208,6 +210,7 @@ class MigrationExecutor:
             on_conflict=on_conflict,
             retry_for=retry_for,
             timeout=timeout,
+            verify=_required_verify(verify),
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
         )
@@ -271,12 +274,14 @@ class MigrationValidator:
     def __init__(self, *, plugins: Plugins | None = None) -> None:
         self.plugins = plugins or load_plugins()
 
-    def validate(
+    def validate(  # noqa: PLR0913 - the guide's signature, and the backup
         self,
         plan: MigrationPlan,
         *,
         redis_url: str | None = None,
         server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        verify: str | None = None,
         query_check_file: str | Path | None = None,
     ) -> MigrationReport:
         """Compare the live index with a plan's target. Changes nothing.
@@ -285,16 +290,27 @@ class MigrationValidator:
             plan: what should be.
             redis_url: where the index lives.
             server: an open connection, in place of ``redis_url``.
+            backup_dir: of the migration; with it, documents are compared, too.
+            verify: how many of them: ``sample`` (if left out), ``full`` or ``none``; needs ``backup_dir``.
             query_check_file: further queries, as YAML.
 
         Returns:
             A report whose result is ``succeeded`` or ``failed``.
+
+        Raises:
+            UsageError: ``verify`` without ``backup_dir``, or an unknown one.
+            BackupUnusable: no such backup, of another plan, of a run that is not through, or damaged.
         """
+        if verify is not None and verify != Verify.NONE and backup_dir is None:
+            raise UsageError(f"verify={verify!r}: documents are compared with the backup; give its directory, too.")
         self.plugins.require_sound()
         started = datetime.now(UTC)
         with _opened(server, redis_url) as opened:
-            options = Options(query_checks=load_query_checks(query_check_file))
-            findings = Validation(validate(Run(opened, plan, self.plugins, options)))
+            options = Options(
+                verify=_required_verify(verify or Verify.SAMPLE), query_checks=load_query_checks(query_check_file)
+            )
+            with read_backup(backup_dir, plan) as (journal, store):
+                findings = Validation(validate(Run(opened, plan, self.plugins, options, journal=journal, store=store)))
         finished = datetime.now(UTC)
         seconds = (finished - started).total_seconds()
         return MigrationReport(
@@ -309,6 +325,12 @@ class MigrationValidator:
             validation=findings,
             warnings=plan.warnings,
         )
+
+
+def _required_verify(text: str) -> Verify:
+    if text not in set(Verify):
+        raise UsageError(f"verify={text!r}: it is {', '.join(Verify)}. Nothing was changed.")
+    return Verify(text)
 
 
 def _require_workers(number: int) -> None:

@@ -11,13 +11,17 @@ from fieldfare.backup.durable import sync_directory, write_durably
 from fieldfare.backup.header import read_header
 from fieldfare.backup.lock import hold_backup
 from fieldfare.backup.name import backup_file, backup_prefix, find_prefixes, resolve_prefix
+from fieldfare.backup.record import ADDED, LATE, REWRITE, SUPERSEDED
 from fieldfare.backup.shards import Shard
-from fieldfare.backup.store import REWRITE, BackupStore
+from fieldfare.backup.store import BackupStore
 from fieldfare.backup.vectors import VectorBackup
 from fieldfare.backup.verification import Expectation
 
 __all__ = [
+    "ADDED",
+    "LATE",
     "REWRITE",
+    "SUPERSEDED",
     "BackupStore",
     "Expectation",
     "Shard",

@@ -26,10 +26,22 @@ from attrs import field, frozen
 from fieldfare.backup.frame import Block, TooLarge
 from fieldfare.documents import MISSING, Batch, Column
 
-__all__ = ["REWRITE", "Record"]
+__all__ = ["ADDED", "LATE", "RESTORED", "REWRITE", "SUPERSEDED", "Record"]
 
 REWRITE: Final = "rewrite"
 """The tag of the originals that all rewrite steps of a plan share."""
+
+LATE: Final = "late"
+"""The tag of values that somebody wrote between the dump and the rewrite, as further originals of these documents."""
+
+ADDED: Final = "added"
+"""The tag of originals of documents that were not there at the dump."""
+
+SUPERSEDED: Final = "superseded"
+"""The tag of values that a rollback found in the place of the new ones, and overwrote."""
+
+RESTORED: Final = frozenset({REWRITE, LATE, ADDED})
+"""Tags of what a rollback writes back by itself."""
 
 MOST_VALUES: Final = 2**22
 """Rows times columns of one record, so that a small header cannot claim a large memory."""

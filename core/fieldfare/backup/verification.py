@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from fieldfare.backup.log import Log
-from fieldfare.backup.record import REWRITE
+from fieldfare.backup.record import RESTORED, REWRITE
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt
 
@@ -97,7 +97,7 @@ def _refuse_other_keys(log: Log | Shard, prefixes: tuple[bytes, ...]) -> None:
     if b"" in prefixes:
         return
     for record, frame, reader in log.read():
-        if record.tag not in {"", REWRITE}:  # what plugins keep is theirs
+        if record.tag not in {"", *RESTORED}:  # what plugins keep is theirs
             continue
         own = record.read_keys(reader.start(frame, sum(record.keys)))
         foreign = next((key for key in own if not key.startswith(prefixes)), None)

@@ -22,6 +22,7 @@ from fieldfare.cli.options import (
     RetryFor,
     Timeout,
     Url,
+    VerifyOption,
     Workers,
     writable_file,
 )
@@ -30,7 +31,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.engine.options import RETRY_SECONDS
+from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def apply(  # noqa: PLR0913 - the command's options
     ] = False,
     retry_for: RetryFor = RETRY_SECONDS,
     timeout: Timeout = None,
+    verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflictOption = None,
     query_check_file: QueryCheckFile = None,
@@ -95,6 +97,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 on_conflict=on_conflict.value if on_conflict else None,
                 retry_for=retry_for,
                 timeout=timeout,
+                verify=verify.value,
                 query_check_file=query_check_file,
                 plan_path=plan,
                 stop=stop,

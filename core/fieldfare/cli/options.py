@@ -8,6 +8,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from fieldfare.engine.options import Verify
+
 __all__ = [
     "DEFAULT_PLAN",
     "DEFAULT_URL",
@@ -25,6 +27,7 @@ __all__ = [
     "RetryFor",
     "Timeout",
     "Url",
+    "VerifyOption",
     "Workers",
     "writable_file",
 ]
@@ -69,6 +72,14 @@ Plan: TypeAlias = Annotated[
 ]
 BackupDirectory: TypeAlias = Annotated[
     Path, typer.Option(help="Directory with the backup of the migration.", metavar="DIR", file_okay=False)
+]
+VerifyOption: TypeAlias = Annotated[
+    Verify,
+    typer.Option(
+        "--verify",
+        help="How many rewritten documents are read back and compared with the backup. With 'full' those that an "
+        "application has changed meanwhile are converted, too.",
+    ),
 ]
 QueryCheckFile: TypeAlias = Annotated[
     Path | None,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, QueryCheckFile, ReportOut, Url
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
+from fieldfare.engine.options import Verify
 from fieldfare.errors import FieldfareError
 
 __all__ = ["validate"]
@@ -19,6 +23,18 @@ def validate(  # noqa: PLR0913 - the command's options
     plan: Plan = DEFAULT_PLAN,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
+    backup_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory with the backup of the migration: with it, documents are compared, too.",
+            metavar="DIR",
+            file_okay=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        Verify | None,
+        typer.Option(help="How many documents are compared with the backup; left out, a sample."),
+    ] = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
 ) -> None:
@@ -34,7 +50,11 @@ def validate(  # noqa: PLR0913 - the command's options
     loaded = load_migration_plan(plan)
     with connect(url, cluster=cluster) as server:
         report = MigrationValidator(plugins=session.plugins).validate(
-            loaded, server=server, query_check_file=query_check_file
+            loaded,
+            server=server,
+            backup_dir=backup_dir,
+            verify=verify and verify.value,
+            query_check_file=query_check_file,
         )
     if report_out is not None:
         write_migration_report(report, report_out)

@@ -11,6 +11,7 @@ from attrs import evolve
 from redis.exceptions import RedisError
 
 from fieldfare.definition import IndexStats
+from fieldfare.engine.catch_up import catch_up
 from fieldfare.engine.distrust import distrust
 from fieldfare.engine.opening import open_journal
 from fieldfare.engine.options import Options
@@ -121,8 +122,10 @@ def _carry_out(run: Run) -> tuple[Finding, ...]:
     distrust(run)
     if run.journal.progress.phase is RunPhase.DUMP:
         _capture_and_back_up(run)
+    again = run.journal.progress.phase is RunPhase.TARGET_CREATED
     for step in run.plan.steps:
         _run_step(run, step)
+    catch_up(run, again=again)
     return validate(run)
 
 

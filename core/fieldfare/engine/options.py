@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
 
-__all__ = ["RETRY_SECONDS", "Options"]
+__all__ = ["RETRY_SECONDS", "Options", "Verify"]
 
 RETRY_SECONDS: Final = 60.0
 """Longer than a failover takes with the defaults of Sentinel and Cluster."""
+
+
+class Verify(StrEnum):
+    """How many documents are compared with the backup when a migration is through."""
+
+    SAMPLE = "sample"
+    FULL = "full"
+    NONE = "none"
 
 
 @frozen(hash=False)
@@ -26,6 +35,7 @@ class Options:
             ``keep-old`` or ``keep-new``; None stops the run before anything is changed.
         retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
         timeout: seconds to wait for the target index to be ready; None for as long as it takes.
+        verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
         force: on rollback, drop what lives under the target's name even if it is another index.
         plan_path: where the plan came from, for the messages that name the next command.
@@ -37,6 +47,7 @@ class Options:
     on_conflict: str | None = None
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
+    verify: Verify = Verify.SAMPLE
     query_checks: Mapping[str, Any] = field(factory=dict)
     force: bool = False
     plan_path: Path | None = None

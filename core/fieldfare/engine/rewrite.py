@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from attrs import evolve
 
-from fieldfare.backup import REWRITE, Shard
-from fieldfare.documents import MISSING, Batch, Note
-from fieldfare.engine.foreign import foreign_notes, foreign_values, problem_notes
+from fieldfare.backup import LATE, REWRITE, Shard
+from fieldfare.documents import Note
+from fieldfare.engine.foreign import problem_notes
+from fieldfare.engine.generations import Generation, Kind, generations, origins_of
+from fieldfare.engine.kept import Kept
+from fieldfare.engine.late import Latecomers, convert_late
 from fieldfare.engine.rewrite_pass import RewritePass, transform
 from fieldfare.engine.run import Run
 from fieldfare.engine.workers import share_out
 from fieldfare.errors import DocumentsUnfit
 from fieldfare.plan import Receipt
 from fieldfare.server.documents import read_batches, read_documents
-from fieldfare.server.writing import write_batches
+from fieldfare.server.writing import Replacement, write_batches
 
 __all__ = ["dump", "refuse_unfit", "rewrite", "verify"]
 
@@ -63,36 +67,46 @@ def refuse_unfit(run: Run) -> None:
 
 
 def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
-    """Write the new values of every document, from where the journal says that the pass stopped."""
-    share_out(run, lambda shard: _rewrite(run, work, shard))
+    """Write the new values of every document, from where the journal says that the pass stopped.
+
+    What somebody else has written since the dump is not overwritten: it is saved, and converted in its turn.
+    """
+    late = Kept(run.store, LATE)
+    share_out(run, lambda shard: _rewrite(run, work, shard, late))
     records = run.journal.progress.steps
     return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
 
 
-def _rewrite(run: Run, work: RewritePass, shard: Shard) -> None:
+def _rewrite(run: Run, work: RewritePass, shard: Shard, late: Kept) -> None:
     steps = [step.id for step in work.steps]
     start = min(run.journal.progress.steps[step].through(shard.number) for step in steps)
-    sizes: deque[int] = deque()
+    under_way: deque[Generation] = deque()
 
-    def changed() -> Iterator[Batch]:
+    def replacements() -> Iterator[Replacement]:
         for batch in shard.iter_batches(REWRITE, start):
-            sizes.append(len(batch))
-            yield _changed(batch, transform(run, work, batch))
+            under_way.append(Generation(batch, transform(run, work, batch)))
+            yield Replacement(under_way[-1].after, batch)
 
-    results = write_batches(run.server, run.source.storage, changed(), list(work.paths))
+    results = write_batches(run.server, run.source.storage, replacements(), list(work.paths))
     for number, result in enumerate(results, start=start + 1):
+        batch = under_way.popleft()
+        left = convert_late(run, work, late, batch.before, result.changed) if result.changed else Latecomers()
+        problems = {
+            "vanished": [*result.vanished, *left.vanished],
+            "wrong type": [*result.wrong_type, *left.wrong_type],
+            "written to all the time": left.restless,
+            "changed meanwhile": left.left,
+        }
+        written = set(_changed_keys(batch)).difference(*problems.values())
         # notes and counters are saved together, so that a batch that is done twice is counted once
         with run.guard:
-            run.note(problem_notes({"vanished": result.vanished, "wrong type": result.wrong_type}))
-            run.journal.advance(steps, number, result.written, shard=shard.number)
-            run.advance(sizes.popleft())
+            run.note(problem_notes(problems))
+            run.journal.advance(steps, number, len(written), shard=shard.number)
+            run.advance(len(batch.before))
 
 
 def verify(run: Run, work: RewritePass) -> bool:
-    """Whether no document of each worker's last batch still has an original value that was to be replaced.
-
-    A value that is neither the original nor the new one was written by somebody else: that is noted.
-    """
+    """Whether no document of each worker's last batch still has an original value that was to be replaced."""
     return all(_verify(run, work, shard) for shard in run.store.shards)
 
 
@@ -100,35 +114,25 @@ def _verify(run: Run, work: RewritePass, shard: Shard) -> bool:
     batches = shard.found[REWRITE]
     if not batches:
         return True
-    storage = run.source.storage
     before = next(iter(shard.iter_batches(REWRITE, batches - 1)))
-    after = transform(run, work, before)
-    found, _ = read_documents(run.server, storage, before.keys, list(work.paths))
-    other = foreign_values(storage, found, [after])
-    new = foreign_values(storage, found, [after, before])
-    if sum(_count(other, path) for path in work.paths) > sum(_count(new, path) for path in work.paths):
-        return False  # some are neither new nor foreign: they are the originals
-    run.note(foreign_notes("changed by somebody else", new, "left as they are"))
-    return True
+    found, _ = read_documents(run.server, run.source.storage, before.keys, list(work.paths))
+    known = generations(run, Kept(run.store, LATE), before, partial(transform, run, work))
+    return not origins_of(run.source.storage, found, known).rows(Kind.ORIGINAL)
 
 
-def _count(batch: Batch, path: str) -> int:
-    return sum(length != MISSING for length in batch[path].lengths)
-
-
-def _changed(before: Batch, after: Batch) -> Batch:
-    """Only the documents in which some value is another one."""
+def _changed_keys(batch: Generation) -> Sequence[bytes]:
+    """Return the documents in which some value becomes another one."""
+    before, after = batch.before, batch.after
     if any(set(column.lengths).isdisjoint(after[name].lengths) for name, column in before.columns.items()):
-        return after  # a value of another length is another value
-    rows = [
-        row
-        for row in range(len(before))
+        return before.keys  # a value of another length is another value
+    return [
+        key
+        for row, key in enumerate(before.keys)
         if any(
             after[name].lengths[row] != column.lengths[row] or after[name][row] != column[row]
             for name, column in before.columns.items()
         )
     ]
-    return after if len(rows) == len(before) else after.select(rows, after.columns)
 
 
 def _line(note: Note) -> str:

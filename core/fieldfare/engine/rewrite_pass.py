@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
+from fieldfare.changes import RenameField
 from fieldfare.documents import Batch
 from fieldfare.engine.run import Run
 from fieldfare.plan import MigrationPlan, Step
 from fieldfare.transformation import transformed
 
-__all__ = ["RewritePass", "rewrite_pass", "transform"]
+__all__ = ["RewritePass", "is_renamed", "paths_after", "rewrite_pass", "transform"]
 
 
 @frozen(hash=False)
@@ -34,3 +37,19 @@ def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
         HookContractBroken: it returned other documents or other fields than it got.
     """
     return transformed(run.plugins, run.source.storage, work.steps, batch)
+
+
+def is_renamed(plan: MigrationPlan) -> bool:
+    """Whether documents, or the values in them, have other names after the migration."""
+    return plan.moves_keys or any(isinstance(change, RenameField) for change in plan.changes)
+
+
+def paths_after(plan: MigrationPlan, paths: Sequence[str]) -> dict[str, str]:
+    """Return where values are after the migration: path in the source → path in the target."""
+    source = plan.source.definition
+    name_of = {field.path: field.name for field in source.fields}
+    for change in plan.changes:
+        if isinstance(change, RenameField):
+            name_of = {path: change.new if name == change.old else name for path, name in name_of.items()}
+    targets = {path: plan.target.find(name) for path, name in name_of.items()}
+    return {path: found.path if (found := targets.get(path)) else path for path in paths}

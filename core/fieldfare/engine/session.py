@@ -15,11 +15,12 @@ from fieldfare.engine.command import NextCommands
 from fieldfare.engine.options import Options
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
-from fieldfare.journal import Journal
+from fieldfare.journal import Journal, RunPhase, Undo
+from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
 
-__all__ = ["Session", "find_backup", "list_backups", "open_session"]
+__all__ = ["Session", "find_backup", "list_backups", "open_session", "read_backup"]
 
 
 @frozen(hash=False)
@@ -91,6 +92,29 @@ def open_session(
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
         yield Session(directory, prefix, store, lock, NextCommands(index, backup_dir, options.plan_path))
+
+
+@contextmanager
+def read_backup(
+    backup_dir: str | Path | None, plan: MigrationPlan
+) -> Iterator[tuple[Journal | None, BackupStore | None]]:
+    """Open the backup of a run that is through, to read it; without a directory, give nothing.
+
+    Raises:
+        BackupUnusable: there is none of this plan, or the run is not through, or was taken back.
+    """
+    if backup_dir is None:
+        yield None, None
+        return
+    journal = find_backup(Path(backup_dir), plan.index)
+    if not journal.belongs_to(plan):
+        raise BackupUnusable(journal.path, "it belongs to a run of another plan")
+    is_through = journal.progress.phase in (RunPhase.TARGET_CREATED, RunPhase.VALIDATED)
+    if not is_through or journal.progress.undo is not Undo.NONE:
+        raise BackupUnusable(journal.path, f"there is no migrated index to compare it with: {describe_state(journal)}")
+    prefix = backup_prefix(open_directory(Path(backup_dir), create=False), plan.index)
+    with BackupStore(prefix, batch_size=journal.progress.batch_size) as store:
+        yield journal, store
 
 
 def find_backup(backup_dir: Path, index: str | None) -> Journal:

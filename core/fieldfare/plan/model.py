@@ -92,6 +92,11 @@ class MigrationPlan:
         """Whether the plan can be applied."""
         return not self.blocked_reasons
 
+    @property
+    def moves_keys(self) -> bool:
+        """Whether keys have other names after the migration."""
+        return any(isinstance(change, ChangePrefix) for change in self.changes)
+
     def moved(self, key: bytes) -> bytes:
         """Return the name that a document's key has after the migration.
 

@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias, TypeVar
 from redis import Redis, RedisCluster
 from redis.connection import Connection
 from redis.crc import key_slot
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import NoPermissionError, ResponseError, WatchError
 
 from fieldfare.server.connection import Server
 from fieldfare.wire import Command, borrow, receive, send
 
-__all__ = ["Decision", "same_slot", "transact"]
+__all__ = ["Decision", "forbids_scripts", "same_slot", "transact"]
 
 T = TypeVar("T")
 
@@ -62,6 +62,13 @@ def transact(
         with borrow(_node(server, keys[rows[0]])) as connection:
             _settle(connection, [(row, keys[row]) for row in rows], read, decide, answers)
     return [answers[row] for row in range(len(keys))]
+
+
+def forbids_scripts(reply: object) -> bool:
+    """Whether this reply says that the user may not run scripts, or that the server has none."""
+    return isinstance(reply, NoPermissionError) or (
+        isinstance(reply, ResponseError) and str(reply).lower().startswith("unknown command")
+    )
 
 
 def same_slot(server: Server, keys: Sequence[bytes]) -> Iterable[Sequence[int]]:

@@ -112,6 +112,7 @@ class Migrations:
             on_conflict=settings.on_conflict,
             retry_for=settings.retry_for,
             timeout=settings.timeout,
+            verify=settings.verify,
             plan_path=next(each.plan_path for each in state.indexes if each.name == name),
             stop=self.stop,
         )

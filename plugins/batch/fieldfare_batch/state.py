@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from fieldfare.engine.options import RETRY_SECONDS
+from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.journal import Undo
 from fieldfare_batch.plan import FailurePolicy
 
@@ -65,6 +65,7 @@ class Settings:
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
         retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
         timeout: seconds that an index may take to be ready; None for as long as it takes.
+        verify: how many documents are compared with the backup: ``sample``, ``full`` or ``none``.
     """
 
     batch_size: int = 500
@@ -74,6 +75,7 @@ class Settings:
     on_conflict: str | None = None
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
+    verify: str = Verify.SAMPLE.value
 
 
 @frozen(hash=False)

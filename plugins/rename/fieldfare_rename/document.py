@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.documents import is_wrong_type
+from fieldfare.server.transaction import forbids_scripts
 from fieldfare.wire import Command
 from fieldfare_rename import optimistic
 from fieldfare_rename.movement import Movement, Outcome
@@ -55,7 +56,7 @@ def move_values(server: Server, storage: Storage, batches: Iterable[Work]) -> It
         calls = under_way.popleft()
         others: list[tuple[bytes, Outcome]] = []
         for (movement, call), reply in zip(calls, completed(server, [call for _, call in calls], replies), strict=True):
-            if _forbids_scripts(reply):
+            if forbids_scripts(reply):
                 others += optimistic.move(server, storage, call.keys, movement)
             elif isinstance(reply, ResponseError):
                 raise reply
@@ -76,7 +77,7 @@ def restore_originals(
         return
     calls = restore_calls(storage, originals, source, target)
     replies = completed(server, calls, server.bulk([sent(call) for call in calls]))
-    if any(map(_forbids_scripts, replies)):
+    if any(map(forbids_scripts, replies)):
         replies = optimistic.restore(server, storage, originals, source, target)
     for reply in replies:
         if isinstance(reply, ResponseError) and not is_wrong_type(reply):
@@ -90,10 +91,3 @@ def _moved_after_all(
     misread = [key for key, outcome in answers if outcome is Outcome.MISREAD]
     others = [each for each in answers if each[1] is not Outcome.MISREAD]
     return [*others, *optimistic.move(server, storage, misread, movement)] if misread else others
-
-
-def _forbids_scripts(reply: object) -> bool:
-    """Whether this reply says that the user may not run scripts, or that the server has none."""
-    return isinstance(reply, NoPermissionError) or (
-        isinstance(reply, ResponseError) and str(reply).lower().startswith("unknown command")
-    )

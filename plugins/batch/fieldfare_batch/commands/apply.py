@@ -17,11 +17,12 @@ from fieldfare.cli.options import (
     RetryFor,
     Timeout,
     Url,
+    VerifyOption,
     Workers,
 )
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.engine.options import RETRY_SECONDS
+from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.errors import BackupDirectoryRequired
 from fieldfare_batch.commands.options import (
     DEFAULT_BATCH_PLAN,
@@ -56,6 +57,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     workers: Workers = 1,
     retry_for: RetryFor = RETRY_SECONDS,
     timeout: Timeout = None,
+    verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflictOption = None,
     url: Url = DEFAULT_URL,
@@ -101,6 +103,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
                 on_conflict=on_conflict and on_conflict.value,
                 retry_for=retry_for,
                 timeout=timeout,
+                verify=verify.value,
             ),
             stop=stop,
         )
