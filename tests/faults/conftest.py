@@ -271,10 +271,25 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)  # noqa: S607 - as mount above, wherever it is
 
 
+@pytest.fixture(scope="session")
+def benches() -> dict[str, Bench]:
+    """Give the benches that were made."""
+    return {}
+
+
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, patient: Patient, disk: Path, tmp_path: Path) -> Bench:
+def bench(
+    request: pytest.FixtureRequest,
+    benches: dict[str, Bench],
+    patient: Patient,
+    disk: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Bench:
     """Give the bench of the shape that the test is parametrized with."""
-    return Bench(Shape.parse(request.param), patient, disk, tmp_path)
+    name = request.param
+    if name not in benches:
+        benches[name] = Bench(Shape.parse(name), patient, disk, tmp_path_factory.mktemp(name))
+    return benches[name]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -93,7 +93,8 @@ class Slot:
 
     def finish_moving(self) -> None:
         """Move the other half, and the slot: MOVED."""
-        self._migrate(self.owner, self.other, KEYS[1::2])
+        left = self.owner.execute_command("CLUSTER", "GETKEYSINSLOT", self.number, 2 * COUNT)  # the lock is among them
+        self._migrate(self.owner, self.other, left)
         self._assign(self.other)
 
     def move_back(self) -> None:
@@ -108,7 +109,7 @@ class Slot:
             node.execute_command("CLUSTER", "SETSLOT", self.number, "NODE", name)
 
     @staticmethod
-    def _migrate(source: Any, target: Any, keys: Sequence[str]) -> None:
+    def _migrate(source: Any, target: Any, keys: Sequence[str | bytes]) -> None:
         port = target.connection_pool.connection_kwargs["port"]
         source.execute_command("MIGRATE", "127.0.0.1", port, "", 0, 5000, "KEYS", *keys)
 

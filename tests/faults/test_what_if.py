@@ -159,7 +159,7 @@ def test_where_it_stops(bench: Any, row: str) -> None:
         bench.reset()
         if row == "while planning":
             planned = bench.command(
-                *("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml"),
+                *("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml"),
                 fault=(fault, bench.scene),
             )
             assert planned.code == -9
@@ -209,12 +209,12 @@ def test_index_that_is_not_ready_in_time(bench: Any) -> None:
         server.bulk([("HSET", f"doc:more:{row}", "embedding", bytes(16)) for row in range(20_000)])
         wait_until_indexed(server)
     before = bench.state()
-    planned = bench.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
+    planned = bench.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml")
     assert planned.code == 0, planned.stderr
-    late = bench.apply(None, "--timeout", "0", "--batch-size", "500")
+    late = bench.apply(None, "--plan", "other.yaml", "--timeout", "0", "--batch-size", "500")
     assert late.code == 3
     assert "timeout waiting for index ready" in late.stderr
-    assert bench.apply().code == 0
+    assert bench.apply(None, "--plan", "other.yaml").code == 0
     assert bench.rollback().code == 0
     assert bench.state() == before
 
