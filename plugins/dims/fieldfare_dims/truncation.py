@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import asdict, frozen
 
@@ -104,6 +104,8 @@ def truncate_batch(parameters: Parameters, batch: Batch) -> Batch:
     cut = (cut_arrays if parameters.in_json else cut_bytes)(parameters, batch[path])
     batch = batch.replace(path, cut.column)
     unscaled = ", and the vector is cut without being renormalized" if parameters.renormalize else ""
+    is_cosine = parameters.metric == "cosine"
+    zeros = f"the first {parameters.target} values are all zeros: what is left has no direction"
     for kind, rows, detail in (
         ("NaN", cut.nan, f"not a number stays not a number{unscaled}"),
         ("infinity", cut.infinite, f"infinity stays infinity{unscaled}"),
@@ -112,30 +114,17 @@ def truncate_batch(parameters: Parameters, batch: Batch) -> Batch:
             cut.overflow,
             f"renormalized, a value is too large for {parameters.datatype}: it becomes infinity",
         ),
+        # Redis divides by the length: such a vector becomes NaN in the index, and disturbs the answers to all queries
+        ("nothing left", cut.lost if is_cosine else (), f"{zeros}, and no cosine"),
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
-    for kind, rows, detail in _further(parameters, cut.zero, cut.lost, cut.cut_already, cut.wrong_length):
-        batch = batch.note(kind, path, rows, detail=detail)
-    return batch
-
-
-def _further(parameters: Parameters, *rows: tuple[int, ...]) -> list[tuple[str, tuple[int, ...], Any]]:
-    zero, lost, cut_already, wrong_length = rows
-    is_cosine = parameters.metric == "cosine"
     source, target = parameters.source, parameters.target
     expected = f"the list of {source} numbers" if parameters.in_json else f"the {source * parameters.width} bytes"
-    return [
-        ("all zeros", zero if is_cosine else (), "a vector of zeros has no cosine"),
-        (
-            "nothing left",
-            lost,
-            f"the first {target} values are all zeros: what is left has no direction"
-            + (", and no cosine" if is_cosine else ""),
-        ),
-        ("cut already", cut_already, f"it has {target} values already: it is kept"),
-        (
-            "wrong length",
-            wrong_length,
-            f"not {expected} of a vector: it is kept, and Redis will not index it",
-        ),
-    ]
+    for kind, rows, detail in (
+        ("all zeros", cut.zero if is_cosine else (), "a vector of zeros has no cosine"),
+        ("nothing left", () if is_cosine else cut.lost, zeros),
+        ("cut already", cut.cut_already, f"it has {target} values already: it is kept"),
+        ("wrong length", cut.wrong_length, f"not {expected} of a vector: it is kept, and Redis will not index it"),
+    ):
+        batch = batch.note(kind, path, rows, detail=detail)
+    return batch

@@ -208,7 +208,7 @@ def test_a_sample_is_looked_at(live: Live) -> None:
     )
     assert nothing == (
         "nothing left in 'embedding' of 1 of 4 sampled documents (product:1): the first 2 values are all zeros: what "
-        "is left has no direction, and no cosine"
+        "is left has no direction, and no cosine; apply stops unless --allow-overflow is given"
     )
     assert duplicate.startswith("duplicate in 'embedding' of 1 of 4 sampled documents (product:2)")
 

@@ -109,7 +109,7 @@ def test_documents_that_deserve_a_word() -> None:
         "cut already": (b"doc:3",),
         "wrong length": (b"doc:4",),
     }
-    assert {note.kind for note in batch.notes if note.blocking} == {"NaN", "infinity"}
+    assert {note.kind for note in batch.notes if note.blocking} == {"NaN", "infinity", "nothing left"}
     assert batch["vec"][7] == array(1, 1)
     told = {note.kind: note.detail for note in batch.notes}
     assert told["nothing left"] == "the first 2 values are all zeros: what is left has no direction, and no cosine"
@@ -119,6 +119,7 @@ def test_documents_that_deserve_a_word() -> None:
 def test_zeros_are_nothing_special_without_cosine() -> None:
     batch = cut(step(metric="l2"), [array(0, 0, 0, 0), array(0, 0, 1, 0)])
     assert noted(batch) == {"nothing left": (b"doc:1",)}
+    assert not batch.notes[0].blocking
 
 
 def test_a_value_that_becomes_too_large_is_noted() -> None:
