@@ -106,7 +106,13 @@ def test_whoever_may_live_keeps_the_lock(server: Server, facts: dict[str, Any]) 
     assert server.command("EXISTS", NAME) == 1
 
 
-@pytest.mark.parametrize("token", [b"\xff", b"[]", b"{}", b""])
+def test_a_holder_with_an_impossible_number_is_respected(server: Server) -> None:
+    plant(server, pid=10**30)
+    with pytest.raises(LockHeld):
+        lock(server).__enter__()
+
+
+@pytest.mark.parametrize("token", [b"\xff", b"[]", b"{}", b"", b"[" * 100_000, b"9" * 5000])
 def test_a_lock_of_unknown_kind_is_respected(server: Server, token: bytes) -> None:
     server.command("SET", NAME, token)
     with pytest.raises(LockHeld, match="unknown kind"):

@@ -166,7 +166,7 @@ def describe(token: bytes) -> str:
 def _facts(token: bytes) -> dict[str, Any]:
     try:
         facts = json.loads(token)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -38,6 +38,8 @@ class Process:
             return True
         except PermissionError:
             pass
+        except OverflowError:  # no process has such a number
+            return False
         birth = _birth(self.pid)
         return birth is not None and birth != self.birth
 
