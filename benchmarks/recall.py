@@ -50,7 +50,8 @@ def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: s
     ]
     theirs = [cast(vectors, name) if name not in INTEGERS else by_its_own_extremes(vectors, name) for name in DATATYPES]
     questions = np.random.default_rng(1).permutation(len(vectors))[:QUESTIONS]
-    spaces = [Space.of(each, metric) for each in (*ours, *theirs)]
+    names = (*DATATYPES, *DATATYPES)
+    spaces = [Space.indexed(each, name, metric) for name, each in zip(names, (*ours, *theirs), strict=True)]
     found = [each[10] for each in recalls(Space.of(vectors, metric), spaces, questions)]
     return [
         (metric, name, f"{mine:.4f}", f"{predicted[name]:.4f}", f"{other:.4f}")

@@ -17,6 +17,7 @@ from fieldfare.changes import (
     RemoveField,
     RenameField,
     RenameIndex,
+    UpdateField,
     apply_changes,
 )
 from fieldfare.comparison import field_changes, option_changes, prefix_changes
@@ -27,6 +28,8 @@ from fieldfare.rename_order import rename_order
 from fieldfare.suggestion import suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fieldfare.patch import FieldUpdate, NewField, SchemaPatch
 
 __all__ = ["changes_from_patch", "changes_from_schema"]
@@ -111,12 +114,24 @@ class _PatchReader:
             seen |= {(field.name, key) for key in update.attrs}
             wanted[field.name] = self._updated(wanted.get(field.name, field), update)
         storage = self._definition.storage
-        return [
+        changes = [
             change
             for field in self._definition.fields
             if field.name in wanted
             for change in field_changes(field, wanted[field.name], storage, storage)
         ]
+        self._check_quantization(changes)
+        return changes
+
+    def _check_quantization(self, changes: Sequence[Change]) -> None:
+        """Note where a patch says how values become others, and asks for no others."""
+        converted = {each.name for each in changes if isinstance(each, UpdateField) and each.attribute == "datatype"}
+        for update in self._patch.update_fields:
+            if update.quantization and not {update.name, self._old_names.get(update.name, "")} & converted:
+                self.problems.append(
+                    f"Field {update.name!r}: quantization says how its vectors are converted, and its datatype stays. "
+                    "Give it another datatype in the same patch, or take quantization out"
+                )
 
     def removals(self) -> list[Change]:
         names = dict.fromkeys(self._patch.remove_fields)

@@ -147,8 +147,16 @@ class Run:
         self.advance(len(batch))
 
     def originals(self, step: Step) -> Iterator[Batch]:
-        """Yield what was saved for a step."""
-        return self.store.iter_batches(step.id)
+        """Yield what was saved for a step; for a rewrite step, all that the plan's rewrite steps overwrite."""
+        from fieldfare.backup import REWRITE  # noqa: PLC0415 - start-up time
+
+        return self.store.iter_batches(REWRITE if step.transforms else step.id)
+
+    def transformed(self, batch: Batch) -> Batch:
+        """Return what the plan's rewrite steps make of originals; a batch with the fields of all of them."""
+        from fieldfare.engine.rewrite import rewrite_pass, transform  # noqa: PLC0415 - it imports this module
+
+        return transform(self, rewrite_pass(self.plan), batch)
 
     # ---- notes and reports
 

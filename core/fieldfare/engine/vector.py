@@ -17,7 +17,16 @@ WIDTHS: Final = {**{datatype: struct.calcsize(code) for datatype, code in FORMAT
 """Bytes of one value, by datatype."""
 
 
-def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -> dict[bytes, float]:
+def nearest(  # noqa: PLR0913 - what a query consists of
+    server: Server,
+    index: str,
+    field: str,
+    vector: bytes,
+    count: int,
+    *,
+    ef_runtime: int | None = None,
+    timeout: int | None = None,
+) -> dict[bytes, float]:
     """Return the documents nearest to a vector, key → distance, nearest first.
 
     Args:
@@ -26,20 +35,24 @@ def nearest(server: Server, index: str, field: str, vector: bytes, count: int) -
         field: the vector field's name.
         vector: as bytes of the field's datatype.
         count: how many.
+        ef_runtime: how widely to search an HNSW graph; None for as widely as the index says.
+        timeout: milliseconds that the server may take; None for as many as it is configured to.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses the query.
     """
     escaped = re.sub(r"(\W)", r"\\\1", field)
+    wide = "" if ef_runtime is None else f"EF_RUNTIME {ef_runtime} "
     reply = server.command(
         "FT.SEARCH",
         index.encode("utf-8", "surrogateescape"),
-        f"*=>[KNN {count} @{escaped} $vector AS __distance]".encode("utf-8", "surrogateescape"),
+        f"*=>[KNN {count} @{escaped} $vector {wide}AS __distance]".encode("utf-8", "surrogateescape"),
         *("PARAMS", 2, "vector", vector),
         *("SORTBY", "__distance"),
         *("RETURN", 1, "__distance"),
         *("LIMIT", 0, count),
         *("DIALECT", 2),
+        *(() if timeout is None else ("TIMEOUT", timeout)),
     )
     if isinstance(reply, list):
         return {key: float(fields[1]) for key, fields in zip(reply[1::2], reply[2::2], strict=True)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
+from fieldfare.definition import Storage
 from fieldfare.server.capabilities import VECTOR_DATATYPES, Capabilities, show
 from fieldfare_quantize.calibration import calibrate
 from fieldfare_vectors.datatype import INTEGERS, width_of
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Advice", "advise"]
 
-CHOICES: Final = ("float16", "bfloat16", "int8", "uint8")
+FLOATS: Final = ("float16", "bfloat16")
+CHOICES: Final = (*FLOATS, *INTEGERS)
 """The datatypes that are tried besides the one that is asked for."""
 
 
@@ -40,11 +42,12 @@ class Advice:
     better: str | None
 
 
-def advise(
+def advise(  # noqa: PLR0913 - what advice follows from
     parameters: Parameters,
     sample: Sample,
     server: Capabilities,
     *,
+    storage: Storage,
     documents: int,
     min_recall: float = MIN_RECALL,
 ) -> Advice:
@@ -55,13 +58,15 @@ def advise(
             none is.
         sample: of the field's vectors.
         server: what can be indexed.
+        storage: JSON documents cannot have vectors of integers.
         documents: how many documents there are.
         min_recall: the least recall@10 that counts as enough.
     """
     from fieldfare_quantize.prediction import predict  # noqa: PLC0415 - numpy costs start-up time
 
     source, target, metric = parameters.source, parameters.target, parameters.metric
-    names = [each for each in dict.fromkeys((target, *CHOICES)) if each != source]
+    choices = CHOICES if storage is Storage.HASH else FLOATS
+    names = [each for each in dict.fromkeys((target, *choices)) if each != source]
     sound = sample.sound
     calibrations = {
         name: calibrate(sound, name, metric) if name in INTEGERS and source not in INTEGERS else None for name in names

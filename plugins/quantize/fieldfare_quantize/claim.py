@@ -19,7 +19,8 @@ from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 from fieldfare_vectors.sample import read_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from fieldfare.changes import UpdateField
     from fieldfare.live import LiveIndex
@@ -43,19 +44,31 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
     if refusal is not None:
         return refusal
     parameters = parameters_of(change, field)
-    if live.definition.storage is Storage.JSON:
-        return Claim.supported(warnings=[_json_warning(parameters)])
-    return _claim_hashes(parameters, live)
-
-
-def _claim_hashes(parameters: Parameters, live: LiveIndex) -> Claim:
     wish = read_wish(live.patch, parameters.field)
     wrong = problem(parameters, wish)
     if wrong is not None:
         return Claim.blocked(wrong, workaround="correct the patch")
+    if live.definition.storage is Storage.JSON:
+        return _claim_numbers(parameters, live)
+    return _claim_hashes(parameters, live, wish)
+
+
+def _claim_numbers(parameters: Parameters, live: LiveIndex) -> Claim:
+    """Claim an index of JSON documents: only what the index holds becomes another."""
+    if parameters.keeps_values:
+        return Claim.supported(warnings=[_json_warning(parameters)])
+    sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
+    verdict, advice = judge(parameters, sample, live)
+    if verdict.refusal is not None:
+        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
+    noted = survey(parameters, sample, Storage.JSON)
+    return Claim.supported(warnings=[_json_warning(parameters), *verdict.warnings, *noted], details=advice.details)
+
+
+def _claim_hashes(parameters: Parameters, live: LiveIndex, wish: Mapping[str, Any]) -> Claim:
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     parameters = calibrated(parameters, sample, wish)
-    noted = survey(parameters, sample)
+    noted = survey(parameters, sample, Storage.HASH)
     if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
     verdict, advice = judge(parameters, sample, live)

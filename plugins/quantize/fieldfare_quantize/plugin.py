@@ -11,6 +11,7 @@ from fieldfare_quantize.calibrated import calibrations_in
 from fieldfare_quantize.claim import claim_datatype, parameters_of
 from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
 from fieldfare_quantize.forecast import forecast
+from fieldfare_quantize.recall import RECALL, plan_recall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     import typer
 
     from fieldfare.documents import Batch
+    from fieldfare.engine.run import Run
+    from fieldfare.findings import Finding
     from fieldfare.live import LiveIndex
-    from fieldfare.plan import Claim, Estimate, MigrationPlan, Step
+    from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
 
 __all__ = [
     "fieldfare_add_commands",
+    "fieldfare_backup",
     "fieldfare_classify",
     "fieldfare_estimate",
+    "fieldfare_execute_step",
     "fieldfare_plan_steps",
     "fieldfare_transform",
+    "fieldfare_undo_step",
+    "fieldfare_validate",
+    "fieldfare_verify_step",
 ]
 
 
@@ -46,11 +54,16 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
-    """Convert the vectors of hashes; Redis itself converts the numbers of JSON documents."""
+    """Convert the vectors of hashes, and ask for neighbours before and after.
+
+    Redis itself converts the numbers of JSON documents.
+    """
     field = live.definition.find(change.name) if isinstance(change, UpdateField) else None
-    if field is None or not isinstance(change, UpdateField) or live.definition.storage is Storage.JSON:
+    if field is None or not isinstance(change, UpdateField):
         return []
-    return [plan_conversion(calibrations_in(parameters_of(change, field), claim.details))]
+    parameters = calibrations_in(parameters_of(change, field), claim.details)
+    conversion = [] if live.definition.storage is Storage.JSON else [plan_conversion(parameters)]
+    return [*conversion, *plan_recall(parameters, claim, live.options)]
 
 
 @hookimpl
@@ -60,6 +73,41 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 
 @hookimpl
+def fieldfare_backup(step: Step, run: Run) -> None:
+    """Write down questions and their true answers."""
+    from fieldfare_vectors.measurement import record  # noqa: PLC0415 - numpy costs start-up time
+
+    record(step, run)
+
+
+@hookimpl
 def fieldfare_transform(step: Step, batch: Batch) -> Batch:
     """Convert a batch of vectors."""
     return convert_batch(Parameters.of(step), batch)
+
+
+@hookimpl
+def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
+    """Ask the target index the questions."""
+    from fieldfare_vectors.measurement import measure  # noqa: PLC0415 - numpy costs start-up time
+
+    return measure(step, run)
+
+
+@hookimpl
+def fieldfare_verify_step(receipt: Receipt | None) -> bool:
+    """Whether the questions were asked; asking them again changes nothing."""
+    return receipt is not None
+
+
+@hookimpl
+def fieldfare_undo_step() -> None:
+    """Nothing was changed by asking."""
+
+
+@hookimpl
+def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
+    """Compare the measured recall with what the user wants kept."""
+    from fieldfare_vectors.judgement import findings  # noqa: PLC0415 - plans are made without it
+
+    return findings(RECALL, plan, run)

@@ -57,11 +57,11 @@ def _candidate(
 ) -> Candidate:
     if encoding is not None:
         codes = encode(vectors, target, encoding).codes
-        return Candidate(codes, _meaning(codes, encoding, meant))
+        return Candidate(codes, _meaning(codes, encoding, meant), target)
     if decoding is not None and target in INTEGERS:
-        return Candidate(flip(vectors), meant)
+        return Candidate(flip(vectors), meant, target)
     floats = cast(vectors if decoding is None else meant, target)
-    return Candidate(floats, np.nan_to_num(floats.astype(np.float32)))
+    return Candidate(floats, np.nan_to_num(floats.astype(np.float32)), target)
 
 
 def _meaning(codes: NDArray[Any], calibration: Calibration, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,8 +21,14 @@ __all__ = ["judge"]
 def judge(parameters: Parameters, sample: Sample, live: LiveIndex) -> tuple[Verdict, Advice]:
     """Predict the recall of a conversion and compare it with what the user wants kept."""
     limit = min_recall_of(live.options)
-    documents = live.snapshot.stats.num_docs
-    advice = advise(parameters, sample, live.server, documents=documents, min_recall=limit)
+    advice = advise(
+        parameters,
+        sample,
+        live.server,
+        storage=live.definition.storage,
+        documents=live.snapshot.stats.num_docs,
+        min_recall=limit,
+    )
     target = parameters.target
     recall = advice.predictions[target].recall10
     said = (

@@ -30,10 +30,12 @@ class Candidate:
     Attributes:
         vectors: as the index would hold them; one row for each of the sample, of any width.
         meaning: the values that they stand for; rows as wide as the sample's.
+        datatype: of the index.
     """
 
     vectors: NDArray[Any]
     meaning: NDArray[Any]
+    datatype: str = "float32"
 
 
 @frozen
@@ -75,7 +77,7 @@ def predict(
     """
     values = vectors.astype(np.float32)
     questions = np.random.default_rng(seed).permutation(len(values))[:QUESTIONS]
-    after = [Space.of(each.vectors, metric) for each in candidates.values()]
+    after = [Space.indexed(each.vectors, each.datatype, metric) for each in candidates.values()]
     found = recalls(Space.of(values, metric), after, questions)
     meant = values if meaning is None else meaning
     return {

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
+
+from fieldfare_vectors.values import cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,9 @@ __all__ = ["DEPTHS", "Space", "recalls"]
 
 DEPTHS: Final = (10, 100)
 """The numbers of neighbours that are compared."""
+
+ROUNDED: Final = ("float16", "bfloat16")
+"""The datatypes in which a length of one is not exact enough to be taken for it."""
 
 BLOCK: Final = 256
 """How many questions are asked at once; bounds the memory."""
@@ -58,6 +63,24 @@ class Space:
             values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
             handicap = np.einsum("ij,ij->i", values, values) / 2
         return cls(values, handicap)
+
+    @classmethod
+    def indexed(cls, vectors: NDArray[Any], datatype: str, metric: str) -> Space:
+        """Prepare vectors as an index of a datatype compares them.
+
+        Under cosine, Redis gives floats length one when it indexes them, in their own datatype, and takes that
+        length for exact. What rounding changes about it is part of every distance; where directions differ little,
+        as among vectors far from the origin, it is a large part.
+
+        Args:
+            vectors: rows of ``dims`` values of the datatype.
+            datatype: of the index.
+            metric: ``cosine``, ``l2`` or ``ip``.
+        """
+        if metric != "cosine" or datatype not in ROUNDED:
+            return cls.of(vectors, metric)
+        exact = cls.of(vectors, metric)
+        return evolve(exact, vectors=cast(exact.vectors, datatype).astype(np.float32))
 
     def scores(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the score of every vector for these rows as questions: the nearer the higher, itself last."""

@@ -136,7 +136,7 @@ def plan(live: LiveIndex, source: str, target: str, quantization: Mapping[str, A
     """Return the step of a change of the datatype."""
     claim = ask(live, source, target, quantization)
     assert claim.is_supported, claim.reason
-    (step,) = plugin.fieldfare_plan_steps(UpdateField("embedding", "datatype", source, target), claim, live)
+    step, *_ = plugin.fieldfare_plan_steps(UpdateField("embedding", "datatype", source, target), claim, live)
     return step
 
 

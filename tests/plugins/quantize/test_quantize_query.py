@@ -50,7 +50,7 @@ def test_a_query_has_the_bytes_of_the_document_that_it_equals(
     plan: Callable[..., MigrationPlan], target: str, metric: str
 ) -> None:
     made = plan(target, metric)
-    (step,) = made.steps
+    step, *_ = made.steps
     batch = Batch((b"product:0",), {"embedding": Column.of([VECTORS[7].tobytes()])})
     assert (
         encode_query(VECTORS[7].tolist(), made, "embedding") == plugin.fieldfare_transform(step, batch)["embedding"][0]

@@ -9,7 +9,6 @@ import typer
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
 from fieldfare.cli.output import bullets, details, show, show_json
 from fieldfare.cli.session import Session
-from fieldfare.definition import Storage
 from fieldfare.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,11 +58,6 @@ def advise(  # noqa: PLR0913 - the command's options
 
 def _fields(live: LiveIndex, name: str | None) -> list[Field]:
     definition = live.definition
-    if definition.storage is Storage.JSON:
-        raise UsageError(
-            f"Index {definition.name!r} covers JSON documents: their numbers stay as they are, whatever the datatype "
-            "of the index. Nothing was changed."
-        )
     known = [each for each in definition.fields if each.is_vector]
     chosen = [each for each in known if name in (None, each.name)]
     if not chosen:
@@ -87,12 +81,17 @@ def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
     if not len(sample.sound):
         raise UsageError(f"Field {field.name!r} has no vector of finite numbers to look at. Nothing was changed.")
     parameters = calibrated(parameters, sample, {})
-    documents = live.snapshot.stats.num_docs
-    found = advice.advise(parameters, sample, live.server, documents=documents, min_recall=min_recall)
+    storage, documents = live.definition.storage, live.snapshot.stats.num_docs
+    found = advice.advise(parameters, sample, live.server, storage=storage, documents=documents, min_recall=min_recall)
     if found.better is not None:
         said = f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
     elif any(each.recall10 is None for each in found.predictions.values()):
         said = "none: there are too few vectors to tell"
     else:
         said = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
-    return {"details": found.details, "attention": survey(parameters, sample), "advice": said, "better": found.better}
+    return {
+        "details": found.details,
+        "attention": survey(parameters, sample, storage),
+        "advice": said,
+        "better": found.better,
+    }
