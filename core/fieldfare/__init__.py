@@ -1,7 +1,34 @@
 """Crash-safe, plugin-extensible migrations for Redis Search indexes."""
 
+from typing import TYPE_CHECKING, Any
+
 from fieldfare.markers import hookimpl, hookspec
 
-__all__ = ["__version__", "hookimpl", "hookspec"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    def encode_query(vector: Sequence[float] | Any, source: Any, field: str, *, index: str | None = None) -> bytes:
+        """Encode a query vector as the documents of a migrated index are; the plugin ``quantize`` offers it.
+
+        Args:
+            vector: floats, as many as the field has dimensions: a list, or an array of numpy.
+            source: the plan or the report of the migration, or the file of either; or the Redis that has the index,
+                as a client of redis-py or a URL.
+            field: the vector field.
+            index: its index, if the source is a Redis.
+        """
+        ...
+
+
+__all__ = ["__version__", "encode_query", "hookimpl", "hookspec"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Find what a plugin offers under this name, once somebody asks for it."""
+    if name != "encode_query":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fieldfare.offers import find_offer  # noqa: PLC0415 - start-up time
+
+    return find_offer(name, __name__)

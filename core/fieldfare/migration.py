@@ -10,8 +10,7 @@ Then ``from fieldfare.migration import BatchMigrationPlanner`` finds it.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any
 
 from fieldfare.api import (
     MigrationExecutor,
@@ -23,7 +22,7 @@ from fieldfare.api import (
 )
 from fieldfare.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
 from fieldfare.backup import VectorBackup
-from fieldfare.errors import PluginConflict
+from fieldfare.offers import find_offer
 
 __all__ = [
     "AsyncMigrationExecutor",
@@ -38,9 +37,6 @@ __all__ = [
     "write_migration_report",
 ]
 
-GROUP: Final = "fieldfare.api"
-"""Entry points of what plugins offer to programs."""
-
 
 def __getattr__(name: str) -> Any:
     """Find what a plugin offers.
@@ -49,11 +45,4 @@ def __getattr__(name: str) -> Any:
         AttributeError: nobody offers it.
         PluginConflict: more than one distribution does.
     """
-    found = sorted(entry_points(group=GROUP, name=name), key=lambda point: point.value)
-    if not found:
-        message = f"fieldfare.migration has no {name!r}, and no installed plugin offers it"
-        raise AttributeError(message)
-    if len(found) > 1:
-        offers = [point.value for point in found]
-        raise PluginConflict(f"{name} is offered by {' and by '.join(offers)}. Uninstall one of them.", offers)
-    return found[0].load()
+    return find_offer(name, __name__)

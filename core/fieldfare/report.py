@@ -133,6 +133,8 @@ class MigrationReport:
         notes: documents that were not converted as others were, with example keys.
         steps: step id → status, batches, documents, details, and seconds of what a plugin carried out itself.
         memory: bytes of the index before and after.
+        vectors: vector field that is live now → its name before (``was``), ``datatype``, ``dims`` and
+            ``distance_metric``: what its queries must be.
         error: what went wrong, if it failed.
     """
 
@@ -149,5 +151,6 @@ class MigrationReport:
     notes: tuple[Note, ...] = ()
     steps: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     memory: Mapping[str, float] = field(factory=dict)
+    vectors: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     error: str | None = None
     version: int = 1

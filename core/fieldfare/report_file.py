@@ -34,6 +34,7 @@ def report_to_dict(report: MigrationReport) -> dict[str, Any]:
         "notes": [_note(note) for note in report.notes],
         "steps": {step: dict(details) for step, details in report.steps.items()},
         "memory": dict(report.memory),
+        "vectors": {name: dict(facts) for name, facts in report.vectors.items()},
         "error": report.error,
     }
 

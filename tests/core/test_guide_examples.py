@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,6 +10,7 @@ import pytest
 
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.vectors import direction
 
 PATCH: Final = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
 COUNT: Final = 60
@@ -133,7 +133,7 @@ print(f"Successful: {report.summary.successful}/{report.summary.total_indexes}")
 
 
 def load(server: Server, index: str, prefix: str) -> None:
-    server.bulk([("HSET", f"{prefix}{row}", "embedding", struct.pack("<2f", row, 1)) for row in range(COUNT)])
+    server.bulk([("HSET", f"{prefix}{row}", "embedding", direction(row)) for row in range(COUNT)])
     server.command(
         *("FT.CREATE", index, "PREFIX", 1, prefix, "SCHEMA", "embedding", "VECTOR", "HNSW", 6),
         *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "COSINE"),
@@ -173,7 +173,7 @@ def test_migrate_and_roll_back(
     before, definition = database_digest(server), index_state(server)["myindex"][0]
     run(example)
     assert printed in capsys.readouterr().out
-    assert server.command("HGET", "doc:7", "embedding") == struct.pack("<2e", 7, 1)
+    assert server.command("HGET", "doc:7", "embedding") == direction(7, "e")
     assert index_state(server)["myindex"][0] != definition
 
     run(ROLLBACK)
@@ -190,4 +190,4 @@ def test_migrate_a_batch(run: Run, server: Server, capsys: pytest.CaptureFixture
     assert "Skipping plain_idx: " in printed
     assert "Batch status: completed" in printed
     assert "Successful: 2/3" in printed
-    assert server.command("HGET", "user:7", "embedding") == struct.pack("<2e", 7, 1)
+    assert server.command("HGET", "user:7", "embedding") == direction(7, "e")

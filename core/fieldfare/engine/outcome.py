@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from redis.exceptions import RedisError
 
+from fieldfare.changes import RenameField
 from fieldfare.engine.run import Run
 from fieldfare.engine.session import Session
 from fieldfare.errors import IndexNotFound
 from fieldfare.findings import Finding
 from fieldfare.journal import StepRecord
+from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.server.inspect import read_stats
 
@@ -59,6 +62,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
             if (record := progress.steps.get(step.id))
         },
         memory=_memory(run),
+        vectors=_vectors(run.plan),
         error=error,
     )
 
@@ -88,6 +92,21 @@ def _timings(run: Run, started: float) -> Timings:
         total_duration_seconds=time.monotonic() - started,
         downtime_duration_seconds=seconds.get("downtime", 0.0),
     )
+
+
+def _vectors(plan: MigrationPlan) -> dict[str, dict[str, Any]]:
+    """Return what queries for each vector field of the target must be."""
+    old_names = {change.new: change.old for change in plan.changes if isinstance(change, RenameField)}
+    return {
+        field.name: {
+            "was": old_names.get(field.name, field.name),
+            "datatype": str(field.attrs["datatype"]).lower(),
+            "dims": int(field.attrs["dims"]),
+            "distance_metric": str(field.attrs["distance_metric"]).lower(),
+        }
+        for field in plan.target.fields
+        if field.is_vector
+    }
 
 
 def _memory(run: Run) -> dict[str, float]:

@@ -154,7 +154,7 @@ class Run:
 
     def transformed(self, batch: Batch) -> Batch:
         """Return what the plan's rewrite steps make of originals; a batch with the fields of all of them."""
-        from fieldfare.engine.rewrite import rewrite_pass, transform  # noqa: PLC0415 - it imports this module
+        from fieldfare.engine.rewrite_pass import rewrite_pass, transform  # noqa: PLC0415 - it imports this module
 
         return transform(self, rewrite_pass(self.plan), batch)
 

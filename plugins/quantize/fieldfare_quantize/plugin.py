@@ -11,6 +11,7 @@ from fieldfare_quantize.calibrated import calibrations_in
 from fieldfare_quantize.claim import claim_datatype, parameters_of
 from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
 from fieldfare_quantize.forecast import forecast
+from fieldfare_quantize.published import PUBLISH, is_published, plan_publishing, publish, remember, take_back
 from fieldfare_quantize.recall import RECALL, plan_recall
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
-    """Convert the vectors of hashes, and ask for neighbours before and after.
+    """Convert the vectors of hashes, store what integers stand for, and ask for neighbours before and after.
 
     Redis itself converts the numbers of JSON documents.
     """
@@ -63,7 +64,7 @@ def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Seque
         return []
     parameters = calibrations_in(parameters_of(change, field), claim.details)
     conversion = [] if live.definition.storage is Storage.JSON else [plan_conversion(parameters)]
-    return [*conversion, *plan_recall(parameters, claim, live.options)]
+    return [*conversion, *plan_publishing(parameters), *plan_recall(parameters, claim, live.options)]
 
 
 @hookimpl
@@ -74,7 +75,10 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
-    """Write down questions and their true answers."""
+    """Write down questions and their true answers, and the calibration that Redis has."""
+    if step.kind == PUBLISH:
+        remember(step, run)
+        return
     from fieldfare_vectors.measurement import record  # noqa: PLC0415 - numpy costs start-up time
 
     record(step, run)
@@ -88,21 +92,25 @@ def fieldfare_transform(step: Step, batch: Batch) -> Batch:
 
 @hookimpl
 def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
-    """Ask the target index the questions."""
+    """Ask the target index the questions, or store its calibration."""
+    if step.kind == PUBLISH:
+        return publish(step, run)
     from fieldfare_vectors.measurement import measure  # noqa: PLC0415 - numpy costs start-up time
 
     return measure(step, run)
 
 
 @hookimpl
-def fieldfare_verify_step(receipt: Receipt | None) -> bool:
-    """Whether the questions were asked; asking them again changes nothing."""
-    return receipt is not None
+def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:
+    """Whether the questions were asked; asking them again changes nothing. A calibration must be there."""
+    return receipt is not None and (step.kind != PUBLISH or is_published(step, run))
 
 
 @hookimpl
-def fieldfare_undo_step() -> None:
-    """Nothing was changed by asking."""
+def fieldfare_undo_step(step: Step, run: Run) -> None:
+    """Put the earlier calibration back; nothing was changed by asking."""
+    if step.kind == PUBLISH:
+        take_back(step, run)
 
 
 @hookimpl

@@ -2,74 +2,80 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from fieldfare.changes import RenameField
 from fieldfare.errors import UsageError
-from fieldfare.plan import MigrationPlan
-from fieldfare_quantize.conversion import KIND, Parameters
-from fieldfare_vectors.datatype import DATATYPES, INTEGERS
+from fieldfare_quantize.form import form_in_redis, form_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from fieldfare_quantize.calibration import Calibration
+    from fieldfare.plan import MigrationPlan
+    from fieldfare.report import MigrationReport
+    from fieldfare_quantize.form import Form
 
 __all__ = ["encode_query"]
 
+SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 
-def encode_query(vector: Sequence[float] | NDArray[Any], plan: MigrationPlan | str | Path, field: str) -> bytes:
+
+def encode_query(
+    vector: Sequence[float] | NDArray[Any],
+    source: MigrationPlan | MigrationReport | str | Path | Any,
+    field: str,
+    *,
+    index: str | None = None,
+) -> bytes:
     """Encode a query vector as the documents of a migrated index are.
 
     Args:
         vector: floats, as many as the field has dimensions.
-        plan: of the migration, or its file.
-        field: the vector field, by its name before or after the migration.
+        source: the plan or the report of the migration, or the file of either; or the Redis that has the index, as
+            a client of redis-py or a URL. A calibration that comes from Redis is read with every call.
+        field: the vector field; in plans and reports by its name before or after the migration.
+        index: its index, if the source is a Redis.
 
     Returns:
         What to send as the parameter of a KNN or range query.
 
     Raises:
-        UsageError: the plan has no such vector field, the vector does not fit it, or the plan does not say what
-            integer codes stand for.
-        PlanError: the file is no plan.
+        UsageError: there is no such vector field, the vector does not fit it, or nobody says what integer codes
+            stand for.
+        FileError: the file is neither plan nor report.
+        IndexNotFound: the Redis has no such index.
     """
+    return _encode(vector, _form(source, field, index))
+
+
+def _form(source: Any, field: str, index: str | None) -> Form:
+    is_url = isinstance(source, str) and source.startswith(SCHEMES)
+    if not is_url and not hasattr(source, "execute_command"):
+        return form_of(source, field)
+    if index is None:
+        raise UsageError("Say which index of this Redis is meant: index=...")
+    from fieldfare.server import Server, connect  # noqa: PLC0415 - start-up time
+    from fieldfare.server.capabilities import Capabilities  # noqa: PLC0415 - start-up time
+
+    if is_url:
+        with connect(source) as server:
+            return form_in_redis(server, index, field)
+    unasked = Capabilities(redis_version=(0, 0, 0), search_version=(0, 0, 0))
+    return form_in_redis(Server(source, "", unasked), index, field)
+
+
+def _encode(vector: Sequence[float] | NDArray[Any], form: Form) -> bytes:
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
     from fieldfare.documents import Column  # noqa: PLC0415 - start-up time
-    from fieldfare.plan.file import load_plan  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
 
-    loaded = plan if isinstance(plan, MigrationPlan) else load_plan(Path(plan))
-    datatype, dims, encoding = _form(loaded, field)
     values = np.asarray(vector, "<f8")
-    if values.shape != (dims,):
-        raise UsageError(f"Field {field!r} has {dims} dims; this vector has the shape {values.shape}.")
+    if values.shape != (form.dims,):
+        raise UsageError(f"Field {form.field!r} has {form.dims} dims; this vector has the shape {values.shape}.")
     if not np.isfinite(values).all():
-        raise UsageError(f"The vector for field {field!r} holds NaN or infinity.")
+        raise UsageError(f"The vector for field {form.field!r} holds NaN or infinity.")
     column = Column(values.tobytes(), (values.nbytes,))
-    return bytes(convert(column, "float64", datatype, dims, encoding=encoding).column.block)
-
-
-def _form(plan: MigrationPlan, name: str) -> tuple[str, int, Calibration | None]:
-    """Return datatype, dims and calibration of a field after the migration."""
-    new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
-    field = plan.target.find(new_names.get(name, name))
-    if field is None or not field.is_vector:
-        known = ", ".join(each.name for each in plan.target.fields if each.is_vector)
-        raise UsageError(f"The plan has no vector field {name!r}; it has {known or 'none'}.")
-    steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
-    encodings = [each.encoding for each in steps if new_names.get(each.field, each.field) == field.name]
-    encoding = next(iter(encodings), None)
-    datatype = str(field.attrs["datatype"]).lower()
-    if datatype not in {*DATATYPES, *INTEGERS}:
-        raise UsageError(f"Field {name!r} has the datatype {datatype!r}, which is none of Redis.")
-    if datatype in INTEGERS and encoding is None:
-        raise UsageError(
-            f"The plan does not say what the codes of {name!r} stand for: it did not make them from floats. "
-            "Use the plan that did."
-        )
-    return datatype, int(field.attrs["dims"]), encoding
+    return bytes(convert(column, "float64", form.datatype, form.dims, encoding=form.calibration).column.block)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_PLAN, Plan
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Url
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.errors import UsageError
@@ -17,24 +17,43 @@ from fieldfare.errors import UsageError
 __all__ = ["encode_query"]
 
 
-def encode_query(
+def encode_query(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     field: Annotated[str, typer.Option(help="The vector field, by its name before or after.", metavar="NAME")],
-    plan: Plan = DEFAULT_PLAN,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help=f"The migration's plan.  [default: {DEFAULT_PLAN}]", metavar="FILE", dir_okay=False),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="The migration's report, in place of its plan.", metavar="FILE", dir_okay=False)
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option(help="The index as it is now, in place of a plan: asks Redis.", metavar="NAME")
+    ] = None,
     vector: Annotated[
         Path | None,
         typer.Option(help="File with a JSON list of numbers; without it, stdin.", metavar="FILE", dir_okay=False),
     ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
 ) -> None:
     """Encode a query as a migrated index needs it.
 
     Reads a JSON list of numbers and shows the bytes as redis-cli takes them, in quotes.
     """
     session = Session.of(context)
+    if sum(each is not None for each in (plan, report, index)) > 1:
+        raise UsageError("Give one of --plan, --report and --index.")
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.query import encode_query as encode  # noqa: PLC0415 - start-up time
 
-    encoded = encode(_numbers(vector), plan, field)
+    numbers = _numbers(vector)
+    if index is not None:
+        with connect(url, cluster=cluster) as server:
+            encoded = encode(numbers, server.client, field, index=index)
+    else:
+        encoded = encode(numbers, report or plan or DEFAULT_PLAN, field)
     if session.json:
         show_json({"field": field, "bytes": len(encoded), "hex": encoded.hex()})
     else:

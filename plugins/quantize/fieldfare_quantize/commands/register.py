@@ -23,7 +23,11 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     (
         "encode-query",
         encode_query,
-        ("fieldfare encode-query --plan migration_plan.yaml --field embedding < vector.json",),
+        (
+            "fieldfare encode-query --plan migration_plan.yaml --field embedding < vector.json",
+            "fieldfare encode-query --report migration_report.yaml --field embedding --vector vector.json --json",
+            "fieldfare encode-query --index products_idx --field embedding --vector vector.json",
+        ),
     ),
 )
 """Name, function and examples, in the order of the help."""
