@@ -1,7 +1,8 @@
 """Recall@10 of each datatype under each metric: our conversion, and the guide's, in one run on the same vectors.
 
 The guide scales every vector by its own minimum and maximum; ours is what ``fieldfare plan`` would choose.
-``python benchmarks/recall.py [VECTORS.npy]``: rows of float32; without a file, the 2,000 of ``examples/wordnet``.
+``python benchmarks/recall.py [VECTORS.npy] [--plots DIRECTORY]``: rows of float32; without a file, the 2,000 of
+``examples/wordnet``. With a directory it also draws the plots of ``docs/choosing-a-datatype.md`` (extra ``docs``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
+from recall_plots import draw
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +35,25 @@ DATATYPES: Final = ("float16", "bfloat16", "int8", "uint8")
 QUESTIONS: Final = 1000
 
 
+@frozen
+class Row:
+    """Shares of the ten nearest neighbours that are kept, 0 to 1.
+
+    Attributes:
+        metric: ``cosine``, ``l2`` or ``ip``.
+        datatype: after the conversion.
+        ours: kept of all vectors.
+        predicted: kept of a sample, as a plan says.
+        theirs: kept of all vectors by the guide's conversion.
+    """
+
+    metric: str
+    datatype: str
+    ours: float
+    predicted: float
+    theirs: float
+
+
 def by_its_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[Any]:
     """Convert as the guide does: each vector's least value becomes the least code, its largest the largest."""
     low, high = vectors.min(axis=1, keepdims=True), vectors.max(axis=1, keepdims=True)
@@ -40,8 +62,8 @@ def by_its_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[
     return flip(codes) if datatype == "int8" else codes
 
 
-def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: str) -> list[tuple[str, ...]]:
-    """Return a row of the table for each datatype."""
+def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: str) -> list[Row]:
+    """Return what each datatype keeps."""
     calibrations = {name: calibrate(sample, name, metric) if name in INTEGERS else None for name in DATATYPES}
     predicted = {name: each.recall[10] for name, each in predict(sample, metric, calibrations).items()}
     ours = [
@@ -54,7 +76,7 @@ def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: s
     spaces = [Space.indexed(each, name, metric) for name, each in zip(names, (*ours, *theirs), strict=True)]
     found = [each[10] for each in recalls(Space.of(vectors, metric), spaces, questions)]
     return [
-        (metric, name, f"{mine:.4f}", f"{predicted[name]:.4f}", f"{other:.4f}")
+        Row(metric, name, mine, predicted[name], other)
         for name, mine, other in zip(DATATYPES, found[:4], found[4:], strict=True)
     ]
 
@@ -72,20 +94,24 @@ def seconds_to_encode(vectors: NDArray[np.float32]) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and draw the plots."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("vectors", nargs="?", type=Path, default=EXAMPLE, help="an .npy file of float32 rows")
-    vectors = np.load(parser.parse_args().vectors).astype(np.float32)
-    rows = np.random.default_rng(2).permutation(len(vectors))[:SAMPLE_LIMIT]
+    parser.add_argument("--plots", type=Path, help="a directory for the plots")
+    arguments = parser.parse_args()
+    vectors = np.load(arguments.vectors).astype(np.float32)
+    sample = vectors[np.random.default_rng(2).permutation(len(vectors))[:SAMPLE_LIMIT]]
+    rows = [row for metric in METRICS for row in measure(vectors, sample, metric)]
     table = Table(title=f"recall@10 on {len(vectors):,} vectors of {vectors.shape[1]} values")
-    for header in ("metric", "datatype", "ours", f"predicted on {len(rows):,}", "the guide's"):
+    for header in ("metric", "datatype", "ours", f"predicted on {len(sample):,}", "the guide's"):
         table.add_column(header)
-    for metric in METRICS:
-        for row in measure(vectors, vectors[rows], metric):
-            table.add_row(*row)
+    for row in rows:
+        table.add_row(row.metric, row.datatype, f"{row.ours:.4f}", f"{row.predicted:.4f}", f"{row.theirs:.4f}")
     console = Console()
     console.print(table)
     console.print(f"float32 to int8: {seconds_to_encode(vectors):.3f} s")
+    if arguments.plots is not None:
+        draw(rows, arguments.plots, count=len(vectors), dims=vectors.shape[1])
 
 
 if __name__ == "__main__":

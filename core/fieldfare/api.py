@@ -20,6 +20,7 @@ from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import load_plan, write_plan
+from fieldfare.plan_options import plan_options
 from fieldfare.planner import make_plan
 from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.progress import ProgressCallback, watched_by
@@ -59,10 +60,8 @@ class MigrationPlanner:
     def __init__(
         self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
     ) -> None:
-        if not 0 <= min_recall <= 1:
-            raise UsageError(f"min_recall={min_recall}: a recall lies between 0 and 1. Nothing was changed.")
         self.plugins = plugins or load_plugins()
-        self.options = {"min_recall": min_recall, "accept_recall_loss": accept_recall_loss}
+        self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
 
     def create_plan(  # noqa: PLR0913 - the guide's signature
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +103,7 @@ def articles(server: Server, storage: Storage) -> Server:
     """The index as RedisVL creates it from this file, and documents."""
     at = PATHS[storage]
     for n in range(COUNT):
-        vector = [n, 1.0, -n, 0.5]
+        vector = [math.cos(n), math.sin(n), math.cos(2 * n), 0.5]
         document: dict[str, Any] = {"title": f"title {n}", "kind": "ab"[n % 2], "year": n, "place": "1,2"}
         if storage is Storage.HASH:
             document["embedding"] = struct.pack(f"<{DIMS}f", *vector)

@@ -138,7 +138,7 @@ def test_killed_and_resumed_by_any_number(
         report = go_on(fieldfare, loaded, others)
         assert state(loaded) == expected
         assert [(note.kind, note.count) for note in report.notes] == [("wrong length", 1)]
-        rewritten = [step for name, step in report.steps.items() if name.startswith("quantize")]
+        rewritten = [step for name, step in report.steps.items() if name.startswith("quantize.convert")]
         assert [step["completed_batches"] for step in rewritten] == [12, 12]
         take_back(fieldfare, loaded, others)
         assert state(loaded) == before

@@ -13,11 +13,13 @@ from fieldfare.engine.options import Verify
 __all__ = [
     "DEFAULT_PLAN",
     "DEFAULT_URL",
+    "AcceptRecallLoss",
     "AllowOverflow",
     "BackupDirectory",
     "BatchSize",
     "Cluster",
     "Index",
+    "MinRecall",
     "NewBackupDirectory",
     "OnConflict",
     "OnConflictOption",
@@ -121,4 +123,13 @@ OnConflictOption: TypeAlias = Annotated[
         help="Which value stays where a document has a renamed field under both names. "
         "Left out, such documents stop the run before anything is changed.",
     ),
+]
+
+MinRecall: TypeAlias = Annotated[
+    float,
+    typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
+]
+
+AcceptRecallLoss: TypeAlias = Annotated[
+    bool, typer.Option("--accept-recall-loss", help="Plan a change that keeps less recall all the same.")
 ]

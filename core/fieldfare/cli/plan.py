@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.errors import describe
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Index, Url, writable_file
+from fieldfare.cli.options import (
+    DEFAULT_PLAN,
+    DEFAULT_URL,
+    AcceptRecallLoss,
+    Cluster,
+    Index,
+    MinRecall,
+    Url,
+    writable_file,
+)
 from fieldfare.cli.output import bullets, details, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import ChangeBlocked, UsageError
@@ -40,13 +49,8 @@ def plan(  # noqa: PLR0913 - the command's options
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to note down for validation.", metavar="N", min=0)
     ] = 10,
-    min_recall: Annotated[
-        float,
-        typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
-    ] = 0.95,
-    accept_recall_loss: Annotated[
-        bool, typer.Option("--accept-recall-loss", help="Plan a change that keeps less recall all the same.")
-    ] = False,
+    min_recall: MinRecall = 0.95,
+    accept_recall_loss: AcceptRecallLoss = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:

@@ -13,6 +13,7 @@ from attrs import define
 from fieldfare.errors import FileError, UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.plan.file import fingerprint, write_plan
+from fieldfare.plan_options import plan_options
 from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
@@ -51,10 +52,18 @@ class BatchMigrationPlanner:
 
     Args:
         plugins: who may claim changes; by default every installed plugin.
+        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1; predicted on a sample.
+        accept_recall_loss: plan a change that keeps less all the same, with a warning.
+
+    Raises:
+        UsageError: ``min_recall`` is not between 0 and 1.
     """
 
-    def __init__(self, *, plugins: Plugins | None = None) -> None:
+    def __init__(
+        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+    ) -> None:
         self.plugins = plugins or load_plugins()
+        self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
 
     def create_batch_plan(  # noqa: PLR0913 - the guide's signature
         self,
@@ -143,7 +152,7 @@ class BatchMigrationPlanner:
                 indexes=options.get("indexes"),
                 indexes_file=options.get("indexes_file"),
             )
-            survey = Survey(server, self.plugins, patch, aliases=options.get("aliases", ()))
+            survey = Survey(server, self.plugins, patch, aliases=options.get("aliases", ()), options=self.options)
             prospects = survey.run(names)
             plans = [each.plan for each in prospects if each.plan is not None]
             conflict = find_conflict(survey, plans, strict=options.get("strict_overlap", False))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -62,15 +62,25 @@ class Survey:
         plugins: who may claim changes.
         patch: what to change.
         aliases: of any of the indexes, to be kept.
+        options: what the user tells plugins, by name.
 
     Raises:
         PreconditionError: one of ``aliases`` leads nowhere.
     """
 
-    def __init__(self, server: Server, plugins: Plugins, patch: SchemaPatch, *, aliases: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        server: Server,
+        plugins: Plugins,
+        patch: SchemaPatch,
+        *,
+        aliases: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self._server = server
         self._plugins = plugins
         self._patch = patch
+        self._options = options
         self._live = {each.name: each for each in _read_definitions(server)}
         self._snapshots: dict[str, Snapshot] = {}
         self._aliases: dict[str, list[str]] = defaultdict(list)
@@ -124,7 +134,9 @@ class Survey:
         snapshot, sections = self._snapshots[name], patch_to_dict(self._patch)
         try:
             changes = changes_from_patch(snapshot.definition, self._patch)
-            plan = make_plan(self._server, self._plugins, snapshot, changes, sections, others=others)
+            plan = make_plan(
+                self._server, self._plugins, snapshot, changes, sections, others=others, options=self._options
+            )
         except DiffError as error:
             return Prospect(name, reason="; ".join(error.problems))
         except ServerUnavailable:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -196,6 +197,26 @@ def test_requests_that_cannot_be_met(  # noqa: PLR0913, PLR0917 - a request and 
     assert refused.code == code
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_recall_that_is_wanted_holds_for_every_index(fieldfare: CommandLine, server: Server, load: Any) -> None:
+    load("one")
+    load("two")
+    patch = fieldfare.directory / "patch.yaml"
+    patch.write_text(patch.read_text().replace("float16", "bfloat16"))
+    close = 1 + np.random.default_rng(1).standard_normal((20, 8)).astype("<f4") * 1e-3
+    server.bulk([("HSET", f"two:{row}", "embedding", vector.tobytes()) for row, vector in enumerate(close)])
+    assert fieldfare(*PLAN, "--pattern", "*", "--min-recall", "0.6").code == 0
+    plans = fieldfare.directory / "plans"
+    assert [path.stem for path in plans.iterdir()] == ["one"]
+    skipped = fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.6")
+    assert skipped.code == 4
+    assert "less than the 0.6 that is wanted" in skipped.stdout + skipped.stderr
+    assert fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.6", "--accept-recall-loss").code == 0
+    step = next(
+        each for each in YAML(typ="safe").load(plans / "two.yaml")["steps"] if each["kind"] == "quantize.recall"
+    )
+    assert (step["params"]["limit"], step["params"]["accepted"]) == (0.6, True)
 
 
 def test_an_edited_batch_plan_tells_every_problem(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.errors import describe
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, writable_file
+from fieldfare.cli.options import DEFAULT_URL, AcceptRecallLoss, Cluster, MinRecall, Url, writable_file
 from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
@@ -60,6 +60,8 @@ def batch_plan(  # noqa: PLR0913 - the command's options
         list[str] | None,
         typer.Option(help="An alias of any of them to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
     ] = None,
+    min_recall: MinRecall = 0.95,
+    accept_recall_loss: AcceptRecallLoss = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -72,7 +74,9 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.planner import BatchMigrationPlanner, PlanOptions  # noqa: PLC0415 - start-up time
 
-    planner = BatchMigrationPlanner(plugins=session.plugins)
+    planner = BatchMigrationPlanner(
+        plugins=session.plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss
+    )
     names = None if indexes is None else [name for words in indexes for name in words.split(",")]
     with connect(url, cluster=cluster) as server:
         options = PlanOptions(
