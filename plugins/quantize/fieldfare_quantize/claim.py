@@ -56,13 +56,13 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
 def _claim_numbers(parameters: Parameters, live: LiveIndex) -> Claim:
     """Claim an index of JSON documents: only what the index holds becomes another."""
     if parameters.keeps_values:
-        return Claim.supported(warnings=[_json_warning(parameters), *_query_warning(parameters)])
+        return Claim.supported(warnings=[_json_warning(parameters)])
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     verdict, advice = judge(parameters, sample, live)
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
     noted = survey(parameters, sample, Storage.JSON)
-    warnings = [_json_warning(parameters), *_query_warning(parameters), *verdict.warnings, *noted]
+    warnings = [_json_warning(parameters), *verdict.warnings, *noted]
     return Claim.supported(warnings=warnings, details=advice.details)
 
 
@@ -71,11 +71,11 @@ def _claim_hashes(parameters: Parameters, live: LiveIndex, wish: Mapping[str, An
     parameters = calibrated(parameters, sample, wish)
     noted = survey(parameters, sample, Storage.HASH)
     if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
-        return Claim.supported(rewrites_documents=True, warnings=[*_query_warning(parameters), *noted])
+        return Claim.supported(rewrites_documents=True, warnings=noted)
     verdict, advice = judge(parameters, sample, live)
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
-    warnings = [_precision_warning(parameters), *_query_warning(parameters), *verdict.warnings, *noted]
+    warnings = [_precision_warning(parameters), *verdict.warnings, *noted]
     lossy = not parameters.keeps_values
     return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=advice.details)
 
@@ -146,12 +146,6 @@ def _precision_warning(parameters: Parameters) -> str:
         f"{parameters.field!r}: {after.name} keeps about {after.digits} significant digits ({before.name}: "
         f"{before.digits}) of values up to ±{after.largest:g}"
     )
-
-
-def _query_warning(parameters: Parameters) -> tuple[str, ...]:
-    if parameters.encoding is not None:
-        return ()  # said already
-    return (f"{parameters.field!r}: queries must be encoded as {parameters.target} too (fieldfare encode-query)",)
 
 
 def _decoding_warning(parameters: Parameters) -> str:

@@ -11,6 +11,7 @@ from fieldfare_quantize.calibrated import calibrations_in
 from fieldfare_quantize.claim import claim_datatype, parameters_of
 from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
 from fieldfare_quantize.forecast import forecast
+from fieldfare_quantize.notice import tell_queries
 from fieldfare_quantize.published import PUBLISH, is_published, plan_publishing, publish, remember, take_back
 from fieldfare_quantize.recall import RECALL, plan_recall
 
@@ -115,7 +116,7 @@ def fieldfare_undo_step(step: Step, run: Run) -> None:
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
-    """Compare the measured recall with what the user wants kept."""
+    """Compare the measured recall with what the user wants kept, and say what queries must be."""
     from fieldfare_vectors.judgement import findings  # noqa: PLC0415 - plans are made without it
 
-    return findings(RECALL, plan, run)
+    return [*findings(RECALL, plan, run), *tell_queries(plan)]

@@ -9,9 +9,10 @@ from redis.exceptions import ResponseError
 
 from fieldfare.changes import ChangePrefix
 from fieldfare.plan import Receipt
+from fieldfare.server.documents import read_documents
 from fieldfare_vectors.asking import WIDE, ask, held_by
 from fieldfare_vectors.neighbourhood import mean, shares
-from fieldfare_vectors.parameters import Parameters
+from fieldfare_vectors.parameters import Parameters, Vectors
 from fieldfare_vectors.questions import (
     Asked,
     find_true_neighbours,
@@ -20,7 +21,7 @@ from fieldfare_vectors.questions import (
     save_questions,
     score_others,
 )
-from fieldfare_vectors.reading import as_queries
+from fieldfare_vectors.reading import as_queries, unsound_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,8 +67,9 @@ def measure(step: Step, run: Run) -> Receipt:
         "algorithm": str(field.attrs["algorithm"]).upper(),
         "ef_runtime": WIDE,
     }
+    form = Vectors.of(field)
     column = run.transformed(asked.documents)[parameters.vectors(run.plan).path]
-    queries = as_queries(column, run.target.storage, str(field.attrs["datatype"]).lower(), int(field.attrs["dims"]))
+    queries = as_queries(column, run.target.storage, form.datatype, form.dims)
     keys = [_mover(run)(key) for key in asked.documents.keys]
     there = _now(asked, run)
     try:
@@ -75,15 +77,14 @@ def measure(step: Step, run: Run) -> Receipt:
         held = held_by(run, run.target.name, sorted({key for each in there for key in each.neighbours}))
     except ResponseError as error:
         return Receipt(step.id, details={**facts, "error": str(error)})
-    there = tuple(each.within(held) for each in there)
-    strangers = _strangers(step, run, there, answers)
-    others = _others(parameters, asked.documents, run, there, answers, path=field.path, moved=_mover(run))
-    wide = [each.wide for each in answers]
-    usual = [each.usual for each in answers]
+    unsound = unsound_rows(column, run.target.storage, form.datatype, form.dims)
+    there = tuple(each.within(() if row in unsound else held) for row, each in enumerate(there))
+    strangers = _strangers(step, run, there, answers) | _unsound(run, there, answers, form)
+    others = _others(parameters, asked.documents, run, there, answers, path=form.path, moved=_mover(run))
     figures = {
-        "recall@10": mean(shares(there, wide, others, strangers)),
+        "recall@10": mean(shares(there, [each.wide for each in answers], others, strangers)),
         "recall@10 before": mean([each.before_wide for each in there]),
-        "as asked": mean(shares(there, usual, others, strangers)),
+        "as asked": mean(shares(there, [each.usual for each in answers], others, strangers)),
         "as asked before": mean([each.before for each in there]),
     }
     return Receipt(step.id, details=facts | figures)
@@ -98,9 +99,10 @@ def _asked_before(parameters: Parameters, asked: Asked, run: Run, field: Field) 
         answers = ask(run, run.source.name, field, documents.keys, queries)
     except ResponseError:  # what the source cannot answer says nothing about the target
         return asked
+    strangers = _unsound(run, there, answers, was)
     others = _others(parameters, documents, run, there, answers, path=was.path, moved=_as_it_is)
-    usual = shares(there, [each.usual for each in answers], others)
-    wide = shares(there, [each.wide for each in answers], others)
+    usual = shares(there, [each.usual for each in answers], others, strangers)
+    wide = shares(there, [each.wide for each in answers], others, strangers)
     found = zip(there, usual, wide, strict=True)
     return Asked(documents, tuple(evolve(each, before=one, before_wide=other) for each, one, other in found))
 
@@ -132,13 +134,28 @@ def _others(  # noqa: PLR0913 - where documents are, and under which names
 
 def _strangers(step: Step, run: Run, there: Sequence[Neighbourhood], answers: Sequence[Answer]) -> set[bytes]:
     """Return documents that an index found and that were not there when the run started."""
-    unknown = {
-        key for each, answer in zip(there, answers, strict=True) for key in answer.all if key not in each.neighbours
-    }
+    unknown = _unknown(there, answers)
     moved = _mover(run)
     for keys in run.keys(step):
         unknown.difference_update(map(moved, keys))
     return unknown
+
+
+def _unsound(run: Run, there: Sequence[Neighbourhood], answers: Sequence[Answer], form: Vectors) -> set[bytes]:
+    """Return documents that an index found though their vectors are not of finite numbers: near nothing."""
+    unknown = sorted(_unknown(there, answers))
+    if not unknown:
+        return set()
+    batch, _ = read_documents(run.server, run.source.storage, unknown, [form.path])
+    rows = unsound_rows(batch[form.path], run.source.storage, form.datatype, form.dims)
+    return {batch.keys[row] for row in rows}
+
+
+def _unknown(there: Sequence[Neighbourhood], answers: Sequence[Answer]) -> set[bytes]:
+    """Return what an index found and nobody remembers."""
+    return {
+        key for each, answer in zip(there, answers, strict=True) for key in answer.all if key not in each.neighbours
+    }
 
 
 def _mover(run: Run) -> Callable[[bytes], bytes]:

@@ -27,7 +27,7 @@ SEED: Final = 7
 
 @frozen
 class Vectors:
-    """The vectors of a field, as they are before a migration.
+    """The vectors of a field.
 
     Attributes:
         path: where documents have them.
@@ -38,6 +38,11 @@ class Vectors:
     path: str
     datatype: str
     dims: int
+
+    @classmethod
+    def of(cls, field: Field) -> Vectors:
+        """Return those of a field."""
+        return cls(field.path, str(field.attrs["datatype"]).lower(), int(field.attrs["dims"]))
 
 
 @frozen
@@ -84,7 +89,7 @@ class Parameters:
         field = plan.source.definition.find(self.field)
         if field is None:
             raise KeyError(self.field)
-        return Vectors(field.path, str(field.attrs["datatype"]).lower(), int(field.attrs["dims"]))
+        return Vectors.of(field)
 
     def is_rewritten(self, plan: MigrationPlan) -> bool:
         """Return whether the plan overwrites the vectors."""

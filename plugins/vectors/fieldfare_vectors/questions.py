@@ -120,8 +120,9 @@ def score_others(  # noqa: PLR0913 - where they are, and under which names
 def save_questions(step: Step, run: Run, asked: Asked) -> None:
     """Put questions and their answers in the backup."""
     answers = Column.of(each.to_bytes() for each in asked.neighbourhoods)
-    run.save(step, asked.documents)
-    run.save(step, Batch(asked.documents.keys, {ANSWER: answers}))
+    # not with run.save, which would count them as documents that were looked at
+    run.store.append(step.id, asked.documents)
+    run.store.append(step.id, Batch(asked.documents.keys, {ANSWER: answers}))
 
 
 def load_questions(step: Step, run: Run) -> Asked:

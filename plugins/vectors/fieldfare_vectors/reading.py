@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fieldfare.definition import Storage
 from fieldfare.engine.vector import pack
 from fieldfare_vectors.datatype import width_of
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from fieldfare.documents import Column
 
-__all__ = ["as_queries", "read_vectors"]
+__all__ = ["as_queries", "read_vectors", "unsound_rows"]
 
 
 def read_vectors(column: Column, storage: Storage, datatype: str, dims: int) -> tuple[Sequence[int], NDArray[Any]]:
@@ -42,6 +44,16 @@ def read_vectors(column: Column, storage: Storage, datatype: str, dims: int) -> 
     ]
     vectors = native(b"".join(vector for _, vector in found), datatype)
     return [row for row, _ in found], vectors.reshape(len(found), dims)
+
+
+def unsound_rows(column: Column, storage: Storage, datatype: str, dims: int) -> list[int]:
+    """Return the rows that hold a vector with NaN or an infinity; arguments as those of :func:`read_vectors`.
+
+    Under some metrics they come first in every answer.
+    """
+    rows, vectors = read_vectors(column, storage, datatype, dims)
+    finite: NDArray[np.bool_] = np.all(np.isfinite(vectors.astype(np.float64)), axis=1, keepdims=False)
+    return [row for row, sound in zip(rows, finite.tolist(), strict=True) if not sound]
 
 
 def as_queries(column: Column, storage: Storage, datatype: str, dims: int) -> Sequence[bytes | None]:

@@ -204,19 +204,19 @@ def test_the_recall_that_is_wanted_holds_for_every_index(fieldfare: CommandLine,
     load("two")
     patch = fieldfare.directory / "patch.yaml"
     patch.write_text(patch.read_text().replace("float16", "bfloat16"))
-    close = 1 + np.random.default_rng(1).standard_normal((20, 8)).astype("<f4") * 1e-3
+    close = 1 + np.random.default_rng(1).standard_normal((20, 8)).astype("<f4") * 3e-2
     server.bulk([("HSET", f"two:{row}", "embedding", vector.tobytes()) for row, vector in enumerate(close)])
-    assert fieldfare(*PLAN, "--pattern", "*", "--min-recall", "0.6").code == 0
+    assert fieldfare(*PLAN, "--pattern", "*", "--min-recall", "0.9").code == 0
     plans = fieldfare.directory / "plans"
     assert [path.stem for path in plans.iterdir()] == ["one"]
-    skipped = fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.6")
+    skipped = fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.9")
     assert skipped.code == 4
-    assert "less than the 0.6 that is wanted" in skipped.stdout + skipped.stderr
-    assert fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.6", "--accept-recall-loss").code == 0
+    assert "less than the 0.9 that is wanted" in skipped.stdout + skipped.stderr
+    assert fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.9", "--accept-recall-loss").code == 0
     step = next(
         each for each in YAML(typ="safe").load(plans / "two.yaml")["steps"] if each["kind"] == "quantize.recall"
     )
-    assert (step["params"]["limit"], step["params"]["accepted"]) == (0.6, True)
+    assert (step["params"]["limit"], step["params"]["accepted"]) == (0.9, True)
 
 
 def test_an_edited_batch_plan_tells_every_problem(tmp_path: Path) -> None:

@@ -186,7 +186,8 @@ def halved(server: Server, redis_url: str, tmp_path: Path, monkeypatch: pytest.M
     patch = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
     plan = MigrationPlanner().create_plan_from_patch("dictionary", schema_patch=patch, server=server)
     report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path / "backup")
-    assert any("queries must be encoded as float16" in line for line in report.warnings)
+    (told,) = [each for each in report.validation.findings if each.name == "queries:vec"]
+    assert told.detail.startswith("must be encoded as float16 from now on")
     write_report(report, tmp_path / "report.yaml")
     (tmp_path / "vector.json").write_text(json.dumps(VECTORS[5].tolist()))
     stored: bytes = server.command("HGET", "word:5", "vec")
