@@ -84,3 +84,42 @@ def test_integers_are_blocked_with_what_the_server_has_and_what_is_needed(
     )
     assert run(["plan", "--index", "words", "--schema-patch", "patch.yaml"]) == 4
     assert "and int8 needs search 8.0.0 or newer" in capsys.readouterr().err
+
+
+@pytest.fixture
+def documents(server: Server) -> None:
+    """The same vectors as JSON documents."""
+    server.bulk(
+        [("JSON.SET", f"json:{row}", "$", json.dumps({"v": vector.tolist()})) for row, vector in enumerate(VECTORS)]
+    )
+    server.command(
+        *("FT.CREATE", "numbers", "ON", "JSON", "PREFIX", 1, "json:", "SCHEMA", "$.v", "AS", "v", "VECTOR", "FLAT"),
+        *(6, "TYPE", "FLOAT32", "DIM", 384, "DISTANCE_METRIC", "COSINE"),
+    )
+
+
+@pytest.mark.usefixtures("documents")
+def test_json_documents_are_advised_on_but_not_towards_integers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["advise", "--index", "numbers", "--json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)["fields"]["v"]["details"]["prediction"]
+    assert [row["datatype"] for row in numbers] == ["float32", "float16", "bfloat16"]
+    assert run(["advise", "--index", "words", "--json"]) == 0
+    words = json.loads(capsys.readouterr().out)["fields"]["vec"]["details"]["prediction"]
+    for number, word in zip(numbers[1:], words[1:3], strict=True):
+        assert number["recall@10"] == pytest.approx(word["recall@10"], abs=0.005)
+
+
+@pytest.mark.usefixtures("documents")
+def test_plan_blocks_what_an_index_of_json_would_not_find(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("patch.yaml").write_text("version: 1\nchanges: {update_fields: [{name: v, attrs: {datatype: bfloat16}}]}\n")
+    assert run(["plan", "--index", "numbers", "--schema-patch", "patch.yaml", "--min-recall", "1.0"]) == 4
+    assert "of the ten nearest neighbours (recall@10) under cosine, less than the 1" in capsys.readouterr().err
+
+
+def test_quantization_without_another_datatype_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    for change in ("", "attrs: {distance_metric: l2}, ", "attrs: {datatype: float32}, "):
+        Path("patch.yaml").write_text(
+            f"version: 1\nchanges:\n  update_fields:\n    - {{name: vec, {change}quantization: {{scale: 0.1}}}}\n"
+        )
+        assert run(["plan", "--index", "words", "--schema-patch", "patch.yaml"]) == 2
+        assert "Field 'vec': quantization says how its vectors are converted" in capsys.readouterr().err
