@@ -28,6 +28,10 @@ WITHOUT_POINTS = {
 }
 
 
+CHANGES_NOTHING = {"quantize.recall"}
+"""Steps that only read: there is nothing to undo."""
+
+
 def where(path: Path) -> str:
     return str(path.relative_to(ROOT / "core/fieldfare")) if "core" in path.parts else path.name
 
@@ -53,6 +57,8 @@ def test_every_step_has_points_before_and_after_its_effects(bench: Any) -> None:
     assert len(plan.steps) >= 6
     for points, names in ((bench.points, ACTIVITIES), (bench.undo_points, {"index.drop": "create"})):
         for step in plan.steps:
+            if points is bench.undo_points and step.kind in CHANGES_NOTHING:
+                continue
             restored = "rewrite" if points is bench.points else "restore"
             activity = restored if step.transforms else names.get(step.kind, step.kind)
             for point in ("server.send:before", "server.send:after", "server.receive:before", "server.receive:after"):
