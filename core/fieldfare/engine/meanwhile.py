@@ -27,9 +27,10 @@ class Tally:
 
     def add(self, keys: Iterable[bytes]) -> None:
         """Count documents."""
-        found = list(keys)
-        self.count += len(found)
-        self.keys += found[: EXAMPLES - len(self.keys)]
+        for key in keys:
+            self.count += 1
+            if len(self.keys) < EXAMPLES:
+                self.keys.append(key)
 
     def __str__(self) -> str:
         """Say how many there are, with examples."""

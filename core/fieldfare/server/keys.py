@@ -19,7 +19,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.wire import encode
 
-__all__ = ["count_keys", "iterate_keys", "iterate_scan"]
+__all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """How long a cursor waits for its next read; the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -89,7 +89,13 @@ def count_keys(server: Server, storage: Storage, prefix: str) -> int:
 
     A scan can give a key twice if the server shrinks its table meanwhile.
     """
-    return sum(1 for node in server.nodes() for _ in _scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH))
+    return sum(1 for _ in scan_keys(server, storage, prefix))
+
+
+def scan_keys(server: Server, storage: Storage, prefix: str) -> Iterator[bytes]:
+    """Yield the keys that :func:`count_keys` counts."""
+    for node in server.nodes():
+        yield from _scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH)
 
 
 def _iterate_cursor(

@@ -13,6 +13,7 @@ from fieldfare_prefix.move import plan_move
 
 if TYPE_CHECKING:
     from fieldfare.engine.run import Run
+    from fieldfare.findings import Finding
     from fieldfare.live import LiveIndex
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
 
@@ -24,6 +25,7 @@ __all__ = [
     "fieldfare_move_keys",
     "fieldfare_plan_steps",
     "fieldfare_undo_step",
+    "fieldfare_validate",
     "fieldfare_verify_step",
 ]
 
@@ -84,3 +86,11 @@ def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Seque
     from fieldfare_prefix.rename import rename_keys  # noqa: PLC0415 - start-up time
 
     return rename_keys(run.server, pairs)
+
+
+@hookimpl
+def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
+    """Look for documents that have the old prefix."""
+    from fieldfare_prefix.finding import check_moves  # noqa: PLC0415 - start-up time
+
+    return check_moves(plan, run)

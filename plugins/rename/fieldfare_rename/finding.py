@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from fieldfare.changes import RenameField
 from fieldfare.definition import Storage
-from fieldfare.documents import EXAMPLES
+from fieldfare.engine.meanwhile import Tally, departed
+from fieldfare.engine.newcomers import newcomers
 from fieldfare.engine.run import Run
 from fieldfare.findings import Finding, Severity
 from fieldfare.plan import MigrationPlan
@@ -17,7 +18,7 @@ __all__ = ["check_renames"]
 
 
 def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
-    """Look for documents that were renamed and have the old name again, or still; all that were captured.
+    """Look for documents that have the old name again, or still; all that were captured or came meanwhile.
 
     Without a backup only the sampled keys are looked at. None if nothing was renamed.
     """
@@ -30,33 +31,37 @@ def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     ask = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
     source, target = encode(rename.source), encode(rename.target)
-    old: list[bytes] = []
+    old, both = Tally(), Tally()
     looked = 0
     for keys in _keys(plan, run):
         replies = run.server.bulk([(ask, key, source) for key in keys])
         suspects = [key for key, reply in zip(keys, replies, strict=True) if _is_there(reply)]
         replies = run.server.bulk([(ask, key, target) for key in suspects]) if suspects else []
-        old += [key for key, reply in zip(suspects, replies, strict=True) if not _is_there(reply)]
+        old.add(key for key, reply in zip(suspects, replies, strict=True) if not _is_there(reply))
+        both.add(key for key, reply in zip(suspects, replies, strict=True) if _is_there(reply))
         looked += len(keys)
-    shown = ", ".join(key.decode("utf-8", "backslashreplace") for key in old[:EXAMPLES])
-    detail = f"{looked:,} documents looked at"
-    if old:
-        detail = f"{len(old):,} documents have {rename.source!r} and no {rename.target!r}: {shown}"
+    problems = []
+    if old.count:
+        problems.append(f"{rename.source!r} and no {rename.target!r}: {old}")
+    if both.count:
+        problems.append(f"{rename.source!r} besides {rename.target!r}: {both}")
     return Finding(
         f"renamed:{rename.new}",
-        not old,
+        not problems,
         severity=Severity.WARNING,  # somebody may write documents under the old name all the time
-        detail=detail,
-        data={"documents": looked, "old_name": len(old)},
+        detail="; ".join(problems) or f"{looked:,} documents looked at",
+        data={"documents": looked, "old_name": old.count, "both_names": both.count},
     )
 
 
 def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
-    """Yield the keys that documents have after the migration, a batch at a time."""
-    batches: Iterable[Sequence[bytes]] = (
-        run.store.iter_keys() if run.has_backup else [[encode(key) for key in plan.source.key_sample]]
-    )
-    return ([plan.moved(key) for key in keys] for keys in batches if keys)
+    """Yield the keys that documents have after the migration, a batch at a time; those that came meanwhile, too."""
+    if not run.has_backup:
+        yield [plan.moved(encode(key)) for key in plan.source.key_sample]
+        return
+    for keys in run.store.iter_keys():
+        yield [plan.moved(key) for key in keys]
+    yield from newcomers(run, departed(run).count)
 
 
 def _is_there(reply: object) -> bool:
