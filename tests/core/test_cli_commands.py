@@ -232,3 +232,22 @@ def test_validate_ends_with_1_where_a_check_fails(fieldfare: Program, tmp_path: 
     assert err == ""
     assert load_yaml(tmp_path / "report.yaml").data["result"] == "failed"
     assert fieldfare.json("validate", code=1)["result"] == "failed"
+
+
+def test_documents_are_compared_with_the_backup(fieldfare: Program, articles: Server) -> None:
+    fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
+    out, _ = fieldfare("apply", "--backup-dir", "backup", "--verify", "full")
+    assert f"{COUNT} of {COUNT} documents compared with the backup" in out
+    compare = ("validate", "--backup-dir", "backup", "--verify", "full")
+    assert fieldfare.json(*compare)["validation"]["passed"] is True
+    key = articles.command("FT.SEARCH", "articles_v2", "*", "NOCONTENT", "LIMIT", 0, 1)
+    name = (key[1] if isinstance(key, list) else key[b"results"][0][b"id"]).decode()
+    articles.command("HSET", name, "embedding", struct.pack(f"<{DIMS}f", *range(DIMS)))  # in the old datatype
+    out, _ = fieldfare(*compare, code=1)
+    assert "with a newer value that is not converted: 1 documents" in out
+    assert name in out
+    _, err = fieldfare("validate", "--verify", "full", code=2)
+    assert "give its directory, too" in err
+    fieldfare("rollback", "--backup-dir", "backup", "--yes")
+    _, err = fieldfare(*compare, code=4)
+    assert "there is no migrated index to compare it with" in err

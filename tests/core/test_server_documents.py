@@ -214,6 +214,50 @@ def test_what_was_read_can_be_written_back(json_server: Server) -> None:
     assert json_server.command("JSON.GET", "doc:1") == before
 
 
+@pytest.fixture
+def scriptless(server: Server, redis_url: str) -> Iterator[Server]:
+    """A connection of a user whom Redis forbids scripts."""
+    server.command("ACL", "SETUSER", "scriptless", "on", ">secret", "~*", "&*", "+@all", "-@scripting")
+    with connect(redis_url.replace("redis://", "redis://scriptless:secret@")) as connection:
+        yield connection
+    server.command("ACL", "DELUSER", "scriptless")
+
+
+@pytest.mark.parametrize("storage", [Storage.HASH, Storage.JSON])
+@pytest.mark.parametrize("user", ["server", "scriptless"])
+def test_only_what_is_as_it_was_is_overwritten(user: str, storage: Storage, request: pytest.FixtureRequest) -> None:
+    server: Server = request.getfixturevalue(user)
+    path = "$.a" if storage is Storage.JSON else "a"
+    texts = {b"same": b"1", b"new": b"9", b"other": b"5", b"came": b"1", b"none": None, b"gone": None, b"short": None}
+    for key, text in texts.items():
+        if storage is Storage.JSON and key != b"gone":
+            server.command("JSON.SET", key, "$", b'{"a": %b, "b": 1}' % text if text else b'{"b": 1}')
+        elif key != b"gone":
+            server.command("HSET", key, *(("a", text) if text else ()), "b", 1)
+    server.command("SET", "string", "no document")
+    if storage is Storage.HASH:
+        server.command("HPEXPIREAT", "same", 4_000_000_000_000, "FIELDS", 1, "a")
+    keys = (*texts, b"string")
+    had = [b"1", b"1", b"1", None, None, b"1", b"1", b"1"]
+    before = Batch(keys, {path: Column.of(had)})
+    after = Batch(keys, {path: Column.of([None if value is None else b"9" for value in had])})
+
+    result = write_documents(server, storage, after, [path], before=before)
+
+    assert result == WriteResult(2, [b"gone", b"short"], [b"string"], [b"other", b"came"])
+    found, _ = read_documents(server, storage, keys, [path])
+    assert dict(zip(found.keys, found[path], strict=True)) == {
+        b"same": b"9",
+        b"new": b"9",
+        b"other": b"5",
+        b"came": b"1",
+        b"none": None,
+        b"short": None,
+    }
+    if storage is Storage.HASH:
+        assert server.command("HPEXPIRETIME", "same", "FIELDS", 1, "a") == [4_000_000_000_000]
+
+
 def as_dict(reply: dict[bytes, bytes] | list[bytes]) -> dict[bytes, bytes]:
     """A hash, in either protocol."""
     return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
