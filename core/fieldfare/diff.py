@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["changes_from_patch", "changes_from_schema"]
 
 
+_MANNERS: Final = {
+    "quantization": (
+        "datatype",
+        "says how its vectors are converted, and its datatype stays. Give it another datatype",
+    ),
+    "truncation": ("dims", "says how its vectors are cut, and its dims stay. Give it fewer dims"),
+}
+"""What a patch may say of a field besides its attributes: which of them it is about, and what to tell if that stays."""
+
 SHOWN: Final = 20  # names of fields in a message
 
 
@@ -120,18 +129,19 @@ class _PatchReader:
             if field.name in wanted
             for change in field_changes(field, wanted[field.name], storage, storage)
         ]
-        self._check_quantization(changes)
+        self._check_manners(changes)
         return changes
 
-    def _check_quantization(self, changes: Sequence[Change]) -> None:
-        """Note where a patch says how values become others, and asks for no others."""
-        converted = {each.name for each in changes if isinstance(each, UpdateField) and each.attribute == "datatype"}
+    def _check_manners(self, changes: Sequence[Change]) -> None:
+        """Note where a patch says how vectors become others, and asks for no others."""
+        changed = {(each.name, each.attribute) for each in changes if isinstance(each, UpdateField)}
         for update in self._patch.update_fields:
-            if update.quantization and not {update.name, self._old_names.get(update.name, "")} & converted:
-                self.problems.append(
-                    f"Field {update.name!r}: quantization says how its vectors are converted, and its datatype stays. "
-                    "Give it another datatype in the same patch, or take quantization out"
-                )
+            names = (update.name, self._old_names.get(update.name, ""))
+            self.problems += [
+                f"Field {update.name!r}: {manner} {said} in the same patch, or take {manner} out"
+                for manner, (attribute, said) in _MANNERS.items()
+                if getattr(update, manner) and not any((name, attribute) in changed for name in names)
+            ]
 
     def removals(self) -> list[Change]:
         names = dict.fromkeys(self._patch.remove_fields)

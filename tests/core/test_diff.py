@@ -302,6 +302,16 @@ def test_what_does_not_fit_is_said(sections: dict[str, Any], problem: str) -> No
     assert problem in found[0]
 
 
+def test_a_manner_without_its_change_is_a_mistake() -> None:
+    rename = [{"old_name": "embedding", "new_name": "vector"}]
+    update = {"truncation": {"renormalize": False}, "attrs": {"m": 8}}
+    said = "truncation says how its vectors are cut, and its dims stay. Give it fewer dims in the same patch, or take "
+    for name in ("embedding", "vector"):
+        found = problems(ARTICLES, rename_fields=rename, update_fields=[{"name": name, **update}])
+        assert found == (f"Field {name!r}: {said}truncation out",)
+    assert changes(update_fields=[{"name": "embedding", **update}, {"name": "embedding", "attrs": {"dims": 2}}])
+
+
 def test_all_that_does_not_fit_is_said_at_once() -> None:
     found = problems(
         TWO_PREFIXES,

@@ -118,7 +118,7 @@ def _other_readers(field: Field, live: LiveIndex) -> Iterator[Claim]:
 
 def _warnings(parameters: Parameters) -> Iterator[str]:
     yield (
-        f"{parameters.field!r}: queries must be cut to {parameters.target} dims too (fieldfare_dims.encode_query); "
+        f"{parameters.field!r}: queries must be cut to {parameters.target} dims too (fieldfare encode-query); "
         "an application that goes on sending longer vectors gets errors"
     )
     if not parameters.renormalize and parameters.metric != "cosine":

@@ -9,6 +9,7 @@ from attrs import asdict, frozen
 from fieldfare.definition import Storage
 from fieldfare.plan import Step
 from fieldfare_vectors.datatype import width_of
+from fieldfare_vectors.truncation import KIND
 
 if TYPE_CHECKING:
     from fieldfare.changes import UpdateField
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from fieldfare.documents import Batch
 
 __all__ = ["KIND", "Parameters", "plan_truncation", "truncate_batch"]
-
-KIND: Final = "dims.truncate"
 
 OVERFLOW: Final = "overflow"
 """The name under which values that become, or are, no finite number may be allowed."""

@@ -16,6 +16,7 @@ from fieldfare_quantize.calibration import Calibration
 from fieldfare_quantize.conversion import KIND, Parameters
 from fieldfare_quantize.published import Published, key_of
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
+from fieldfare_vectors.truncation import Truncation, find_truncation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,12 +39,14 @@ class Form:
         datatype: of their values.
         dims: how many.
         calibration: what integer codes stand for; None for floats.
+        truncation: how longer vectors are cut; None if they are not, or nobody says how.
     """
 
     field: str
     datatype: str
     dims: int
     calibration: Calibration | None = None
+    truncation: Truncation | None = None
 
     def checked(self, missing: str) -> Form:
         """Return it, if queries can be encoded with it.
@@ -138,7 +141,14 @@ def _from_plan(plan: MigrationPlan, name: str) -> Form:
     field = _vector(plan.target.find(new_names.get(name, name)), name, plan.target.fields, "The plan")
     steps = [Parameters.of(step) for step in plan.steps if step.kind == KIND]
     encodings = [each.encoding for each in steps if new_names.get(each.field, each.field) == field.name]
-    form = Form(name, str(field.attrs["datatype"]).lower(), int(field.attrs["dims"]), next(iter(encodings), None))
+    old_name = next((old for old, new in new_names.items() if new == field.name), field.name)
+    form = Form(
+        name,
+        str(field.attrs["datatype"]).lower(),
+        int(field.attrs["dims"]),
+        next(iter(encodings), None),
+        find_truncation(plan, old_name),
+    )
     return form.checked(_unsaid("plan", name))
 
 

@@ -32,7 +32,7 @@ def encode_query(
     """Encode a query vector as the documents of a migrated index are.
 
     Args:
-        vector: floats, as many as the field has dimensions.
+        vector: floats, as many as the field has dimensions; if a plan cuts them, as many as there were before, too.
         source: the plan or the report of the migration, or the file of either; or the Redis that has the index, as
             a client of redis-py or a URL. A calibration that comes from Redis is read with every call.
         field: the vector field; in plans and reports by its name before or after the migration.
@@ -73,9 +73,13 @@ def _encode(vector: Sequence[float] | NDArray[Any], form: Form) -> bytes:
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
 
     values = np.asarray(vector, "<f8")
-    if values.shape != (form.dims,):
-        raise UsageError(f"Field {form.field!r} has {form.dims} dims; this vector has the shape {values.shape}.")
+    known = {form.dims} if form.truncation is None else {form.dims, form.truncation.source}
+    if values.ndim != 1 or len(values) not in known:
+        wanted = " dims, or ".join(map(str, sorted(known)))
+        raise UsageError(f"Field {form.field!r} has {wanted} dims; this vector has the shape {values.shape}.")
     if not np.isfinite(values).all():
         raise UsageError(f"The vector for field {form.field!r} holds NaN or infinity.")
+    if form.truncation is not None and len(values) != form.dims:
+        values = form.truncation.cut(values).astype("<f8")
     column = Column(values.tobytes(), (values.nbytes,))
     return bytes(convert(column, "float64", form.datatype, form.dims, encoding=form.calibration).column.block)

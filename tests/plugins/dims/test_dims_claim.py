@@ -22,7 +22,7 @@ Embedding = Callable[..., Field]
 
 HALF = UpdateField("embedding", "dims", 4, 2)
 TO_QUERIES = (
-    "'embedding': queries must be cut to 2 dims too (fieldfare_dims.encode_query); an application that goes on sending "
+    "'embedding': queries must be cut to 2 dims too (fieldfare encode-query); an application that goes on sending "
     "longer vectors gets errors"
 )
 
@@ -37,8 +37,9 @@ def ask(change: Change, live: LiveIndex, **truncation: Any) -> Claim:
 
 def plan(change: Change, live: LiveIndex) -> Step:
     """Return the step that cuts."""
-    assert ask(change, live).is_supported
-    return plugin.fieldfare_plan_steps(change, live)[0]
+    claim = ask(change, live)
+    assert claim.is_supported
+    return plugin.fieldfare_plan_steps(change, claim, live)[0]
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2", "ip"])
@@ -131,7 +132,7 @@ def test_a_truncation_can_be_told_not_to_renormalize(live: Live, embedding: Embe
     )
     patch = {"update_fields": [{"name": "vec", "truncation": {"renormalize": False}}]}
     renamed = patch | {"rename_fields": [{"old_name": "embedding", "new_name": "vec"}]}
-    (step,) = (each for each in plugin.fieldfare_plan_steps(HALF, evolve(index, patch=renamed)) if each.transforms)
+    (step,) = (each for each in plugin.fieldfare_plan_steps(HALF, claim, evolve(index, patch=renamed)))
     assert step.params["renormalize"] is False
     assert step.summary == "Cut 'embedding' from 4 to 2 dims"
     assert ask(HALF, live(), renormalize=False).warnings == (TO_QUERIES,)

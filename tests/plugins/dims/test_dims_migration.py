@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import fieldfare
 from fieldfare.definition import Storage
 from fieldfare.engine.vector import nearest
+from fieldfare.errors import UsageError
 from fieldfare.server.inspect import read_definition
 from fieldfare_dims import encode_query
 
@@ -122,6 +124,67 @@ def test_other_datatypes(
     np.testing.assert_allclose(bench.stored("doc:9", native).astype(float), expected[9], rtol=1e-2, atol=1e-7)
     bench.rollback()
     assert bench.state() == before
+
+
+@pytest.mark.parametrize("algorithm", ["FLAT", "HNSW"])
+@pytest.mark.parametrize("storage", Storage)
+def test_recall_is_measured_as_predicted(
+    bench: Bench, rotated: NDArray[np.float32], storage: Storage, algorithm: str
+) -> None:
+    bench.create(rotated, storage, algorithm=algorithm)
+    bench.cut(256)
+    report = json.loads(bench.apply("--json").stdout)
+    (finding,) = (each for each in report["validation"]["findings"] if each["name"] == "recall:embedding")
+    assert finding["passed"] is True
+    assert abs(finding["data"]["recall@10"] - finding["data"]["predicted"]) < 0.02
+    assert finding["data"]["recall@10"] > 0.95
+
+
+def test_less_than_is_wanted_fails_the_run_and_can_be_taken_back(
+    bench: Bench, rotated: NDArray[np.float32], embeddings: NDArray[np.float32]
+) -> None:
+    bench.create(rotated)
+    bench.cut(256)
+    # meanwhile the application has changed to another model
+    bench.server.bulk([("HSET", f"doc:{row}", "embedding", each.tobytes()) for row, each in enumerate(embeddings)])
+    before = bench.state()
+    failed = bench.apply(code=3)
+    assert "recall:embedding" in failed.stdout + failed.stderr
+    assert "fieldfare rollback" in failed.stderr
+    bench.rollback()
+    assert bench.state() == before
+
+
+def test_a_loss_that_was_accepted_is_measured_and_does_not_fail(bench: Bench, embeddings: NDArray[np.float32]) -> None:
+    bench.create(embeddings)
+    bench.plan(
+        {"update_fields": [{"name": "embedding", "attrs": {"dims": 256, "datatype": "float16"}}]},
+        "--accept-recall-loss",
+    )
+    report = json.loads(bench.apply("--json").stdout)
+    (finding,) = (each for each in report["validation"]["findings"] if each["name"] == "recall:embedding")
+    assert finding["data"]["recall@10"] < 0.8
+    assert report["result"] == "succeeded"
+    bench.rollback()
+
+
+def test_the_plan_encodes_queries_of_the_old_dims(bench: Bench, rotated: NDArray[np.float32]) -> None:
+    bench.create(rotated[:COUNT])
+    bench.plan(
+        {
+            "update_fields": [{"name": "vec", "attrs": {"dims": 320, "datatype": "float16"}}],
+            "rename_fields": [{"old_name": "embedding", "new_name": "vec"}],
+        }
+    )
+    bench.apply()
+    plan = bench.command.directory / "plan.yaml"
+    for name in ("vec", "embedding"):
+        assert fieldfare.encode_query(rotated[7], plan, name) == bench.server.command("HGET", "doc:7", "vec")
+    short = np.frombuffer(encode_query(rotated[7], 320), "<f4")
+    assert fieldfare.encode_query(short, plan, "vec") == bench.server.command("HGET", "doc:7", "vec")
+    with pytest.raises(UsageError, match=r"has 320 dims, or 384 dims; this vector has the shape \(5,\)"):
+        fieldfare.encode_query(rotated[7, :5], plan, "vec")
+    bench.rollback()
 
 
 @pytest.mark.parametrize("storage", Storage)
