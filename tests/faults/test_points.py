@@ -28,7 +28,7 @@ WITHOUT_POINTS = {
 }
 
 
-CHANGES_NOTHING = {"quantize.recall"}
+CHANGES_NOTHING = {"dims.recall", "quantize.recall"}
 """Steps that only read: there is nothing to undo."""
 
 
