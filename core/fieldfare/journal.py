@@ -190,7 +190,9 @@ class Journal:
     @property
     def expected_backup(self) -> Expectation:
         """What the backup must be, to be the one of this run."""
-        progress, prefixes = self.progress, self.plan.source.definition.prefixes
+        progress = self.progress
+        # documents that were added meanwhile may have their new names
+        prefixes = (*self.plan.source.definition.prefixes, *self.plan.target.prefixes)
         return Expectation(
             progress.saved_batches,
             progress.documents,
