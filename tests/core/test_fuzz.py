@@ -30,7 +30,7 @@ from fieldfare.backup.lock import describe_holder
 from fieldfare.changes import RenameIndex, UpdateField, apply_changes
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.documents import Batch, Column, Note
-from fieldfare.errors import FieldfareError
+from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.journal import Journal, Progress, RunPhase, Status, StepRecord, Undo
 from fieldfare.patch import load_patch, patch_to_dict
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Receipt, Step
@@ -38,12 +38,15 @@ from fieldfare.plan.file import load_plan, plan_to_dict, write_plan
 from fieldfare.query_check import load_query_checks
 from fieldfare.target_schema import load_target_schema
 from fieldfare.testing.mutation import mutate_bytes, mutate_lines, mutate_structure
+from fieldfare.yamlfile import dump_yaml
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import load_batch_plan, write_batch_plan
 from fieldfare_batch.selection import read_names
 from fieldfare_batch.state import BatchState, IndexState, Settings
 from fieldfare_batch.state import Status as IndexStatus
 from fieldfare_batch.state_file import StateFile, load_state
+from fieldfare_quantize.published import Published
+from fieldfare_quantize.query import encode_query
 
 SEED: Final = os.environ.get("SEED", "1")
 ROUNDS: Final = 10 if os.environ.get("TORTURE") else 1
@@ -189,6 +192,23 @@ def make_batch_state(path: Path) -> None:
     StateFile(path, BatchState(**state, rollback=Undo.NONE, indexes=indexes)).update()
 
 
+def make_report(path: Path) -> None:
+    calibration = {"scale": 0.5, "offset": 0.0, "clip": 0.999}
+    published = {"version": 1, "index": INDEX, "field": "v", "datatype": "int8", "metric": "l2", "dims": 4, "plan": "f"}
+    content = {
+        "source_index": INDEX,
+        "result": "succeeded",
+        "vectors": {"v": {"was": "w", "datatype": "int8", "dims": 4}},
+        "steps": {"quantize.publish-1": {"details": {"calibration": {**published, **calibration}}}},
+    }
+    path.write_text(dump_yaml(content))
+
+
+def make_calibration(path: Path) -> None:
+    facts = {"index": INDEX, "field": "v", "datatype": "int8", "metric": "l2", "dims": 4, "plan": "f"}
+    path.write_text(json.dumps({"version": 1, **facts, "scale": 0.5, "offset": 0.0, "clip": 0.999}))
+
+
 MAKERS: Final[Mapping[str, Callable[[Path], object]]] = {
     "patch": lambda path: path.write_text(PATCH),
     "target schema": lambda path: path.write_text(TARGET),
@@ -201,6 +221,8 @@ MAKERS: Final[Mapping[str, Callable[[Path], object]]] = {
     "shard": make_backup,
     "manifest": make_backup,
     "holder": lambda path: path.write_text('{"host": "h", "pid": 1, "started": "2026"}'),
+    "report": make_report,
+    "calibration": make_calibration,
     "batch plan": make_batch_plan,
     "batch state": make_batch_state,
 }
@@ -223,6 +245,13 @@ def read_backup(path: Path) -> object:
 def read_holder(path: Path) -> object:
     prefix = backup_prefix(path.parent, INDEX)
     return describe_holder(backup_file(prefix, "lock.json"))
+
+
+def read_calibration(path: Path) -> object:
+    try:
+        return Published.parse(path.read_bytes())
+    except ValueError as error:  # as the reader of the key in Redis says it
+        raise UsageError(str(error)) from error
 
 
 def from_yaml(content: bytes) -> Any:
@@ -258,6 +287,10 @@ def signed_json(value: Any) -> bytes:
     if isinstance(value, dict):
         value = {key: with_fingerprint(each) for key, each in value.items() if key != "checksum"}
         value["checksum"] = digest(value)
+    return json.dumps(value).encode()
+
+
+def plain_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
@@ -300,6 +333,8 @@ READERS: Final = (
     Reader("shard", own_file("shard-1.data"), read_backup, 800, **BACKUP),
     Reader("manifest", own_file("manifest"), read_backup, 1000, **JSON),
     Reader("holder", own_file("lock.json"), read_holder, 300, json.loads, signed_json, refuses=False),
+    Reader("report", "report.yaml", lambda path: encode_query([0.5] * 4, path, "v"), 500, **PLAIN),
+    Reader("calibration", "calibration.json", read_calibration, 500, json.loads, plain_json),
     Reader("batch plan", "batch_plan.yaml", load_batch_plan, 500, **PLAIN),
     Reader("batch state", "batch_state.yaml", load_state, 500, **PLAIN),
 )

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "PER_VECTOR", "Calibration", "calibrate"]
 
+GREATEST: Final = 1e30
+LEAST: Final = 1e-30
+"""Scales of float32 vectors lie far between, and so do their quotients."""
+
 OWN: Final = "per vector"
 """How plans write the scale of vectors that are scaled one by one."""
 
@@ -39,8 +43,19 @@ class Calibration:
 
     @classmethod
     def of(cls, mapping: Mapping[str, Any]) -> Calibration:
-        """Read a calibration from a plan."""
-        return cls(**{**mapping, "scale": None if mapping["scale"] == OWN else mapping["scale"]})
+        """Read a calibration from a plan.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = cls(**{**mapping, "scale": None if mapping["scale"] == OWN else mapping["scale"]})
+        for name in ("scale", "offset", "clip"):
+            value = getattr(found, name)
+            if type(value) not in {int, float, type(None)} or not abs(value or 0) <= GREATEST:
+                raise ValueError(f"{name} is {value!r:.40}")
+        if found.scale is not None and found.scale < LEAST:
+            raise ValueError(f"scale is {found.scale}")
+        return found
 
     def to_plain(self) -> dict[str, float | str | None]:
         """Return the calibration as plan files have it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,11 +75,14 @@ def form_of(source: MigrationPlan | MigrationReport | str | Path, field: str) ->
         FileError: the file is neither plan nor report.
     """
     known = _load(Path(source)) if isinstance(source, str | Path) else source
-    if isinstance(known, MigrationPlan):
-        return _from_plan(known, field)
-    if isinstance(known, MigrationReport):
-        return _from_report(known.vectors, known.steps, field)
-    return _from_report(known["vectors"], known["steps"], field)
+    try:
+        if isinstance(known, MigrationPlan):
+            return _from_plan(known, field)
+        if isinstance(known, MigrationReport):
+            return _from_report(known.vectors, known.steps, field)
+        return _from_report(known["vectors"], known["steps"], field)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UsageError(f"What it says of vectors makes no sense, so fieldfare did not write it: {error!r}") from error
 
 
 def form_in_redis(server: Server, index: str, field: str) -> Form:
@@ -116,7 +118,7 @@ def form_in_redis(server: Server, index: str, field: str) -> Form:
     if stored is None:
         return form.checked(f"There is no key {name!r}, which would say what the codes of {field!r} stand for.")
     try:
-        published = Published.of(json.loads(stored))
+        published = Published.parse(stored)
     except ValueError as error:
         raise UsageError(f"The key {name!r} cannot be used: {error}.") from error
     if (published.datatype, published.dims) != (form.datatype, form.dims):

@@ -53,6 +53,21 @@ class Published:
     plan: str
 
     @classmethod
+    def parse(cls, stored: bytes) -> Published:
+        """Read what lies under a key, whoever put it there.
+
+        Raises:
+            ValueError: as :meth:`of`.
+        """
+        try:
+            plain = json.loads(stored)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        if not isinstance(plain, dict):
+            raise ValueError("it is no JSON object")  # noqa: TRY004 - bad input, not a caller's mistake
+        return cls.of(plain)
+
+    @classmethod
     def of(cls, plain: dict[str, Any]) -> Published:
         """Read what :meth:`to_plain` gave.
 
@@ -112,9 +127,11 @@ def is_published(step: Step, run: Run) -> bool:
 
 def take_back(step: Step, run: Run) -> None:
     """Put back what lay under the keys before."""
+    own = _keys(step, run.plan)  # whatever else a backup from a stranger holds
     for batch in run.originals(step):
         for key, value in zip(batch.keys, batch[VALUE], strict=True):
-            _put(run, key, value)
+            if key in own:
+                _put(run, key, value)
 
 
 def _published(step: Step, run: Run) -> Published | None:

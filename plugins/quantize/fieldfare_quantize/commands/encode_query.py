@@ -64,8 +64,11 @@ def _numbers(path: Path | None) -> list[float]:
     name = "stdin" if path is None else str(path)
     try:
         value: Any = json.loads(sys.stdin.read() if path is None else path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{name}: no JSON list of numbers can be read from it: {error}") from error
     if not isinstance(value, list) or not all(type(each) in {int, float} for each in value):
         raise UsageError(f"{name}: a JSON list of numbers is needed.")
-    return value
+    try:
+        return list(map(float, value))
+    except OverflowError as error:
+        raise UsageError(f"{name}: a number is larger than any float.") from error
