@@ -114,6 +114,18 @@ class Log:
                 raise self._unwritable(error) from error
         return self._descriptor
 
+    def recover(self) -> None:
+        """Check every byte; what a crash cut short at the end is removed.
+
+        Raises:
+            BackupCorrupt: a frame is damaged.
+            BackupUnusable: the file cannot be read or written.
+        """
+        if os.path.lexists(self.path):
+            self.open()
+            for _ in self.check():
+                pass
+
     def sync(self) -> None:
         """Make everything that was appended durable, also by a process that crashed since, and the file's name.
 

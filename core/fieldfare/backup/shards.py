@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -78,9 +77,7 @@ class Shard:
 
     def recover(self) -> None:
         """Check every byte; what a crash cut short at the end is removed."""
-        if os.path.lexists(self.path):
-            self._log.open()
-            self.check()
+        self._log.recover()
 
     def sync(self) -> None:
         """Make everything that was appended durable, and the file's name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,10 +60,7 @@ class BackupStore:
         """
         store = cls(prefix, batch_size=batch_size)
         try:
-            if os.path.lexists(store._keys.path):
-                store._keys.open()
-                for _ in store._keys.check():
-                    pass
+            store._keys.recover()
             for shard in store._files:
                 shard.recover()
         except BaseException:
