@@ -98,7 +98,7 @@ def test_report_counts_over_all_attempts(plan: MigrationPlan, server: Server, tm
     report = executor().apply(plan, server=server, backup_dir=tmp_path, batch_size=50)
     gone = len(range(0, COUNT, 5))
     assert [(note.kind, note.count) for note in report.notes] == [("vanished", gone)]
-    rewritten = [step for name, step in report.steps.items() if name.startswith("quantize")]
+    rewritten = [step for name, step in report.steps.items() if name.startswith("quantize.convert")]
     assert [(step["documents"], step["completed_batches"]) for step in rewritten] == [(COUNT - gone, 10)] * 2
 
 
