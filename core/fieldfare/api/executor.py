@@ -1,0 +1,143 @@
+"""Carrying out plans, and putting things back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from fieldfare.api.arguments import require_workers, required_verify, server_at
+from fieldfare.engine.apply import apply
+from fieldfare.engine.options import RETRY_SECONDS, Options, Verify
+from fieldfare.engine.rollback import rollback
+from fieldfare.engine.session import list_backups
+from fieldfare.engine.stop import StopRequest
+from fieldfare.errors import BackupDirectoryRequired, UsageError
+from fieldfare.plan import MigrationPlan
+from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.progress import ProgressCallback, watched_by
+from fieldfare.query_check import load_query_checks
+from fieldfare.report import MigrationReport
+from fieldfare.server import Server
+
+__all__ = ["MigrationExecutor"]
+
+
+class MigrationExecutor:
+    """Carries out plans, and puts things back.
+
+    Args:
+        plugins: who carries out steps; by default every installed plugin.
+    """
+
+    def __init__(self, *, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or load_plugins()
+
+    def apply(  # noqa: PLR0913 - the guide's signature
+        self,
+        plan: MigrationPlan,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        batch_size: int = 500,
+        num_workers: int = 1,
+        allow: Collection[str] = (),
+        on_conflict: str | None = None,
+        retry_for: float = RETRY_SECONDS,
+        timeout: float | None = None,
+        verify: str = Verify.SAMPLE,
+        query_check_file: str | Path | None = None,
+        plan_path: str | Path | None = None,
+        stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> MigrationReport:
+        """Carry out a plan; go on with it if an earlier run was interrupted.
+
+        Args:
+            plan: from :class:`MigrationPlanner` or :func:`load_migration_plan`.
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            backup_dir: where originals and the journal go; required.
+            batch_size: documents per round trip.
+            num_workers: how many share the documents; see ``docs/workers.md``.
+            allow: what must not stop the run: ``overflow``.
+            on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
+            retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
+            timeout: seconds to wait for the index to be ready; None for as long as it takes.
+            verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
+            query_check_file: queries for the validation, as YAML.
+            plan_path: named in messages as the file to resume with.
+            stop: set to stop after the current batch.
+            progress_callback: called with a step and a detail as the run goes on.
+
+        Raises:
+            BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
+            FieldfareError: as :func:`fieldfare.engine.apply.apply`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        require_workers(num_workers)
+        if batch_size < 1:
+            raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
+        if on_conflict not in (None, "keep-old", "keep-new"):
+            raise UsageError(f"on_conflict={on_conflict!r}: it is keep-old, keep-new or None. Nothing was changed.")
+        options = Options(
+            batch_size=batch_size,
+            workers=num_workers,
+            allow=frozenset(allow),
+            on_conflict=on_conflict,
+            retry_for=retry_for,
+            timeout=timeout,
+            verify=required_verify(verify),
+            query_checks=load_query_checks(query_check_file),
+            plan_path=Path(plan_path) if plan_path else None,
+        )
+        plugins = watched_by(self.plugins, progress_callback)
+        with server_at(server, redis_url) as opened:
+            return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
+
+    def rollback(  # noqa: PLR0913 - what a rollback consists of
+        self,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        index: str | None = None,
+        num_workers: int = 1,
+        retry_for: float = RETRY_SECONDS,
+        force: bool = False,
+        stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> MigrationReport:
+        """Put back what a run changed.
+
+        Args:
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            backup_dir: of the run.
+            index: its source or target name; may be left out if the directory holds one backup.
+            num_workers: how many share the documents, if as many shared them before.
+            retry_for: as for :meth:`apply`.
+            force: drop what lives under the target's name even if it is not the target.
+            stop: set to stop after the current batch.
+            progress_callback: called with a step and a detail as the run goes on.
+
+        Raises:
+            FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        require_workers(num_workers)
+        options = Options(workers=num_workers, retry_for=retry_for, force=force)
+        plugins = watched_by(self.plugins, progress_callback)
+        with server_at(server, redis_url) as opened:
+            return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
+
+    def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
+        """Return how far each run in a backup directory got; needs no server.
+
+        Raises:
+            BackupUnusable: no such directory, or no such backup in it.
+        """
+        return list_backups(Path(backup_dir), index)

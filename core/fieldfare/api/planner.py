@@ -1,0 +1,120 @@
+"""Making plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldfare.api.arguments import server_at
+from fieldfare.diff import changes_from_patch, changes_from_schema
+from fieldfare.errors import UsageError
+from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.plan import MigrationPlan
+from fieldfare.plan.file import write_plan
+from fieldfare.plan_options import plan_options
+from fieldfare.planner import make_plan
+from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.server import Server
+from fieldfare.server.inspect import read_snapshot
+from fieldfare.target_schema import load_target_schema
+
+__all__ = ["MigrationPlanner"]
+
+
+class MigrationPlanner:
+    """Makes plans.
+
+    Args:
+        plugins: who may claim changes; by default every installed plugin.
+        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1; predicted on a sample.
+        accept_recall_loss: plan a change that keeps less all the same, with a warning.
+
+    Raises:
+        UsageError: ``min_recall`` is not between 0 and 1.
+    """
+
+    def __init__(
+        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+    ) -> None:
+        self.plugins = plugins or load_plugins()
+        self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
+
+    def create_plan(  # noqa: PLR0913 - the guide's signature
+        self,
+        index_name: str,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        schema_patch_path: str | Path | None = None,
+        target_schema_path: str | Path | None = None,
+        aliases: Sequence[str] = (),
+        key_sample_limit: int = 10,
+    ) -> MigrationPlan:
+        """Make a plan from a patch file or from a file with the whole target schema.
+
+        Args:
+            index_name: the index, or one of its aliases.
+            redis_url: where it lives.
+            server: an open connection, in place of ``redis_url``.
+            schema_patch_path: what to change.
+            target_schema_path: what it shall be; exactly one of the two.
+            aliases: further aliases of the index, to be kept.
+            key_sample_limit: how many keys to note for validation.
+
+        Raises:
+            UsageError: both or neither file; or a file that cannot be used (all problems at once).
+            PreconditionError: no server, no index, or a server that is not fit.
+            PluginError: no plugin, or more than one, claims a change.
+        """
+        if (schema_patch_path is None) == (target_schema_path is None):
+            raise UsageError("Give exactly one of schema_patch_path and target_schema_path. Nothing was changed.")
+        if schema_patch_path is not None:
+            patch = load_patch(Path(schema_patch_path))
+            return self.create_plan_from_patch(
+                index_name,
+                schema_patch=patch,
+                redis_url=redis_url,
+                server=server,
+                aliases=aliases,
+                key_sample_limit=key_sample_limit,
+            )
+        target, content = load_target_schema(Path(str(target_schema_path)))
+        with server_at(server, redis_url) as opened:
+            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+            changes = changes_from_schema(snapshot.definition, target)
+            request = {"target_schema": content}
+            return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
+
+    def create_plan_from_patch(  # noqa: PLR0913 - the guide's signature
+        self,
+        index_name: str,
+        *,
+        schema_patch: SchemaPatch | Mapping[str, Any],
+        redis_url: str | None = None,
+        server: Server | None = None,
+        aliases: Sequence[str] = (),
+        key_sample_limit: int = 10,
+    ) -> MigrationPlan:
+        """Make a plan from a patch that is in memory.
+
+        Args:
+            index_name: the index, or one of its aliases.
+            schema_patch: the patch, or the mapping that a patch file holds.
+            redis_url: where the index lives.
+            server: an open connection, in place of ``redis_url``.
+            aliases: further aliases of the index, to be kept.
+            key_sample_limit: how many keys to note for validation.
+
+        Raises:
+            As :meth:`create_plan`.
+        """
+        patch = schema_patch if isinstance(schema_patch, SchemaPatch) else patch_from_dict(schema_patch)
+        with server_at(server, redis_url) as opened:
+            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+            changes = changes_from_patch(snapshot.definition, patch)
+            return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch), options=self.options)
+
+    def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
+        """Write a plan file."""
+        write_plan(plan, Path(plan_out))
