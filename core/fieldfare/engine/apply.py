@@ -147,7 +147,7 @@ def _capture_and_back_up(run: Run) -> None:
             dump(run, work)
     for step in run.plan.steps:
         if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
-            with run.activity("dump", f"Back up for {step.summary}", step=step.id):
+            with run.activity("dump", f"Back up for {step.summary}", step=step.id, total=run.store.key_count):
                 run.plugins.ask(step.owner, "fieldfare_backup", step=step, run=run)
     refuse_unfit(run)
     # the barrier: nothing on Redis changes before this is on disk

@@ -8,7 +8,7 @@ from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.changes import apply_changes
-from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition import IndexDefinition, Snapshot, Storage
 from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments
 from fieldfare.documents import Batch, Column
@@ -99,9 +99,14 @@ def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
     paths = list(dict.fromkeys(path for step in plan.steps if step.transforms for path in step.fields))
     if not paths:
         return
+    storage = plan.source.definition.storage
     nobody = Batch((encoded(REHEARSAL),), {path: Column.of([b"0"]) for path in paths})
     try:
-        write_documents(server, plan.source.definition.storage, nobody, paths)
+        write_documents(server, storage, nobody, paths)
+        if storage is Storage.JSON:
+            server.command("JSON.SET", REHEARSAL, "$", b"0", "XX")
+        elif server.capabilities.has_hsetex:  # HSET cannot be tried without a trace
+            server.command("HSETEX", REHEARSAL, "FXX", "FIELDS", 1, "nobody", b"0")
     except ResponseError as error:
         what = f"Rewriting the documents of {plan.index!r}"
         raise ServerUnfit(what, has=f"refused a trial ({error})", needs="a server that lets us write") from error
