@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# tests wait for servers and disks as much as they compute: twice as many as two cores
+JOBS ?= 4
 BIN := $(VENV)/bin
 STRANGERS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(STRANGERS))
@@ -23,7 +25,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/fieldfare demo --data examples/wordnet
 
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # SEED decides which faults come first, MINUTES how long all of it may take, CASE asks for one of them
 torture: export TORTURE := 1
@@ -32,7 +34,7 @@ torture: export MINUTES := $(or $(MINUTES),60)
 torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
-	@$(BIN)/python -m pytest -n 2 tests/faults tests/core/test_fuzz.py tests/core/test_strangers.py
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_strangers.py
 
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py

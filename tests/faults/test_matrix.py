@@ -25,8 +25,8 @@ SEED: Final = os.environ.get("SEED", "20260101")
 MINUTES: Final = float(os.environ.get("MINUTES", "60"))
 WANTED: Final = os.environ.get("CASE", "").split()
 WORKERS: Final = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-SLICE: Final = 5
-PARTS: Final = 4
+SLICE: Final = 3
+PARTS: Final = 8
 
 LASTING: Final = ("kill", "power", "error", "interrupt", "disk", "drop", "readonly", "oom", "hang", "restart", "forget")
 PASSING: Final = ("drop", "readonly", "hang", "restart", "forget")
