@@ -177,7 +177,20 @@ def is_green(root: Path) -> bool:
     """Whether the matrix passes on a copy of the source."""
     path = os.pathsep.join(str(root / each) for each in PACKAGES)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "-p", "no:cacheprovider", str(root / "tests/faults")],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-n",
+            "4",
+            "--dist",
+            "worksteal",
+            "-p",
+            "no:cacheprovider",
+            str(root / "tests/faults"),
+        ],
         check=False,
         cwd=root,
         env={**os.environ, "PYTHONPATH": path},
