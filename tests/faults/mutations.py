@@ -115,12 +115,6 @@ MUTATIONS: Final = [
         "enumerate(results, start=start + 2)",
     ),
     Mutation(
-        "dropping what is dropped does no harm",
-        "core/fieldfare/engine/index.py",
-        "    if index_exists(run.server, name):\n        found = differences(run.source,",
-        "    if name:\n        found = differences(run.source,",
-    ),
-    Mutation(
         "creating what is there does no harm",
         "core/fieldfare/engine/index.py",
         "    if index_exists(server, definition.name):\n",
