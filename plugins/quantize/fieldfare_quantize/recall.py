@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fieldfare_vectors.parameters import Parameters as Measurement
 from fieldfare_vectors.parameters import plan_measurement
-from fieldfare_vectors.verdict import accepts_loss, min_recall_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,21 +19,7 @@ RECALL: Final = "quantize.recall"
 
 
 def plan_recall(parameters: Parameters, claim: Claim, options: Mapping[str, Any]) -> Sequence[Step]:
-    """Plan a measurement where a recall was predicted.
-
-    Args:
-        parameters: of the conversion.
-        claim: with the figures that were predicted.
-        options: of the plan: ``min_recall``, ``accept_recall_loss``.
-    """
+    """Plan a measurement where a recall was predicted."""
     rows = claim.details.get("prediction", ())
     predicted = next((row["recall@10"] for row in rows if row["datatype"] == parameters.target), None)
-    if predicted is None:
-        return []
-    measurement = Measurement(
-        field=parameters.field,
-        predicted=predicted,
-        limit=min_recall_of(options),
-        accepted=accepts_loss(options),
-    )
-    return [plan_measurement(RECALL, measurement)]
+    return plan_measurement(RECALL, parameters.field, predicted, options)

@@ -8,8 +8,12 @@ from attrs import asdict, frozen
 
 from fieldfare.changes import RenameField
 from fieldfare.plan import Phase, Step
+from fieldfare_vectors.verdict import accepts_loss, min_recall_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
     from fieldfare.definition import Field
     from fieldfare.plan import MigrationPlan
 
@@ -97,11 +101,17 @@ class Parameters:
         return any(step.transforms and path in step.fields for step in plan.steps)
 
 
-def plan_measurement(kind: str, parameters: Parameters) -> Step:
-    """Build the step that compares the answers of the target with the true ones; it changes nothing."""
-    return Step.new(
-        kind,
-        Phase.VALIDATE,
-        params=asdict(parameters),
-        summary=f"Ask {parameters.field!r} for the neighbours of {parameters.questions} documents: recall@10",
-    )
+def plan_measurement(kind: str, field: str, predicted: float | None, options: Mapping[str, Any]) -> Sequence[Step]:
+    """Build the step that compares the answers of the target with the true ones; it changes nothing.
+
+    Args:
+        kind: of the step; ends in :data:`SUFFIX`.
+        field: the vector field, by its name before.
+        predicted: recall@10 on the sample of the plan; None if nothing was predicted: then nothing is measured.
+        options: of the plan: ``min_recall``, ``accept_recall_loss``.
+    """
+    if predicted is None:
+        return []
+    parameters = Parameters(field, predicted, min_recall_of(options), accepts_loss(options))
+    summary = f"Ask {field!r} for the neighbours of {parameters.questions} documents: recall@10"
+    return [Step.new(kind, Phase.VALIDATE, params=asdict(parameters), summary=summary)]
