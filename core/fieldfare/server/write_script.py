@@ -6,20 +6,17 @@ look and its write, and nobody sees a document half-way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from hashlib import sha1
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
-
-from attrs import frozen
-from redis.exceptions import NoScriptError
 
 from fieldfare.definition import Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.replacement import Row
-from fieldfare.wire import Argument, Command, encode
+from fieldfare.server.script import Call
+from fieldfare.wire import Argument, encode
 
-__all__ = ["Call", "completed", "outcomes", "sent", "write_calls"]
+__all__ = ["outcomes", "write_calls"]
 
 ROWS_PER_CALL: Final = 100
 """How many documents one call takes: the server does nothing else meanwhile, for about a millisecond."""
@@ -104,17 +101,10 @@ local function write(key, path, value) redis.call('JSON.SET', key, path, value, 
 )
 
 
-@frozen
-class Call:
-    """A script, and documents that it writes."""
-
-    script: bytes
-    rows: Sequence[Row]
-    arguments: Sequence[Argument]
-
-
-def write_calls(server: Server, storage: Storage, rows: Sequence[Row], paths: Sequence[str]) -> list[Call]:
-    """Return the calls that write these documents."""
+def write_calls(
+    server: Server, storage: Storage, rows: Sequence[Row], paths: Sequence[str]
+) -> list[tuple[Sequence[Row], Call]]:
+    """Return the calls that write these documents, each with its rows."""
     mode = "HSET"
     if server.capabilities.has_hash_field_ttl:
         mode = "HSETEX" if server.capabilities.has_hsetex else "HPEXPIREAT"
@@ -122,30 +112,14 @@ def write_calls(server: Server, storage: Storage, rows: Sequence[Row], paths: Se
     arguments: list[Argument] = [mode, len(paths), *map(encode, paths)]
     # while a slot moves, its nodes refuse calls that name more than one of its keys
     size = 1 if server.capabilities.cluster else ROWS_PER_CALL
-    return [Call(script, rows[start : start + size], arguments) for start in range(0, len(rows), size)]
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    return [(part, Call(script, [key for key, _ in part], [*arguments, *_values(part)])) for part in parts]
 
 
-def sent(call: Call) -> Command:
-    """Return the command that runs a script of which the server knows the text already."""
-    values = [part for _, parts in call.rows for part in parts]
-    return (b"EVALSHA", _name(call.script), len(call.rows), *(key for key, _ in call.rows), *call.arguments, *values)
-
-
-def completed(server: Server, calls: Sequence[Call], replies: Sequence[Any]) -> list[Any]:
-    """Return the replies to calls, after those that the server knew no text for were sent again with it."""
-    found = list(replies)
-    unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    commands = [(b"EVAL", calls[place].script, *sent(calls[place])[2:]) for place in unknown]
-    for place, reply in zip(unknown, server.bulk(commands) if commands else [], strict=True):
-        found[place] = reply
-    return found
+def _values(rows: Sequence[Row]) -> Iterable[bytes]:
+    return chain.from_iterable(values for _, values in rows)
 
 
 def outcomes(call: Call, reply: Any) -> dict[bytes, str]:
     """Return what came of the documents that are not as they should be now."""
-    return {call.rows[row - 1][0]: outcome.decode() for row, outcome in zip(reply[::2], reply[1::2], strict=True)}
-
-
-@cache
-def _name(script: bytes) -> str:
-    return sha1(script, usedforsecurity=False).hexdigest()
+    return {call.keys[row - 1]: outcome.decode() for row, outcome in zip(reply[::2], reply[1::2], strict=True)}

@@ -21,8 +21,9 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch
 from fieldfare.server.connection import Server
 from fieldfare.server.replacement import KEEP, NOTHING, OUTCOMES, Replacement, Row, is_wrong_type, rows_of
+from fieldfare.server.script import Call, completed, sent
 from fieldfare.server.transaction import forbids_scripts
-from fieldfare.server.write_script import Call, completed, outcomes, sent, write_calls
+from fieldfare.server.write_script import outcomes, write_calls
 from fieldfare.server.write_transaction import write_optimistically
 from fieldfare.wire import Command
 
@@ -78,20 +79,21 @@ def write_batches(
     The server writes one batch while the caller makes the next: when a result is given, the batch after it
     may be written already.
     """
-    under_way: deque[tuple[list[Row], list[Call]]] = deque()
+    under_way: deque[tuple[list[Row], list[tuple[Sequence[Row], Call]]]] = deque()
 
     def commands() -> Iterator[list[Command]]:
         for batch in batches:
             rows = rows_of(batch, storage, paths)
             under_way.append((rows, write_calls(server, storage, rows, paths)))
-            yield [sent(call) for call in under_way[-1][1]]
+            yield [sent(call) for _, call in under_way[-1][1]]
 
     for replies in server.bulk_stream(commands()):
         rows, calls = under_way.popleft()
         others: dict[bytes, str] = {}
-        for call, reply in zip(calls, completed(server, calls, replies), strict=True):
+        answers = completed(server, [call for _, call in calls], replies)
+        for (part, call), reply in zip(calls, answers, strict=True):
             if forbids_scripts(reply):
-                others |= write_optimistically(server, storage, call.rows, paths)
+                others |= write_optimistically(server, storage, part, paths)
             elif isinstance(reply, ResponseError):
                 raise reply
             else:

@@ -11,12 +11,13 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.documents import is_wrong_type
+from fieldfare.server.script import Call, completed, sent
 from fieldfare.server.transaction import forbids_scripts
 from fieldfare.wire import Command
 from fieldfare_rename import optimistic
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
-from fieldfare_rename.script import Call, completed, move_calls, restore_calls, sent, unmoved
+from fieldfare_rename.script import move_calls, restore_calls, unmoved
 
 __all__ = ["Work", "move_values", "restore_originals"]
 

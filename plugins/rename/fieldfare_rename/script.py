@@ -7,32 +7,18 @@ document half-way. If a command in it fails, what it did before stays: a value i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from hashlib import sha1
 from typing import Any, Final
-
-from attrs import frozen
-from redis.exceptions import NoScriptError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
+from fieldfare.server.script import Call
 from fieldfare.server.spelling import faithful
 from fieldfare.server.transaction import same_slot
-from fieldfare.wire import Argument, Command, encode
+from fieldfare.wire import Argument, encode
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
 
-__all__ = ["Call", "completed", "move_calls", "restore_calls", "sent", "unmoved"]
-
-
-@frozen
-class Call:
-    """A script, some documents of one slot, and what else it takes."""
-
-    script: bytes
-    keys: Sequence[bytes]
-    arguments: Sequence[Argument]
-
+__all__ = ["move_calls", "restore_calls", "unmoved"]
 
 KEYS_PER_CALL: Final = 250
 """How many documents one call takes: the server does nothing else meanwhile, for some milliseconds."""
@@ -179,23 +165,3 @@ def restore_calls(storage: Storage, originals: Sequence[Original], source: str, 
         )
         for each in originals
     ]
-
-
-def sent(call: Call) -> Command:
-    """Return the command that runs a script of which the server knows the text already."""
-    return (b"EVALSHA", _digest(call.script), len(call.keys), *call.keys, *call.arguments)
-
-
-def completed(server: Server, calls: Sequence[Call], replies: Sequence[Any]) -> list[Any]:
-    """Return the replies to calls, after those that the server knew no text for were sent again with it."""
-    found = list(replies)
-    unknown = [row for row, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    commands = [(b"EVAL", calls[row].script, *sent(calls[row])[2:]) for row in unknown]
-    for row, reply in zip(unknown, server.bulk(commands) if commands else [], strict=True):
-        found[row] = reply
-    return found
-
-
-@cache
-def _digest(script: bytes) -> str:
-    return sha1(script, usedforsecurity=False).hexdigest()
