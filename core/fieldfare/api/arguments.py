@@ -39,6 +39,7 @@ def server_at(server: Server | None, url: str | None) -> Iterator[Server]:
 
     Raises:
         UsageError: neither is given.
+        PreconditionError: there is no usable server at this URL.
     """
     if server is not None:
         yield server

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve
 
 from fieldfare.api import MigrationExecutor
+from fieldfare.api.arguments import server_at
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, FileError, PreconditionError, UsageError
-from fieldfare.journal import Undo
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, load_plan
 from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.server import Server
-from fieldfare_batch.clock import now
-from fieldfare_batch.connection import opened
-from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.migration import Migrations, ProgressCallback
-from fieldfare_batch.next_step import resume_command, rollback_command
+from fieldfare_batch.opening import (
+    fresh_state,
+    goes_on,
+    refuse_other_directory,
+    refuse_rolled_back,
+    require_backups,
+    retried,
+)
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.report import BatchReport, make_report, write_report
 from fieldfare_batch.rollback import Rollbacks
 from fieldfare_batch.state import BatchState, IndexState, Settings, Status
-from fieldfare_batch.state_file import VERSION, StateFile, hold_state, load_state
+from fieldfare_batch.state_file import StateFile, hold_state, load_state
 
 __all__ = ["BatchMigrationExecutor", "default_report_path"]
 
@@ -89,12 +92,12 @@ class BatchMigrationExecutor:
         if not batch_plan.applicable:
             raise PreconditionError(f"The patch of {batch_plan.batch_id} fits no index. Nothing was changed.")
         path = Path(state_path)
-        fresh = _begin(batch_plan, Path(backup_dir), Path(report_dir), chosen)
+        fresh = fresh_state(batch_plan, Path(backup_dir), Path(report_dir), chosen)
         with hold_state(path):
             state = fresh
             if path.exists():
                 earlier = load_state(path)
-                if _goes_on(path, earlier, fresh):
+                if goes_on(path, earlier, fresh):
                     state = evolve(earlier, settings=chosen, report_dir=fresh.report_dir)
             return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
 
@@ -131,13 +134,13 @@ class BatchMigrationExecutor:
         path = Path(state_path)
         with hold_state(path):
             state = load_state(path)
-            _refuse_other_directory(path, state, backup_dir)
-            _refuse_rolled_back(path, state)
-            _require_backups(path, state)
+            refuse_other_directory(path, state, backup_dir)
+            refuse_rolled_back(path, state)
+            require_backups(path, state)
             if settings is not None:
                 state = evolve(state, settings=_checked(settings))
             if retry_failed:
-                state = evolve(state, indexes=tuple(map(_retried, state.indexes)))
+                state = retried(state)
             return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
@@ -172,9 +175,9 @@ class BatchMigrationExecutor:
         """
         self.plugins.require_sound()
         path = Path(state_path)
-        with hold_state(path), opened(server, redis_url) as connected:
+        with hold_state(path), server_at(server, redis_url) as connected:
             file = StateFile(path, load_state(path))
-            _require_backups(path, file.state)
+            require_backups(path, file.state)
             _create(Path(file.state.report_dir))
             executor = MigrationExecutor(plugins=self.plugins)
             Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).carry_out()
@@ -201,7 +204,7 @@ class BatchMigrationExecutor:
     ) -> BatchReport:
         self.plugins.require_sound()
         plans = _load_plans(state.having(Status.PENDING, Status.IN_PROGRESS))
-        with opened(server, redis_url) as connected:
+        with server_at(server, redis_url) as connected:
             _create(Path(state.report_dir))
             file = StateFile(path, state)
             file.update()
@@ -214,82 +217,6 @@ def default_report_path(state_path: Path) -> Path:
     """Return where the report of a batch goes: ``batch_report.yaml`` beside ``batch_state.yaml``."""
     stem = state_path.stem
     return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
-
-
-def _begin(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings) -> BatchState:
-    indexes = tuple(
-        IndexState(
-            each.name,
-            Status.PENDING if each.applicable else Status.SKIPPED,
-            reason=each.skip_reason or (None if each.applicable else "left out of the batch plan"),
-            plan_path=each.plan_path,
-            fingerprint=each.fingerprint,
-            lossy=each.lossy,
-        )
-        for each in plan.indexes
-    )
-    return BatchState(
-        version=VERSION,
-        batch_id=plan.batch_id,
-        failure_policy=plan.failure_policy,
-        backup_dir=str(backup_dir.resolve()),
-        report_dir=str(report_dir.absolute()),
-        rollback=Undo.NONE,
-        started_at=now(),
-        updated_at=now(),
-        elapsed_seconds=0.0,
-        settings=settings,
-        indexes=indexes,
-    )
-
-
-def _goes_on(path: Path, earlier: BatchState, fresh: BatchState) -> bool:
-    """Whether an earlier attempt goes on; False if it is over, its record having been set aside."""
-    same = _identity(earlier) == _identity(fresh)
-    if same and earlier.rollback is not Undo.DONE:
-        _refuse_rolled_back(path, earlier)
-        _refuse_other_directory(path, earlier, fresh.backup_dir)
-        return True
-    if not earlier.is_over:
-        raise BatchStateUnusable(
-            path,
-            f"it is of {earlier.batch_id}, which is not over. Nothing was changed. Give another --state, or end that "
-            f"batch first.\n  To go on with it:  {resume_command(path, earlier)}\n"
-            f"  To put it back:    {rollback_command(path)}",
-        )
-    path.rename(path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.stale"))
-    return False
-
-
-def _identity(state: BatchState) -> tuple[object, ...]:
-    return state.batch_id, {each.name: each.fingerprint for each in state.migrating}
-
-
-def _refuse_other_directory(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
-    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
-        raise BatchStateUnusable(
-            path,
-            f"the batch keeps its backups in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
-            "Nothing was changed. Leave --backup-dir out, or give that one.",
-        )
-
-
-def _refuse_rolled_back(path: Path, state: BatchState) -> None:
-    if state.rollback is Undo.RUNNING:
-        raise BatchStateUnusable(path, f"a rollback of the batch was begun. Finish it first: {rollback_command(path)}")
-    if state.rollback is Undo.DONE:
-        raise BatchStateUnusable(
-            path, "the batch was rolled back. Nothing was changed. 'fieldfare batch-apply' starts it anew."
-        )
-
-
-def _require_backups(path: Path, state: BatchState) -> None:
-    """Refuse to go on, or back, where the backups of what was begun are not to be found: an unmounted disk, say."""
-    begun = state.having(Status.IN_PROGRESS, Status.SUCCESS, Status.FAILED)
-    if begun and not Path(state.backup_dir).is_dir():
-        raise BatchStateUnusable(
-            path, f"its backups are in {state.backup_dir}, and there is no such directory. Nothing was changed."
-        )
 
 
 def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
@@ -313,10 +240,6 @@ def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
             )
         plans[each.name] = plan
     return plans
-
-
-def _retried(index: IndexState) -> IndexState:
-    return evolve(index, status=Status.PENDING) if index.status is Status.FAILED else index
 
 
 def _checked(settings: Settings) -> Settings:

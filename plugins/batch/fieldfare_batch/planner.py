@@ -10,6 +10,7 @@ from typing import Any, Final, TypedDict, Unpack
 
 from attrs import define
 
+from fieldfare.api.arguments import server_at
 from fieldfare.errors import FileError, UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.plan.file import fingerprint, write_plan
@@ -19,7 +20,6 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
 from fieldfare_batch.clock import now
 from fieldfare_batch.conflict import Conflict, find_conflict, refuse_shared_targets
-from fieldfare_batch.connection import opened
 from fieldfare_batch.filename import file_stem
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import VERSION, write_batch_plan
@@ -145,7 +145,7 @@ class BatchMigrationPlanner:
     def _draft(self, **options: Unpack[PlanOptions]) -> tuple[_Draft, Conflict | None]:
         patch = _patch(options.get("schema_patch_path"), options.get("schema_patch"))
         policy = _policy(options.get("failure_policy", FailurePolicy.FAIL_FAST))
-        with opened(options.get("server"), options.get("redis_url")) as server:
+        with server_at(options.get("server"), options.get("redis_url")) as server:
             names = select(
                 list_indexes(server),
                 pattern=options.get("pattern"),
