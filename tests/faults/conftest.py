@@ -268,7 +268,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
     yield place
     if mounted:
-        subprocess.run(["umount", str(place)], check=True)  # noqa: S607 - as mount above, wherever it is
+        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607 - as mount above, wherever it is
 
 
 @pytest.fixture(scope="session")
