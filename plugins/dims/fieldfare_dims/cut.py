@@ -10,7 +10,7 @@ from attrs import frozen
 from fieldfare.documents import MISSING, Column
 from fieldfare_vectors.arrays import parse, spell
 from fieldfare_vectors.leading import leading
-from fieldfare_vectors.values import cast, native, to_bytes
+from fieldfare_vectors.values import NATIVE, cast, native, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Cut:
         cut_already: rows whose value has the new dims.
         nan: rows with a NaN.
         infinite: rows with an infinity, and no NaN.
-        overflow: rows of finite values, of which one becomes infinity.
+        overflow: rows of finite values, of which one is too large: it becomes the outermost value.
         zero: rows of zeros.
         lost: other rows, of which only zeros are left.
     """
@@ -60,8 +60,7 @@ def cut_bytes(parameters: Parameters, column: Column) -> Cut:
     block = column.block if whole else b"".join(value for value in column if value is not None and len(value) == length)
     vectors = native(block, parameters.datatype).reshape(-1, parameters.source)
     short = leading(vectors, parameters.target, renormalize=parameters.renormalize)
-    short = cast(short, parameters.datatype)
-    cut = to_bytes(np.ascontiguousarray(short))
+    cut = to_bytes(np.ascontiguousarray(cast(short, parameters.datatype)))
     if whole:
         done = Column(cut, (new_length,) * len(column))
     else:
@@ -71,7 +70,8 @@ def cut_bytes(parameters: Parameters, column: Column) -> Cut:
     return _cut(
         done,
         rows,
-        (vectors, short),
+        _peaks(vectors),
+        _peaks(short, parameters.datatype),
         wrong_length=tuple(row for row in others if column.lengths[row] != new_length),
         cut_already=tuple(row for row in others if column.lengths[row] == new_length),
     )
@@ -87,7 +87,8 @@ def cut_arrays(parameters: Parameters, column: Column) -> Cut:
     return _cut(
         done,
         rows,
-        (vectors, short),
+        _peaks(vectors),
+        _peaks(short),
         wrong_length=tuple(sorted(others.difference(cut_already))),
         cut_already=cut_already,
     )
@@ -98,9 +99,8 @@ def _replaced(column: Column, values: dict[int, bytes]) -> Column:
 
 
 def _cut(
-    column: Column, rows: Sequence[int], vectors: tuple[NDArray[Any], NDArray[Any]], **others: tuple[int, ...]
+    column: Column, rows: Sequence[int], before: NDArray[Any], after: NDArray[Any], **others: tuple[int, ...]
 ) -> Cut:
-    before, after = (_peaks(each) for each in vectors)
     finite = np.isfinite(before)
 
     def named(mask: NDArray[np.bool_]) -> tuple[int, ...]:
@@ -117,8 +117,8 @@ def _cut(
     )
 
 
-def _peaks(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest magnitude of each row; NaN where there is one."""
+def _peaks(vectors: NDArray[Any], datatype: str = "float64") -> NDArray[Any]:
+    """Return the largest magnitude of each row, rounded to a datatype; NaN where there is one."""
     with np.errstate(all="ignore"):
-        peaks: NDArray[Any] = np.abs(vectors.astype(np.float64)).max(axis=1, initial=0)
+        peaks: NDArray[Any] = np.abs(vectors.astype(np.float64)).max(axis=1, initial=0).astype(NATIVE[datatype])
     return peaks

@@ -111,7 +111,7 @@ def truncate_batch(parameters: Parameters, batch: Batch) -> Batch:
         (
             "overflow",
             cut.overflow,
-            f"renormalized, a value is too large for {parameters.datatype}: it becomes infinity",
+            f"renormalized, a value is too large for {parameters.datatype}: it is cut off",
         ),
         # Redis divides by the length: such a vector becomes NaN in the index, and disturbs the answers to all queries
         ("nothing left", cut.lost if is_cosine else (), f"{zeros}, and no cosine"),

@@ -11,7 +11,7 @@ from fieldfare.documents import MISSING, Column
 from fieldfare_quantize.calibration import CODES, Calibration
 from fieldfare_quantize.integer import decode, encode, flip
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, Datatype, width_of
-from fieldfare_vectors.values import NATIVE, Block, cast, native, to_bytes
+from fieldfare_vectors.values import NATIVE, Block, cast, limit, native, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +45,8 @@ class Conversion:
         converted_already: rows whose value has the length of a vector of the target datatype instead.
         nan: rows with a NaN.
         infinite: rows with an infinity, and no NaN.
-        overflow: rows of finite values, of which one is too large for the target: it becomes infinity, or the
-            outermost code if it lies far beyond it.
+        overflow: rows of finite values, of which one is too large for the target, or lies far beyond its
+            codes: it becomes the outermost value, or code.
         clipped: rows of which a value becomes the outermost code, though it lies a little beyond it.
         underflow: rows with values other than zero that all become zero.
         subnormal: rows whose values all lie so close to zero that the target keeps fewer digits of them.
@@ -127,9 +127,10 @@ def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) 
     zero: NDArray[np.bool_] = ~np.any(codes, axis=1, keepdims=False)
     if target in INTEGERS:
         return flip(codes), {"zero": _rows(zero)}
-    converted = cast(decode(codes, decoding or CODES), target)
-    infinite: NDArray[np.bool_] = np.any(np.isinf(converted.astype(np.float32)), axis=1, keepdims=False)
-    return converted, {"zero": _rows(zero), "overflow": _rows(infinite)}
+    values = decode(codes, decoding or CODES)
+    with np.errstate(over="ignore"):
+        beyond = np.isinf(np.abs(values).max(axis=1, initial=0).astype(NATIVE[target]))
+    return cast(values, target), {"zero": _rows(zero), "overflow": _rows(beyond)}
 
 
 def _to_codes(bits: NDArray[Any], before: Datatype, target: str, encoding: Calibration) -> Changed:
@@ -150,8 +151,11 @@ def _to_codes(bits: NDArray[Any], before: Datatype, target: str, encoding: Calib
 def _round(bits: NDArray[Any], before: Datatype, after: Datatype) -> Changed:
     # Whatever numpy would warn of is found in the peaks, with the rows that it is about.
     with np.errstate(all="ignore"):
-        converted = bits.view(NATIVE[before.name]).astype(NATIVE[after.name])
+        vectors = bits.view(NATIVE[before.name])
+        converted = vectors.astype(NATIVE[after.name])
         headings = _headings(_peaks(bits, before), after)
+        if headings["overflow"]:
+            limit(converted, vectors, after.name)
     return converted, headings
 
 

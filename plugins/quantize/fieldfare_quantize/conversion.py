@@ -152,5 +152,5 @@ def _fates(parameters: Parameters) -> tuple[str, str, str]:
     return (
         f"not a number stays not a number in {target}",
         f"infinity stays infinity in {target}",
-        f"values beyond ±{DATATYPES[target].largest:g} become infinity in {target}",
+        f"values beyond ±{DATATYPES[target].largest:g} are cut off there in {target}",
     )

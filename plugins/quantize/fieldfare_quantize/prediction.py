@@ -61,7 +61,7 @@ def _candidate(
     if decoding is not None and target in INTEGERS:
         return Candidate(flip(vectors), meant, target)
     floats = cast(vectors if decoding is None else meant, target)
-    return Candidate(floats, np.nan_to_num(floats.astype(np.float32)), target)
+    return Candidate(floats, floats.astype(np.float32), target)
 
 
 def _meaning(codes: NDArray[Any], calibration: Calibration, values: NDArray[np.float32]) -> NDArray[np.float32]:

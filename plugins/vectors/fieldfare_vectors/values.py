@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import ml_dtypes
 import numpy as np
 
+from fieldfare_vectors.datatype import DATATYPES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NATIVE", "Block", "cast", "native", "to_bytes"]
+__all__ = ["NATIVE", "Block", "cast", "limit", "native", "to_bytes"]
 
 NATIVE: Final[dict[str, np.dtype[Any]]] = {
     "float64": np.dtype(np.float64),
@@ -38,6 +40,24 @@ def to_bytes(vectors: NDArray[Any]) -> bytes:
 
 
 def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
-    """Round floats to another floating-point datatype; what is too large becomes infinity."""
+    """Round floats to another floating-point datatype; what is too large becomes its outermost value."""
     with np.errstate(all="ignore"):
-        return vectors.astype(NATIVE[datatype])
+        rounded = vectors.astype(NATIVE[datatype])
+    limit(rounded, vectors, datatype)
+    return rounded
+
+
+def limit(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) -> None:
+    """Put the outermost value in the place of infinities that come from rounding.
+
+    One infinity makes NaN of a vector's distances, and a server that ranks by NaN loses other documents too.
+
+    Args:
+        rounded: floats of the datatype, changed in place.
+        vectors: what they were rounded from, of the same shape. NaN and infinities in it stay.
+        datatype: a floating-point datatype of Redis.
+    """
+    too_large = np.isinf(rounded) & ~np.isinf(vectors)
+    if too_large.any():
+        largest = DATATYPES[datatype].largest
+        rounded[too_large] = np.copysign(largest, vectors[too_large].astype(np.float64)).astype(rounded.dtype)

@@ -218,8 +218,8 @@ def test_a_sample_is_looked_at(live: Live) -> None:
         "apply stops unless --allow-overflow is given"
     )
     assert overflow == (
-        "overflow in 'embedding' of 2 of 6 sampled documents (product:2, product:4): values beyond ±65504 become "
-        "infinity in float16; apply stops unless --allow-overflow is given"
+        "overflow in 'embedding' of 2 of 6 sampled documents (product:2, product:4): values beyond ±65504 are "
+        "cut off there in float16; apply stops unless --allow-overflow is given"
     )
     assert wrong == (
         "wrong length in 'embedding' of 1 of 6 sampled documents (product:5): not the 16 bytes of a float32 vector: "

@@ -41,7 +41,7 @@ def test_the_batch_that_was_given_is_not_changed() -> None:
     [
         ([float("nan"), 1], "NaN", "not a number stays not a number in float16"),
         ([float("-inf"), 1], "infinity", "infinity stays infinity in float16"),
-        ([65520, 1], "overflow", "values beyond ±65504 become infinity in float16"),
+        ([65520, 1], "overflow", "values beyond ±65504 are cut off there in float16"),
     ],
 )
 def test_values_that_stop_a_run_are_converted_all_the_same(value: list[float], kind: str, detail: str) -> None:
