@@ -21,7 +21,7 @@ from rich.table import Table
 
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
-from fieldfare.server.inspect import read_stats
+from fieldfare.testing.indexing import wait_until_indexed
 
 DRIVER = Path(__file__).with_name("migrate_once.py")
 INDEX = "bench"
@@ -102,17 +102,11 @@ CASES = (
 )
 
 
-def wait_until_indexed(server: Server) -> None:
-    """Return once the source is indexed, so that no run pays for another's loading."""
-    while read_stats(server, INDEX).percent_indexed < 1.0:
-        pass
-
-
 def run(python: str, module: str, server: Server, case: Case, url: str) -> dict[str, object]:
     """Load a case and carry it out in a process of its own."""
     server.client.flushall()
     case.load(server)
-    wait_until_indexed(server)
+    wait_until_indexed(server, INDEX)  # so that no run pays for another's loading
     with tempfile.TemporaryDirectory() as directory:
         patch = Path(directory) / "patch.yaml"
         patch.write_text(f"version: 1\nchanges:\n  {case.patch}\n")

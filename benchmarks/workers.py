@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from attrs import define, field
-from compare import INDEX, load_vectors, wait_until_indexed
+from compare import INDEX, load_vectors
 from delay import delayed
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +28,7 @@ from fieldfare.plugins import load_plugins
 from fieldfare.report import Moment, StepReport
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.testing.indexing import wait_until_indexed
 
 PATCH: Final = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
 ACTIVITIES: Final = ("dump", "rewrite", "restore")
@@ -81,7 +82,7 @@ def main() -> None:
     with EmbeddedServer(tcp=True) as embedded, ExitStack() as stack:
         with connect(embedded.url) as near:
             load_vectors(chosen.documents, chosen.dims)(near)
-            wait_until_indexed(near)
+            wait_until_indexed(near, INDEX)
         url = embedded.url
         if chosen.delay:
             port = stack.enter_context(delayed(embedded.port, chosen.delay / 1000))

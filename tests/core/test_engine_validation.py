@@ -19,6 +19,7 @@ from fieldfare.plugins import load_plugins
 from fieldfare.report import MigrationReport, Moment, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_stats
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 40, 8
 TO_FLOAT16 = {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}
@@ -36,8 +37,7 @@ def create(server: Server, metric: str = "L2", algorithm: str = "FLAT", *more: o
         *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", metric, *more),  # type: ignore[arg-type]  # words and numbers
         *("t", "TEXT"),
     )
-    while read_stats(server, "i").indexing:
-        pass
+    wait_until_indexed(server, "i")
 
 
 def make_plan(server: Server, changes: Mapping[str, Any], **options: Any) -> MigrationPlan:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic, sleep
 
 import pytest
 from attrs import evolve
@@ -14,6 +13,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_definition, read_stats
 from fieldfare.server.keys import iterate_keys, iterate_scan
 from fieldfare.testing.fixtures import PrivateServer
+from fieldfare.testing.indexing import wait_until_indexed
 
 ODD_KEYS = {b"doc:\xff\xfe", b"doc:", b"doc: a b", b"doc:*", b"doc:\r\n", "doc:é".encode(), b"doc:doc:1"}
 
@@ -32,11 +32,8 @@ def add(server: Server, keys: Iterable[bytes]) -> set[bytes]:
 
 def settled(server: Server, name: str = "articles") -> tuple[IndexDefinition, IndexStats]:
     """The definition and the figures, when nothing is left to index."""
-    deadline = monotonic() + 20
-    while (stats := read_stats(server, name)).indexing or stats.percent_indexed < 1:
-        assert monotonic() < deadline
-        sleep(0.005)
-    return read_definition(server, name), stats
+    wait_until_indexed(server, name)
+    return read_definition(server, name), read_stats(server, name)
 
 
 def numbered(count: int, prefix: bytes = b"doc:") -> set[bytes]:

@@ -18,7 +18,7 @@ from fieldfare.errors import MigrationIncomplete
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server
-from fieldfare.testing.patient import wait_until_indexed
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, BATCH, DIMS = 40, 8, 4
 INDEX = "idx{a}"

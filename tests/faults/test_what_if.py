@@ -11,7 +11,7 @@ import pytest
 
 from fieldfare.server.lock import IndexLock
 from fieldfare.testing.faults import Fault
-from fieldfare.testing.patient import wait_until_indexed
+from fieldfare.testing.indexing import wait_until_indexed
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/what-if.md").read_text()
 HERE: Final = Path(__file__).parent

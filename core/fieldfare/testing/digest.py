@@ -8,6 +8,7 @@ from typing import Any
 from fieldfare.definition import IndexDefinition
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes, read_snapshot
+from fieldfare.testing.indexing import wait_until_indexed
 
 __all__ = ["database_digest", "index_state"]
 
@@ -26,7 +27,11 @@ def database_digest(server: Server) -> str:
 
 
 def index_state(server: Server) -> dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]:
-    """Return definition, synonyms and number of documents of every index, but for ours (``fieldfare:``)."""
+    """Return definition, synonyms and number of documents of every index, but for ours (``fieldfare:``).
+
+    Waits until they have every document.
+    """
+    wait_until_indexed(server)
     state = {}
     for name in list_indexes(server):
         if name.startswith("fieldfare:"):

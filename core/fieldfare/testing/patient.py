@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from threading import Event, Lock, Thread
-from time import sleep
 from types import TracebackType
 from typing import Final, Self
 
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
-from fieldfare.server.inspect import list_indexes, read_stats
 
-__all__ = ["Patient", "wait_until_indexed"]
+__all__ = ["Patient"]
 
 ARGUMENTS: Final = [
     # while it reads its data the server answers LOADING, for a moment at least
@@ -85,10 +83,3 @@ class Patient:
         with self._guard:
             if self.embedded.has_ended:
                 self.embedded.restart()
-
-
-def wait_until_indexed(server: Server) -> None:
-    """Wait until every index has every document: after a restart they are indexed in the background."""
-    for name in list_indexes(server):
-        while (stats := read_stats(server, name)).indexing or stats.percent_indexed < 1.0:
-            sleep(LOOK_SECONDS)

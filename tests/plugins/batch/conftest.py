@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.indexing import wait_until_indexed
 
 DIMS = 8
 
@@ -39,9 +39,7 @@ def fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
 def load(server: Server) -> Load:
     """Creates an index over hashes with a title and, unless told otherwise, a float32 vector."""
 
-    def create(
-        name: str, prefixes: Sequence[str] | None = None, *, count: int = 20, vector: bool = True, first: int = 1
-    ) -> None:
+    def create(name: str, prefixes: Sequence[str] | None = None, *, count: int = 20, vector: bool = True) -> None:
         prefixes = (f"{name}:",) if prefixes is None else prefixes
         vectors = np.random.default_rng(len(name)).standard_normal((count, DIMS)).astype("<f4")
         server.bulk(
@@ -55,7 +53,6 @@ def load(server: Server) -> Load:
             schema += ["embedding", "VECTOR", "FLAT", "6", "TYPE", "FLOAT32"]
             schema += ["DIM", str(DIMS), "DISTANCE_METRIC", "COSINE"]
         server.command("FT.CREATE", name, "PREFIX", len(prefixes), *prefixes, "SCHEMA", *schema)
-        while read_stats(server, name).num_docs < count * first:
-            pass
+        wait_until_indexed(server, name)
 
     return create

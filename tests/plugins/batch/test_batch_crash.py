@@ -19,6 +19,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes, read_definition, read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare_batch.state import Status
 from fieldfare_batch.state_file import load_state
 
@@ -34,6 +35,7 @@ KILLER = """
 import os, signal, sys
 from fieldfare_batch import BatchMigrationExecutor
 from fieldfare_batch.plan_file import load_batch_plan
+from fieldfare.testing.indexing import wait_until_indexed
 
 def kill(name, position, total, status):
     if f"{name}:{status}" == sys.argv[2]:
@@ -60,9 +62,7 @@ def load_many(server: Server) -> None:
             *("FT.CREATE", name, "PREFIX", 1, f"{name}:", "SCHEMA", "title", "TEXT", "embedding", "VECTOR", "FLAT", 6),
             *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"),
         )
-    for name in list_indexes(server):
-        while read_stats(server, name).num_docs < DOCUMENTS:
-            pass
+    wait_until_indexed(server)
 
 
 def digest(server: Server) -> str:

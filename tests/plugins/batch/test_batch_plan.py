@@ -46,7 +46,7 @@ def use(fieldfare: CommandLine, patch: str) -> None:
 def test_overlapping_indexes_are_refused_with_every_pair(fieldfare: CommandLine, load: Any) -> None:
     load("products_tv", ["product:tv:"])
     load("products_premium", ["product:premium:", "gold:"])
-    load("products_main", ["product:"], first=3)
+    load("products_main", ["product:"])
     load("users")
     load("legacy", ["product:"], vector=False)
     refused = fieldfare(*PLAN, "--pattern", "*")
@@ -63,7 +63,7 @@ def test_overlapping_indexes_are_refused_with_every_pair(fieldfare: CommandLine,
 
 
 def test_an_index_over_all_keys_overlaps_everything(fieldfare: CommandLine, load: Any) -> None:
-    load("all", [""], first=0)
+    load("all", [""])
     load("users")
     refused = fieldfare(*PLAN, "--indexes", "all,users")
     assert refused.code == 4

@@ -11,6 +11,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import read_snapshot
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT: Final = 3000
 SOURCE: Final = "idx{a}"
@@ -37,8 +38,7 @@ def source(cluster: Server) -> Server:
 
 def create(cluster: Server, prefix: str) -> Server:
     cluster.command("FT.CREATE", SOURCE, "PREFIX", 1, prefix, "SCHEMA", "n", "NUMERIC", "SORTABLE")
-    while read_snapshot(cluster, SOURCE).stats.indexing:
-        pass
+    wait_until_indexed(cluster, SOURCE)
     return cluster
 
 

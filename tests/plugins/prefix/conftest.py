@@ -12,9 +12,9 @@ from attrs import frozen
 
 from fieldfare.cli.app import run
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 APPLY: Final = ("apply", "--plan", "plan.yaml", "--backup-dir", "backup", "--batch-size", "20")
 ROLLBACK: Final = ("rollback", "--backup-dir", "backup")
@@ -32,8 +32,7 @@ class Database:
         options = ("FILTER", filtered) if filtered else ()
         start = ("FT.CREATE", name, "ON", storage, "PREFIX", len(prefixes), *prefixes, *options)
         self.server.command(*start, "SCHEMA", *path, "NUMERIC")
-        while read_stats(self.server, name).indexing:
-            pass
+        wait_until_indexed(self.server, name)
 
     def documents(self, prefix: str | bytes, count: int, storage: str = "HASH") -> None:
         """Write documents of each kind that Redis treats differently: binary names, large ones, expiring ones."""

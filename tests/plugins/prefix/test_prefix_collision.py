@@ -55,7 +55,8 @@ def test_a_name_that_is_taken_stops_the_run_before_anything_moves(source: Any, m
     migration.plan({"doc:": "art:"})
     said = migration.apply(code=4).stderr
     assert "the new names of 7 keys (" in said
-    assert "doc:3 -> art:3" in said or "doc:0 -> art:0" in said
+    examples = [f"doc:{row} -> art:{row}" for row in range(7)]
+    assert sum(example in said for example in examples) == 5
     assert source.state() == before
     source.server.command("DEL", *(f"art:{row}" for row in range(7)))
     migration.apply()

@@ -16,9 +16,9 @@ from fieldfare.findings import Finding, Severity
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare_quantize.recall import RECALL
 
 VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:600] + np.float32(0.15)
@@ -46,8 +46,7 @@ def create(
         *("FT.CREATE", "words", "ON", "JSON" if json_ else "HASH", "PREFIX", 1, "word:", "SCHEMA", *field),
         *("VECTOR", algorithm, 6, "TYPE", "FLOAT32", "DIM", vectors.shape[1], "DISTANCE_METRIC", metric),
     )
-    while read_stats(server, "words").indexing:
-        pass
+    wait_until_indexed(server, "words")
 
 
 def plan(

@@ -12,9 +12,9 @@ import pytest
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT = 95
 Migration = Any  # the class of that name in conftest.py, which tests cannot import
@@ -44,11 +44,6 @@ def create_json(server: Server) -> None:
         *("FT.CREATE", "docs", "ON", "JSON", "PREFIX", 1, "doc:", "SCHEMA"),
         *("$.title", "AS", "title", "TEXT", "$.tag[*]", "AS", "tag", "TAG"),
     )
-
-
-def wait(server: Server) -> None:
-    while read_stats(server, "docs").indexing:
-        pass
 
 
 def state(server: Server) -> object:
@@ -97,7 +92,7 @@ def test_killed_run_is_resumed_or_taken_back(  # noqa: PLR0913, PLR0917 - one ca
     server: Server,
 ) -> None:
     create(server)
-    wait(server)
+    wait_until_indexed(server, "docs")
     before = state(server)
     migration.apply(planned(fieldfare, migration), on_conflict=choice, batch_size=10)
     after = state(server)
@@ -124,7 +119,7 @@ def test_killed_rollback_is_run_again(
     moment: str, create: Callable[[Server], None], fieldfare: CommandLine, migration: Migration, server: Server
 ) -> None:
     create(server)
-    wait(server)
+    wait_until_indexed(server, "docs")
     before = state(server)
     migration.apply(planned(fieldfare, migration), on_conflict="keep-old", batch_size=10)
     assert fieldfare(*ROLLBACK, crash_at=moment).code == -9

@@ -13,18 +13,14 @@ from fieldfare.errors import DocumentsUnfit, ValidationFailed
 from fieldfare.journal import Journal
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_definition, read_stats
+from fieldfare.server.inspect import read_definition
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 Migration = Any  # the class of that name in conftest.py, which tests cannot import
 
 NEVER = 4102444800123  # 2100, in milliseconds
 LATER = NEVER + 5000
-
-
-def wait(server: Server, index: str) -> None:
-    while read_stats(server, index).indexing:
-        pass
 
 
 @pytest.fixture
@@ -39,7 +35,7 @@ def articles(server: Server) -> Server:
         *("FT.CREATE", "articles", "PREFIX", 1, "doc:", "LANGUAGE_FIELD", "lang", "SCHEMA"),
         *("title", "TEXT", "SORTABLE", "lang", "TAG", "year", "NUMERIC"),
     )
-    wait(server, "articles")
+    wait_until_indexed(server, "articles")
     return server
 
 
@@ -179,7 +175,7 @@ def test_converted_vector_gets_another_name(migration: Migration, server: Server
         *("FT.CREATE", "vectors", "PREFIX", 1, "doc:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", 4, "DISTANCE_METRIC", "L2"),
     )
-    wait(server, "vectors")
+    wait_until_indexed(server, "vectors")
     before = database_digest(server), index_state(server)
     update = [{"name": "embedding", "attrs": {"datatype": "float16"}}]
     plan = migration.plan("vectors", {"embedding": "vector"}, update_fields=update)
@@ -201,7 +197,7 @@ def test_value_that_no_step_converts_is_not_taken_for_the_converted_one(migratio
         *("FT.CREATE", "vectors", "PREFIX", 1, "doc:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
     )
-    wait(server, "vectors")
+    wait_until_indexed(server, "vectors")
     before = database_digest(server), index_state(server)
     update = [{"name": "embedding", "attrs": {"datatype": "float16"}}]
     plan = migration.plan("vectors", {"embedding": "vector"}, update_fields=update)

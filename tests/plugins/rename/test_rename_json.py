@@ -10,8 +10,9 @@ import pytest
 
 from fieldfare.errors import DocumentsUnfit
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_definition, read_stats
+from fieldfare.server.inspect import read_definition
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 Migration = Any  # the class of that name in conftest.py, which tests cannot import
 
@@ -41,8 +42,7 @@ def read(server: Server, key: str) -> Any:
 
 def create(server: Server, *schema: str | int) -> None:
     server.command("FT.CREATE", "docs", "ON", "JSON", "PREFIX", 1, "j:", *schema)
-    while read_stats(server, "docs").indexing:
-        pass
+    wait_until_indexed(server, "docs")
 
 
 def state(server: Server) -> tuple[dict[str, Any], object]:
