@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fieldfare.engine.run import Run
     from fieldfare.wire import Command
 
-__all__ = ["WIDE", "Answer", "ask", "held_by"]
+__all__ = ["WIDE", "Answer", "ask", "held_by", "is_exhaustive"]
 
 WIDE: Final = 500
 """The EF_RUNTIME with which a graph finds nearly all that an exhaustive search would find."""
@@ -62,7 +62,7 @@ def ask(
         redis.exceptions.ResponseError: the server refuses a query.
         StopRequested: the user asked to stop.
     """
-    has_graph = str(field.attrs.get("algorithm", "")).upper() == "HNSW"
+    has_graph = _algorithm(field) == "HNSW"
     answers = []
     for key, query in zip(keys, queries, strict=True):
         run.check()
@@ -70,6 +70,11 @@ def ask(
         wide = _neighbours(run, index, field, key, query or b"", ef_runtime=WIDE) if has_graph else usual
         answers.append(Answer(usual, wide))
     return tuple(answers)
+
+
+def is_exhaustive(field: Field) -> bool:
+    """Whether an index compares every vector with a query, so that it misses no neighbour."""
+    return _algorithm(field) == "FLAT"
 
 
 def held_by(run: Run, index: str, keys: Sequence[bytes]) -> set[bytes]:
@@ -81,6 +86,10 @@ def held_by(run: Run, index: str, keys: Sequence[bytes]) -> set[bytes]:
         reply = run.server.command(*query, "TIMEOUT", PATIENCE, "DIALECT", 2)
         held.update(reply[1:] if isinstance(reply, list) else (each[b"id"] for each in reply[b"results"]))
     return held
+
+
+def _algorithm(field: Field) -> str:
+    return str(field.attrs.get("algorithm", "")).upper()
 
 
 def _neighbours(  # noqa: PLR0913 - what a question consists of

@@ -28,7 +28,8 @@ class Neighbourhood:
 
     Attributes:
         neighbours: key → score, the nearest first and with the highest score.
-        before: the share of the first ten that the source index found; None if it was not asked.
+        before: the share of the first ten that the source index found: all, where it searches exhaustively. None if
+            it could not be asked.
         before_wide: the same, where it was made to search as widely as it can.
     """
 
