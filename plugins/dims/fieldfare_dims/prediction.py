@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +34,9 @@ def predict(parameters: Parameters, vectors: NDArray[Any], choices: Iterable[int
     Returns:
         What each keeps, in the order of the choices.
     """
-    candidates = {dims: _candidate(parameters, vectors, dims) for dims in choices}
-    found = prediction.predict(vectors, parameters.metric, {str(dims): each for dims, each in candidates.items()})
-    return {dims: found[str(dims)] for dims in candidates}
+    candidates = {str(dims): partial(_candidate, parameters, vectors, dims) for dims in choices}
+    found = prediction.predict(vectors, parameters.metric, candidates)
+    return {int(dims): each for dims, each in found.items()}
 
 
 def _candidate(parameters: Parameters, vectors: NDArray[Any], dims: int) -> Candidate:

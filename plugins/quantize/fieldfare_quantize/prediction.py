@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def predict(
         What each datatype keeps, by its name.
     """
     meant = vectors.astype(np.float32) if decoding is None else decode(vectors, decoding)
-    candidates = {name: _candidate(vectors, name, meant, decoding, each) for name, each in datatypes.items()}
+    candidates = {name: partial(_candidate, vectors, name, meant, decoding, each) for name, each in datatypes.items()}
     return prediction.predict(vectors, metric, candidates, meaning=meant, seed=seed)
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from fieldfare_vectors.recall import Space, recalls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -18,6 +18,9 @@ __all__ = ["QUESTIONS", "SEED", "Candidate", "Prediction", "predict"]
 
 QUESTIONS: Final = 500
 """How many vectors of the sample are looked for among all of it."""
+
+BLOCK: Final = 500
+"""How many vectors are compared at once; bounds the memory."""
 
 SEED: Final = 7
 """Picks the questions; written into every plan."""
@@ -61,42 +64,54 @@ class Prediction:
 def predict(
     vectors: NDArray[Any],
     metric: str,
-    candidates: Mapping[str, Candidate],
+    candidates: Mapping[str, Callable[[], Candidate]],
     *,
     meaning: NDArray[Any] | None = None,
     seed: int = SEED,
 ) -> dict[str, Prediction]:
     """Compare the exact nearest neighbours of a sample before and after each of several changes.
 
+    Memory: the sample, and one candidate at a time.
+
     Args:
         vectors: rows of ``dims`` values, a sample as it is now: finite floats, or codes.
         metric: ``cosine``, ``l2`` or ``ip``.
-        candidates: what the sample could become, by name.
+        candidates: what makes of the sample what it could become, by name.
         meaning: the values that the sample stands for, where it has codes.
         seed: of the choice of questions.
     """
-    values = vectors.astype(np.float32)
-    questions = np.random.default_rng(seed).permutation(len(values))[:QUESTIONS]
-    after = [Space.indexed(each.vectors, each.datatype, metric) for each in candidates.values()]
-    found = recalls(Space.of(values, metric), after, questions)
-    meant = values if meaning is None else meaning
-    return {
-        name: _prediction(recall, meant, each.meaning)
-        for (name, each), recall in zip(candidates.items(), found, strict=True)
-    }
+    questions = np.random.default_rng(seed).permutation(len(vectors))[:QUESTIONS]
+    meant = vectors.astype(np.float32) if meaning is None else meaning
+    nearness: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {}
+
+    def spaces() -> Iterator[Space]:
+        for name, make in candidates.items():
+            candidate = make()
+            nearness[name] = _nearness(meant, candidate.meaning)
+            yield Space.indexed(candidate.vectors, candidate.datatype, metric)
+
+    recall = recalls(Space.of(vectors, metric), spaces(), questions)
+    return {name: Prediction(each, *nearness[name]) for name, each in zip(candidates, recall, strict=True)}
 
 
-def _prediction(recall: Mapping[int, float], values: NDArray[Any], meant: NDArray[Any]) -> Prediction:
+def _nearness(values: NDArray[Any], meant: NDArray[Any]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return mean and least cosine, and mean and largest relative error; vectors of zeros have neither."""
+    blocks = [
+        _compared(values[start : start + BLOCK], meant[start : start + BLOCK]) for start in range(0, len(values), BLOCK)
+    ]
+    cosines, errors = np.concatenate([np.empty((2, 0)), *blocks], axis=1)
+    if not cosines.size:
+        return (1.0, 1.0), (0.0, 0.0)
+    return (float(cosines.mean()), float(cosines.min())), (float(errors.mean()), float(errors.max()))
+
+
+def _compared(values: NDArray[Any], meant: NDArray[Any]) -> NDArray[np.float64]:
+    """Return cosine and relative error of each vector that is not of zeros only."""
     values, meant = values.astype(np.float64), meant.astype(np.float64)  # squares of float32 overflow
     lengths, meant_lengths = (np.sqrt(np.einsum("ij,ij->i", each, each)) for each in (values, meant))
     there = lengths > 0
-    if not there.any():
-        return Prediction(recall, (1.0, 1.0), (0.0, 0.0))
     products = np.einsum("ij,ij->i", values, meant)[there]
     scale = (lengths * meant_lengths)[there]
     cosines = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0).clip(-1, 1)
     difference = values - meant
-    errors = np.sqrt(np.einsum("ij,ij->i", difference, difference))[there] / lengths[there]
-    return Prediction(
-        recall, (float(cosines.mean()), float(cosines.min())), (float(errors.mean()), float(errors.max()))
-    )
+    return np.stack([cosines, np.sqrt(np.einsum("ij,ij->i", difference, difference))[there] / lengths[there]])

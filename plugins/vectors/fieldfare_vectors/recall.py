@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from fieldfare_vectors.values import cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ DEPTHS: Final = (10, 100)
 ROUNDED: Final = ("float16", "bfloat16")
 """The datatypes in which a length of one is not exact enough to be taken for it."""
 
-BLOCK: Final = 256
+BLOCK: Final = 100
 """How many questions are asked at once; bounds the memory."""
 
 TOLERANCE: Final = 1e-6
@@ -51,9 +51,11 @@ class Space:
             metric: ``cosine``, ``l2`` or ``ip``.
         """
         values = vectors.astype(np.float32)
+        finite = np.isfinite(values)
         # No metric ranks otherwise when all vectors shrink alike, and no square overflows then.
-        peak = float(np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max(initial=0)) or 1.0
-        values = np.nan_to_num(values, posinf=peak, neginf=-peak) / np.float32(peak)
+        peak = float(max(values.max(where=finite, initial=0), -values.min(where=finite, initial=0))) or 1.0
+        np.nan_to_num(values, copy=False, posinf=peak, neginf=-peak)
+        values /= np.float32(peak)
         handicap = np.zeros(len(values), np.float32)
         if metric == "cosine":
             lengths = np.sqrt(np.einsum("ij,ij->i", values, values))[:, np.newaxis]
@@ -89,39 +91,58 @@ class Space:
         return scores
 
 
-def recalls(before: Space, after: Sequence[Space], questions: NDArray[np.intp]) -> list[dict[int, float]]:
-    """Return the recall of each converted space, at each of :data:`DEPTHS`.
+@frozen(eq=False)
+class _Truth:
+    """What is near to some of the questions.
+
+    Attributes:
+        rows: the questions.
+        exact: the score of every vector, a row for each of them.
+        least: the least score of a true neighbour: for each of them, and each depth.
+    """
+
+    rows: NDArray[np.intp]
+    exact: NDArray[np.float32]
+    least: NDArray[np.float32]
+
+
+def recalls(before: Space, after: Iterable[Space], questions: NDArray[np.intp]) -> Iterator[dict[int, float]]:
+    """Yield the recall of each converted space, at each of :data:`DEPTHS`.
 
     Both sides are searched exhaustively. A neighbour that is as near as the last true one counts as true.
+    Memory: a score for each question and vector, and one converted space at a time.
 
     Args:
         before: the vectors as they are.
         after: the same vectors, converted.
         questions: rows that are looked for; a question is no neighbour of itself.
 
-    Returns:
+    Yields:
         For each space, depth → share of neighbours found, 0 to 1. Depths for which there are too few vectors are
         left out.
     """
-    depths = [depth for depth in DEPTHS if depth < len(before.vectors) - 1]
-    hits = np.zeros((len(after), len(depths)))
-    if not depths or not len(questions):
-        return [{} for _ in after]
-    for start in range(0, len(questions), BLOCK):
-        rows = questions[start : start + BLOCK]
-        exact = before.scores(rows)
-        slack = TOLERANCE * np.abs(exact, where=np.isfinite(exact), out=np.zeros_like(exact)).max()
-        ranked = -np.partition(-exact, [depth - 1 for depth in depths], axis=1)
-        for number, space in enumerate(after):
-            found = _best(space.scores(rows), depths[-1])
+    depths = [depth for depth in DEPTHS if depth < len(before.vectors) - 1] if len(questions) else []
+    blocks = [questions[start : start + BLOCK] for start in range(0, len(questions), BLOCK)] if depths else []
+    truths = [_truth(before, rows, depths) for rows in blocks]
+    for space in after:
+        hits = np.zeros(len(depths))
+        for truth in truths:
+            found = _best(space.scores(truth.rows), depths[-1])
+            scores = np.take_along_axis(truth.exact, found, axis=1)
             for column, depth in enumerate(depths):
-                true = np.take_along_axis(exact, found[:, :depth], axis=1) >= ranked[:, depth - 1, np.newaxis] - slack
-                hits[number, column] += true.mean(axis=1).sum()
-    return [dict(zip(depths, (row / len(questions)).tolist(), strict=True)) for row in hits]
+                hits[column] += (scores[:, :depth] >= truth.least[:, column, np.newaxis]).mean(axis=1).sum()
+        yield dict(zip(depths, (hits / max(len(questions), 1)).tolist(), strict=True))
+
+
+def _truth(space: Space, rows: NDArray[np.intp], depths: Sequence[int]) -> _Truth:
+    exact = space.scores(rows)
+    largest = max(exact.max(initial=0), -exact.min(where=np.isfinite(exact), initial=0))
+    places = [exact.shape[1] - depth for depth in depths]
+    return _Truth(rows, exact, np.partition(exact, places, axis=1)[:, places] - np.float32(TOLERANCE) * largest)
 
 
 def _best(scores: NDArray[np.float32], depth: int) -> NDArray[np.intp]:
     """Return the columns with the highest scores of each row, the highest first."""
-    columns = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
+    columns = np.argpartition(scores, -depth, axis=1)[:, -depth:]
     order = np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1)

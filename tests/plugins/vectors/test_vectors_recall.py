@@ -50,5 +50,6 @@ def test_the_order_of_equals_is_no_loss(metric: str) -> None:
 
 
 def test_depths_with_too_few_vectors_are_left_out() -> None:
-    assert recalls(Space.of(np.eye(11), "l2"), [Space.of(np.eye(11), "l2")], np.arange(11)) == [{}]
-    assert list(recalls(Space.of(np.eye(50), "l2"), [Space.of(np.eye(50), "l2")], np.arange(50))[0]) == [10]
+    assert list(recalls(Space.of(np.eye(11), "l2"), [Space.of(np.eye(11), "l2")], np.arange(11))) == [{}]
+    (found,) = recalls(Space.of(np.eye(50), "l2"), [Space.of(np.eye(50), "l2")], np.arange(50))
+    assert list(found) == [10]
