@@ -44,7 +44,7 @@ def predict(
     Returns:
         What each datatype keeps, by its name.
     """
-    meant = vectors.astype(np.float32) if decoding is None else decode(vectors, decoding)
+    meant = vectors.astype(np.float32, copy=False) if decoding is None else decode(vectors, decoding)
     candidates = {name: partial(_candidate, vectors, name, meant, decoding, each) for name, each in datatypes.items()}
     return prediction.predict(vectors, metric, candidates, meaning=meant, seed=seed)
 

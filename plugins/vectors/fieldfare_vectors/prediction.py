@@ -81,7 +81,7 @@ def predict(
         seed: of the choice of questions.
     """
     questions = np.random.default_rng(seed).permutation(len(vectors))[:QUESTIONS]
-    meant = vectors.astype(np.float32) if meaning is None else meaning
+    meant = vectors.astype(np.float32, copy=False) if meaning is None else meaning
     nearness: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {}
 
     def spaces() -> Iterator[Space]:

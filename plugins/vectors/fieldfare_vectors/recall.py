@@ -124,6 +124,7 @@ def recalls(before: Space, after: Iterable[Space], questions: NDArray[np.intp]) 
     depths = [depth for depth in DEPTHS if depth < len(before.vectors) - 1] if len(questions) else []
     blocks = [questions[start : start + BLOCK] for start in range(0, len(questions), BLOCK)] if depths else []
     truths = [_truth(before, rows, depths) for rows in blocks]
+    del before
     for space in after:
         hits = np.zeros(len(depths))
         for truth in truths:

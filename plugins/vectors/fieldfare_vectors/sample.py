@@ -40,7 +40,8 @@ class Sample:
         import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
         with np.errstate(over="ignore"):
-            return self.vectors[np.isfinite(self.vectors.astype(np.float32)).all(axis=1)]
+            finite = np.isfinite(self.vectors.astype(np.float32, copy=False)).all(axis=1)
+        return self.vectors if finite.all() else self.vectors[finite]
 
     @property
     def documents(self) -> int:
