@@ -24,9 +24,9 @@ class LiveIndex:
         snapshot: the index as the server has it now.
         server: what this server can do.
         neighbours: other live indexes that cover some of the same keys.
-        sample: reads up to ``limit`` documents of the index: ``sample(fields, limit)`` gives batches whose
-            columns are these field paths, under the names that documents have now, with the values that
-            transforms of earlier changes will have given them.
+        sample: reads up to ``limit`` documents, drawn by lot from the whole index, always the same ones:
+            ``sample(fields, limit)`` gives batches whose columns are these field paths, under the names that
+            documents have now, with the values that transforms of earlier changes will have given them.
         others: all other live indexes, whatever they cover.
         count: counts documents of this index's storage below a prefix, in the index or not: ``count(prefix)``.
             Scans the keyspace.

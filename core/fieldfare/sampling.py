@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import heapq
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, frozen
@@ -12,7 +13,7 @@ from fieldfare.server.keys import iterate_keys
 from fieldfare.transformation import transformed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from fieldfare.definition import Snapshot, Storage
     from fieldfare.documents import Batch
@@ -20,9 +21,33 @@ if TYPE_CHECKING:
     from fieldfare.plugins import Plugins
     from fieldfare.server import Server
 
-__all__ = ["AfterSteps", "Sampler", "Sampling"]
+__all__ = ["AfterSteps", "Sampler", "Sampling", "draw"]
 
 BATCH: Final = 500
+
+ENUMERATED: Final = 5000
+"""Keys that are read at a time."""
+
+SEED: Final = 1
+"""Draws the documents that plugins look at."""
+
+
+def draw(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
+    """Draw keys by lot: the same ones, in the same order, whatever the order in which they come.
+
+    The order of a server's answers says when documents were written, or changes when it is started anew.
+
+    Args:
+        keys: in any order; a scan may give one twice.
+        count: how many at most. Memory grows with this, not with the number of keys.
+        seed: another one draws other keys.
+    """
+    salt = seed.to_bytes(8)
+
+    def lot(key: bytes) -> bytes:
+        return blake2b(key, digest_size=8, salt=salt).digest()
+
+    return list(dict.fromkeys(heapq.nsmallest(count, keys, key=lot)))
 
 
 class Sampling(Protocol):
@@ -33,19 +58,24 @@ class Sampling(Protocol):
 
 
 class Sampler:
-    """Reads documents as they are now, whatever fields are asked for."""
+    """Reads documents as they are now, whatever fields are asked for.
+
+    They are spread over the whole index: the documents that were written first say little about the others.
+    """
 
     def __init__(self, server: Server, snapshot: Snapshot) -> None:
         self._server = server
         self._snapshot = snapshot
         self._keys: list[bytes] = []
+        self._drawn = 0
 
     def __call__(self, fields: Sequence[str], limit: int, /) -> list[Batch]:
         """Read some documents."""
         definition = self._snapshot.definition
-        if len(self._keys) < limit:
-            found = iterate_keys(self._server, definition, self._snapshot.stats, BATCH)
-            self._keys = list(islice((key for batch in found for key in batch), limit))
+        if self._drawn < limit:
+            found = iterate_keys(self._server, definition, self._snapshot.stats, ENUMERATED)
+            self._keys = draw((key for batch in found for key in batch), limit, SEED)
+            self._drawn = limit
         keys = self._keys[:limit]
         chunks = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
         return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]

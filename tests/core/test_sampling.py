@@ -14,8 +14,11 @@ from fieldfare.documents import Batch
 from fieldfare.errors import PluginBroken
 from fieldfare.live import LiveIndex
 from fieldfare.plan import Claim, Step
+from fieldfare.planner import look_at
 from fieldfare.plugins import load_plugins
 from fieldfare.server import Server
+from fieldfare.server.inspect import read_snapshot
+from fieldfare.testing.servers import clear
 
 COUNT = 600
 
@@ -92,3 +95,27 @@ def test_a_transform_that_fails_is_named_while_planning(server: Server) -> None:
     with pytest.raises(PluginBroken, match="test"):
         plan(server, ("broken", ["a"]), ("2", ["a"]))
     assert server.command("HGET", "d:1", "a") == b"old"
+
+
+def sampled(server: Server, limit: int, rows: Sequence[int]) -> tuple[list[bytes], list[bytes]]:
+    """Write documents in this order into a live index; return the keys of two samples, the second half as large."""
+    clear(server)
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
+    server.bulk([("HSET", f"d:{row}", "a", "old") for row in rows])
+    live = look_at(server, read_snapshot(server, "i"), others=())
+    larger, smaller = (live.sample(["a"], each) for each in (limit, limit // 2))
+    return [key for batch in larger for key in batch.keys], [key for batch in smaller for key in batch.keys]
+
+
+def test_a_sample_is_spread_over_the_whole_index(server: Server) -> None:
+    larger, smaller = sampled(server, 1000, range(4000))
+    numbers = [int(key.removeprefix(b"d:")) for key in larger]
+    assert len(set(numbers)) == 1000
+    assert [sum(start <= each < start + 1000 for each in numbers) for start in range(0, 4000, 1000)] == pytest.approx(
+        [250] * 4, abs=60
+    )
+    assert smaller == larger[:500]
+
+
+def test_who_wrote_documents_when_makes_no_other_sample(server: Server) -> None:
+    assert sampled(server, 100, range(1500)) == sampled(server, 100, range(1499, -1, -1))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from attrs import frozen
 
 from fieldfare.documents import Batch, Column
+from fieldfare.sampling import draw
 from fieldfare.server.documents import read_documents
 from fieldfare_vectors.nearest import Nearest, Questions
 from fieldfare_vectors.neighbourhood import KEPT, Neighbourhood
@@ -51,7 +50,7 @@ def pick_questions(parameters: Parameters, step: Step, run: Run) -> Batch:
     rewritten = [path for each in run.plan.steps if each.transforms for path in each.fields]
     paths = list(dict.fromkeys([parameters.vectors(run.plan).path, *rewritten]))
     wanted = parameters.questions
-    picked = _pick((key for batch in run.keys(step) for key in batch), wanted * SPARE, parameters.seed)
+    picked = draw((key for batch in run.keys(step) for key in batch), wanted * SPARE, parameters.seed)
     chosen: list[Batch] = []
     while picked and wanted:
         batch, _ = read_documents(run.server, run.source.storage, picked[: parameters.questions], paths)
@@ -145,16 +144,6 @@ def _questions(parameters: Parameters, documents: Batch, run: Run) -> Questions:
 
 def _as_it_is(key: bytes) -> bytes:
     return key
-
-
-def _pick(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
-    """Return so many different keys: the same ones, whatever their order."""
-    salt = seed.to_bytes(8)
-
-    def lot(key: bytes) -> bytes:
-        return blake2b(key, digest_size=8, salt=salt).digest()
-
-    return list(dict.fromkeys(heapq.nsmallest(count, keys, key=lot)))  # a scan may give a key twice
 
 
 def _sound(batch: Batch, parameters: Parameters, run: Run) -> tuple[Sequence[int], NDArray[Any]]:

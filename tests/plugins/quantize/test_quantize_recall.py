@@ -98,6 +98,19 @@ def test_the_figure_is_that_of_a_search_by_hand(server: Server, tmp_path: Path) 
     assert found.data["recall@10"] == pytest.approx(np.mean(shares), abs=0.1)
 
 
+def test_what_was_written_late_counts_in_the_prediction(server: Server, tmp_path: Path) -> None:
+    """The first 5,000 documents would say that bfloat16 loses nearly nothing."""
+    vectors = np.random.default_rng(4).standard_normal((10_000, 16)).astype("<f4")
+    vectors[5000:] = vectors[5000:] * np.float32(0.03) + 1
+    field = ("vec", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 16, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "words", "PREFIX", 1, "word:", "SCHEMA", *field)
+    server.bulk([("HSET", f"word:{row}", "vec", each.tobytes()) for row, each in enumerate(vectors)])
+    made = plan(server, accept_recall_loss=True)
+    found = recall(MigrationExecutor().apply(made, server=server, backup_dir=tmp_path))
+    assert found.data["recall@10"] < 0.95
+    assert found.data["predicted"] == pytest.approx(found.data["recall@10"], abs=0.03)
+
+
 def test_below_the_limit_the_run_fails_and_says_how_to_go_back(server: Server, tmp_path: Path) -> None:
     create(server)
     before = database_digest(server), index_state(server)
