@@ -16,6 +16,7 @@ from fieldfare_quantize.survey import survey
 from fieldfare_quantize.verdict import judge
 from fieldfare_quantize.wish import problem, read_wish
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
+from fieldfare_vectors.hygiene import unseen
 from fieldfare_vectors.sample import read_sample
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _claim_numbers(parameters: Parameters, live: LiveIndex) -> Claim:
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
     noted = survey(parameters, sample, Storage.JSON)
-    warnings = [_json_warning(parameters), *verdict.warnings, *noted]
+    warnings = [_json_warning(parameters), *verdict.warnings, *unseen(sample, live, parameters.path), *noted]
     return Claim.supported(warnings=warnings, details=advice.details)
 
 
@@ -75,7 +76,7 @@ def _claim_hashes(parameters: Parameters, live: LiveIndex, wish: Mapping[str, An
     verdict, advice = judge(parameters, sample, live)
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
-    warnings = [_precision_warning(parameters), *verdict.warnings, *noted]
+    warnings = [_precision_warning(parameters), *verdict.warnings, *unseen(sample, live, parameters.path), *noted]
     lossy = not parameters.keeps_values
     return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=advice.details)
 

@@ -8,13 +8,15 @@ from attrs import asdict, frozen
 
 from fieldfare.plan import Step
 from fieldfare_quantize.calibration import Calibration
+from fieldfare_quantize.fate import faint, fates, vanished
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
+from fieldfare_vectors.hygiene import NO_COSINE
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.documents import Batch
 
-__all__ = ["KIND", "Parameters", "convert_batch", "plan_conversion"]
+__all__ = ["KIND", "OVERFLOW", "Parameters", "convert_batch", "plan_conversion"]
 
 KIND: Final = "quantize.convert"
 
@@ -97,7 +99,8 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
 
     Returns:
         The batch with that column converted. Vectors of a wrong length keep their bytes. Vectors with
-        NaN, infinity or a value beyond the target's range are converted and noted as blocking.
+        NaN, infinity or a value beyond the target's range are converted and noted as blocking; so are those that
+        become all zeros under cosine.
     """
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
 
@@ -111,24 +114,20 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
         encoding=parameters.encoding,
     )
     length = width_of(source) * parameters.dims
+    is_cosine = parameters.metric == "cosine"
     batch = batch.replace(path, done.column)
     for kind, rows, detail in zip(
-        ("NaN", "infinity", "overflow"), (done.nan, done.infinite, done.overflow), _fates(parameters), strict=True
+        ("NaN", "infinity", "overflow", "underflow"),
+        (done.nan, done.infinite, done.overflow, done.underflow if is_cosine else ()),
+        (*fates(parameters.target), f"{vanished(target)} and {NO_COSINE}"),
+        strict=True,
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
-        ("all zeros", done.zero if parameters.metric == "cosine" else (), "a vector of zeros has no cosine"),
+        ("all zeros", done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
         ("clipped", done.clipped, f"a value lies a little beyond what {target} reaches here, and is cut off there"),
-        (
-            "subnormal",
-            done.subnormal,
-            f"every value is so close to zero that {target} keeps fewer digits of it than of larger ones",
-        ),
-        (
-            "underflow",
-            done.underflow,
-            f"every value is too close to zero for {target}: the vector becomes all zeros, which has no cosine",
-        ),
+        ("subnormal", done.subnormal, faint(target)),
+        ("underflow", () if is_cosine else done.underflow, vanished(target)),
         (
             "wrong length",
             done.wrong_length,
@@ -138,19 +137,3 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     ):
         batch = batch.note(kind, path, rows, detail=detail)
     return batch
-
-
-def _fates(parameters: Parameters) -> tuple[str, str, str]:
-    """Say what becomes of NaN, of infinity, and of values that are too large."""
-    target = parameters.target
-    if target in INTEGERS:
-        return (
-            f"not a number becomes the code of zero in {target}",
-            f"infinity becomes the outermost code in {target}",
-            f"values far beyond those of the sample are cut off in {target}",
-        )
-    return (
-        f"not a number stays not a number in {target}",
-        f"infinity stays infinity in {target}",
-        f"values beyond ±{DATATYPES[target].largest:g} are cut off there in {target}",
-    )

@@ -12,6 +12,7 @@ from fieldfare_quantize.claim import claim_datatype, parameters_of
 from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
 from fieldfare_quantize.forecast import forecast
 from fieldfare_quantize.notice import tell_queries
+from fieldfare_quantize.numbers import looker
 from fieldfare_quantize.published import PUBLISH, is_published, plan_publishing, publish, remember, take_back
 from fieldfare_quantize.recall import RECALL, plan_recall
 
@@ -82,7 +83,7 @@ def fieldfare_backup(step: Step, run: Run) -> None:
         return
     from fieldfare_vectors.measurement import record  # noqa: PLC0415 - numpy costs start-up time
 
-    record(step, run)
+    record(step, run, looker(step, run))
 
 
 @hookimpl

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fieldfare.documents import EXAMPLES, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fieldfare.live import LiveIndex
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["duplicates", "tell"]
+__all__ = ["NO_COSINE", "duplicates", "tell", "unseen"]
+
+NO_COSINE: Final = "has no cosine, so Redis makes NaN of it, and may leave other documents out of its answers"
+"""Said of a vector of zeros."""
+
+
+def unseen(sample: Sample, live: LiveIndex, path: str) -> tuple[str, ...]:
+    """Say so if an index has documents and not one vector could be looked at."""
+    if len(sample.vectors) or not live.snapshot.stats.num_docs:
+        return ()
+    wanted = f"one vector of {sample.vectors.shape[1]} values in {path!r}"
+    return (f"none of the documents has {wanted}: recall is neither predicted nor measured",)
 
 
 def duplicates(sample: Sample, path: str) -> tuple[Note, ...]:

@@ -37,11 +37,17 @@ if TYPE_CHECKING:
 __all__ = ["measure", "record"]
 
 
-def record(step: Step, run: Run) -> None:
-    """Pick questions, find their true answers, ask the source index, and put all of it in the backup."""
+def record(step: Step, run: Run, look: Callable[[Batch], None] | None = None) -> None:
+    """Pick questions, find their true answers, ask the source index, and put all of it in the backup.
+
+    Args:
+        step: measures the recall.
+        run: reads the documents, and keeps the backup.
+        look: takes a look at each batch of documents on the way.
+    """
     parameters = Parameters.of(step)
     documents = pick_questions(parameters, step, run)
-    asked = Asked(documents, find_true_neighbours(parameters, documents, run))
+    asked = Asked(documents, find_true_neighbours(parameters, documents, run, look))
     source = run.source.find(parameters.field)
     if source is not None and str(source.attrs["distance_metric"]).lower() == parameters.metric(run.plan):
         asked = _asked_before(parameters, asked, run, source)

@@ -62,7 +62,9 @@ def pick_questions(parameters: Parameters, step: Step, run: Run) -> Batch:
     return Batch(tuple(key for batch in chosen for key in batch.keys), columns)
 
 
-def find_true_neighbours(parameters: Parameters, documents: Batch, run: Run) -> tuple[Neighbourhood, ...]:
+def find_true_neighbours(
+    parameters: Parameters, documents: Batch, run: Run, look: Callable[[Batch], None] | None = None
+) -> tuple[Neighbourhood, ...]:
     """Compare every vector of the index, as it was, with those of some documents.
 
     Memory: a batch of documents at a time, and the answers.
@@ -71,6 +73,8 @@ def find_true_neighbours(parameters: Parameters, documents: Batch, run: Run) -> 
     for batch in _originals(parameters, run):
         rows, values = _sound(batch, parameters, run)
         search.look_at([batch.keys[row] for row in rows], values)
+        if look is not None:
+            look(batch)
         run.advance(len(batch))
     return tuple(Neighbourhood(dict(each)) for each in search.found())
 

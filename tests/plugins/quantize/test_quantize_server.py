@@ -9,12 +9,17 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.documents import Batch, Column
+from fieldfare.errors import DocumentsUnfit
+from fieldfare.testing.digest import database_digest, index_state
 from fieldfare_quantize import plugin
 from fieldfare_quantize.conversion import Parameters, plan_conversion
 from fieldfare_vectors.datatype import DATATYPES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fieldfare.server import Server
 
 DIMS: Final = 16
@@ -66,3 +71,23 @@ def test_vectors_of_a_wrong_length_are_not_indexed(server: Server) -> None:
         "wrong length": (b"doc:1",),
         "converted already": (b"doc:2",),
     }
+
+
+@pytest.mark.parametrize("metric", ["COSINE", "L2"])
+def test_a_vector_that_becomes_zeros_stops_a_run_under_cosine(metric: str, server: Server, tmp_path: Path) -> None:
+    """Redis divides by its length: one such vector, indexed first, hides nearly all others from every query."""
+    vectors = np.random.default_rng(7).standard_normal((len(KEYS), DIMS)).astype("<f4")
+    vectors[3] *= np.float32(1e-12)
+    create(server, "FLOAT32", metric)
+    server.bulk([("HSET", key, "vec", vector.tobytes()) for key, vector in zip(KEYS, vectors, strict=True)])
+    patch = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
+    plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server)
+    executor = MigrationExecutor()
+    if metric == "L2":
+        (note,) = executor.apply(plan, server=server, backup_dir=tmp_path).notes
+        assert (note.kind, note.keys) == ("underflow", (b"doc:3",))
+        return
+    before = database_digest(server), index_state(server)
+    with pytest.raises(DocumentsUnfit, match=r"--allow-overflow(.|\n)*1 documents with underflow(.|\n)*doc:3"):
+        executor.apply(plan, server=server, backup_dir=tmp_path)
+    assert (database_digest(server), index_state(server)) == before
