@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from fieldfare.changes import Change, apply_change
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.documents import Batch
+from fieldfare.plan import ClaimedChange
 from fieldfare.server.capabilities import Capabilities
 
 __all__ = ["LiveIndex"]
@@ -32,6 +33,7 @@ class LiveIndex:
             Scans the keyspace.
         patch: the request as the user wrote it (plain YAML values).
         options: what the user told plugins for this plan, by name: ``min_recall``, ``accept_recall_loss``.
+        earlier: the changes before this one in the same plan, with their claims.
     """
 
     definition: IndexDefinition
@@ -43,6 +45,7 @@ class LiveIndex:
     count: Callable[[str], int] = field(default=lambda _: 0)
     patch: Mapping[str, Any] = field(factory=dict)
     options: Mapping[str, Any] = field(factory=dict)
+    earlier: tuple[ClaimedChange, ...] = ()
 
     def after(self, change: Change) -> LiveIndex:
         """Return the index as this change will leave it."""

@@ -70,7 +70,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         claimed, planned = _plan_change(plugins, server, change, live)
         claims.append(claimed)
         steps.extend(_behind_earlier(planned, steps))
-        live = _after(live.after(change), plugins, planned)
+        live = evolve(_after(live.after(change), plugins, planned), earlier=tuple(claims))
     target = live.definition
     supported = all(each.claim.is_supported for each in claims)
     if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from fieldfare_vectors import verdict
 from fieldfare_vectors.datatype import DATATYPES
-from fieldfare_vectors.table import facts, figures, mebibytes
+from fieldfare_vectors.table import ASKED, facts, figures, mebibytes
 from fieldfare_vectors.verdict import min_recall_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def judge(parameters: Parameters, sample: Sample, live: LiveIndex) -> tuple[Verd
     target = parameters.target
     found = predict(parameters, sample.sound, choices(parameters.source, target))
     told: list[tuple[int, Prediction | None, str]] = [(parameters.source, None, "now")]
-    told += [(dims, each, "asked for" if dims == target else "") for dims, each in found.items()]
+    told += [(dims, each, ASKED if dims == target else "") for dims, each in found.items()]
     if parameters.metric != "cosine" and parameters.datatype in DATATYPES:
         other = evolve(parameters, renormalize=not parameters.renormalize)
         (way,) = predict(other, sample.sound, [target]).values()

@@ -10,7 +10,7 @@ from fieldfare.definition import Storage
 from fieldfare.server.capabilities import VECTOR_DATATYPES, Capabilities, show
 from fieldfare_quantize.calibration import calibrate
 from fieldfare_vectors.datatype import INTEGERS, width_of
-from fieldfare_vectors.table import facts, figures, mebibytes
+from fieldfare_vectors.table import ASKED, facts, figures, mebibytes
 from fieldfare_vectors.verdict import MIN_RECALL
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def advise(  # noqa: PLR0913 - what advice follows from
     storage: Storage,
     documents: int,
     min_recall: float = MIN_RECALL,
+    before: float = 1.0,
 ) -> Advice:
     """Predict what each datatype keeps.
 
@@ -61,6 +62,7 @@ def advise(  # noqa: PLR0913 - what advice follows from
         storage: JSON documents cannot have vectors of integers.
         documents: how many documents there are.
         min_recall: the least recall@10 that counts as enough.
+        before: what is left of it by earlier changes of the same plan.
     """
     from fieldfare_quantize.prediction import predict  # noqa: PLC0415 - numpy costs start-up time
 
@@ -76,9 +78,9 @@ def advise(  # noqa: PLR0913 - what advice follows from
     found = predict(sound, metric, calibrations, decoding=parameters.decoding)
     rows: list[dict[str, Any]] = [_row(None, source, parameters.dims, documents, "now")]
     for name, prediction in found.items():
-        short = prediction.recall10 is not None and prediction.recall10 < min_recall
+        short = prediction.recall10 is not None and prediction.recall10 * before < min_recall
         notes = [
-            "asked for" if name == target else "",
+            ASKED if name == target else "",
             "" if server.indexes(name) else f"needs search {show(VECTOR_DATATYPES[name])}",
             f"below {min_recall:g}" if short else "",
         ]
@@ -86,7 +88,7 @@ def advise(  # noqa: PLR0913 - what advice follows from
     fit = [
         name
         for name, each in found.items()
-        if (each.recall10 or 0) >= min_recall and server.indexes(name) and width_of(name) < width_of(source)
+        if (each.recall10 or 0) * before >= min_recall and server.indexes(name) and width_of(name) < width_of(source)
     ]
     better = min(fit, key=lambda name: (width_of(name), -(found[name].recall10 or 0)), default=None)
     chosen = parameters.encoding or (parameters.decoding if target not in INTEGERS else None)

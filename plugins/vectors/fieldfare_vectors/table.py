@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from fieldfare_vectors.prediction import Prediction
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["facts", "figures", "mebibytes"]
+__all__ = ["ASKED", "facts", "figures", "mebibytes"]
+
+ASKED: Final = "asked for"
+"""Begins the note of the row that is about the change itself."""
 
 DIGITS: Final = 4
 TITLES: Final = ("recall@10", "recall@100", "mean cosine", "worst cosine", "mean error", "worst error")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
+
+from fieldfare.changes import UpdateField
+from fieldfare_vectors.table import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["MIN_RECALL", "Verdict", "accepts_loss", "judge", "min_recall_of"]
+    from fieldfare.live import LiveIndex
+
+__all__ = ["MIN_RECALL", "Verdict", "accepts_loss", "judge", "kept_before", "min_recall_of"]
 
 MIN_RECALL: Final = 0.95
 """The least recall@10 that a change must keep if the user does not say."""
@@ -39,6 +45,17 @@ def min_recall_of(options: Mapping[str, Any]) -> float:
 def accepts_loss(options: Mapping[str, Any]) -> bool:
     """Return whether the user takes less than that."""
     return bool(options.get("accept_recall_loss"))
+
+
+def kept_before(live: LiveIndex, field: str) -> float:
+    """Return the recall@10 that is left of a field's neighbours by earlier changes of the same plan; 1 if all is.
+
+    The limit is one for all that a plan does to the vectors, as it is when the run measures it.
+    """
+    claims = (each.claim for each in live.earlier if isinstance(each.change, UpdateField) and each.change.name == field)
+    rows = (row for claim in claims if claim.is_supported for row in claim.details.get("prediction", ()))
+    kept = (row["recall@10"] for row in rows if row["note"].startswith(ASKED))
+    return prod((float(each) for each in kept if each is not None), start=1.0)
 
 
 def judge(recall10: float | None, options: Mapping[str, Any], *, said: str, better: str) -> Verdict:

@@ -111,6 +111,20 @@ def test_a_datatype_is_predicted_on_vectors_that_are_cut(bench: Bench, rotated: 
     bench.rollback()
 
 
+def test_one_limit_for_all_that_a_plan_does_to_the_vectors(bench: Bench, rotated: NDArray[np.float32]) -> None:
+    """Each change alone would do; together they keep less than is wanted, and the run would say so too late."""
+    bench.create(rotated[:COUNT] + np.float32(0.05))
+    both = {"update_fields": [{"name": "embedding", "attrs": {"dims": 320, "datatype": "bfloat16"}}]}
+    changes = json.loads(bench.plan(both, "--min-recall", "0", "--json").stdout)["plan"]["changes"]
+    rows = [row for each in changes for row in each["claim"]["details"]["prediction"] if row["note"] == "asked for"]
+    cut, converted = (row["recall@10"] for row in rows)
+    together = cut * converted
+    assert together < min(cut, converted) < 1
+    refused = bench.plan(both, "--min-recall", str((together + min(cut, converted)) / 2), code=4)
+    assert f"and earlier changes {cut:.3f}: " in refused.stderr
+    bench.plan(both, "--min-recall", str(together - 0.0001))
+
+
 @pytest.mark.parametrize(("datatype", "native"), [("FLOAT64", "<f8"), ("FLOAT16", "<f2"), ("BFLOAT16", "bfloat16")])
 def test_other_datatypes(
     bench: Bench, rotated: NDArray[np.float32], reference: Reference, datatype: str, native: str
