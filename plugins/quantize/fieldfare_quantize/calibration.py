@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CODES", "PER_VECTOR", "Calibration", "calibrate"]
+__all__ = ["CODES", "GREATEST", "LEAST", "PER_VECTOR", "Calibration", "calibrate"]
 
 GREATEST: Final = 1e30
 LEAST: Final = 1e-30
@@ -116,12 +116,12 @@ def _candidates(values: NDArray[Any], datatype: str, quantiles: tuple[float, ...
     lows = np.quantile(values, [(1 - share) / 2 for share in quantiles])
     highs = np.quantile(values, [(1 + share) / 2 for share in quantiles])
     for share, low, high in zip(quantiles, lows.tolist(), highs.tolist(), strict=True):
-        found.append(Calibration(_scale(high - low, 255), low, share))
+        found.append(Calibration(_scale(high - low, 255), min(max(low, -GREATEST), GREATEST), share))
     return found
 
 
 def _scale(reach: float, codes: int) -> float:
-    return reach / codes if reach > 0 else 1.0
+    return min(max(reach / codes, LEAST), GREATEST) if reach > 0 else 1.0
 
 
 def _error(values: NDArray[Any], datatype: str, calibration: Calibration) -> float:

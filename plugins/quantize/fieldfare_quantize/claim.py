@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
     from fieldfare.changes import UpdateField
     from fieldfare.live import LiveIndex
+    from fieldfare_vectors.sample import Sample
 
 __all__ = ["claim_datatype", "parameters_of"]
+
+NEWER: Final = "update the server, or choose a datatype that it knows"
 
 SVS_DATATYPES: Final = ("float16", "float32")
 """https://redis.io/docs/latest/develop/ai/search-and-query/vectors/#svs-vamana-index"""
@@ -70,15 +73,32 @@ def _claim_numbers(parameters: Parameters, live: LiveIndex) -> Claim:
 def _claim_hashes(parameters: Parameters, live: LiveIndex, wish: Mapping[str, Any]) -> Claim:
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     parameters = calibrated(parameters, sample, wish)
+    if live.server.indexes(parameters.target) and _is_groundless(parameters, sample, wish):
+        other = "say quantization: {scale: ...} in the patch, or " if parameters.target == "int8" else ""
+        return Claim.blocked(
+            f"{parameters.field!r}: no document has a vector from which a scale for {parameters.target} could follow",
+            workaround=f"{other}plan again when there are some",
+        )
     noted = survey(parameters, sample, Storage.HASH)
     if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
     verdict, advice = judge(parameters, sample, live)
+    if not live.server.indexes(parameters.target):
+        reason = "; ".join(filter(None, (_too_old(parameters.target, live), verdict.refusal)))
+        return Claim.blocked(reason, workaround=NEWER, details=advice.details)
     if verdict.refusal is not None:
         return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
     warnings = [_precision_warning(parameters), *verdict.warnings, *unseen(sample, live, parameters.path), *noted]
     lossy = not parameters.keeps_values
     return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=advice.details)
+
+
+def _is_groundless(parameters: Parameters, sample: Sample, wish: Mapping[str, Any]) -> bool:
+    """Whether a scale that all vectors share has been chosen without one vector to choose it for."""
+    encoding = parameters.encoding
+    if encoding is None or encoding.scale is None or (parameters.target == "int8" and "scale" in wish):
+        return False
+    return not sample.sound.any()
 
 
 def parameters_of(change: UpdateField, field: Field) -> Parameters:
@@ -94,8 +114,8 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
         if datatype not in VECTOR_DATATYPES:
             known = ", ".join((*DATATYPES, *INTEGERS))
             yield Claim.blocked(f"Redis has no vector datatype {datatype!r}", workaround=f"choose one of {known}")
-    if not live.server.indexes(target):
-        yield Claim.blocked(_too_old(target, live), workaround="update the server, or choose a datatype that it knows")
+    if live.definition.storage is Storage.JSON and not live.server.indexes(target):
+        yield Claim.blocked(_too_old(target, live), workaround=NEWER)
     if str(field.attrs.get("algorithm", "")).upper() == Algorithm.SVS_VAMANA and target not in SVS_DATATYPES:
         yield Claim.blocked(
             f"SVS-VAMANA indexes {' and '.join(SVS_DATATYPES)} only, not {target}",

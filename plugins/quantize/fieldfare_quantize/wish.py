@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fieldfare_quantize.calibration import GREATEST, LEAST
 from fieldfare_vectors.datatype import INTEGERS
 from fieldfare_vectors.wish import wish_for
 
@@ -32,8 +33,10 @@ def problem(parameters: Parameters, wish: Mapping[str, Any]) -> str | None:
         ("offset" in wish and "scale" not in wish, "takes an offset together with a scale only"),
     )
     wrong = next((text for applies, text in checks if applies), None)
-    if wrong is None and not _in_range(wish):
+    if wrong is None and not (wish.get("scale", 1) > 0 and 0 < wish.get("clip", 1) <= 1):
         wrong = "takes a scale above 0 and a clip above 0 and up to 1"
+    if wrong is None and not (LEAST <= wish.get("scale", 1) <= GREATEST and abs(wish.get("offset", 0)) <= GREATEST):
+        wrong = f"takes a scale from {LEAST:g} to {GREATEST:g}, and an offset up to ±{GREATEST:g}"
     return None if wrong is None else f"quantization of {parameters.field!r} {wrong}"
 
 
@@ -44,7 +47,3 @@ def read_wish(patch: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _in_range(wish: Mapping[str, Any]) -> bool:
-    return bool(0 < wish.get("scale", 1) < float("inf") and 0 < wish.get("clip", 1) <= 1)
