@@ -12,6 +12,7 @@ from fieldfare.cli.app import run
 from fieldfare.plan.file import load_plan
 from fieldfare.server import Server
 
+IMAGE = ("TYPE", "FLOAT32", "DIM", 8, "DISTANCE_METRIC", "COSINE")
 VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:400]
 
 
@@ -52,6 +53,22 @@ def test_advise_about_nothing_but_nan(server: Server, capsys: pytest.CaptureFixt
     server.bulk([("HSET", f"word:{row}", "vec", broken) for row in range(len(VECTORS))])
     assert run(["advise", "--index", "words"]) == 2
     assert "no vector of finite numbers" in capsys.readouterr().err
+
+
+def test_a_field_that_no_document_has_does_not_keep_advice_on_others(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.command("FT.ALTER", "words", "SCHEMA", "ADD", "image", "VECTOR", "FLAT", 6, *IMAGE)
+    assert run(["advise", "--index", "words"]) == 0
+    out = capsys.readouterr().out
+    assert "float16" in out
+    assert out.endswith("Vector field 'image':\nAdvice: none: it has no vector of finite numbers to look at\n")
+    assert run(["advise", "--index", "words", "--json"]) == 0
+    fields = json.loads(capsys.readouterr().out)["fields"]
+    assert fields["vec"]["better"]
+    assert fields["image"] is None
+    assert run(["advise", "--index", "words", "--field", "image"]) == 2
+    assert "Field 'image': no vector of finite numbers" in capsys.readouterr().err
 
 
 def test_plan_shows_the_table_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,14 +41,19 @@ def advise(  # noqa: PLR0913 - the command's options
     with connect(url, cluster=cluster) as server:
         live = look_at(server, inspect.read_snapshot(server, index), others=())
         found = {each.name: _advice(each, live, min_recall) for each in _fields(live, field)}
+    if not any(found.values()):
+        names = f"{'Fields' if len(found) > 1 else 'Field'} {', '.join(map(repr, found))}"
+        raise UsageError(f"{names}: no vector of finite numbers to look at. Nothing was changed.")
     if session.json:
         show_json({"index": live.definition.name, "fields": found})
         return
     lines: list[str] = []
     for name, advice in found.items():
+        lines += [*([""] if lines else []), f"Vector field {name!r}:"]
+        if advice is None:
+            lines.append("Advice: none: it has no vector of finite numbers to look at")
+            continue
         lines += [
-            *([""] if lines else []),
-            f"Vector field {name!r}:",
             *details(advice["details"]),
             *bullets("Vectors that need attention:", advice["attention"]),
             f"Advice: {advice['advice']}",
@@ -69,7 +74,7 @@ def _fields(live: LiveIndex, name: str | None) -> list[Field]:
     return chosen
 
 
-def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
+def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any] | None:
     from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.calibrated import calibrated  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.conversion import Parameters  # noqa: PLC0415 - start-up time
@@ -79,7 +84,7 @@ def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any]:
     parameters = Parameters.unchanged(field)
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     if not len(sample.sound):
-        raise UsageError(f"Field {field.name!r} has no vector of finite numbers to look at. Nothing was changed.")
+        return None
     parameters = calibrated(parameters, sample, {})
     storage, documents = live.definition.storage, live.snapshot.stats.num_docs
     found = advice.advise(parameters, sample, live.server, storage=storage, documents=documents, min_recall=min_recall)
