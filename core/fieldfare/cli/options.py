@@ -114,7 +114,11 @@ Timeout: TypeAlias = Annotated[
     ),
 ]
 AllowOverflow: TypeAlias = Annotated[
-    bool, typer.Option("--allow-overflow", help="Go on where values are too large for the new datatype.")
+    bool,
+    typer.Option(
+        "--allow-overflow",
+        help="Go on where values are too large for the new datatype, are no numbers, or all become zero under cosine.",
+    ),
 ]
 OnConflictOption: TypeAlias = Annotated[
     OnConflict | None,

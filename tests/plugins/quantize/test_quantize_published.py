@@ -202,8 +202,9 @@ def test_queries_for_floats_need_only_the_index(halved: bytes, server: Server, r
         fieldfare.encode_query(VECTORS[5], redis_url, "vec")
     with pytest.raises(UsageError, match="Index 'words' has no vector field 'gloss'; it has vec"):
         fieldfare.encode_query(VECTORS[5], redis_url, "gloss", index="words")
-    with pytest.raises(IndexNotFound):
-        fieldfare.encode_query(VECTORS[5], redis_url, "vec", index="nothing")
+    for source in (server.client, redis_url):
+        with pytest.raises(IndexNotFound, match=r"named 'nothing'\. Indexes here: words"):
+            fieldfare.encode_query(VECTORS[5], source, "vec", index="nothing")
 
 
 def test_the_command_takes_a_report_or_an_index(halved: bytes, capsys: pytest.CaptureFixture[str]) -> None:
