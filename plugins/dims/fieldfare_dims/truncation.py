@@ -9,7 +9,7 @@ from attrs import asdict, frozen
 from fieldfare.definition import Storage
 from fieldfare.plan import Step
 from fieldfare_vectors.datatype import width_of
-from fieldfare_vectors.hygiene import NO_COSINE
+from fieldfare_vectors.hygiene import NO_COSINE, ZEROS
 from fieldfare_vectors.truncation import KIND
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def truncate_batch(parameters: Parameters, batch: Batch) -> Batch:
     source, target = parameters.source, parameters.target
     expected = f"the list of {source} numbers" if parameters.in_json else f"the {source * parameters.width} bytes"
     for kind, rows, detail in (
-        ("all zeros", cut.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
+        (ZEROS, cut.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
         ("nothing left", () if is_cosine else cut.lost, zeros),
         ("cut already", cut.cut_already, f"it has {target} values already: it is kept"),
         ("wrong length", cut.wrong_length, f"not {expected} of a vector: it is kept, and Redis will not index it"),

@@ -10,7 +10,7 @@ from fieldfare.plan import Step
 from fieldfare_quantize.calibration import Calibration
 from fieldfare_quantize.fate import faint, fates, vanished
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
-from fieldfare_vectors.hygiene import NO_COSINE
+from fieldfare_vectors.hygiene import NO_COSINE, ZEROS
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
@@ -124,7 +124,7 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
-        ("all zeros", done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
+        (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
         ("clipped", done.clipped, f"a value lies a little beyond what {target} reaches here, and is cut off there"),
         ("subnormal", done.subnormal, faint(target)),
         ("underflow", () if is_cosine else done.underflow, vanished(target)),

@@ -9,7 +9,7 @@ from fieldfare.documents import Column
 from fieldfare_quantize.conversion import OVERFLOW, Parameters
 from fieldfare_quantize.fate import faint, vanished
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
-from fieldfare_vectors.hygiene import NO_COSINE
+from fieldfare_vectors.hygiene import NO_COSINE, ZEROS
 from fieldfare_vectors.parameters import Parameters as Measured
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look_at_numbers", "looker"]
 
-TOLD: Final = ("wrong length", "all zeros")
+TOLD: Final = ("wrong length", ZEROS)
 """What is told by whoever rewrites the vectors first."""
 
 
@@ -76,7 +76,7 @@ def look_at_numbers(parameters: Parameters, batch: Batch, path: str) -> Sequence
     ):
         batch = batch.note(kind, path, [rows[row] for row in found], blocking=True, allow=OVERFLOW, detail=detail)
     for kind, found, detail in (
-        ("all zeros", done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
+        (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
         ("subnormal", done.subnormal, faint(target)),
         ("underflow", () if is_cosine else done.underflow, vanished(target)),
     ):

@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from fieldfare.live import LiveIndex
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["NO_COSINE", "duplicates", "tell", "unseen"]
+__all__ = ["NO_COSINE", "ZEROS", "count_hiding", "duplicates", "tell", "unseen"]
 
 NO_COSINE: Final = "has no cosine, so Redis makes NaN of it, and may leave other documents out of its answers"
 """Said of a vector of zeros."""
+
+ZEROS: Final = "all zeros"
+"""The kind of notes on vectors of zeros, which are there under cosine only."""
+
+HIDING: Final = ("NaN", "infinity", "underflow", "nothing left")
+"""Kinds of notes on vectors that can hide others, where they stop a run: the last two do so under cosine."""
+
+
+def count_hiding(notes: Iterable[Note], path: str) -> int:
+    """Count the documents whose vectors can hide others from every query, even where all vectors are compared."""
+    about = (note for note in notes if note.field == path)
+    return sum(note.count for note in about if note.kind == ZEROS or (note.blocking and note.kind in HIDING))
 
 
 def unseen(sample: Sample, live: LiveIndex, path: str) -> tuple[str, ...]:

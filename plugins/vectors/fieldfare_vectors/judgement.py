@@ -9,6 +9,7 @@ from attrs import evolve
 
 from fieldfare.findings import Finding, Severity
 from fieldfare.journal import Status
+from fieldfare_vectors.hygiene import count_hiding
 from fieldfare_vectors.parameters import SUFFIX, Parameters
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ def findings(kind: str, plan: MigrationPlan, run: Run) -> list[Finding]:
             continue
         if record.receipt is not None and record.receipt.details:
             predicted = prod(each.params["predicted"] for each in together)
-            found.append(_finding(evolve(Parameters.of(step), predicted=predicted), record.receipt.details))
+            parameters = evolve(Parameters.of(step), predicted=predicted)
+            hiding = count_hiding(run.journal.progress.notes, parameters.vectors(plan).path)
+            found.append(_finding(parameters, record.receipt.details, hiding))
     return found
 
 
-def _finding(parameters: Parameters, facts: Mapping[str, Any]) -> Finding:
+def _finding(parameters: Parameters, facts: Mapping[str, Any], hiding: int) -> Finding:
     name = f"recall:{facts['field']}"
     if "error" in facts:
         return Finding(name, passed=False, detail=str(facts["error"]), data=facts)
@@ -57,7 +60,10 @@ def _finding(parameters: Parameters, facts: Mapping[str, Any]) -> Finding:
     graph_is_fine = _graph_is_fine(parameters, facts)
     if enough and not graph_is_fine:
         severity = Severity.WARNING
-    return Finding(name, enough and graph_is_fine, severity, _detail(parameters, facts), facts)
+    detail = _detail(parameters, facts)
+    if hiding and recall < parameters.limit:
+        detail += f"; vectors of zeros, NaN or infinity can hide others from every query: {hiding:,} documents have one"
+    return Finding(name, enough and graph_is_fine, severity, detail, facts)
 
 
 def _graph_is_fine(parameters: Parameters, facts: Mapping[str, Any]) -> bool:

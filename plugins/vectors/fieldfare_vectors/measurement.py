@@ -11,6 +11,7 @@ from fieldfare.changes import ChangePrefix
 from fieldfare.plan import Receipt
 from fieldfare.server.documents import read_documents
 from fieldfare_vectors.asking import WIDE, ask, held_by, is_exhaustive
+from fieldfare_vectors.hygiene import count_hiding
 from fieldfare_vectors.neighbourhood import mean, shares
 from fieldfare_vectors.parameters import Parameters, Vectors
 from fieldfare_vectors.questions import (
@@ -99,11 +100,11 @@ def measure(step: Step, run: Run) -> Receipt:
 def _asked_before(parameters: Parameters, asked: Asked, run: Run, field: Field) -> Asked:
     """Return the neighbourhoods with what the source index finds of them.
 
-    One that searches exhaustively finds them all. It is not asked: each answer would take a server that is in use as
-    long as comparing all vectors does.
+    One that searches exhaustively finds them all, unless there are vectors that hide others. It is not asked: each
+    answer would take a server that is in use as long as comparing all vectors does.
     """
     documents, there = asked.documents, asked.neighbourhoods
-    if is_exhaustive(field):
+    if is_exhaustive(field) and not count_hiding(run.journal.progress.notes, field.path):
         return Asked(documents, tuple(evolve(each, before=1.0, before_wide=1.0) for each in there))
     was = parameters.vectors(run.plan)
     queries = as_queries(documents[was.path], run.source.storage, was.datatype, was.dims)

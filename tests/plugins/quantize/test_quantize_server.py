@@ -81,7 +81,7 @@ def test_a_vector_that_becomes_zeros_stops_a_run_under_cosine(metric: str, serve
     create(server, "FLOAT32", metric)
     server.bulk([("HSET", key, "vec", vector.tobytes()) for key, vector in zip(KEYS, vectors, strict=True)])
     patch = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
-    plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server)
+    plan = MigrationPlanner(accept_recall_loss=True).create_plan_from_patch("idx", schema_patch=patch, server=server)
     executor = MigrationExecutor()
     if metric == "L2":
         (note,) = executor.apply(plan, server=server, backup_dir=tmp_path).notes
