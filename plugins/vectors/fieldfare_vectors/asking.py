@@ -56,7 +56,7 @@ def ask(
         index: its name.
         field: its vector field.
         keys: of the documents.
-        queries: their vectors, as the index takes them.
+        queries: their vectors, as the index takes them; None for one that its datatype cannot hold: no answer.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses a query.
@@ -66,8 +66,11 @@ def ask(
     answers = []
     for key, query in zip(keys, queries, strict=True):
         run.check()
-        usual = _neighbours(run, index, field, key, query or b"")
-        wide = _neighbours(run, index, field, key, query or b"", ef_runtime=WIDE) if has_graph else usual
+        if query is None:
+            answers.append(Answer((), ()))
+            continue
+        usual = _neighbours(run, index, field, key, query)
+        wide = _neighbours(run, index, field, key, query, ef_runtime=WIDE) if has_graph else usual
         answers.append(Answer(usual, wide))
     return tuple(answers)
 

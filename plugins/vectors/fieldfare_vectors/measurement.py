@@ -84,7 +84,10 @@ def measure(step: Step, run: Run) -> Receipt:
         held = held_by(run, run.target.name, sorted({key for each in there for key in each.neighbours}))
     except ResponseError as error:
         return Receipt(step.id, details={**facts, "error": str(error)})
-    unsound = unsound_rows(column, run.target.storage, form.datatype, form.dims)
+    unsound = {
+        *unsound_rows(column, run.target.storage, form.datatype, form.dims),
+        *(row for row, query in enumerate(queries) if query is None),
+    }
     there = tuple(each.within(() if row in unsound else held) for row, each in enumerate(there))
     strangers = _strangers(step, run, there, answers) | _unsound(run, there, answers, form)
     others = _others(parameters, asked.documents, run, there, answers, path=form.path, moved=_mover(run))

@@ -76,6 +76,16 @@ def test_a_vector_that_would_harm_the_answers_for_others_stops_the_run(
     assert (database_digest(server), index_state(server)) == before
 
 
+def test_what_was_allowed_is_not_asked_about(create: Create, server: Server, tmp_path: Path) -> None:
+    """Nobody can ask for the neighbours of what the index holds as infinity."""
+    made = create({3: vector(7e4)}, "L2")
+    report = MigrationExecutor().apply(made, server=server, backup_dir=tmp_path, allow={"overflow"})
+    assert [(note.kind, note.keys) for note in report.notes] == [("overflow", (b"word:3",))]
+    (found,) = [each for each in report.validation.findings if each.name == "recall:vec"]
+    assert found.passed
+    assert found.data["recall@10"] > 0.95
+
+
 def test_what_may_stay_is_in_the_report(create: Create, server: Server, tmp_path: Path) -> None:
     made = create({3: vector(1e-9), 4: [1, 2]}, "L2")
     report = MigrationExecutor().apply(made, server=server, backup_dir=tmp_path)
