@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,32 @@ def test_demo_does_not_touch_an_index_of_the_same_name(tmp_path: Path, redis_url
     assert "already" in done.stderr
     assert client.keys() == [b"mine:1"]
     assert client.execute_command("FT._LIST") in ([b"words"], {b"words"})
+
+
+def test_demo_does_not_drop_an_index_that_has_the_new_name(tmp_path: Path, redis_url: str, client: Any) -> None:
+    client.execute_command("FT.CREATE", "mine", "PREFIX", 1, "mine:", "SCHEMA", "title", "TEXT")
+    client.execute_command("FT.ALIASADD", "words_v2", "mine")
+    done = run_demo(tmp_path, "--url", redis_url)
+    assert done.returncode == 4
+    assert "an index or alias named 'words_v2' already" in done.stderr
+    assert client.execute_command("FT._LIST") in ([b"mine"], {b"mine"})
+    assert client.dbsize() == 0
+    client.execute_command("FT.DROPINDEX", "mine")
+    client.execute_command("FT.CREATE", "words_v2", "PREFIX", 1, "mine:", "SCHEMA", "title", "TEXT")
+    assert run_demo(tmp_path, "--url", redis_url).returncode == 4
+    assert client.execute_command("FT._LIST") in ([b"words_v2"], {b"words_v2"})
+
+
+def test_demo_that_goes_wrong_writes_one_document(tmp_path: Path, redis_url: str, client: Any) -> None:
+    del client
+    data = tmp_path / "data"
+    shutil.copytree(DATA, data)
+    patch = data / "schema_patch.yaml"
+    patch.write_text(patch.read_text().replace("name: pos", "name: gloss_kind"))
+    done = run_demo(tmp_path, "--url", redis_url, "--json", data=data)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["problems"]
+    assert "The demo did not go as it must" in done.stderr
 
 
 def test_demo_without_its_data_says_what_is_missing(tmp_path: Path) -> None:

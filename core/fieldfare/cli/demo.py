@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fieldfare.cli.output import show, show_json
+from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
 
@@ -52,7 +52,8 @@ def demo(
     if session.json:
         show_json({"seconds": tour.seconds, "memory": tour.memory, "problems": tour.problems})
     if tour.problems:
-        raise FieldfareError("The demo did not go as it must: " + "; ".join(tour.problems))
+        notice("Error: The demo did not go as it must: " + "; ".join(tour.problems))
+        raise typer.Exit(FieldfareError.exit_code)
 
 
 @contextmanager

@@ -74,18 +74,19 @@ class Tour:
         """Go through all stations, and leave the server as it was found.
 
         Raises:
-            PreconditionError: the server has an index of this name already.
+            PreconditionError: the server has an index or alias of one of the demo's names already.
             FieldfareError: a station failed.
         """
-        if index_exists(self.server, SOURCE.name):
-            raise PreconditionError(f"This server has an index named {SOURCE.name!r} already. Nothing was changed.")
+        self._refuse_taken(SOURCE.name)
         indexes = [SOURCE.name]
         try:
             self._create()
             answers = self._ask(SOURCE.name, "float32")
             original = self._measure("before", SOURCE.name)
             plan = self._plan()
-            indexes.append(plan.target.name)
+            if plan.target.name != SOURCE.name:
+                self._refuse_taken(plan.target.name)  # what is there is not ours to drop
+                indexes.append(plan.target.name)
             self._apply(plan)
             self._check("Same five answers as before", self._ask(plan.target.name, "float16") == answers)
             self._measure("migrated", plan.target.name)
@@ -99,6 +100,13 @@ class Tour:
         finally:
             remove(self.server, indexes, len(self.entries))
         self._sum_up()
+
+    def _refuse_taken(self, name: str) -> None:
+        if index_exists(self.server, name):
+            raise PreconditionError(
+                f"This server has an index or alias named {name!r} already, and the demo needs the name. It was not "
+                "touched, and nothing of the demo is left. Leave --url out to use a private server."
+            )
 
     def _create(self) -> None:
         self._title(f"1. An index of {len(self.entries):,} dictionary entries: HNSW over float32 vectors")
