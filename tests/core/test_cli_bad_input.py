@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from fieldfare.cli.app import run
-from fieldfare.server import Server
+from fieldfare.errors import ServerUnavailable
+from fieldfare.server import Server, connect
+from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.lock import IndexLock
 from fieldfare.testing.digest import database_digest, index_state
 
@@ -81,6 +83,19 @@ def test_no_server(told: Told) -> None:
     message = told("list", "--url", "redis://:secret@127.0.0.1:1", code=4)
     assert "Cannot talk to Redis" in message
     assert "secret" not in message
+
+
+def test_no_password_and_no_sentinel_are_told_in_a_line() -> None:
+    with (
+        EmbeddedServer(password="hunter2", tcp=True) as closed,  # noqa: S106 - of a server that ends here
+        pytest.raises(ServerUnavailable) as refused,
+    ):
+        connect(f"redis://127.0.0.1:{closed.port}")
+    assert "the server asks for a password, and the URL has none" in str(refused.value)
+    with pytest.raises(ServerUnavailable) as missing:
+        connect("redis+sentinel://127.0.0.1:1/main")
+    assert "No master found for 'main' : sentinel 127.0.0.1:1 - " in str(missing.value)
+    assert "<redis." not in str(missing.value)
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "nonsense", "redis://localhost:6379/3", "redis://localhost:port"])

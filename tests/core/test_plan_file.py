@@ -155,7 +155,7 @@ def test_a_blocked_plan_says_why(path: Path) -> None:
 
     classification = load_plan(path).diff_classification
     assert not classification.supported
-    assert "it is hard Workaround: do it by hand" in classification.blocked_reasons[0]
+    assert "it is hard. Workaround: do it by hand" in classification.blocked_reasons[0]
 
 
 def test_renames_are_summed_up(path: Path) -> None:

@@ -71,5 +71,6 @@ class ClaimedChange:
         """Say it in a line."""
         if self.claim.is_supported:
             return f"{self.change} [{self.plugin}]"
-        workaround = f" Workaround: {self.claim.workaround}" if self.claim.workaround else ""
-        return f"{self.change}: {self.claim.reason}{workaround}"
+        if not self.claim.workaround:
+            return f"{self.change}: {self.claim.reason}"
+        return f"{self.change}: {(self.claim.reason or '').rstrip('.')}. Workaround: {self.claim.workaround}"

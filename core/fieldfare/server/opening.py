@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -28,6 +29,12 @@ ANSWER_SECONDS: Final = 120
 CONNECT_SECONDS: Final = 10
 READ_BYTES: Final = 128 * 1024
 """How much is read from a socket at a time: a tenth faster than redis-py's 32 KiB for vectors of 3 KB."""
+
+NO_PASSWORD: Final = ("HELLO must be called with the client already authenticated", "Authentication required")
+"""How servers refuse a client that gave no password."""
+
+SENTINEL: Final = re.compile(r"<redis\.client\.Redis\(.*?[(,]host=([^,]*),port=(\d+).*?\)>\)>\)>")
+"""A sentinel, as redis-py spells one that did not answer."""
 
 
 def connect(url: str, *, cluster: bool | None = None) -> Server:
@@ -118,4 +125,8 @@ def _add_up(primaries: list[Capabilities]) -> Capabilities:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error) or type(error).__name__).rstrip(".")
+    """Say what redis-py says, in a line that people can read."""
+    text = str(error) or type(error).__name__
+    if text.startswith(NO_PASSWORD):
+        return "the server asks for a password, and the URL has none"
+    return SENTINEL.sub(r"sentinel \1:\2", text).rstrip(".")
