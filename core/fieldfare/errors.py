@@ -21,6 +21,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   │   └── LockLost                    our own lock went to another, in the middle
     │   └── DocumentsUnfit                  documents that a step cannot convert
     ├── RunFailed                       1   failed before anything was changed
+    ├── OutputLost                      1   the result could not be written to stdout
     ├── PluginError                     6
     │   ├── PluginMissing
     │   ├── PluginBroken
@@ -28,7 +29,8 @@ The whole tree, with the exit code that the command line gives each branch::
     │   └── HookContractBroken
     ├── MigrationIncomplete             3   something was changed; resume or roll back
     │   ├── StepFailed
-    │   └── ValidationFailed
+    │   ├── ValidationFailed
+    │   └── ReportLost                      all is done, and a report could not be written
     ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
     └── Interrupted                     130
 
@@ -61,12 +63,14 @@ __all__ = [
     "LockHeld",
     "LockLost",
     "MigrationIncomplete",
+    "OutputLost",
     "PlanEdited",
     "PluginBroken",
     "PluginConflict",
     "PluginError",
     "PluginMissing",
     "PreconditionError",
+    "ReportLost",
     "RollbackFailed",
     "RunFailed",
     "ServerUnavailable",
@@ -408,6 +412,30 @@ class RollbackFailed(FieldfareError):
         self.step = step
         self.rollback = rollback
         super().__init__(f"Rollback stopped at step {step}: {reason}. The backup is intact.\n  To go on:  {rollback}")
+
+
+class ReportLost(MigrationIncomplete):
+    """The migration is done, but what it has to say could not be written."""
+
+    def __init__(self, reason: str, *, resume: str, rollback: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The migration is done and the target index is live, but its report is lost: {reason}. "
+            "The same command again changes nothing and writes one.",
+            resume=resume,
+            rollback=rollback,
+        )
+
+
+class OutputLost(FieldfareError):
+    """The result of a command could not be written to standard output."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The result could not be written to standard output: {reason}. What the command does to the server "
+            "it had done; for a migration, 'fieldfare status --backup-dir DIR' says how far it got."
+        )
 
 
 class Interrupted(FieldfareError):

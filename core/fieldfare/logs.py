@@ -27,7 +27,7 @@ class StandardError:
 
     def msg(self, message: str) -> None:
         """Write a line."""
-        with contextlib.suppress(BrokenPipeError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             print(redact(message, self._secrets), file=sys.stderr, flush=True)  # noqa: T201 - this is where logs go
 
     log = debug = info = warning = error = critical = exception = msg

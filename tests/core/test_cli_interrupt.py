@@ -134,6 +134,29 @@ def test_in_a_terminal_rollback_asks(
     assert index in repr(server.command("FT.INFO", "articles")).encode()
 
 
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_at_the_question_of_a_rollback_ctrl_c_changes_nothing(
+    environment: dict[str, str], server: Server, key: bytes
+) -> None:
+    assert run(APPLY) == 0
+    program, screen = pty.fork()
+    if not program:  # in a session of its own, so that the terminal can send signals
+        os.execve(  # noqa: S606 - the program itself, without a shell
+            sys.executable, [sys.executable, "-m", "fieldfare", "rollback", "--backup-dir", "backup"], environment
+        )
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(screen, 65536)
+    os.write(screen, key)
+    while chunk := _read(screen):
+        shown += chunk
+    os.close(screen)
+    assert os.waitstatus_to_exitcode(os.waitpid(program, 0)[1]) == 130
+    assert b"Error: Interrupted. Nothing was changed." in shown
+    assert b"Internal error" not in shown
+    assert "FLOAT16" in repr(server.command("FT.INFO", "articles"))
+
+
 def test_in_a_terminal_bars_are_drawn_without_colour_if_asked(environment: dict[str, str], server: Server) -> None:
     del server
     screen, terminal = pty.openpty()

@@ -17,7 +17,7 @@ from fieldfare.cli.errors import INTERRUPTED, USAGE, tell
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
-from fieldfare.cli.output import notice, show
+from fieldfare.cli.output import notice, open_missing, show
 from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
 from fieldfare.cli.process_title import hide
@@ -104,6 +104,7 @@ class LogLevel(StrEnum):
 
 def main() -> NoReturn:
     """Run the program on ``sys.argv`` and end the process."""
+    open_missing()
     for stream in (sys.stdout, sys.stderr):
         # names in Redis are bytes: what is no UTF-8 must not stop us from showing the rest
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the real streams have it

@@ -32,7 +32,7 @@ from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.engine.options import RETRY_SECONDS, Verify
-from fieldfare.errors import BackupDirectoryRequired, MigrationIncomplete
+from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
@@ -104,12 +104,23 @@ def apply(  # noqa: PLR0913 - the command's options
             )
     except MigrationIncomplete as error:
         if error.report is not None:
-            _write(error.report, report_out, benchmark_out)
-            if not session.json:
-                show(report_text(error.report))
+            try:
+                _write(error.report, report_out, benchmark_out)
+                if not session.json:
+                    show(report_text(error.report))
+            except (FileError, OutputLost) as lost:
+                notice(f"Warning: the report is lost: {_reason(lost)}.")
         raise
-    _write(report, report_out, benchmark_out)
-    _tell(session, report)
+    try:
+        _write(report, report_out, benchmark_out)
+        _tell(session, report)
+    except (FileError, OutputLost) as lost:
+        again = command_line(
+            "apply", plan=plan, backup_dir=backup_dir, report_out=report_out, benchmark_out=benchmark_out
+        )
+        incomplete = ReportLost(_reason(lost), resume=again, rollback=_way_back(report))
+        incomplete.report = report
+        raise incomplete from lost
 
 
 def _carry_out(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **choices: Any) -> MigrationReport:
@@ -143,7 +154,7 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
 
 
 def _tell(session: Session, report: MigrationReport) -> None:
-    back = command_line("rollback", backup_dir=report.backup_dir, index=report.index)
+    back = _way_back(report)
     if session.json:
         from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
 
@@ -152,3 +163,11 @@ def _tell(session: Session, report: MigrationReport) -> None:
     show(report_text(report))
     if report.steps:
         show(f"\nThe backup is at {report.backup_prefix}.*\nTo put everything back: {back}")
+
+
+def _way_back(report: MigrationReport) -> str:
+    return command_line("rollback", backup_dir=report.backup_dir, index=report.index)
+
+
+def _reason(lost: FileError | OutputLost) -> str:
+    return f"{lost.path}: {'; '.join(lost.problems)}" if isinstance(lost, FileError) else f"stdout: {lost.reason}"

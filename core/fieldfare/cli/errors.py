@@ -12,7 +12,7 @@ import typer
 from attrs import field, frozen
 
 from fieldfare.cli.output import notice, show_json
-from fieldfare.errors import FieldfareError
+from fieldfare.errors import FieldfareError, OutputLost
 from fieldfare.redaction import redact
 
 __all__ = ["Failure", "describe", "tell"]
@@ -54,7 +54,7 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
     if isinstance(error, typer.TyperException):
         message = SPLIT_URL.sub("***@", redact(error.format_message(), secrets))
         return Failure("UsageError", message, error.exit_code)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         message = "Interrupted. If a migration was running, the same command goes on with it."
         return Failure("Interrupted", message, INTERRUPTED)
     if isinstance(error, BaseExceptionGroup):
@@ -83,7 +83,8 @@ def tell(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: 
     failure = describe(error, secrets)
     if with_traceback:
         notice(redact("".join(traceback.format_exception(error)).rstrip(), secrets))
-    if as_json:
+    stdout_lost = isinstance(error, OutputLost) or isinstance(error.__cause__, OutputLost)
+    if as_json and not stdout_lost:
         show_json({"error": failure.to_dict()})
         return failure.exit_code
     notice(f"Error: {failure.message}")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from fieldfare.cli.printable import one_line, printable
+from fieldfare.errors import OutputLost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bullets", "details", "notice", "show", "show_json", "table"]
+__all__ = ["bullets", "details", "notice", "open_missing", "show", "show_json", "table"]
 
 
 def show(text: str) -> None:
@@ -64,10 +67,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         grid.add_column(header, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(one_line(cell)) for cell in row))
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 1000)
-    with console.capture() as capture:
-        console.print(grid)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    drawn, in_terminal = StringIO(), sys.stdout.isatty()
+    Console(file=drawn, force_terminal=in_terminal or None, width=None if in_terminal else 1000).print(grid)
+    return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
 
 
 def _cell(value: Any) -> str:
@@ -86,10 +88,23 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def open_missing() -> None:
+    """Put the null device in the place of standard streams that were closed by whoever started this process."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
+
+
 def _write(stream: TextIO, text: str) -> None:
-    """Write a line. A reader that has gone away changes nothing about how the command ends."""
+    """Write a line. A reader that has gone away changes nothing about how the command ends.
+
+    Raises:
+        OutputLost: the result cannot be written. Of other lines nothing is said: there is nowhere to say it.
+    """
     try:
         stream.write(printable(text) + "\n")
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise OutputLost(error.strerror or str(error)) from error

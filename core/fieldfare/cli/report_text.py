@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fieldfare.cli.output import bullets, table
 from fieldfare.cli.units import bytes_text, seconds_text
+from fieldfare.report import Result
 
 if TYPE_CHECKING:
     from fieldfare.documents import Note
@@ -46,8 +47,11 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
         title: stands in place of the result's own words.
     """
     names = report.index if report.index == report.target else f"{report.index} -> {report.target}"
+    headline = f"{title or RESULTS[report.result.value]}: {names}"
+    if report.result is Result.NOTHING_TO_DO:  # figures and warnings are those of the run that did it
+        return headline
     blocks = [
-        f"{title or RESULTS[report.result.value]}: {names}",
+        headline,
         *([_findings(report.validation.findings)] if report.validation.findings else []),
         *_timings(report.timings),
         *_memory(report),

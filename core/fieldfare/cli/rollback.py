@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fieldfare.cli.command_line import command_line
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, RetryFor, Url
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
@@ -14,9 +15,15 @@ from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.engine.options import RETRY_SECONDS
-from fieldfare.errors import FieldfareError
+from fieldfare.errors import FieldfareError, Interrupted
+from fieldfare.report import Result
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["rollback"]
+
+NOTHING_LEFT: Final = "Nothing to do: nothing is left to put back"
 
 
 def rollback(  # noqa: PLR0913 - the command's options
@@ -44,11 +51,9 @@ def rollback(  # noqa: PLR0913 - the command's options
     and after a failure at any point; the same command again resumes it.
     """
     session = Session.of(context)
-    if sys.stdin.isatty() and not yes and not session.json:
-        what = f"the migration of {index!r}" if index else "the migration"
-        if not typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True):
-            notice("Nothing was changed.")
-            raise typer.Exit(FieldfareError.exit_code)
+    if sys.stdin.isatty() and not yes and not session.json and not _confirm(backup_dir, index):
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
@@ -69,4 +74,15 @@ def rollback(  # noqa: PLR0913 - the command's options
 
         show_json(report_to_dict(report))
     else:
-        show(report_text(report))
+        done_before = report.result is Result.NOTHING_TO_DO
+        show(report_text(report, title=NOTHING_LEFT if done_before else ""))
+
+
+def _confirm(backup_dir: Path, index: str | None) -> bool:
+    what = f"the migration of {index!r}" if index else "the migration"
+    try:
+        return typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True)
+    except typer.Abort:  # Ctrl-C, and Ctrl-D
+        notice("")
+        again = command_line("rollback", backup_dir=backup_dir, index=index)
+        raise Interrupted("Nothing was changed.", resume=again) from None
