@@ -176,6 +176,16 @@ def test_tls(private_server: PrivateServer, tmp_path: Path) -> None:
             connect(f"rediss://localhost:{port}")
 
 
+def test_tls_to_a_port_without_it_is_told_and_not_waited_for(
+    private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a server waits for the end of what it takes for a command; we waited for minutes."""
+    monkeypatch.setattr("fieldfare.server.opening.CONNECT_SECONDS", 0.2)
+    embedded = private_server(tcp=True)
+    with pytest.raises(ServerUnavailable, match=r"does not answer a TLS handshake; .* starts with redis://"):
+        connect(f"rediss://127.0.0.1:{embedded.port}")
+
+
 def test_sentinels_name_the_server(private_server: PrivateServer, sentinel: int) -> None:
     embedded = private_server(tcp=True)
     with Redis(port=sentinel) as client:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from socket import socket
+from ssl import SSLSocket
 from typing import Any, Final
 
 from attrs import evolve
 from redis import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as ServerSilent
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -33,8 +36,23 @@ READ_BYTES: Final = 128 * 1024
 NO_PASSWORD: Final = ("HELLO must be called with the client already authenticated", "Authentication required")
 """How servers refuse a client that gave no password."""
 
+NO_HANDSHAKE: Final = "it does not answer a TLS handshake; the URL of a port without TLS starts with redis://"
+
 SENTINEL: Final = re.compile(r"<redis\.client\.Redis\(.*?[(,]host=([^,]*),port=(\d+).*?\)>\)>\)>")
 """A sentinel, as redis-py spells one that did not answer."""
+
+
+class TLSConnection(SSLConnection):
+    """A connection whose handshake counts as connecting: a server that speaks no TLS never answers it."""
+
+    def _wrap_socket_with_ssl(self, sock: socket) -> SSLSocket:
+        sock.settimeout(self.socket_connect_timeout)
+        try:
+            secured: SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]  # redis-py's own gap
+        except TimeoutError as error:
+            raise ServerSilent(NO_HANDSHAKE) from error
+        secured.settimeout(self.socket_timeout)
+        return secured
 
 
 def connect(url: str, *, cluster: bool | None = None) -> Server:
@@ -96,6 +114,8 @@ def _single_client(address: Address, shown: str) -> Redis:
             sentinel: Any = Sentinel(address.sentinels, sentinel_kwargs=asked, **options)  # type: ignore[no-untyped-call]  # redis-py's own gap
             client: Redis = sentinel.master_for(address.service)
         else:
+            if options.get("connection_class") is SSLConnection:
+                options["connection_class"] = TLSConnection
             client = Redis(connection_pool=ConnectionPool(**options))
         # an option that a connection does not know shows only now
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
