@@ -53,6 +53,14 @@ ELSEWHERE: Final = {
     "a slot moves to another node": ("test_cluster_faults.py", "test_a_slot_that_moves_meanwhile_is_followed"),
     "the new index is not ready within `--timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
     "somebody else starts the same migration": ("test_what_if.py", "test_second_copy"),
+    "one server is taken for another": (
+        "../core/test_engine_recognition.py",
+        "test_rollback_on_another_server_changes_nothing",
+    ),
+    "two servers share a backup directory": (
+        "../core/test_engine_recognition.py",
+        "test_backup_of_a_directory_that_two_servers_share",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from fieldfare.engine.distrust import distrust, source_is_back
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
+from fieldfare.engine.recognition import refuse_other_data
 from fieldfare.engine.restore import restore
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
@@ -82,6 +83,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is not Undo.NONE:
             session.store.sync()  # drops what a crash cut short when values found were kept
         session.store.verify(journal.expected_backup)
+        refuse_other_data(run, rollback=session.commands.rollback)
         if journal.progress.undo is Undo.NONE:
             # the report is about the rollback
             journal.update(undo=Undo.RUNNING, timings={}, notes=(), notes_before=())
