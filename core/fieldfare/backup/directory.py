@@ -21,7 +21,7 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
 
     Args:
         path: the directory.
-        create: create it, and what is missing above it.
+        create: create it, for its owner alone, and what is missing above it.
         index: whose backup is meant; those of others are not looked at then, of which there may be thousands.
 
     Raises:
@@ -59,7 +59,7 @@ def _headers(directory: Path, index: str) -> list[Path]:
 
 def _create(directory: Path) -> None:
     missing = [each for each in (directory, *directory.parents) if not each.exists()]
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(0o700, parents=True, exist_ok=True)
     for each in missing:
         sync_directory(each.parent)
 

@@ -6,17 +6,22 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from fieldfare.faults import reach
 
-__all__ = ["remove_leftovers", "sync_directory", "write_durably"]
+__all__ = ["PRIVATE", "remove_leftovers", "sync_directory", "write_durably"]
+
+PRIVATE: Final = 0o600
+"""Permissions of files of a backup, which hold what users have stored: nobody else may read them."""
 
 
 def write_durably(path: Path | str, data: bytes) -> None:
     """Write a file so that a crash leaves the old content or the new one, never a part of it.
 
     The data goes to a temporary file in the same directory, which is fsynced and renamed; then the
-    directory is fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind: nobody reads it.
+    directory is fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind: nobody reads it. Only the owner may read
+    and write the file.
 
     Raises:
         OSError: the file cannot be written; the old content stands.
@@ -25,7 +30,7 @@ def write_durably(path: Path | str, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     reach("file.replace:before")
     try:
-        with temporary.open("xb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from fieldfare.backup.durable import remove_leftovers, write_durably
+from fieldfare.backup.durable import PRIVATE, remove_leftovers, write_durably
 from fieldfare.backup.name import backup_file
 from fieldfare.backup.regular import read_json, refuse_other_kinds
 from fieldfare.errors import BackupUnusable, LockHeld
@@ -37,7 +37,7 @@ def hold_backup(prefix: Path) -> Iterator[None]:
     """
     path, holder = backup_file(prefix, "lock"), backup_file(prefix, "lock.json")
     # not bound to a thread: the asynchronous interface may acquire in one and release in another
-    lock = FileLock(path, timeout=0, thread_local=False)
+    lock = FileLock(path, timeout=0, mode=PRIVATE, thread_local=False)
     refuse_other_kinds(path)
     is_known = path.exists() or backup_file(prefix, "header").exists()
     try:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from fieldfare.backup.durable import PRIVATE
 from fieldfare.errors import BackupUnusable
 
 __all__ = ["LARGEST", "open_regular", "read_json", "refuse_other_kinds"]
@@ -30,7 +31,7 @@ def open_regular(path: Path, flags: int) -> int:
 
     Args:
         path: the file.
-        flags: as of ``os.open``.
+        flags: as of ``os.open``; a file that is created is its owner's alone.
 
     Raises:
         BackupUnusable: it is a link, a pipe or a device.
@@ -38,7 +39,7 @@ def open_regular(path: Path, flags: int) -> int:
     """
     try:
         # a pipe must not make us wait for its other end
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise _foreign(path) from error
