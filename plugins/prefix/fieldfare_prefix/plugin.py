@@ -90,7 +90,7 @@ def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Seque
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
-    """Look for documents that have the old prefix."""
+    """Look for documents that have the old prefix; after a rollback, for those that have the new one."""
     from fieldfare_prefix.finding import check_moves  # noqa: PLC0415 - start-up time
 
     return check_moves(plan, run)

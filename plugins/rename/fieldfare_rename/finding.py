@@ -10,6 +10,7 @@ from fieldfare.engine.meanwhile import Tally, departed
 from fieldfare.engine.newcomers import newcomers
 from fieldfare.engine.run import Run
 from fieldfare.findings import Finding, Severity
+from fieldfare.journal import Undo
 from fieldfare.plan import MigrationPlan
 from fieldfare.wire import encode
 from fieldfare_rename.rename import Rename, renames_of
@@ -20,12 +21,34 @@ __all__ = ["check_renames"]
 def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
     """Look for documents that have the old name again, or still; all that were captured or came meanwhile.
 
-    Without a backup only the sampled keys are looked at. None if nothing was renamed.
+    Without a backup only the sampled keys are looked at. When a run was taken back, documents that were added after
+    it are looked at, for they stay as they are. None if nothing was renamed.
     """
+    if run.has_backup and run.journal.progress.undo is not Undo.NONE:
+        steps = [rename for _, rename in renames_of(plan.steps)]
+        emptied = {rename.source for rename in steps}
+        return [_check_back(rename, run) for rename in steps if rename.target not in emptied] or None
     wanted = {change.old for change in plan.changes if isinstance(change, RenameField)}
     renames = [rename for _, rename in renames_of(plan.steps) if rename.old in wanted]
     taken = {rename.target for rename in renames}
     return [_check(rename, plan, run) for rename in renames if rename.source not in taken] or None
+
+
+def _check_back(rename: Rename, run: Run) -> Finding:
+    ask = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
+    source, target = encode(rename.source), encode(rename.target)
+    stayed = Tally()
+    for keys in newcomers(run, departed(run).count):
+        replies = run.server.bulk([(ask, key, name) for key in keys for name in (target, source)])
+        pairs = zip(keys, replies[::2], replies[1::2], strict=True)
+        stayed.add(key for key, new, old in pairs if _is_there(new) and not _is_there(old))
+    return Finding(
+        f"renamed_back:{rename.old}",
+        not stayed.count,
+        severity=Severity.WARNING,  # they were there at no time under the old name
+        detail=f"added since, with {rename.target!r} and no {rename.source!r}: {stayed}",
+        data={"documents": stayed.count},
+    )
 
 
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:

@@ -85,7 +85,7 @@ def fieldfare_undo_step(step: Step, run: Run) -> None:
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
-    """Look for documents that still have the old name."""
+    """Look for documents that still have the old name; after a rollback, for those that have the new one."""
     from fieldfare_rename.finding import check_renames  # noqa: PLC0415 - start-up time
 
     return check_renames(plan, run)

@@ -155,6 +155,21 @@ def test_rollback_leaves_both_where_somebody_wrote_under_the_old_name(source: An
     assert report.result == "rolled_back"
 
 
+def test_rollback_names_documents_that_came_under_the_new_prefix(source: Any, tmp_path: Any) -> None:
+    """They stay where they are, and the index that is put back does not see them."""
+    server = source.server
+    plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
+    MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    server.command("HSET", "art:new", "n", "1")
+    report = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+    assert server.command("HGET", "art:new", "n") == b"1"
+    [finding] = [each for each in report.validation.findings if each.name == "moved_back:art:"]
+    assert not finding.passed
+    assert not finding.fatal
+    assert finding.detail.endswith("1 documents, such as art:new")
+    assert report.result == "rolled_back"
+
+
 def test_ctrl_c_stops_between_two_batches(source: Any, tmp_path: Any) -> None:
     server = source.server
     before = source.state()

@@ -222,3 +222,15 @@ def test_documents_that_are_written_under_the_old_name_afterwards_are_told(
     [finding] = [each for each in report.validation.findings if each.name == "renamed:headline"]
     assert not finding.passed
     assert key in finding.detail
+
+
+def test_documents_that_came_under_the_new_name_are_told_after_a_rollback(
+    migration: Migration, articles: Server
+) -> None:
+    migration.apply(migration.plan("articles", {"title": "headline"}))
+    articles.command("HSET", "doc:new", "headline", "nobody ever called it a title")
+    report = migration.rollback()
+    assert articles.command("HGET", "doc:new", "headline") == b"nobody ever called it a title"
+    [finding] = [each for each in report.validation.findings if each.name == "renamed_back:title"]
+    assert not finding.passed
+    assert finding.detail == "added since, with 'headline' and no 'title': 1 documents, such as doc:new"
