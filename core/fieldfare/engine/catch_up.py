@@ -11,7 +11,7 @@ from fieldfare.engine.index import encoded
 from fieldfare.engine.kept import Kept
 from fieldfare.engine.late import convert_late
 from fieldfare.engine.meanwhile import Tally, departed
-from fieldfare.engine.newcomers import has_failed_since, newcomers
+from fieldfare.engine.newcomers import has_failed, newcomers
 from fieldfare.engine.options import Verify
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, rewrite_pass, transform
 from fieldfare.engine.run import Run
@@ -39,7 +39,7 @@ def catch_up(run: Run, *, again: bool) -> None:
             _finish_added(run, work)
             _convert_added(run, work)
             stats = read_stats(run.server, run.target.name)
-            if again or run.options.verify is Verify.FULL or has_failed_since(run, stats):
+            if again or run.options.verify is Verify.FULL or has_failed(stats):
                 late = Kept(run.store, LATE)
                 share_out(run, lambda shard: _convert_changed(run, work, shard, late))
     _tell(run)
