@@ -13,6 +13,7 @@ from fieldfare.server.documents import read_documents
 from fieldfare_vectors.asking import WIDE, ask, held_by, is_exhaustive
 from fieldfare_vectors.hygiene import count_hiding
 from fieldfare_vectors.neighbourhood import mean, shares
+from fieldfare_vectors.newer import written_since
 from fieldfare_vectors.parameters import Parameters, Vectors
 from fieldfare_vectors.questions import (
     Asked,
@@ -88,8 +89,10 @@ def measure(step: Step, run: Run) -> Receipt:
         *unsound_rows(column, run.target.storage, form.datatype, form.dims),
         *(row for row, query in enumerate(queries) if query is None),
     }
-    there = tuple(each.within(() if row in unsound else held) for row, each in enumerate(there))
-    strangers = _strangers(step, run, there, answers) | _unsound(run, there, answers, form)
+    seen = held.union(*(each.all for each in answers))
+    newer = written_since(run, parameters.vectors(run.plan).path, seen, _mover(run))
+    there = tuple(each.within(() if row in unsound else held - newer) for row, each in enumerate(there))
+    strangers = _strangers(step, run, there, answers) | _unsound(run, there, answers, form) | newer
     others = _others(parameters, asked.documents, run, there, answers, path=form.path, moved=_mover(run))
     figures = {
         "recall@10": mean(shares(there, [each.wide for each in answers], others, strangers)),
