@@ -89,6 +89,14 @@ def test_no_server_is_said_so() -> None:
     assert caught.value.exit_code == 4
 
 
+def test_no_sentinel_is_said_in_a_line() -> None:
+    with pytest.raises(ServerUnavailable, match="No master found for 'main'") as caught:
+        connect(f"redis+sentinel://:hunter2@127.0.0.1:{free_port()}/main")
+    assert "hunter2" not in str(caught.value)
+    assert "object at" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
 def test_a_wrong_password_is_said_so(private_server: PrivateServer) -> None:
     url = private_server(password="s3cret").url  # noqa: S106 - of a server that lives for this test
     with connect(url) as server:
