@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from contextlib import suppress
+from threading import Event, Thread
+from typing import Any, ClassVar, Self
 
 import pytest
 
 from fieldfare import faults
 from fieldfare.api import MigrationExecutor, load_migration_plan
+from fieldfare.engine import session
+from fieldfare.errors import LockLost, RollbackFailed
 from fieldfare.report import Result
+from fieldfare.server.lock import IndexLock
 from fieldfare.testing.faults import Fault
+
+LOCK = "fieldfare:lock:articles"
+SOMEBODY = json.dumps({"host": "elsewhere", "pid": 1, "started": "now"})
+
+
+class Watched(IndexLock):
+    """A lock that is looked at every tenth of a second, and says when it is lost."""
+
+    lost: ClassVar[Event]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options, seconds=0.3)
+
+    def check(self) -> None:  # noqa: D102 - as there
+        try:
+            super().check()
+        except LockLost:
+            self.lost.set()
+            raise
+
+    def __enter__(self) -> Self:  # noqa: D105 - as there
+        held = super().__enter__()
+        Thread(target=self._watch, daemon=True).start()
+        return held
+
+    def _watch(self) -> None:
+        with suppress(LockLost):
+            while not self.lost.wait(0.05):
+                self.check()
 
 
 @pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
@@ -56,3 +91,40 @@ def test_lock_that_the_server_forgot_is_held_again(bench: Any) -> None:
     assert held[0] == 1, "it was held, and taken away"
     assert set(held[1:]) == {1}, "it is held again"
     assert bench.state() == bench.migrated
+
+
+@pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
+@pytest.mark.parametrize("way", ["apply", "rollback"])
+def test_nothing_is_dropped_by_a_process_that_stood_still(
+    bench: Any, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock has run out, and another migrator has begun."""
+    bench.reset()
+    monkeypatch.setattr(session, "IndexLock", Watched)
+    plan = load_migration_plan(bench.directory / "plan.yaml")
+    if way == "rollback":
+        assert bench.apply().code == 0
+    before = bench.state()
+
+    def stand_still(point: str) -> None:
+        moment = "open:file.sync:after" if way == "apply" else "open:file.replace:after"
+        if point == moment and bench.scene.ask("GET", LOCK) not in {None, SOMEBODY.encode()}:
+            bench.scene.ask("SET", LOCK, SOMEBODY)
+            assert Watched.lost.wait(20)
+
+    Watched.lost = Event()
+    with bench.patient.connect() as server:
+        faults.listen(stand_still)
+        try:
+            executor = MigrationExecutor()
+            if way == "apply":
+                with pytest.raises(LockLost, match="elsewhere"):
+                    executor.apply(plan, server=server, backup_dir=bench.backup)
+            else:
+                with pytest.raises(RollbackFailed, match="elsewhere"):
+                    executor.rollback(server=server, backup_dir=bench.backup)
+        finally:
+            faults.listen(None)
+    assert bench.scene.ask("GET", LOCK) == SOMEBODY.encode(), "it is left to whoever has it"
+    bench.scene.ask("DEL", LOCK)
+    assert bench.state() == before

@@ -53,6 +53,11 @@ ELSEWHERE: Final = {
     "a slot moves to another node": ("test_cluster_faults.py", "test_a_slot_that_moves_meanwhile_is_followed"),
     "the new index is not ready within `--timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
     "somebody else starts the same migration": ("test_what_if.py", "test_second_copy"),
+    "it is killed again while it goes on, or goes back": ("test_twice.py", "test_killed_again_and_again"),
+    "the process or its machine is suspended, for longer than its lock lasts (30 s)": (
+        "test_held.py",
+        "test_nothing_is_dropped_by_a_process_that_stood_still",
+    ),
     "one server is taken for another": (
         "../core/test_engine_recognition.py",
         "test_rollback_on_another_server_changes_nothing",

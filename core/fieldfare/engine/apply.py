@@ -166,6 +166,7 @@ def _capture_and_back_up(run: Run) -> None:
 
 
 def _run_step(run: Run, step: Step) -> None:
+    run.check()  # the process may have stood still while somebody else took the lock
     if step.transforms:
         work = rewrite_pass(run.plan)
         if step is work.steps[0]:

@@ -122,6 +122,7 @@ def _undo(run: Run, step: Step) -> None:
     record = run.journal.record(step.id)
     if record is None or record.status is Status.UNDONE:
         return
+    run.check()  # the process may have stood still while somebody else took the lock
     if step.transforms:
         _undo_pass(run)
         return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
-from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -23,6 +23,9 @@ __all__ = ["IndexLock"]
 
 PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
+
+CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine sleeps, as the lock's time does on the server; not every system has one."""
 
 _ABANDONED: Final[set[bytes]] = set()
 """Locks of this process that could not be given back, because the server was away."""
@@ -93,19 +96,22 @@ class IndexLock:
             LockHeld: somebody else has it by now.
             redis.exceptions.RedisError: the server is still away.
         """
+        asked = _now()
         try:
             self._lock.reacquire()
-            self._kept = monotonic()
+            self._kept = asked
         except LockError:
             self._hold()
         self._lost = False
 
     def _hold(self) -> None:
+        asked = _now()
         while not self._take():
             holder = self._server.command(b"GET", self._name)
             if holder is not None and not self._evict(holder):
                 raise LockHeld(self._what, describe(holder))
-        self._kept = monotonic()
+            asked = _now()
+        self._kept = asked
 
     def check(self) -> None:
         """Make sure that the lock is still ours.
@@ -113,7 +119,7 @@ class IndexLock:
         Raises:
             LockLost: it is not, or the server has not confirmed it for too long.
         """
-        if self._lost or monotonic() - self._kept > self._seconds:
+        if self._lost or _now() - self._kept > self._seconds:
             holder = None
             with suppress(RedisError):
                 holder = self._server.command(b"GET", self._name)
@@ -143,7 +149,7 @@ class IndexLock:
 
     def _keep(self) -> None:
         while not self._stop.wait(self._seconds / 3):
-            started = monotonic()
+            started = _now()
             try:
                 self._lock.reacquire()
             except LockError:
@@ -152,6 +158,10 @@ class IndexLock:
             except RedisError:
                 continue  # check() says so when it has lasted too long
             self._kept = started
+
+
+def _now() -> float:
+    return time.clock_gettime(CLOCK)
 
 
 def describe(token: bytes) -> str:
