@@ -81,6 +81,7 @@ def test_ctrl_c_finishes_the_batch_and_names_the_way_on(
     stopped = apply(environment, "rewrite", 1, *more)
     assert stopped.returncode == 130
     assert "Stopping after the current batch" in stopped.stderr
+    assert "failed: interrupted" in stopped.stderr
     assert "fieldfare apply --plan migration_plan.yaml --backup-dir" in stopped.stderr
     assert "fieldfare rollback --backup-dir" in stopped.stderr
     assert run(APPLY) == 0

@@ -180,7 +180,8 @@ class Run:
             with during(name):
                 yield
         except BaseException as error:
-            self._tell(evolve(self._activity, moment=Moment.FAILED, error=str(error), seconds=self._seconds()))
+            reason = str(error) or (type(error).__name__ if isinstance(error, Exception) else "interrupted")
+            self._tell(evolve(self._activity, moment=Moment.FAILED, error=reason, seconds=self._seconds()))
             raise
         else:
             done = max(self._activity.documents_done, total)
