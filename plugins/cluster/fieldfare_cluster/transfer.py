@@ -1,7 +1,8 @@
 """Moving keys from one slot of a cluster to another, whichever nodes own them.
 
 A key is restored under its new name, and only then removed under its old one. Killed in between, it has both
-names; the next call finds both with the same content and removes the old one.
+names; the next call finds both with the same content and removes the old one. What somebody writes under the old name
+meanwhile is copied in its turn.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from redis.exceptions import ResponseError
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server
 from fieldfare_cluster.original import Original, read_originals
+from fieldfare_cluster.removal import Removal, remove_unchanged
 from fieldfare_cluster.sameness import same_content
 
 __all__ = ["transfer"]
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """About how much of the values is on its way at once."""
+
+ATTEMPTS: Final = 5
+"""How often a key is copied that somebody writes to between our copy and its removal."""
 
 Pair: TypeAlias = tuple[bytes, bytes]
 
@@ -43,9 +48,7 @@ def transfer(server: Server, pairs: Sequence[Pair]) -> list[bool] | None:
     originals = read_originals(server, [old for old, _ in pairs])
     moved: set[Pair] = set()
     for some in _portions(zip(pairs, originals, strict=True)):
-        copied = _copy(server, some)
-        _unlink(server, [old for old, _ in copied])
-        moved.update(copied)
+        moved |= _move(server, some)
     return [pair in moved for pair in pairs]
 
 
@@ -65,8 +68,34 @@ def _portions(keys: Iterable[tuple[Pair, Original | None]]) -> Iterator[dict[Pai
         yield portion
 
 
-def _copy(server: Server, originals: dict[Pair, Original]) -> list[Pair]:
-    """Restore keys under their new names; return those that are there under both with the same content now."""
+def _move(server: Server, originals: dict[Pair, Original]) -> set[Pair]:
+    """Move keys, and return those that were; one that is written to meanwhile is copied again, and not lost."""
+    moved: set[Pair] = set()
+    ours: set[Pair] = set()
+    for _ in range(ATTEMPTS):
+        copied = _copy(server, originals, ours)
+        outcomes = remove_unchanged(server, {old: payload for (old, _), payload in copied.items()})
+        moved.update(pair for pair in copied if outcomes[pair[0]] is Removal.REMOVED)
+        _unlink(server, [new for old, new in ours if outcomes.get(old) is Removal.GONE])
+        left = [pair for pair in copied if outcomes[pair[0]] is Removal.CHANGED and pair in ours]
+        if not left:
+            break
+        found = zip(left, read_originals(server, [old for old, _ in left]), strict=True)
+        originals = {pair: original for pair, original in found if original is not None}
+    return moved
+
+
+def _copy(server: Server, originals: dict[Pair, Original], ours: set[Pair]) -> dict[Pair, bytes]:
+    """Restore keys under their new names; return those that are there under both with the same content now.
+
+    Args:
+        server: the cluster.
+        originals: what to copy.
+        ours: pairs whose new name this call has made, so that it may be made again; others are added.
+
+    Returns:
+        The values that were copied.
+    """
     pairs = list(originals)
     payloads = dict(zip(pairs, server.bulk([(b"DUMP", old) for old, _ in pairs]), strict=True))
     pairs = [pair for pair in pairs if payloads[pair] is not None]
@@ -75,7 +104,11 @@ def _copy(server: Server, originals: dict[Pair, Original]) -> list[Pair]:
             raise FieldfareError(f"the server refused to give the value of {old!r}: {payload}") from payload
     replies = server.bulk(
         [
-            (b"RESTORE", pair[1], originals[pair].expires_at, payloads[pair], b"ABSTTL", *originals[pair].use)
+            (
+                *(b"RESTORE", pair[1], originals[pair].expires_at, payloads[pair], b"ABSTTL"),
+                *((b"REPLACE",) if pair in ours else ()),
+                *originals[pair].use,
+            )
             for pair in pairs
         ]
     )
@@ -84,7 +117,8 @@ def _copy(server: Server, originals: dict[Pair, Original]) -> list[Pair]:
         if isinstance(reply, ResponseError) and not _is_busy(reply):
             raise FieldfareError(f"the server refused to restore {old!r} as {new!r}: {reply}") from reply
     foreign = {pair for pair, same in zip(busy, same_content(server, busy), strict=True) if not same}
-    return [pair for pair in pairs if pair not in foreign]
+    ours.update(set(pairs).difference(busy))
+    return {pair: payloads[pair] for pair in pairs if pair not in foreign}
 
 
 def _is_busy(reply: object) -> bool:
@@ -95,4 +129,4 @@ def _is_busy(reply: object) -> bool:
 def _unlink(server: Server, keys: Sequence[bytes]) -> None:
     for key, reply in zip(keys, server.bulk([(b"UNLINK", key) for key in keys]), strict=True):
         if isinstance(reply, ResponseError):
-            raise FieldfareError(f"the server refused to remove {key!r}, which is restored: {reply}") from reply
+            raise FieldfareError(f"the server refused to remove the copy {key!r}: {reply}") from reply

@@ -81,7 +81,7 @@ def test_no_key_is_lost_or_double_when_killed_with_keys_under_both_names(
 ) -> None:
     before, indexes = contents(), index_state(source)
     plan(fieldfare)
-    die_before("UNLINK", 3, *APPLY)
+    die_before("EVALSHA", 3, *APPLY)
     assert len(contents()) > COUNT + 10
     outcome = fieldfare(*way_on)
     assert outcome.code == 0, outcome.stderr
@@ -100,7 +100,7 @@ def test_a_killed_rollback_leaves_nothing_double(
     before, indexes = contents(), index_state(source)
     plan(fieldfare)
     assert fieldfare(*APPLY).code == 0
-    die_before("UNLINK", 2, *ROLLBACK)
+    die_before("EVALSHA", 2, *ROLLBACK)
     assert len(contents()) > COUNT + 10
     assert fieldfare(*ROLLBACK).code == 0
     assert (contents(), index_state(source)) == (before, indexes)

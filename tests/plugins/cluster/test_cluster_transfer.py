@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis.crc import key_slot
+from redis.exceptions import NoPermissionError
 
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server, connect
@@ -66,6 +67,33 @@ def test_a_copy_that_a_crash_left_behind_is_recognised(
     pairs = pairs_of(documents)
     assert transfer(cluster, pairs) == [True] * len(pairs)
     assert contents() == {new: before[old] for old, new in pairs}
+
+
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["with scripts", "without"])
+def test_what_is_written_while_a_key_moves_is_not_lost(
+    cluster: Server, documents: list[bytes], monkeypatch: pytest.MonkeyPatch, *, has_scripts: bool
+) -> None:
+    """Written after its value was read, deleted after that, or written all the time: each is what it should be."""
+    bulk = Server.bulk
+    times: list[int] = []
+
+    def meanwhile(self: Server, commands: Any) -> list[Any]:
+        if commands and commands[0][0] == b"EVALSHA":
+            times.append(1)
+            if len(times) == 1:
+                bulk(cluster, [("HSET", "{a}large", "f7", "newer"), ("DEL", "{a}expiring")])
+            bulk(cluster, [("HSET", "{a}fields", "n", len(times))])
+            if not has_scripts:
+                return [NoPermissionError("no scripts") for _ in commands]
+        return bulk(self, commands)
+
+    monkeypatch.setattr(Server, "bulk", meanwhile)
+    moved = dict(zip(documents, transfer(cluster, pairs_of(documents)) or [], strict=True))
+    monkeypatch.undo()
+    assert cluster.bulk([("HGET", "{b}large", "f7"), ("EXISTS", "{a}large")]) == [b"newer", 0]
+    assert cluster.bulk([("EXISTS", "{a}expiring"), ("EXISTS", "{b}expiring")]) == [0, 0]
+    assert cluster.bulk([("HGET", "{a}fields", "n")]) == [str(len(times)).encode()], "nobody has taken it away"
+    assert [key for key, was in moved.items() if not was] == [b"{a}expiring", b"{a}fields"]
 
 
 def test_somebody_elses_key_is_left_alone(cluster: Server, documents: list[bytes], contents: Any) -> None:
