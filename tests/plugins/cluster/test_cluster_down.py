@@ -1,0 +1,81 @@
+"""A cluster that is down for a moment, at every step of moving keys across its slots, forth and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Timer
+from typing import Any, Final
+
+import pytest
+from redis.exceptions import ResponseError
+
+from fieldfare import faults
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.report import MigrationReport, Result
+from fieldfare.server import Server
+from fieldfare.testing.digest import index_state
+from fieldfare.testing.indexing import wait_until_indexed
+
+COUNT: Final = 40
+PATCH: Final = {"version": 1, "changes": {"index": {"name": "idx{b}", "prefix": "{b}art:"}}}
+
+
+@pytest.fixture
+def source(cluster: Server) -> Server:
+    cluster.bulk([("HSET", f"{{a}}doc:{row}", "n", row) for row in range(COUNT)])
+    cluster.command("FT.CREATE", "idx{a}", "PREFIX", 1, "{a}doc:", "SCHEMA", "n", "NUMERIC")
+    wait_until_indexed(cluster)
+    return cluster
+
+
+def owner(cluster: Server, slot: int) -> Any:
+    """Return the node that serves a slot."""
+    client: Any = cluster.client
+    return client.get_redis_connection(client.nodes_manager.get_node_from_slot(slot))
+
+
+def serve_again(node: Any, slot: int) -> None:
+    with suppress(ResponseError):  # it may have heard from the others that the slot is its own
+        node.execute_command("CLUSTER", "ADDSLOTS", slot)
+
+
+@pytest.mark.parametrize("tag", ["{a}", "{b}"])
+@pytest.mark.parametrize("hit", range(1, 9))
+def test_keys_move_all_the_same(
+    tag: str, hit: int, source: Server, contents: Callable[[], dict[bytes, Any]], tmp_path: Path
+) -> None:
+    before, indexes = contents(), index_state(source)
+    plan = MigrationPlanner().create_plan_from_patch("idx{a}", schema_patch=PATCH, server=source)
+    slot = int(source.command("CLUSTER", "KEYSLOT", tag))
+    node = owner(source, slot)
+    seen: list[str] = []
+    healing: list[Timer] = []
+
+    def harm(point: str) -> None:
+        if point == "prefix.move:server.send:before":
+            seen.append(point)
+            if len(seen) == hit:
+                node.execute_command("CLUSTER", "DELSLOTS", slot)
+                healing.append(Timer(0.3, serve_again, (node, slot)))
+                healing[-1].start()
+
+    def harmed(work: Callable[[], MigrationReport]) -> Result:
+        seen.clear()
+        faults.listen(harm)
+        try:
+            return work().result
+        finally:
+            faults.listen(None)
+            for timer in healing:
+                timer.join()
+            assert len(seen) >= hit
+
+    executor = MigrationExecutor()
+    forth = partial(executor.apply, plan, server=source, backup_dir=tmp_path, batch_size=8)
+    assert harmed(forth) is Result.SUCCEEDED
+    assert contents() == {key.replace(b"{a}doc:", b"{b}art:"): each for key, each in before.items()}
+    assert harmed(partial(executor.rollback, server=source, backup_dir=tmp_path)) is Result.ROLLED_BACK
+    assert (contents(), index_state(source)) == (before, indexes)
