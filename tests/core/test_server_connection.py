@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -16,7 +17,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from fieldfare.errors import ServerUnavailable, ServerUnfit, UnsupportedURL
-from fieldfare.server import Server, connect
+from fieldfare.server import Server, connect, opening
 from fieldfare.server.embedded import find_programs, free_port
 from fieldfare.testing.fixtures import PrivateServer
 
@@ -95,6 +96,16 @@ def test_no_sentinel_is_said_in_a_line() -> None:
     assert "hunter2" not in str(caught.value)
     assert "object at" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("scheme", "said"), [("redis", "(?i)time"), ("rediss", "does not answer a TLS handshake")])
+def test_a_server_that_never_answers_is_said_so(scheme: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where TLS is spoken to one that does not speak it; later replies may take far longer than the first one."""
+    monkeypatch.setattr(opening, "CONNECT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute, ThreadPoolExecutor(1) as pool:
+        attempt = pool.submit(connect, f"{scheme}://127.0.0.1:{mute.getsockname()[1]}")
+        with pytest.raises(ServerUnavailable, match=said):
+            attempt.result(timeout=60)
 
 
 def test_a_wrong_password_is_said_so(private_server: PrivateServer) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from socket import socket
-from ssl import SSLSocket
 from typing import Any, Final
 
 from attrs import evolve
 from redis import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as ServerSilent
-from redis.exceptions import RedisError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as TooLate
 from redis.retry import Retry
 
 from fieldfare.errors import ServerUnavailable, ServerUnfit, UnsupportedURL
@@ -42,19 +40,6 @@ SENTINEL: Final = re.compile(r"<redis\.client\.Redis\(.*?[(,]host=([^,]*),port=(
 """A sentinel, as redis-py spells one that did not answer."""
 
 
-class TLSConnection(SSLConnection):
-    """A connection whose handshake counts as connecting: a server that speaks no TLS never answers it."""
-
-    def _wrap_socket_with_ssl(self, sock: socket) -> SSLSocket:
-        sock.settimeout(self.socket_connect_timeout)
-        try:
-            secured: SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]  # redis-py's own gap
-        except TimeoutError as error:
-            raise ServerSilent(NO_HANDSHAKE) from error
-        secured.settimeout(self.socket_timeout)
-        return secured
-
-
 def connect(url: str, *, cluster: bool | None = None) -> Server:
     """Connect to the server that a URL names, and find out what it can do.
 
@@ -79,6 +64,7 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
 
 def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:
     with ExitStack() as undo:
+        _require_answer(address, shown)
         single = _single_client(address, shown)
         undo.callback(single.close)
         undo.callback(single.connection_pool.disconnect)
@@ -94,6 +80,26 @@ def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:
         return Server(single, shown, evolve(capabilities, cluster=False))
 
 
+def _require_answer(address: Address, shown: str) -> None:
+    """Make sure that somebody answers at all, far sooner than a reply may take later on.
+
+    Raises:
+        ServerUnavailable: nobody does, as where TLS is spoken to a server that does not speak it.
+    """
+    with ExitStack() as undo:
+        first = _single_client(address, shown, seconds=CONNECT_SECONDS)
+        undo.callback(first.close)
+        undo.callback(first.connection_pool.disconnect)
+        try:
+            first.ping()
+        except (ResponseError, BusyLoadingError):
+            return  # that is an answer
+        except (RedisError, OSError) as error:
+            speaks_tls = address.options.get("connection_class") is SSLConnection
+            reason = NO_HANDSHAKE if speaks_tls and isinstance(error, TooLate) else _reason(error)
+            raise ServerUnavailable(shown, reason) from error
+
+
 def _open_cluster(address: Address, shown: str) -> Server:
     options = _defaults() | dict(address.options)
     if options.pop("connection_class", None) is SSLConnection:
@@ -106,16 +112,14 @@ def _open_cluster(address: Address, shown: str) -> Server:
     return Server(client, shown, capabilities)
 
 
-def _single_client(address: Address, shown: str) -> Redis:
-    options = _defaults() | dict(address.options)
+def _single_client(address: Address, shown: str, *, seconds: float = ANSWER_SECONDS) -> Redis:
+    options = _defaults(seconds) | dict(address.options)
     try:
         if address.kind == "sentinel":
-            asked = _defaults() | dict(address.sentinel_options)
+            asked = _defaults(seconds) | dict(address.sentinel_options)
             sentinel: Any = Sentinel(address.sentinels, sentinel_kwargs=asked, **options)  # type: ignore[no-untyped-call]  # redis-py's own gap
             client: Redis = sentinel.master_for(address.service)
         else:
-            if options.get("connection_class") is SSLConnection:
-                options["connection_class"] = TLSConnection
             client = Redis(connection_pool=ConnectionPool(**options))
         # an option that a connection does not know shows only now
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
@@ -124,9 +128,9 @@ def _single_client(address: Address, shown: str) -> Redis:
     return client
 
 
-def _defaults() -> dict[str, Any]:
+def _defaults(seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
     return {
-        "socket_timeout": ANSWER_SECONDS,
+        "socket_timeout": seconds,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_read_size": READ_BYTES,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
