@@ -17,7 +17,7 @@ def list_indexes(context: typer.Context, *, url: Url = DEFAULT_URL, cluster: Clu
     from fieldfare.server import connect, inspect  # noqa: PLC0415 - start-up time
 
     with connect(url, cluster=cluster) as server:
-        names = inspect.list_indexes(server)
+        names = inspect.list_user_indexes(server)
     if session.json:
         show_json({"indexes": names})
     else:

@@ -112,10 +112,10 @@ def _planner(server: Server, plugins: Plugins, index: str, aliases: Sequence[str
 
 
 def _ask_index(console: Console, server: Server) -> str:
-    from fieldfare.server.inspect import list_indexes  # noqa: PLC0415 - start-up time
+    from fieldfare.server.inspect import list_user_indexes  # noqa: PLC0415 - start-up time
     from fieldfare.wizard import Dialogue  # noqa: PLC0415 - start-up time
 
-    names = list_indexes(server)
+    names = list_user_indexes(server)
     if not names:
         raise PreconditionError("There is no index on this server.")
     name = None

@@ -18,7 +18,7 @@ from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server import Server
 from fieldfare.server.capabilities import show
 from fieldfare.server.documents import write_documents
-from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
+from fieldfare.server.inspect import REHEARSAL, index_exists, read_definition, read_snapshot
 from fieldfare.server.routing import is_unknown_index
 
 __all__ = [
@@ -29,9 +29,6 @@ __all__ = [
     "rehearse_writing",
     "source_differences",
 ]
-
-REHEARSAL = "fieldfare:rehearsal:"
-"""Name, and prefix of no key at all, of the index with which a definition is tried out."""
 
 
 def check_plan(plan: MigrationPlan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 from redis.exceptions import ResponseError
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
 
 __all__ = [
+    "REHEARSAL",
     "find_neighbours",
     "index_exists",
     "list_indexes",
+    "list_user_indexes",
     "read_definition",
     "read_neighbours",
     "read_others",
@@ -32,9 +34,18 @@ __all__ = [
 ]
 
 
+REHEARSAL: Final = "fieldfare:rehearsal:"
+"""What names of indexes with which a definition is tried out begin with."""
+
+
 def list_indexes(server: Server) -> list[str]:
     """Return the names of all indexes, sorted; aliases are not among them."""
     return sorted(_real_name(server, text(name)) for name in server.command("FT._LIST"))
+
+
+def list_user_indexes(server: Server) -> list[str]:
+    """Return the names of all indexes but those with which migrations try a definition out, sorted."""
+    return [name for name in list_indexes(server) if not name.startswith(REHEARSAL)]
 
 
 def _real_name(server: Server, listed: str) -> str:
@@ -113,7 +124,7 @@ def find_neighbours(definition: IndexDefinition, others: Sequence[IndexDefinitio
 
 def read_others(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
     """Return all other live indexes, by name."""
-    others = (_find(server, name) for name in list_indexes(server) if name != definition.name)
+    others = (_find(server, name) for name in list_user_indexes(server) if name != definition.name)
     return tuple(other.definition for other in others if other is not None)
 
 
@@ -136,7 +147,7 @@ def _find(server: Server, name: str) -> Info | None:
 def _read(server: Server, name: str) -> Info:
     info = _find(server, name)
     if info is None:
-        raise IndexNotFound(name, list_indexes(server))
+        raise IndexNotFound(name, list_user_indexes(server))
     return info
 
 

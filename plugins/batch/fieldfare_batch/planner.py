@@ -17,7 +17,7 @@ from fieldfare.plan.file import fingerprint, write_plan
 from fieldfare.plan_options import plan_options
 from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.server import Server
-from fieldfare.server.inspect import list_indexes
+from fieldfare.server.inspect import list_user_indexes
 from fieldfare_batch.clock import now
 from fieldfare_batch.conflict import Conflict, find_conflict, refuse_shared_targets
 from fieldfare_batch.filename import file_stem
@@ -147,7 +147,7 @@ class BatchMigrationPlanner:
         policy = _policy(options.get("failure_policy", FailurePolicy.FAIL_FAST))
         with server_at(options.get("server"), options.get("redis_url")) as server:
             names = select(
-                list_indexes(server),
+                list_user_indexes(server),
                 pattern=options.get("pattern"),
                 indexes=options.get("indexes"),
                 indexes_file=options.get("indexes_file"),

@@ -17,7 +17,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.planner import make_plan
 from fieldfare.plugins import Plugins
 from fieldfare.server import Server
-from fieldfare.server.inspect import list_indexes, read_definition, read_snapshot
+from fieldfare.server.inspect import list_user_indexes, read_definition, read_snapshot
 from fieldfare_batch.overlap import Keyspace, find_overlaps
 
 __all__ = ["Prospect", "Survey", "keyspace", "quantizes"]
@@ -162,7 +162,7 @@ class Survey:
 
 
 def _read_definitions(server: Server) -> Iterator[IndexDefinition]:
-    for name in list_indexes(server):
+    for name in list_user_indexes(server):
         try:
             yield read_definition(server, name)
         except IndexNotFound:  # dropped since

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from fieldfare.errors import FileError
 from fieldfare.server import Server
+from fieldfare.server.inspect import REHEARSAL
 from fieldfare.testing.commandline import CommandLine
 from fieldfare_batch.plan_file import load_batch_plan
 from fieldfare_batch.selection import read_names
@@ -172,6 +173,22 @@ def test_aliases_are_kept_by_the_index_that_they_lead_to(fieldfare: CommandLine,
     plans = fieldfare.directory / "plans"
     assert YAML(typ="safe").load(plans / "two.yaml")["source"]["aliases"] == ["second"]
     assert YAML(typ="safe").load(plans / "one.yaml")["source"]["aliases"] == []
+
+
+def test_what_other_migrations_try_out_is_no_index_of_the_batch(
+    fieldfare: CommandLine, server: Server, load: Any
+) -> None:
+    load("one", [""])
+    server.command(
+        *("FT.CREATE", f"{REHEARSAL}1", "PREFIX", 1, f"{REHEARSAL}1:0:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
+        *("TYPE", "FLOAT32", "DIM", 8, "DISTANCE_METRIC", "COSINE"),
+    )
+    planned = fieldfare(*PLAN, "--pattern", "*")
+    assert planned.code == 0, planned.stderr
+    assert applicable(fieldfare.directory / "batch_plan.yaml") == {"one": True}
+    assert REHEARSAL not in fieldfare("list").stdout
+    assert REHEARSAL not in fieldfare(*PLAN, "--pattern", "x*").stderr
+    assert REHEARSAL not in fieldfare("info", "--index", "missing").stderr
 
 
 @pytest.mark.parametrize(
