@@ -122,7 +122,10 @@ class Survey:
     def _look_up(self, name: str) -> Prospect:
         try:
             real = read_definition(self._server, name).name
-            snapshot = read_snapshot(self._server, name, aliases=self._aliases[real])
+            if name not in {real, *self._aliases[real]}:
+                self._aliases[real].append(name)
+            # with every alias so far: an index may be named more than once
+            snapshot = read_snapshot(self._server, real, aliases=self._aliases[real])
         except ServerUnavailable:
             raise
         except PreconditionError as error:

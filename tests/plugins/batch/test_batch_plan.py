@@ -175,6 +175,20 @@ def test_aliases_are_kept_by_the_index_that_they_lead_to(fieldfare: CommandLine,
     assert YAML(typ="safe").load(plans / "one.yaml")["source"]["aliases"] == []
 
 
+@pytest.mark.parametrize("names", ["one,first,also", "also,one,first", "first,also", "also,one"])
+def test_aliases_by_which_an_index_was_named_are_kept(
+    names: str, fieldfare: CommandLine, server: Server, load: Any
+) -> None:
+    load("one")
+    for alias in ("first", "also"):
+        server.command("FT.ALIASADD", alias, "one")
+    planned = fieldfare(*PLAN, "--indexes", names)
+    assert planned.code == 0, planned.stderr
+    assert applicable(fieldfare.directory / "batch_plan.yaml") == {"one": True}
+    [kept] = [YAML(typ="safe").load(fieldfare.directory / "plans" / "one.yaml")["source"]["aliases"]]
+    assert kept == sorted({*names.split(",")} - {"one"})
+
+
 def test_what_other_migrations_try_out_is_no_index_of_the_batch(
     fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
