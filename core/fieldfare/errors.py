@@ -15,6 +15,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── ChangeBlocked
     │   ├── StalePlan                       the live index is not what was planned for
     │   ├── PlanEdited
+    │   ├── WrongServer                     a run that was begun on another server
     │   ├── BackupUnusable                  missing, unwritable, foreign or corrupt
     │   │   └── BackupCorrupt
     │   ├── LockHeld
@@ -80,6 +81,7 @@ __all__ = [
     "UnsupportedURL",
     "UsageError",
     "ValidationFailed",
+    "WrongServer",
 ]
 
 
@@ -231,6 +233,24 @@ class PlanEdited(PreconditionError):
         super().__init__(
             f"The plan {self.path} was edited after it was made ({detail}). Nothing was changed. "
             "Edit the schema patch instead and run 'fieldfare plan' again."
+        )
+
+
+class WrongServer(PreconditionError):
+    """A run was begun on another server, or on one that has lost its documents since.
+
+    Attributes:
+        index: the source index.
+        documents: how many the run has in its backup.
+    """
+
+    def __init__(self, index: str, documents: int) -> None:
+        self.index = index
+        self.documents = documents
+        super().__init__(
+            f"The run for {index!r} was begun with {documents:,} documents, and none of them are on this server, nor "
+            "is the target index. Nothing was changed. Look at --url: is it the server that the run was begun on? "
+            "If it is, its data are gone: load them again, or let 'fieldfare rollback --force' bring back the index."
         )
 
 

@@ -119,7 +119,8 @@ class MigrationExecutor:
             index: its source or target name; may be left out if the directory holds one backup.
             num_workers: how many share the documents, if as many shared them before.
             retry_for: as for :meth:`apply`.
-            force: drop what lives under the target's name even if it is not the target.
+            force: drop what lives under the target's name even if it is not the target, and put the index back even
+                where none of its documents are.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail as the run goes on.
 

@@ -18,7 +18,7 @@ from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
 from fieldfare.engine.preflight import check_plan
-from fieldfare.engine.recognition import refuse_other_data
+from fieldfare.engine.recognition import refuse_another_server
 from fieldfare.engine.rewrite import dump, refuse_unfit, rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
@@ -99,8 +99,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
-        if journal.changed_something:
-            refuse_other_data(run, rollback=session.commands.rollback)
+        refuse_another_server(run, rollback=session.commands.rollback)
         try:
             findings = patiently(run, lambda: _carry_out(run))
             if not any(finding.fatal for finding in findings):

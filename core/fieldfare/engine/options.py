@@ -37,8 +37,8 @@ class Options:
         timeout: seconds to wait for the target index to be ready; None for as long as it takes.
         verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
-        force: on rollback, drop what lives under the target's name even if it is another index, and write originals
-            even to documents that look like those of another server.
+        force: on rollback, drop what lives under the target's name even if it is another index, and write to a server
+            even if it does not look like the one that the backup is of.
         plan_path: where the plan came from, for the messages that name the next command.
     """
 

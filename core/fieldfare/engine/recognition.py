@@ -9,35 +9,66 @@ from typing import Final
 from attrs import evolve
 
 from fieldfare.backup import LATE, REWRITE
+from fieldfare.definition.compare import differences
 from fieldfare.documents import Batch
 from fieldfare.engine.generations import Generation, Kind, generations, origins_of
 from fieldfare.engine.kept import Kept
 from fieldfare.engine.rewrite_pass import RewritePass, paths_after, rewrite_pass, transform
 from fieldfare.engine.run import Run
-from fieldfare.errors import BackupUnusable, PluginError
+from fieldfare.errors import BackupUnusable, PluginError, WrongServer
 from fieldfare.server.documents import read_documents
+from fieldfare.server.inspect import index_exists, read_definition
 
-__all__ = ["refuse_other_data"]
+__all__ = ["refuse_another_server"]
 
 SAMPLE: Final = 100
 """How many documents of each shard are looked at."""
 
 
-def refuse_other_data(run: Run, *, rollback: str) -> None:
-    """Refuse a server whose documents are not those of the backup: somebody has taken one server for another.
+def refuse_another_server(run: Run, *, rollback: str) -> None:
+    """Refuse a server that is not the one of the backup: somebody has taken one for another. Reads only.
 
-    A server that is still the same process is not looked at. Documents that are gone say nothing: a server may have
-    lost them. Those that hold neither an original nor what it was converted to do, where they are the most.
+    A server that is still the same process is not looked at. One that was started again has its documents back from
+    disk, or some of them; so has a replica that became the primary.
 
     Args:
         run: with a journal of an earlier run.
         rollback: the command that takes it back.
 
     Raises:
-        BackupUnusable: says how many documents were looked at.
+        WrongServer: none of the documents are there, nor is the target.
+        BackupUnusable: the documents are not those of the backup; says how many were looked at.
+        redis.exceptions.RedisError: there was no answer.
     """
-    work, progress = rewrite_pass(run.plan), run.journal.progress
-    if not work.steps or run.options.force or run.server.processes() == progress.server_processes:
+    progress = run.journal.progress
+    if run.options.force or not progress.documents or run.server.processes() == progress.server_processes:
+        return
+    if not (_has_document(run) or _has_target(run)):
+        raise WrongServer(run.source.name, progress.documents)
+    if run.journal.changed_something:
+        _refuse_other_values(run, rollback)
+
+
+def _has_document(run: Run) -> bool:
+    for keys in run.store.iter_keys():
+        names = {*keys, *map(run.plan.moved, keys)} if run.plan.moves_keys else keys
+        if any(reply == 1 for reply in run.server.bulk([(b"EXISTS", name) for name in names])):
+            return True
+    return False
+
+
+def _has_target(run: Run) -> bool:
+    name = run.target.name
+    return index_exists(run.server, name) and not differences(run.target, read_definition(run.server, name))
+
+
+def _refuse_other_values(run: Run, rollback: str) -> None:
+    """Refuse documents that hold neither an original nor what it was converted to, where they are the most.
+
+    Documents that are gone say nothing: a server may have lost them.
+    """
+    work = rewrite_pass(run.plan)
+    if not work.steps:
         return
     known: set[bytes] = set()
     others: set[bytes] = set()

@@ -12,7 +12,7 @@ from fieldfare.engine.distrust import distrust, source_is_back
 from fieldfare.engine.options import Options
 from fieldfare.engine.outcome import make_report
 from fieldfare.engine.patience import patiently
-from fieldfare.engine.recognition import refuse_other_data
+from fieldfare.engine.recognition import refuse_another_server
 from fieldfare.engine.restore import restore
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import Run, StopRequested
@@ -56,6 +56,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
 
     Raises:
         BackupUnusable: no such backup, or it is damaged; nothing was written.
+        WrongServer: none of its documents are there; nothing was written.
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
@@ -83,7 +84,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is not Undo.NONE:
             session.store.sync()  # drops what a crash cut short when values found were kept
         session.store.verify(journal.expected_backup)
-        refuse_other_data(run, rollback=session.commands.rollback)
+        refuse_another_server(run, rollback=session.commands.rollback)
         if journal.progress.undo is Undo.NONE:
             # the report is about the rollback
             journal.update(undo=Undo.RUNNING, timings={}, notes=(), notes_before=())
