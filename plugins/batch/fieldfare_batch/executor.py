@@ -10,6 +10,7 @@ from attrs import evolve
 
 from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
+from fieldfare.backup import open_directory
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, FileError, PreconditionError, UsageError
 from fieldfare.plan import MigrationPlan
@@ -18,6 +19,7 @@ from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare_batch.migration import Migrations, ProgressCallback
 from fieldfare_batch.opening import (
+    find_journal,
     fresh_state,
     goes_on,
     refuse_other_directory,
@@ -80,6 +82,7 @@ class BatchMigrationExecutor:
 
         Raises:
             BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
+            BackupUnusable: ``backup_dir`` cannot be used.
             BatchStateUnusable: the state file is of another batch, or of another backup directory.
             FileError: the plan of an index is not there.
             PreconditionError: no index is applicable, or a plan is not the one of this batch.
@@ -98,7 +101,11 @@ class BatchMigrationExecutor:
             if path.exists():
                 earlier = load_state(path)
                 if goes_on(path, earlier, fresh):
+                    require_backups(path, earlier)
                     state = evolve(earlier, settings=chosen, report_dir=fresh.report_dir)
+            if not state.begun:
+                # before there is a record that names it
+                open_directory(backup_dir, index=batch_plan.applicable[0].name)
             return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
 
     def resume(  # noqa: PLR0913 - as of apply
@@ -203,7 +210,7 @@ class BatchMigrationExecutor:
         stop: StopRequest | None,
     ) -> BatchReport:
         self.plugins.require_sound()
-        plans = _load_plans(state.having(Status.PENDING, Status.IN_PROGRESS))
+        plans = _load_plans(state.having(Status.PENDING, Status.IN_PROGRESS), Path(state.backup_dir))
         with server_at(server, redis_url) as connected:
             _create(Path(state.report_dir))
             file = StateFile(path, state)
@@ -219,7 +226,7 @@ def default_report_path(state_path: Path) -> Path:
     return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
 
 
-def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
+def _load_plans(indexes: Sequence[IndexState], backup_dir: Path) -> Mapping[str, MigrationPlan]:
     """Read the plans of indexes, all before the first is migrated.
 
     Raises:
@@ -227,19 +234,26 @@ def _load_plans(indexes: Sequence[IndexState]) -> Mapping[str, MigrationPlan]:
         PlanEdited: one was edited.
         PreconditionError: one is not the one that the batch was planned with.
     """
-    plans: dict[str, MigrationPlan] = {}
-    for each in indexes:
-        path = Path(str(each.plan_path))
-        if path.exists() and not path.is_file():  # a pipe would never come to an end
-            raise FileError(path, ["no regular file"])
-        plan = load_plan(path)
-        if fingerprint(plan) != each.fingerprint or plan.index != each.name:
-            raise PreconditionError(
-                f"{each.plan_path} is not the plan of {each.name!r} that the batch was made with: it was written "
-                "over. Nothing was changed. Run 'fieldfare batch-plan' again, with a --plan-dir of its own."
-            )
-        plans[each.name] = plan
-    return plans
+    return {each.name: _load_plan(each, backup_dir) for each in indexes}
+
+
+def _load_plan(index: IndexState, backup_dir: Path) -> MigrationPlan:
+    """Read the plan of an index: its file, or the journal of a run that has changed something."""
+    path = Path(str(index.plan_path))
+    if path.exists() and not path.is_file():  # a pipe would never come to an end
+        raise FileError(path, ["no regular file"])
+    plan = load_plan(path) if path.exists() else None
+    if plan is not None and fingerprint(plan) == index.fingerprint and plan.index == index.name:
+        return plan
+    journal = find_journal(backup_dir, index)
+    if journal is not None and journal.changed_something:
+        return journal.plan
+    if plan is None:
+        raise FileError(path, ["No such file"])
+    raise PreconditionError(
+        f"{index.plan_path} is not the plan of {index.name!r} that the batch was made with: it was written "
+        "over. Nothing was changed. Run 'fieldfare batch-plan' again, with a --plan-dir of its own."
+    )
 
 
 def _checked(settings: Settings) -> Settings:

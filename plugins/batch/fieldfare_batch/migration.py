@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final, TypeAlias
 
@@ -20,8 +21,10 @@ from fieldfare_batch.clock import now
 from fieldfare_batch.grouping import chains
 from fieldfare_batch.index_report import write_index_report
 from fieldfare_batch.next_step import resume_command, rollback_command
+from fieldfare_batch.opening import was_left_half_way
 from fieldfare_batch.plan import FailurePolicy
-from fieldfare_batch.state import Status
+from fieldfare_batch.report import HALF_WAY
+from fieldfare_batch.state import IndexState, Status
 from fieldfare_batch.state_file import StateFile
 from fieldfare_batch.survey import keyspace
 
@@ -85,6 +88,7 @@ class Migrations:
                 raise
 
     def _migrate(self, name: str) -> None:
+        earlier = self._record(name)
         self._move(name, Status.IN_PROGRESS, started_at=now())
         try:
             report = self._apply(name)
@@ -95,7 +99,10 @@ class Migrations:
                 self._halt.set()
             partial = error.report if isinstance(error, MigrationIncomplete) else None
             path = None if partial is None else self._write(partial)
-            self._move(name, Status.FAILED, **outcome_of(error), finished_at=now(), report_path=path)
+            outcome = outcome_of(error)
+            if was_left_half_way(Path(self.file.state.backup_dir), earlier):
+                outcome["exit_code"] = HALF_WAY  # whatever keeps it from going on now
+            self._move(name, Status.FAILED, **outcome, finished_at=now(), report_path=path)
             return
         self._move(name, Status.SUCCESS, finished_at=now(), report_path=self._write(report))
 
@@ -113,9 +120,12 @@ class Migrations:
             retry_for=settings.retry_for,
             timeout=settings.timeout,
             verify=settings.verify,
-            plan_path=next(each.plan_path for each in state.indexes if each.name == name),
+            plan_path=self._record(name).plan_path,
             stop=self.stop,
         )
+
+    def _record(self, name: str) -> IndexState:
+        return next(each for each in self.file.state.indexes if each.name == name)
 
     def _write(self, report: MigrationReport) -> str:
         return write_index_report(report, self.file.state.report_dir, report.index)

@@ -7,15 +7,27 @@ from pathlib import Path
 
 from attrs import evolve
 
-from fieldfare.journal import Undo
+from fieldfare.backup import backup_file, backup_prefix
+from fieldfare.errors import BackupUnusable
+from fieldfare.journal import Journal, Undo
 from fieldfare_batch.clock import now
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.next_step import resume_command, rollback_command
 from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.report import HALF_WAY
 from fieldfare_batch.state import BatchState, IndexState, Settings, Status
 from fieldfare_batch.state_file import VERSION
 
-__all__ = ["fresh_state", "goes_on", "refuse_other_directory", "refuse_rolled_back", "require_backups", "retried"]
+__all__ = [
+    "find_journal",
+    "fresh_state",
+    "goes_on",
+    "refuse_other_directory",
+    "refuse_rolled_back",
+    "require_backups",
+    "retried",
+    "was_left_half_way",
+]
 
 
 def fresh_state(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings) -> BatchState:
@@ -100,14 +112,35 @@ def refuse_rolled_back(path: Path, state: BatchState) -> None:
         )
 
 
+def find_journal(backup_dir: Path, index: IndexState) -> Journal | None:
+    """Return the journal of an index's migration; None if this batch has not begun it.
+
+    The directory may hold one of another plan for the index.
+
+    Raises:
+        BackupUnusable: it is damaged.
+    """
+    header = backup_file(backup_prefix(backup_dir, index.name), "header")
+    journal = Journal.load(header) if header.exists() else None
+    return journal if journal is not None and journal.fingerprint == index.fingerprint else None
+
+
+def was_left_half_way(backup_dir: Path, index: IndexState) -> bool:
+    """Whether an index may be half migrated, as far as its journal tells, or else its record from before."""
+    try:
+        journal = find_journal(backup_dir, index)
+    except BackupUnusable:
+        return index.status is Status.IN_PROGRESS or index.exit_code == HALF_WAY
+    return journal is not None and journal.changed_something and journal.progress.undo is not Undo.DONE
+
+
 def require_backups(path: Path, state: BatchState) -> None:
     """Refuse to go on, or back, where the backups of what was begun are not to be found: an unmounted disk, say.
 
     Raises:
         BatchStateUnusable: their directory is not there.
     """
-    begun = state.having(Status.IN_PROGRESS, Status.SUCCESS, Status.FAILED)
-    if begun and not Path(state.backup_dir).is_dir():
+    if state.begun and not Path(state.backup_dir).is_dir():
         raise BatchStateUnusable(
             path, f"its backups are in {state.backup_dir}, and there is no such directory. Nothing was changed."
         )

@@ -15,6 +15,7 @@ from fieldfare_batch.clock import now
 from fieldfare_batch.state import BatchState, IndexState, Status
 
 __all__ = [
+    "HALF_WAY",
     "BatchReport",
     "BatchStatus",
     "IndexReport",

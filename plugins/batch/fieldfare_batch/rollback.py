@@ -8,15 +8,15 @@ from typing import Any
 from attrs import define
 
 from fieldfare.api import MigrationExecutor
-from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable, Interrupted
-from fieldfare.journal import Journal, Undo
+from fieldfare.journal import Undo
 from fieldfare.server import Server
 from fieldfare_batch.clock import now
 from fieldfare_batch.index_report import write_index_report
 from fieldfare_batch.migration import FAILURES, ProgressCallback, outcome_of
 from fieldfare_batch.next_step import rollback_command
+from fieldfare_batch.opening import find_journal
 from fieldfare_batch.state import IndexState, Status
 from fieldfare_batch.state_file import StateFile
 
@@ -50,7 +50,7 @@ class Rollbacks:
             Interrupted: ``stop`` was set before everything was put back.
         """
         self.file.update(rollback=Undo.RUNNING)
-        begun = self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+        begun = self.file.state.begun
         results: list[Status] = []
         for position, index in enumerate(reversed(begun), 1):
             if self.stop.is_set:
@@ -67,7 +67,7 @@ class Rollbacks:
     def _undo(self, index: IndexState) -> Status:
         changes: dict[str, Any] = {"status": Status.ROLLED_BACK, "reason": None, "exit_code": None}
         try:
-            if _has_backup(Path(self.file.state.backup_dir), index):
+            if find_journal(Path(self.file.state.backup_dir), index) is not None:
                 changes["report_path"] = self._roll_back(index.name)
             elif index.status is Status.SUCCESS:
                 raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is not there any more")
@@ -93,12 +93,3 @@ class Rollbacks:
     def _interrupted(self) -> Interrupted:
         left = len(self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS))
         return Interrupted(f"{left} indexes are left to be put back.", resume=rollback_command(self.file.path))
-
-
-def _has_backup(directory: Path, index: IndexState) -> bool:
-    """Whether a migration of this batch was begun; the directory may hold one of another plan for the index."""
-    header = backup_file(backup_prefix(directory, index.name), "header")
-    if not header.exists():
-        return False
-    journal = Journal.load(header)
-    return journal.fingerprint == index.fingerprint

@@ -118,6 +118,11 @@ class BatchState:
         return tuple(each for each in self.indexes if each.status is not Status.SKIPPED)
 
     @property
+    def begun(self) -> tuple[IndexState, ...]:
+        """The indexes of which something may be there to put back."""
+        return self.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing is left to do, to retry or to put back."""
         left = self.having(Status.PENDING, Status.IN_PROGRESS, Status.FAILED)

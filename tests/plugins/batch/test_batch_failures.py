@@ -12,6 +12,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_definition
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare_batch.state_file import load_state
 
 PLAN = ("batch-plan", "--schema-patch", "patch.yaml", "--pattern", "*")
@@ -172,6 +173,54 @@ def test_what_belongs_to_another_batch_is_refused(fieldfare: CommandLine, server
     gone = fieldfare(*RESUME, "--retry-failed")
     assert gone.code == 4, "the plan of b was written over"
     assert "was written over" in gone.stderr
+
+
+def test_an_index_left_half_way_needs_no_plan_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
+    for name in ("a", "b"):
+        load(name)
+    plan(fieldfare)
+    plans = fieldfare.directory / "plans"
+    assert fieldfare(*APPLY, "--batch-size", "5", crash_at="rewrite:progress:3").code == -9
+    (plans / "a.yaml").unlink()
+    (plans / "b.yaml").rename(fieldfare.directory / "b.yaml")
+    refused = fieldfare(*RESUME)
+    assert refused.code == 2
+    assert f"{plans / 'b.yaml'} cannot be used; nothing was changed" in refused.stderr
+    assert statuses(fieldfare) == {"a": "in_progress", "b": "pending"}
+    (fieldfare.directory / "b.yaml").rename(plans / "b.yaml")
+    resumed = fieldfare(*RESUME)
+    assert resumed.code == 0, resumed.stderr
+    assert all(read_definition(server, name).find("embedding").attrs["datatype"] == "float16" for name in "ab")  # type: ignore[union-attr]  # they have the field
+
+
+def test_a_backup_directory_that_cannot_be_used_leaves_no_record(fieldfare: CommandLine, load: Any) -> None:
+    load("a")
+    plan(fieldfare)
+    refused = fieldfare("batch-apply", "--accept-data-loss", "--backup-dir", "patch.yaml")
+    assert refused.code == 4
+    assert "it is not a directory. Give another --backup-dir." in refused.stderr
+    assert not (fieldfare.directory / "batch_state.yaml").exists()
+    assert fieldfare(*APPLY).code == 0
+
+
+def test_a_batch_is_not_taken_back_on_another_server(
+    fieldfare: CommandLine, server: Server, load: Any, private_server: PrivateServer
+) -> None:
+    for name in ("a", "b"):
+        load(name)
+    before = database_digest(server), index_state(server)
+    plan(fieldfare)
+    assert fieldfare(*APPLY, crash_at="rewrite:finished:1").code == -9
+    elsewhere = CommandLine(private_server(tcp=True).url, fieldfare.directory)
+    for command in (RESUME, ("batch-rollback",)):
+        refused = elsewhere(*command)
+        assert refused.code == 3, "a is half-way on its own server"
+        assert "none of them are on this server" in refused.stdout
+    assert fieldfare("list", "--json").stdout.count('"b"') == 1
+    assert elsewhere("list").stdout.strip() == "Indices:"
+    undone = fieldfare("batch-rollback")
+    assert undone.code == 0, undone.stderr
+    assert (database_digest(server), index_state(server)) == before
 
 
 def test_rollback_leaves_backups_of_other_plans_alone(fieldfare: CommandLine, server: Server, load: Any) -> None:

@@ -119,14 +119,14 @@ def test_a_record_that_no_batch_can_have_written_is_refused(
     assert state(server) == before
 
 
-@pytest.mark.parametrize("command", ["batch-resume", "batch-rollback"])
+@pytest.mark.parametrize("command", [["batch-resume"], ["batch-rollback"], APPLY])
 def test_a_batch_without_its_backups_goes_neither_on_nor_back(
-    command: str, server: Server, place: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], server: Server, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(APPLY) == 0
     (place / "backup").rename(place / "moved")
     before = state(server)
-    assert run([command]) == 4
+    assert run(command) == 4
     assert "there is no such directory" in capsys.readouterr().err
     assert state(server) == before
     assert not (place / "backup").exists()
