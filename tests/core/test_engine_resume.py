@@ -185,7 +185,9 @@ def test_server_that_dies_is_told_and_resumed(
             os.kill(first.pid, signal.SIGKILL)
 
         with pytest.raises(FieldfareError, match=r"(?i)connect|clos|reset|socket|broken pipe") as failed:
-            executor(At(*moment, kill)).apply(plan, server=server, backup_dir=tmp_path / "backup", batch_size=5)
+            executor(At(*moment, kill)).apply(
+                plan, server=server, backup_dir=tmp_path / "backup", batch_size=5, retry_for=0
+            )
     assert "broken: " not in str(failed.value), "the plugin is not to blame"
     assert failed.value.exit_code == (1 if moment[0] == "dump" else 3)
     second = private_server(["--appendonly", "yes"], **options)
