@@ -15,6 +15,7 @@ import pytest
 from fieldfare.cli.app import run
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.installation import install_plugin
 
 COUNT = 60
 PATCH = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
@@ -56,11 +57,7 @@ def environment(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "patch.yaml").write_text(PATCH)
     assert run(["plan", "--index", "articles", "--schema-patch", "patch.yaml"]) == 0
     (tmp_path / "interrupt_plugin.py").write_text(dedent(SENDER))
-    info = tmp_path / "interrupt-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: interrupt\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[fieldfare]\ninterrupt = interrupt_plugin\n")
-    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+    return {**os.environ, "PYTHONPATH": str(install_plugin(tmp_path, "interrupt", "interrupt_plugin"))}
 
 
 def apply(environment: dict[str, str], moment: str, times: int, *more: str) -> subprocess.CompletedProcess[str]:

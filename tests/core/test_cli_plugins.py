@@ -11,17 +11,15 @@ from textwrap import dedent
 
 import pytest
 
+from fieldfare.testing.installation import install_plugin
+
 Environment = dict[str, str]
 
 
 def install(directory: Path, name: str, source: str) -> Environment:
     """Lay out a distribution with one plugin, as pip would, and return the environment that finds it."""
     (directory / f"{name}_plugin.py").write_text(dedent(source))
-    info = directory / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[fieldfare]\n{name} = {name}_plugin\n")
-    return {**os.environ, "PYTHONPATH": str(directory)}
+    return {**os.environ, "PYTHONPATH": str(install_plugin(directory, name, f"{name}_plugin"))}
 
 
 def fieldfare(environment: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:

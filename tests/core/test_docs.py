@@ -16,6 +16,7 @@ from fieldfare.definition.schema import from_schema
 from fieldfare.patch import load_patch
 from fieldfare.plugins import load_plugins
 from fieldfare.query_check import load_query_checks
+from fieldfare.testing.fixtures import RecordHooks
 from fieldfare.yamlfile import load_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +100,14 @@ def test_killed_and_resumed_as_the_page_does(redis_url: str, client: Any, tmp_pa
         client.hset(f"person:{row}", mapping={"email": f"ada{row}@example.org"})
     client.execute_command("FT.CREATE", "people", "PREFIX", 1, "person:", "SCHEMA", "email", "TAG")
     names["test_killed_and_resumed"](client, redis_url, tmp_path)
+
+
+def test_hooks_are_recorded_as_the_page_does(redis_url: str, client: Any, record_hooks: RecordHooks) -> None:
+    names: dict[str, Any] = {}
+    page = DOCS / "writing-a-plugin.md"
+    exec(next(block for block in blocks(page, "python") if "record_hooks" in block), names)  # noqa: S102 - our own page
+    client.execute_command("FT.CREATE", "people", "PREFIX", 1, "person:", "SCHEMA", "email", "TAG")
+    names["test_one_step_is_planned"](client, redis_url, record_hooks)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -22,6 +22,7 @@ from fieldfare.redaction import redact, secrets_in
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.fixtures import PrivateServer
+from fieldfare.testing.installation import install_plugin
 
 PASSWORD = "hünt/er@two:50%#"  # noqa: S105 - nobody's
 USER = "joe"
@@ -132,10 +133,7 @@ def witness(private_server: PrivateServer, tmp_path: Path) -> Iterator[Witness]:
 def install_faults(directory: Path) -> None:
     """Make a plugin of commands that fail, beside the one that crashes."""
     home = directory / "crash-plugin"
-    metadata = home / "faults-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: faults\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[fieldfare]\nfaults = faults\n")
+    install_plugin(home, "faults")
     (home / "faults.py").write_text(FAULTS)
 
 

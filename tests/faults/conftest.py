@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from attrs import define, field, frozen
 
-from fieldfare.api import MigrationExecutor, load_migration_plan
+from fieldfare.api import load_migration_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
 from fieldfare.testing.commandline import CommandLine, Outcome
-from fieldfare.testing.digest import database_digest, index_state
-from fieldfare.testing.faults import BALLAST, LARGEST_DISK, Fault, Scene, count_points
+from fieldfare.testing.digest import State, read_state
+from fieldfare.testing.faults import BALLAST, LARGEST_DISK, Fault, Scene
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.patient import Patient
 from fieldfare.testing.servers import clear
+from fieldfare.testing.survey import Survey, survey
 
 DOCUMENTS: Final = 32
 BATCH: Final = 8
@@ -137,11 +138,6 @@ def load(server: Server, storage: str) -> None:
     wait_until_indexed(server)
 
 
-def state(server: Server) -> object:
-    """Return everything that a migration may change: every key's content and time to live, and every index."""
-    return database_digest(server), index_state(server)
-
-
 @define
 class Bench:
     """One shape, on a server, with a disk: where faults are tried.
@@ -151,20 +147,14 @@ class Bench:
         patient: the server.
         disk: a file system of its own, for the backup.
         directory: for everything else.
-        original: the state before.
-        migrated: the state after a run that nothing disturbed.
-        points: how often such a run reaches each point.
-        undo_points: how often its rollback does.
+        survey: what a run does that nothing disturbs.
     """
 
     shape: Shape
     patient: Patient
     disk: Path
     directory: Path
-    original: object = None
-    migrated: object = None
-    points: Counter[str] = field(factory=Counter)
-    undo_points: Counter[str] = field(factory=Counter)
+    survey: Survey = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Plan, and see what a run does that nothing disturbs."""
@@ -174,16 +164,29 @@ class Bench:
         assert planned.code == 0, planned.stderr
         plan = load_migration_plan(self.directory / "plan.yaml")
         with self.patient.connect() as server:
-            self.original = state(server)
-            with count_points() as self.points:
-                MigrationExecutor().apply(
-                    plan, server=server, backup_dir=self.backup, batch_size=BATCH, num_workers=self.shape.workers
-                )
-            self.migrated = state(server)
-            with count_points() as self.undo_points:
-                MigrationExecutor().rollback(server=server, backup_dir=self.backup, num_workers=self.shape.workers)
-            assert state(server) == self.original
+            self.survey = survey(server, plan, self.backup, batch_size=BATCH, workers=self.shape.workers)
+        assert self.survey.restored == self.original
         assert self.migrated != self.original
+
+    @property
+    def original(self) -> State:
+        """The state before."""
+        return self.survey.original
+
+    @property
+    def migrated(self) -> State:
+        """The state after a run that nothing disturbed."""
+        return self.survey.migrated
+
+    @property
+    def points(self) -> Counter[str]:
+        """How often such a run reaches each point."""
+        return self.survey.points
+
+    @property
+    def undo_points(self) -> Counter[str]:
+        """How often its rollback does."""
+        return self.survey.undo_points
 
     @property
     def backup(self) -> Path:
@@ -214,10 +217,10 @@ class Bench:
         self.patient.heal()
         (self.backup / BALLAST).unlink(missing_ok=True)
 
-    def state(self) -> object:
+    def state(self) -> State:
         """Return what is there now."""
         with self.patient.connect() as server:
-            return state(server)
+            return read_state(server)
 
     def left_overs(self) -> list[str]:
         """Return the indexes of ours that are still there."""

@@ -10,8 +10,8 @@ import pytest
 
 from fieldfare.api import load_migration_plan
 from fieldfare.engine.apply import ACTIVITIES
-from fieldfare.faults import EFFECTS
-from fieldfare.testing.faults import Fault
+from fieldfare.faults import EFFECTS, during
+from fieldfare.testing.faults import Fault, count_points
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("core/fieldfare/**/*.py"), *ROOT.glob("plugins/*/*/**/*.py")])
@@ -101,3 +101,13 @@ def test_killed_while_an_unfinished_backup_is_removed(bench: Any, point: str) ->
 @pytest.mark.parametrize("text", ["rewrite:server.send:before:2=kill", "create:file.sync:after:1=forget@38~"])
 def test_a_fault_is_written_as_it_is_read(text: str) -> None:
     assert str(Fault.parse(text)) == text
+
+
+def test_what_a_plugin_sends_through_redis_py_has_points(client: Any) -> None:
+    with count_points() as points:
+        client.set("before", 1)  # as the lock does, in a thread of its own
+        with during("acme.step"):
+            client.set("greeting", "hello")
+            client.pipeline().set("a", 1).set("b", 2).execute()
+    client.set("after", 1)
+    assert points == {"acme.step:client.command:before": 2, "acme.step:client.command:after": 2}

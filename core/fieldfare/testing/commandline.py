@@ -28,7 +28,7 @@ __all__ = ["CommandLine", "Outcome"]
 OTHERS: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
 """What else commands load: numpy's own, and what typer asks about types."""
 
-NEVER: Final = ("__main__", "testing.fixtures")
+NEVER: Final = ("__main__", "testing.fixtures", "testing.conformance")
 """Modules that are a program, or need pytest."""
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from fieldfare.markers import hookimpl
 from fieldfare.report import StepReport
+from fieldfare.testing.installation import install_plugin
 
 __all__ = ["VARIABLE", "install_crash_plugin"]
 
@@ -36,8 +37,4 @@ def install_crash_plugin(directory: Path) -> Path:
     Returns:
         The directory.
     """
-    metadata = directory / "fieldfare_crash-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fieldfare-crash\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[fieldfare]\ncrash = fieldfare.testing.crash\n")
-    return directory
+    return install_plugin(directory, "crash", "fieldfare.testing.crash")

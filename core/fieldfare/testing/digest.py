@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, TypeAlias
 
 from fieldfare.definition import IndexDefinition
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed
 
-__all__ = ["database_digest", "index_state"]
+__all__ = ["IndexState", "State", "database_digest", "index_state", "read_state"]
+
+IndexState: TypeAlias = dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]
+"""Definition, synonyms and number of documents of every index, by name."""
+
+State: TypeAlias = tuple[str, IndexState]
+"""Everything that a migration may change: a digest of all keys, and every index."""
+
+
+def read_state(server: Server) -> State:
+    """Return every key's content and time to live, as a digest, and every index."""
+    return database_digest(server), index_state(server)
 
 
 def database_digest(server: Server) -> str:
@@ -26,13 +37,13 @@ def database_digest(server: Server) -> str:
     return digest.hexdigest()
 
 
-def index_state(server: Server) -> dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]:
+def index_state(server: Server) -> IndexState:
     """Return definition, synonyms and number of documents of every index, but for ours (``fieldfare:``).
 
     Waits until they have every document.
     """
     wait_until_indexed(server)
-    state = {}
+    state: IndexState = {}
     for name in list_indexes(server):
         if name.startswith("fieldfare:"):
             continue

@@ -20,6 +20,7 @@ import redis
 from attrs import frozen
 
 from fieldfare import faults
+from fieldfare.testing.client_commands import give_points
 from fieldfare.testing.power import PowerSupply
 
 __all__ = ["ACTIONS", "BALLAST", "LARGEST_DISK", "Fault", "InjectedError", "Scene", "arm", "count_points"]
@@ -214,7 +215,7 @@ def arm(fault: Fault, scene: Scene) -> None:
         if fault.passing and heal is not None:
             threading.Timer(HEAL_SECONDS, heal).start()
 
-    faults.listen(listen)
+    _listen(listen)
 
 
 @contextmanager
@@ -227,8 +228,32 @@ def count_points() -> Iterator[Counter[str]]:
         with guard:
             seen[point] += 1
 
-    faults.listen(listen)
+    end = _listen(listen)
     try:
         yield seen
     finally:
+        end()
+
+
+def _listen(listener: Callable[[str], None]) -> Callable[[], None]:
+    """Have a function told of every point, but for those of its own commands, until what is returned is called."""
+    telling = threading.local()
+
+    def tell(point: str) -> None:
+        # between activities it is the lock on the index that uses redis-py's client, in a thread of its own
+        if getattr(telling, "now", False) or point.startswith(f"{faults.OUTSIDE}:client."):
+            return
+        telling.now = True
+        try:
+            listener(point)
+        finally:
+            telling.now = False
+
+    take_points = give_points()
+    faults.listen(tell)
+
+    def end() -> None:
         faults.listen(None)
+        take_points()
+
+    return end

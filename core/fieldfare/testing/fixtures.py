@@ -15,15 +15,32 @@ from typing import TypeAlias
 import pytest
 from redis import Redis
 
+from fieldfare.plugins import Plugins
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.opening import connect
+from fieldfare.testing.recorder import HookRecorder, recording
 from fieldfare.testing.servers import clear, start_cluster
 
-__all__ = ["PrivateServer", "client", "cluster", "cluster_urls", "private_server", "redis_url", "server"]
+__all__ = [
+    "PrivateServer",
+    "RecordHooks",
+    "client",
+    "cluster",
+    "cluster_urls",
+    "private_server",
+    "record_hooks",
+    "redis_url",
+    "server",
+]
+
+pytest.register_assert_rewrite("fieldfare.testing.conformance")
 
 PrivateServer: TypeAlias = Callable[..., EmbeddedServer]
 """Takes what :class:`~fieldfare.server.embedded.EmbeddedServer` takes, and gives one that runs."""
+
+RecordHooks: TypeAlias = Callable[[Plugins], HookRecorder]
+"""Takes plugins, and gives what records the calls of their hooks until the test ends."""
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +81,13 @@ def private_server() -> Iterator[PrivateServer]:
     """Give a function that starts a server of the test's own, with the options that it names."""
     with ExitStack() as stack:
         yield lambda *arguments, **options: stack.enter_context(EmbeddedServer(*arguments, **options))
+
+
+@pytest.fixture
+def record_hooks() -> Iterator[RecordHooks]:
+    """Give a function that begins to record which hooks are called."""
+    with ExitStack() as stack:
+        yield lambda plugins: stack.enter_context(recording(plugins))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.crash import install_crash_plugin
+from fieldfare.testing.installation import install_plugin
 
 COUNT = 47
 PATCH = "version: 1\nchanges:\n  custom:\n    - {kind: acme.upper, field: city}\n  index: {name: people2}\n"
@@ -26,10 +27,7 @@ def fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
     server.command("FT.CREATE", "people", "PREFIX", 1, "p:", "SCHEMA", "city", "TAG")
     plugins = install_crash_plugin(tmp_path / "crash-plugin")
     copy(Path(__file__).with_name("acme_upper.py"), plugins)
-    metadata = plugins / "acme_upper-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-upper\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[fieldfare]\nacme_upper = acme_upper\n")
+    install_plugin(plugins, "acme_upper")
     (tmp_path / "patch.yaml").write_text(PATCH)
     command = CommandLine(redis_url, tmp_path)
     planned = command(

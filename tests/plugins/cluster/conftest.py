@@ -14,6 +14,7 @@ import pytest
 
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.installation import install_plugin
 
 DYING_PLUGIN = """
 import os, signal
@@ -45,11 +46,8 @@ def fieldfare(cluster: Server, cluster_urls: list[str], tmp_path: Path) -> Comma
 def die_before(fieldfare: CommandLine) -> Callable[..., None]:
     """Runs a command in a process that kills itself before it sends the n-th batch of some Redis command."""
     plugin = fieldfare.directory / "dying-plugin"
-    info = plugin / "dying-1.0.dist-info"
-    info.mkdir(parents=True)
+    install_plugin(plugin, "dying", "dying_plugin")
     (plugin / "dying_plugin.py").write_text(DYING_PLUGIN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dying\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[fieldfare]\ndying = dying_plugin\n")
 
     def run_and_die(command: str, number: int, *arguments: str) -> None:
         chosen = {"PYTHONPATH": str(plugin), "DIE_BEFORE": command, "DIE_AT": str(number)}

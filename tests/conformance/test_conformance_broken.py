@@ -1,0 +1,89 @@
+"""The suite finds what is wrong with a plugin, and a plugin with nothing wrong goes through it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+from typing import Final
+
+import pytest
+
+from fieldfare.testing.installation import install_plugin
+
+SUITE: Final = """
+from fieldfare.testing.conformance import RewriteConformance, StepConformance
+
+
+class TestGood(StepConformance):
+    plugin = "acme_shout"
+    changes = {"custom": [{"kind": "acme.shout", "field": "name"}]}
+    schema = ("name", "TAG")
+    examples = (({"name": "Ada"}, {"name": "Ada!"}), ({"town": "Rome"}, {"town": "Rome"}))
+    most_kills = 3
+
+
+class TestTwice(TestGood):
+    most_kills = 8
+    changes = {"custom": [{"kind": "acme.shout", "field": "name", "wrong": "twice"}]}
+
+
+class TestKept(TestGood):
+    changes = {"custom": [{"kind": "acme.shout", "field": "name", "wrong": "kept"}]}
+
+
+class TestCounter(RewriteConformance):
+    plugin = "acme_number"
+    changes = {"custom": [{"kind": "acme.number"}]}
+    schema = ("name", "TAG")
+    examples = (({"name": "Ada"}, {"name": "0"}),)
+"""
+
+FOUND: Final = {
+    "TestGood": set(),
+    "TestTwice": {"test_killed_and_resumed"},
+    "TestKept": {"test_rollback_restores_everything"},
+    "TestCounter": {"test_transform_is_pure", "test_order_of_documents_does_not_matter"},
+}
+"""Some of the tests that have to fail; of the plugin with nothing wrong, none may."""
+
+WANTED: Final = (
+    "(TestGood and (killed or odd or empty or claimed or again)) or (TestTwice and (resumed or apply_reaches)) "
+    "or (TestKept and (restores or apply_reaches)) or (TestCounter and (pure or order or claimed))"
+)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Run the suite over each plugin, as an author does: test class → test → PASSED or FAILED."""
+    directory = tmp_path_factory.mktemp("author")
+    plugins = directory / "plugins"
+    copytree(Path(__file__).with_name("plugins"), plugins)
+    for name in ("acme_shout", "acme_number"):
+        install_plugin(plugins, name)
+    (directory / "conftest.py").write_text('pytest_plugins = ["fieldfare.testing.fixtures"]\n')
+    (directory / "test_suite.py").write_text(SUITE)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-v", "--tb=line", "-p", "no:cacheprovider", "-k", WANTED, "test_suite.py"],
+        cwd=directory,
+        env={**environment, "PYTHONPATH": str(plugins)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for kind, test, outcome in re.findall(r"::(\w+)::(\w+) (PASSED|FAILED|ERROR)", done.stdout):
+        found.setdefault(kind, {})[test] = outcome
+    assert found.keys() == FOUND.keys(), done.stdout + done.stderr
+    return found
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_what_is_wrong_fails_the_test_that_is_named_after_it(kind: str, outcomes: dict[str, dict[str, str]]) -> None:
+    failed = {test for test, outcome in outcomes[kind].items() if outcome != "PASSED"}
+    assert failed == FOUND[kind]
+    assert len(outcomes[kind]) > len(failed), "what is not wrong passes"

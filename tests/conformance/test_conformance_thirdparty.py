@@ -1,0 +1,36 @@
+"""Strangers' plugins go through the suite that is published for them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from fieldfare.server import Server
+from fieldfare.testing.conformance import FindingConformance
+
+
+def on_the_page() -> Any:
+    """Return the test class that docs/writing-a-plugin.md shows."""
+    page = Path(__file__).parents[2] / "docs" / "writing-a-plugin.md"
+    (source,) = re.findall(
+        r"^```python\n(from fieldfare\.testing\.conformance .+?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+    )
+    names: dict[str, Any] = {}
+    exec(source, names)  # noqa: S102 - our own page
+    return names["TestRedact"]
+
+
+TestRedact = type("TestRedact", (on_the_page(),), {"plugin": "acme_redact", "__doc__": "E-mail addresses of hashes."})
+
+
+class TestPlainText(FindingConformance):
+    """A finding about plain addresses."""
+
+    plugin = "acme_plain_text"
+    schema = ("email", "TAG")
+    examples = (({"email": "a***"}, {"email": "a***"}),)
+
+    def harm(self, server: Server) -> None:
+        """Write addresses into every document."""
+        server.bulk([("HSET", self.key(row), "email", "ada@example.org") for row in range(12)])
