@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
@@ -30,9 +30,6 @@ PARTS: Final = 8
 
 LASTING: Final = ("kill", "power", "error", "interrupt", "disk", "drop", "readonly", "oom", "hang", "restart", "forget")
 PASSING: Final = ("drop", "readonly", "hang", "restart", "forget")
-
-LAST: Final = ("create:", "index:", "validate:")
-"""What a run does at its end."""
 
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
@@ -58,6 +55,12 @@ class Case:
     fault: Fault
     way: str
 
+    @classmethod
+    def parse(cls, text: str) -> Case:
+        """Read what ``str`` gives."""
+        fault, _, way = text.partition(" ")
+        return cls(Fault.parse(fault), way)
+
     def __str__(self) -> str:
         """Write it as ``CASE`` takes it, behind the shape."""
         return f"{self.fault} {self.way}"
@@ -68,15 +71,23 @@ def all_cases(bench: Any, dice: random.Random) -> Iterator[Case]:
     actions = [(name, False) for name in LASTING] + [(name, True) for name in PASSING]
     if not bench.has_small_disk:
         actions.remove(("disk", False))
-    for points, ways in ((bench.points, ("resume", "back")), (bench.undo_points, ("undo",))):
-        # later, it would forget something of a run that is over and says so
-        before_the_end = sum(hits for point, hits in points.items() if not point.startswith(LAST))
+    survey = bench.survey
+    for reached, ways in ((survey.reached, ("resume", "back")), (survey.undo_reached, ("undo",))):
+        points, watched = Counter(reached), Counter(reached[: last_look(reached)])
         for point, hits in sorted(points.items()):
             for hit in range(1, hits + 1):
                 for action, passing in actions:
-                    save_at = dice.randrange(before_the_end) if action == "forget" else 0
+                    forgets = action == "forget"
+                    if forgets and hit > watched[point]:
+                        continue  # the run is over, and has said so
+                    save_at = dice.randrange(len(reached)) if forgets else 0
                     for way in ways:
                         yield Case(Fault(point, hit, action, passing, save_at), way)
+
+
+def last_look(reached: Sequence[str]) -> int:
+    """Return how many points are reached before a run has a last look at which server it is on: after it validated."""
+    return max(place for place, point in enumerate(reached, start=1) if point.startswith("validate:"))
 
 
 def go_through(bench: Any, case: Case) -> None:
@@ -153,6 +164,15 @@ def test_some_faults_of_every_shape(bench: Any, record_property: Callable[[str, 
     try_all(bench, dice.sample(cases, SLICE), len(cases), record_property)
 
 
+@pytest.mark.parametrize(
+    ("bench", "text"),
+    [("hash-redact-1", "validate:server.send:after:10=forget@25 undo")],  # the old and the new definition are the same
+    indirect=["bench"],
+)
+def test_what_went_wrong_once(bench: Any, text: str) -> None:
+    go_through(bench, Case.parse(text))
+
+
 @pytest.mark.skipif(not TORTURE, reason="takes hours: 'make torture'")
 @pytest.mark.parametrize("bench", WANTED[:1] or SHAPES, indirect=True)
 def test_torture(bench: Any, record_property: Callable[[str, object], None]) -> None:
@@ -161,6 +181,6 @@ def test_torture(bench: Any, record_property: Callable[[str, object], None]) -> 
     whole = len(cases)
     dice.shuffle(cases)
     if WANTED:
-        cases = [Case(Fault.parse(WANTED[1]), WANTED[2])]
+        cases = [Case.parse(" ".join(WANTED[1:]))]
     deadline = time.monotonic() + MINUTES * 60 * WORKERS / len(SHAPES)
     try_all(bench, takewhile(lambda _: time.monotonic() < deadline, cases), whole, record_property)

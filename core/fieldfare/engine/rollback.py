@@ -105,8 +105,10 @@ def _put_back(run: Run, was: Run) -> tuple[Finding, ...]:
     distrust(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
+    findings = validate(was)
+    # not before: a server that was started anew until then may have forgotten what was put back
     run.journal.update(undo=Undo.DONE)
-    return validate(was)
+    return findings
 
 
 def _where(journal: Journal) -> str:

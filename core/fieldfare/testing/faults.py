@@ -23,7 +23,17 @@ from fieldfare import faults
 from fieldfare.testing.client_commands import give_points
 from fieldfare.testing.power import PowerSupply
 
-__all__ = ["ACTIONS", "BALLAST", "LARGEST_DISK", "Fault", "InjectedError", "Scene", "arm", "count_points"]
+__all__ = [
+    "ACTIONS",
+    "BALLAST",
+    "LARGEST_DISK",
+    "Fault",
+    "InjectedError",
+    "Scene",
+    "arm",
+    "count_points",
+    "record_points",
+]
 
 BALLAST: Final = "ballast"
 """The file that fills the disk."""
@@ -216,6 +226,17 @@ def arm(fault: Fault, scene: Scene) -> None:
             threading.Timer(HEAL_SECONDS, heal).start()
 
     _listen(listen)
+
+
+@contextmanager
+def record_points() -> Iterator[list[str]]:
+    """Note each point that is reached inside, in this process, in order."""
+    reached: list[str] = []
+    end = _listen(reached.append)
+    try:
+        yield reached
+    finally:
+        end()
 
 
 @contextmanager
