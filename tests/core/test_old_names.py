@@ -71,4 +71,4 @@ def test_documents_of_the_old_form_are_told_by_key(
         assert found["renamed:headline"].data == expected
         assert "a:added" in found["documents_added"].detail
     undone = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
-    assert not [each for each in undone.validation.findings if each.name.startswith("moved")]
+    assert not [each for each in undone.validation.findings if each.name.startswith("moved:")]
