@@ -198,6 +198,10 @@ def test_apply_tells_all_and_rollback_takes_it_back(fieldfare: Program, tmp_path
     assert benchmark["documents_rewritten"] == COUNT
     assert benchmark["timings"]["total_duration_seconds"] > 0
 
+    written = [(tmp_path / name).read_bytes() for name in ("report.yaml", "benchmark.yaml")]
+    assert fieldfare("apply", "--backup-dir", "backup", *outputs)[0].startswith("Nothing to do: ")
+    assert [(tmp_path / name).read_bytes() for name in ("report.yaml", "benchmark.yaml")] == written, "kept"
+
     assert fieldfare("validate")[0].startswith("Validation passed: articles -> articles_v2\n")
     machine = fieldfare.json("status", "--backup-dir", "backup")["migrations"]
     assert [(each["index"], each["phase"]) for each in machine] == [("articles", "validated")]

@@ -33,6 +33,7 @@ from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
+from fieldfare.report import Result
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
@@ -143,11 +144,13 @@ def _warn(loaded: MigrationPlan) -> None:
 
 
 def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path | None) -> None:
-    if report_out is not None:
+    """Write what was asked for; where there was nothing to do, the files of the run that did it stay."""
+    kept = report.result is Result.NOTHING_TO_DO
+    if report_out is not None and not (kept and report_out.exists()):
         from fieldfare.api import write_migration_report  # noqa: PLC0415 - start-up time
 
         write_migration_report(report, report_out)
-    if benchmark_out is not None:
+    if benchmark_out is not None and not (kept and benchmark_out.exists()):
         from fieldfare.cli.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
 
         write_benchmark(report, benchmark_out)
