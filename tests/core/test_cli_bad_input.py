@@ -109,6 +109,20 @@ def test_both_or_neither_of_patch_and_target(told: Told) -> None:
     assert "--schema-patch FILE" in told(*make_plan(), code=2)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--plan-out", "./patch.yaml"),
+        ("plan", "--index", "articles", "--target-schema", "patch.yaml", "--plan-out", "patch.yaml"),
+        ("batch-plan", "--pattern", "*", "--schema-patch", "patch.yaml", "--plan-out", "patch.yaml"),
+    ],
+    ids=lambda command: " ".join(command[:4:3]),
+)
+def test_a_plan_is_not_written_over_what_it_is_made_from(told: Told, tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert "patch.yaml is what the plan is made from" in told(*command, code=2)
+    assert (tmp_path / "patch.yaml").read_text() == PATCH
+
+
 def test_yaml_that_is_not(told: Told, tmp_path: Path) -> None:
     (tmp_path / "patch.yaml").write_text("version: 1\nchanges: [\n")
     assert "patch.yaml cannot be used" in told(*make_plan("--schema-patch", "patch.yaml"), code=2)

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from fieldfare.engine.options import Verify
+from fieldfare.errors import UsageError
 
 __all__ = [
     "DEFAULT_PLAN",
@@ -31,6 +32,7 @@ __all__ = [
     "Url",
     "VerifyOption",
     "Workers",
+    "keep_inputs",
     "writable_file",
 ]
 
@@ -54,6 +56,16 @@ def writable_file(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"the directory {path.absolute().parent} does not exist")
     return path
+
+
+def keep_inputs(output: Path, *inputs: Path | None) -> None:
+    """Refuse to write a plan over a file that it is made from.
+
+    Raises:
+        UsageError: one of the inputs is that file.
+    """
+    if any(path is not None and path.resolve() == output.resolve() for path in inputs):
+        raise UsageError(f"{output} is what the plan is made from. Name another file for --plan-out.")
 
 
 Url: TypeAlias = Annotated[

@@ -16,6 +16,7 @@ from fieldfare.cli.options import (
     Index,
     MinRecall,
     Url,
+    keep_inputs,
     writable_file,
 )
 from fieldfare.cli.output import bullets, details, notice, show, show_json, table
@@ -64,6 +65,7 @@ def plan(  # noqa: PLR0913 - the command's options
         raise UsageError("Give --schema-patch or --target-schema, not both.")
     if schema_patch is None and target_schema is None:
         raise UsageError("Give --schema-patch FILE (what to change) or --target-schema FILE (what shall be).")
+    keep_inputs(plan_out, schema_patch, target_schema)
     from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 

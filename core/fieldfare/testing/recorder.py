@@ -72,10 +72,6 @@ class HookRecorder:
         name = hook and f"fieldfare_{hook.removeprefix('fieldfare_')}"
         return [call for call in self.calls if name in {None, call.hook} and (owner is None or owner in call.plugins)]
 
-    def clear(self) -> None:
-        """Forget what was recorded so far."""
-        self.calls.clear()
-
 
 @contextmanager
 def recording(plugins: Plugins) -> Iterator[HookRecorder]:

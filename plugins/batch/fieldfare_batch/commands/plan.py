@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.errors import describe
-from fieldfare.cli.options import DEFAULT_URL, AcceptRecallLoss, Cluster, MinRecall, Url, writable_file
+from fieldfare.cli.options import DEFAULT_URL, AcceptRecallLoss, Cluster, MinRecall, Url, keep_inputs, writable_file
 from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
@@ -71,6 +71,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     plan of its own. Refused if migrating one index would change documents that another one covers.
     """
     session = Session.of(context)
+    keep_inputs(plan_out, schema_patch, indexes_file)
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.planner import BatchMigrationPlanner, PlanOptions  # noqa: PLC0415 - start-up time
 
