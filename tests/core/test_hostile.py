@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner, load_migration_plan
@@ -180,8 +181,12 @@ def test_observer_that_raises_fails_nothing(server: Server, fieldfare: CommandLi
     plugins = load_plugins()
     plugins.register(Clumsy(), "clumsy")
     plan = load_migration_plan(fieldfare.directory / "plan.yaml")
-    report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=fieldfare.directory / "backup")
+    with capture_logs() as logs:
+        report = MigrationExecutor(plugins=plugins).apply(
+            plan, server=server, backup_dir=fieldfare.directory / "backup"
+        )
     assert report.result == "succeeded"
+    assert {(each["event"], each["plugin"]) for each in logs} == {("observer_failed", "clumsy")}
 
 
 def test_two_planners_make_byte_identical_plans(server: Server, fieldfare: CommandLine) -> None:
