@@ -5,16 +5,20 @@ VENV := .venv
 # tests wait for servers and disks as much as they compute: twice as many as two cores
 JOBS ?= 4
 BIN := $(VENV)/bin
-STRANGERS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
-MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(STRANGERS))
+TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
+MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
 
-.PHONY: help demo test torture mutations bench lint format docs clean
+# plan, apply, validate, resume, roll back and the command line, end to end
+SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
+
+.PHONY: help demo smoke test torture mutations bench lint format docs clean
 
 help:
-	@echo "make demo      migrate a real index, and take it back, on a private Redis"
+	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
+	@echo "make smoke     run the tests of the main path, in less than a minute"
 	@echo "make test      run all tests on a private Redis"
-	@echo "make torture   every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
-	@echo "make mutations break one promise after the other, and see that a test turns red"
+	@echo "make torture   inject every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
+	@echo "make mutations break one promise after the other, and check that a test fails"
 	@echo "make bench     all benchmarks, on a quiet machine"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
@@ -24,17 +28,20 @@ help:
 demo: $(VENV)/demo.stamp
 	@$(BIN)/fieldfare demo --data examples/wordnet
 
+smoke: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SMOKE)
+
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-# SEED decides which faults come first, MINUTES how long all of it may take, CASE asks for one of them
+# SEED decides which faults come first, MINUTES how long all of it may take, CASE selects one of them
 torture: export TORTURE := 1
 torture: export SEED := $(or $(SEED),$(shell date +%Y%m%d))
 torture: export MINUTES := $(or $(MINUTES),60)
 torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_strangers.py
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_untrusted_files.py
 
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py
@@ -70,5 +77,5 @@ $(VENV)/demo.stamp: $(BIN)/python pyproject.toml
 
 $(VENV)/dev.stamp: $(BIN)/python $(MANIFESTS)
 	@echo "Setting up $(VENV) for development ..."
-	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(STRANGERS))
+	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(TEST_PLUGINS))
 	@touch $@ $(VENV)/demo.stamp

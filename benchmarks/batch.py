@@ -1,4 +1,4 @@
-"""Migrate fifty indexes of a thousand documents: killed in the middle, resumed, taken back; then several at a time.
+"""Migrate fifty indexes of a thousand documents: kill the batch, resume it, roll it back; then migrate in parallel.
 
 ``python benchmarks/batch.py`` uses a private server. Every step compares all documents and definitions.
 """
@@ -20,8 +20,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.inspect import list_indexes, read_definition, read_stats
 from fieldfare.testing.commandline import CommandLine
-from fieldfare_batch.grouping import chains
-from fieldfare_batch.overlap import Keyspace, find_overlaps
+from fieldfare_batch.overlap import Keyspace, connected_groups, find_overlaps
 
 T = TypeVar("T")
 
@@ -48,12 +47,12 @@ def main() -> None:
         for parallel in options.parallel:
             with tempfile.TemporaryDirectory() as directory:
                 line = CommandLine(embedded.url, Path(directory))
-                at_a_time(line, parallel)
+                apply_in_parallel(line, parallel)
             expect(digest(server, options.documents) == original, "every byte is what it was")
 
 
 def crash(line: CommandLine, indexes: int) -> None:
-    """Plan, die in the middle, go on, take back."""
+    """Plan, kill in the middle, resume, kill the rollback, resume it."""
     timed("plan", lambda: plan(line))
     middle = f"rewrite:started:{indexes // 2}"
     expect(line(*APPLY, crash_at=middle, timeout=600).code == KILLED, f"killed at {middle}")
@@ -64,8 +63,8 @@ def crash(line: CommandLine, indexes: int) -> None:
     timed("roll back the rest", lambda: run(line, "batch-rollback"))
 
 
-def at_a_time(line: CommandLine, parallel: int) -> None:
-    """Migrate several indexes at a time, and take it back."""
+def apply_in_parallel(line: CommandLine, parallel: int) -> None:
+    """Migrate several indexes at the same time, and roll back."""
     plan(line)
     timed(f"apply, {parallel} at a time", lambda: run(line, *APPLY, "--parallel", str(parallel)))
     run(line, "batch-rollback")
@@ -110,15 +109,15 @@ def digest(server: Server, documents: int) -> str:
 
 
 def compare_overlaps() -> None:
-    """Look for overlaps among 2,000 indexes."""
+    """Time the overlap check of 2,000 indexes."""
     spaces = [Keyspace(f"i{n:04}", Storage.HASH, (b"tenant:%d:" % n, b"shared:%d:" % (n // 2))) for n in range(2000)]
     found = timed("2,000 indexes: find overlaps", lambda: list(find_overlaps(spaces)))
-    rows = timed("2,000 indexes: divide into rows", lambda: chains(spaces))
-    expect(len(found) == len(rows) == 1000, "1,000 overlaps")  # noqa: PLR2004 - every two indexes share a prefix
+    groups = timed("2,000 indexes: divide into groups", lambda: connected_groups(spaces))
+    expect(len(found) == len(groups) == 1000, "1,000 overlaps")  # noqa: PLR2004 - every two indexes share a prefix
 
 
 def timed(what: str, work: Callable[[], T]) -> T:
-    """Do something and print how long it took."""
+    """Print how long some work took."""
     started = time.perf_counter()
     result = work()
     print(f"{what:<32} {time.perf_counter() - started:8.3f} s", flush=True)  # noqa: T201 - a script's output
@@ -126,9 +125,9 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 
 def expect(fact: bool, what: str) -> None:  # noqa: FBT001 - a fact and its name
-    """Stop if something is not as it should be."""
+    """Stop if an expectation is not met."""
     if not fact:
-        message = f"not so: {what}"
+        message = f"failed: {what}"
         raise SystemExit(message)
 
 

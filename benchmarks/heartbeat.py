@@ -20,7 +20,7 @@ from attrs import define, field
 from rich.console import Console
 from rich.table import Table
 
-from fieldfare.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner
+from fieldfare.api.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.inspect import read_stats

@@ -1,6 +1,7 @@
-"""Recall@10 of each datatype under each metric: our conversion, and the guide's, in one run on the same vectors.
+"""Recall@10 of each datatype under each metric: fieldfare's conversion, and the guide's, on the same vectors.
 
-The guide scales every vector by its own minimum and maximum; ours is what ``fieldfare plan`` would choose.
+RedisVL's migration guide scales every vector by its own minimum and maximum; fieldfare's conversion is the one that
+``fieldfare plan`` chooses.
 ``python benchmarks/recall.py [VECTORS.npy] [--plots DIRECTORY]``: rows of float32; without a file, the 2,000 of
 ``examples/wordnet``. With a directory it also draws the plots of ``docs/choosing-a-datatype.md`` (extra ``docs``).
 """
@@ -13,48 +14,30 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from attrs import frozen
 from numpy.typing import NDArray
 from recall_plots import draw
+from recall_row import RecallRow
 from rich.console import Console
 from rich.table import Table
 
 from fieldfare.documents import Column
-from fieldfare_quantize.calibration import PER_VECTOR, calibrate
+from fieldfare_quantize.calibrate import calibrate
+from fieldfare_quantize.calibration import PER_VECTOR
 from fieldfare_quantize.codec import convert
-from fieldfare_quantize.integer import encode, flip
-from fieldfare_quantize.prediction import predict
+from fieldfare_quantize.integer_codec import encode, flip
+from fieldfare_quantize.recall_prediction import predict
 from fieldfare_vectors.datatype import INTEGERS
-from fieldfare_vectors.recall import Space, recalls
+from fieldfare_vectors.exact_recall import VectorSpace, compute_recall
 from fieldfare_vectors.sample import SAMPLE_LIMIT
 from fieldfare_vectors.values import cast
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "wordnet" / "vectors.npy"
 METRICS: Final = ("cosine", "l2", "ip")
 DATATYPES: Final = ("float16", "bfloat16", "int8", "uint8")
-QUESTIONS: Final = 1000
+QUERIES: Final = 1000
 
 
-@frozen
-class Row:
-    """Shares of the ten nearest neighbours that are kept, 0 to 1.
-
-    Attributes:
-        metric: ``cosine``, ``l2`` or ``ip``.
-        datatype: after the conversion.
-        ours: kept of all vectors.
-        predicted: kept of a sample, as a plan says.
-        theirs: kept of all vectors by the guide's conversion.
-    """
-
-    metric: str
-    datatype: str
-    ours: float
-    predicted: float
-    theirs: float
-
-
-def by_its_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[Any]:
+def scale_by_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[Any]:
     """Convert as the guide does: each vector's least value becomes the least code, its largest the largest."""
     low, high = vectors.min(axis=1, keepdims=True), vectors.max(axis=1, keepdims=True)
     codes: NDArray[Any] = np.rint((vectors - low) / (high - low) * 255)
@@ -62,22 +45,26 @@ def by_its_own_extremes(vectors: NDArray[np.float32], datatype: str) -> NDArray[
     return flip(codes) if datatype == "int8" else codes
 
 
-def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: str) -> list[Row]:
+def measure(vectors: NDArray[np.float32], sample: NDArray[np.float32], metric: str) -> list[RecallRow]:
     """Return what each datatype keeps."""
     calibrations = {name: calibrate(sample, name, metric) if name in INTEGERS else None for name in DATATYPES}
     predicted = {name: each.recall[10] for name, each in predict(sample, metric, calibrations).items()}
-    ours = [
+    converted = [
         cast(vectors, name) if calibration is None else encode(vectors, name, calibration).codes
         for name, calibration in calibrations.items()
     ]
-    theirs = [cast(vectors, name) if name not in INTEGERS else by_its_own_extremes(vectors, name) for name in DATATYPES]
-    questions = np.random.default_rng(1).permutation(len(vectors))[:QUESTIONS]
+    by_guide = [
+        cast(vectors, name) if name not in INTEGERS else scale_by_own_extremes(vectors, name) for name in DATATYPES
+    ]
+    queries = np.random.default_rng(1).permutation(len(vectors))[:QUERIES]
     names = (*DATATYPES, *DATATYPES)
-    spaces = [Space.indexed(each, name, metric) for name, each in zip(names, (*ours, *theirs), strict=True)]
-    found = [each[10] for each in recalls(Space.of(vectors, metric), spaces, questions)]
+    spaces = [
+        VectorSpace.indexed(each, name, metric) for name, each in zip(names, (*converted, *by_guide), strict=True)
+    ]
+    found = [each[10] for each in compute_recall(VectorSpace.of(vectors, metric), spaces, queries)]
     return [
-        Row(metric, name, mine, predicted[name], other)
-        for name, mine, other in zip(DATATYPES, found[:4], found[4:], strict=True)
+        RecallRow(metric, name, fieldfare, predicted[name], guide)
+        for name, fieldfare, guide in zip(DATATYPES, found[:4], found[4:], strict=True)
     ]
 
 
@@ -103,10 +90,10 @@ def main() -> None:
     sample = vectors[np.random.default_rng(2).permutation(len(vectors))[:SAMPLE_LIMIT]]
     rows = [row for metric in METRICS for row in measure(vectors, sample, metric)]
     table = Table(title=f"recall@10 on {len(vectors):,} vectors of {vectors.shape[1]} values")
-    for header in ("metric", "datatype", "ours", f"predicted on {len(sample):,}", "the guide's"):
+    for header in ("metric", "datatype", "fieldfare", f"predicted on {len(sample):,}", "the guide's"):
         table.add_column(header)
     for row in rows:
-        table.add_row(row.metric, row.datatype, f"{row.ours:.4f}", f"{row.predicted:.4f}", f"{row.theirs:.4f}")
+        table.add_row(row.metric, row.datatype, f"{row.fieldfare:.4f}", f"{row.predicted:.4f}", f"{row.guide:.4f}")
     console = Console()
     console.print(table)
     console.print(f"float32 to int8: {seconds_to_encode(vectors):.3f} s")

@@ -23,8 +23,8 @@ from rich.table import Table
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import load_plugins
 from fieldfare.report import Moment, StepReport
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer

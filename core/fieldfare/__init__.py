@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fieldfare.markers import hookimpl, hookspec
+from fieldfare.hooks.markers import hookimpl, hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     def encode_query(vector: Sequence[float] | Any, source: Any, field: str, *, index: str | None = None) -> bytes:
-        """Encode a query vector as the documents of a migrated index are; the plugin ``quantize`` offers it.
+        """Encode a query vector as the documents of a migrated index are. The plugin ``quantize`` provides it.
 
         Args:
             vector: floats, as many as the field has dimensions: a list, or an array of numpy.
@@ -26,9 +26,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Find what a plugin offers under this name, once somebody asks for it."""
+    """Load ``encode_query`` from its plugin on first use."""
     if name != "encode_query":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fieldfare.offers import find_offer  # noqa: PLC0415 - start-up time
+    from fieldfare.hooks.api_entry_points import load_api_entry_point  # noqa: PLC0415 - start-up time
 
-    return find_offer(name, __name__)
+    return load_api_entry_point(name, __name__)

@@ -1,11 +1,11 @@
-"""Everything that programs need for migrations, under one roof; what plugins add to it, too.
+"""All classes and functions for programs, including those of plugins.
 
-A plugin offers a class through an entry point of the group ``fieldfare.api``, whose name is the class's::
+A plugin adds a class through an entry point of the group ``fieldfare.api`` with the name of the class::
 
     [project.entry-points."fieldfare.api"]
     BatchMigrationPlanner = "fieldfare_batch:BatchMigrationPlanner"
 
-Then ``from fieldfare.migration import BatchMigrationPlanner`` finds it.
+Then ``from fieldfare.migration import BatchMigrationPlanner`` imports it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from fieldfare.api import (
     write_migration_plan,
     write_migration_report,
 )
-from fieldfare.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
+from fieldfare.api.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
 from fieldfare.backup import VectorBackup
-from fieldfare.offers import find_offer
+from fieldfare.hooks.api_entry_points import load_api_entry_point
 
 __all__ = [
     "AsyncMigrationExecutor",
@@ -39,10 +39,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Find what a plugin offers.
+    """Load a class or function that a plugin provides.
 
     Raises:
-        AttributeError: nobody offers it.
-        PluginConflict: more than one distribution does.
+        AttributeError: no installed plugin provides it.
+        PluginConflict: more than one distribution provides it.
     """
-    return find_offer(name, __name__)
+    return load_api_entry_point(name, __name__)

@@ -1,4 +1,4 @@
-"""Our own plugins have no privilege: they go through the same suite as a stranger's."""
+"""Our own plugins pass the same suite as third-party plugins."""
 
 from __future__ import annotations
 

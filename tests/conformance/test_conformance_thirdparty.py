@@ -1,4 +1,4 @@
-"""Strangers' plugins go through the suite that is published for them."""
+"""Third-party plugins pass the published suite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fieldfare.server import Server
 from fieldfare.testing.conformance import FindingConformance
 
 
-def on_the_page() -> Any:
+def documented_suite() -> Any:
     """Return the test class that docs/writing-a-plugin.md shows."""
     page = Path(__file__).parents[2] / "docs" / "writing-a-plugin.md"
     (source,) = re.findall(
@@ -21,7 +21,9 @@ def on_the_page() -> Any:
     return names["TestRedact"]
 
 
-TestRedact = type("TestRedact", (on_the_page(),), {"plugin": "acme_redact", "__doc__": "E-mail addresses of hashes."})
+TestRedact = type(
+    "TestRedact", (documented_suite(),), {"plugin": "acme_redact", "__doc__": "E-mail addresses of hashes."}
+)
 
 
 class TestPlainText(FindingConformance):

@@ -18,11 +18,11 @@ from structlog.testing import capture_logs
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
-from fieldfare.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
+from fieldfare.api.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, IndexNotFound, Interrupted
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.report import Result, StepReport
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state

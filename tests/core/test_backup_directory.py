@@ -68,7 +68,7 @@ def test_a_header_of_another_program_is_refused_and_left_alone(tmp_path: Path, c
     assert header.read_text(errors="surrogateescape") == content
 
 
-def test_our_own_headers_and_foreign_files_of_other_names_are_welcome(tmp_path: Path) -> None:
+def test_headers_of_other_backups_and_files_of_other_names_are_accepted(tmp_path: Path) -> None:
     backup_file(backup_prefix(tmp_path, "a"), "header").write_text('{"format": 1}')
     (tmp_path / "notes.header").write_text("mine")
     assert open_directory(tmp_path) == tmp_path

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from fieldfare.backup import backup_file, backup_prefix, hold_backup, write_durably
+from fieldfare.backup import backup_file, backup_prefix, lock_backup, write_durably
 from fieldfare.errors import BackupUnusable, LockHeld
 
 HOLD = """
 import sys
 from pathlib import Path
-from fieldfare.backup import hold_backup
+from fieldfare.backup import lock_backup
 
-with hold_backup(Path(sys.argv[1])):
+with lock_backup(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -43,11 +43,11 @@ def prefix(tmp_path: Path) -> Path:
 
 def test_the_second_process_is_told_who_the_first_one_is(prefix: Path) -> None:
     with another_process(prefix) as process:
-        with pytest.raises(LockHeld) as caught, hold_backup(prefix):
+        with pytest.raises(LockHeld) as caught, lock_backup(prefix):
             pass
         assert f"host {socket.gethostname()}, pid {process.pid}, since 20" in caught.value.holder
         assert str(prefix) in caught.value.what
-    with hold_backup(prefix):
+    with lock_backup(prefix):
         pass
 
 
@@ -55,13 +55,13 @@ def test_a_killed_process_holds_nothing(prefix: Path) -> None:
     with another_process(prefix) as process:
         process.kill()
     assert backup_file(prefix, "lock.json").exists()
-    with hold_backup(prefix), pytest.raises(LockHeld, match=f"pid {os.getpid()}"), hold_backup(prefix):
+    with lock_backup(prefix), pytest.raises(LockHeld, match=f"pid {os.getpid()}"), lock_backup(prefix):
         pass
     assert not backup_file(prefix, "lock.json").exists()
 
 
 def test_other_indexes_of_the_directory_are_free(prefix: Path) -> None:
-    with another_process(prefix), hold_backup(backup_prefix(prefix.parent, "products")):
+    with another_process(prefix), lock_backup(backup_prefix(prefix.parent, "products")):
         pass
 
 
@@ -69,7 +69,7 @@ def test_a_holder_that_has_not_introduced_itself_still_holds(prefix: Path) -> No
     with another_process(prefix):
         for content in ("", "[]", '{"host": "h"}'):
             backup_file(prefix, "lock.json").write_text(content)
-            with pytest.raises(LockHeld, match="not said yet"), hold_backup(prefix):
+            with pytest.raises(LockHeld, match="not written its name yet"), lock_backup(prefix):
                 pass
 
 
@@ -80,11 +80,11 @@ def test_what_crashed_writes_left_behind_is_removed(prefix: Path) -> None:
     leftovers = [path.with_name(f".{path.name}.0123abcd.tmp") for path in (header, other)]
     for path in leftovers:
         path.touch()
-    with hold_backup(prefix):
+    with lock_backup(prefix):
         assert [path.exists() for path in (*leftovers, header)] == [False, True, True]
 
 
 def test_a_place_without_locks_is_an_error(prefix: Path) -> None:
     backup_file(prefix, "lock").mkdir()
-    with pytest.raises(BackupUnusable, match="cannot be locked"), hold_backup(prefix):
+    with pytest.raises(BackupUnusable, match="cannot be locked"), lock_backup(prefix):
         pass

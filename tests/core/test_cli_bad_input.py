@@ -19,7 +19,7 @@ from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.lock import IndexLock
 from fieldfare.testing.digest import database_digest, index_state
 
-Told = Callable[..., str]
+ExpectError = Callable[..., str]
 
 PATCH = "version: 1\nchanges:\n  update_fields:\n    - {name: title, attrs: {sortable: true}}\n"
 APPLY = ("apply", "--backup-dir", "backup")
@@ -36,7 +36,7 @@ def untouched(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def workplace(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory to work in, with a patch, and a server to work on."""
     monkeypatch.setenv("FIELDFARE_URL", redis_url)
     monkeypatch.chdir(tmp_path)
@@ -45,11 +45,11 @@ def workplace(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def told(untouched: Server, workplace: Path, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Run a command that must fail, and return what it tells."""
-    del untouched, workplace
+def expect_error(untouched: Server, directory: Path, capsys: pytest.CaptureFixture[str]) -> ExpectError:
+    """Run a command that must fail, and return its message."""
+    del untouched, directory
 
-    def tell(*arguments: str, code: int) -> str:
+    def run_command(*arguments: str, code: int) -> str:
         capsys.readouterr()
         assert run(arguments) == code
         out, err = capsys.readouterr()
@@ -60,12 +60,12 @@ def told(untouched: Server, workplace: Path, capsys: pytest.CaptureFixture[str])
         assert machine["exit_code"] == code
         return err
 
-    return tell
+    return run_command
 
 
 @pytest.fixture
-def planned(told: Told) -> Path:
-    del told
+def planned(expect_error: ExpectError) -> Path:
+    del expect_error
     assert run(["plan", "--index", "articles", "--schema-patch", "patch.yaml"]) == 0
     return Path("migration_plan.yaml")
 
@@ -74,18 +74,18 @@ def make_plan(*extra: str) -> tuple[str, ...]:
     return ("plan", "--index", "articles", *extra)
 
 
-def test_no_such_index(told: Told) -> None:
-    assert "no index or alias named 'nope'. Indexes here: articles" in told("info", "--index", "nope", code=4)
-    assert "nope" in told("plan", "--index", "nope", "--schema-patch", "patch.yaml", code=4)
+def test_no_such_index(expect_error: ExpectError) -> None:
+    assert "no index or alias named 'nope'. Indexes here: articles" in expect_error("info", "--index", "nope", code=4)
+    assert "nope" in expect_error("plan", "--index", "nope", "--schema-patch", "patch.yaml", code=4)
 
 
-def test_no_server(told: Told) -> None:
-    message = told("list", "--url", "redis://:secret@127.0.0.1:1", code=4)
+def test_no_server(expect_error: ExpectError) -> None:
+    message = expect_error("list", "--url", "redis://:secret@127.0.0.1:1", code=4)
     assert "Cannot talk to Redis" in message
     assert "secret" not in message
 
 
-def test_no_password_and_no_sentinel_are_told_in_a_line() -> None:
+def test_authentication_and_sentinel_errors_are_one_line() -> None:
     with (
         EmbeddedServer(password="hunter2", tcp=True) as closed,  # noqa: S106 - of a server that ends here
         pytest.raises(ServerUnavailable) as refused,
@@ -99,14 +99,14 @@ def test_no_password_and_no_sentinel_are_told_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "nonsense", "redis://localhost:6379/3", "redis://localhost:port"])
-def test_unusable_url(told: Told, url: str) -> None:
-    assert "Error: " in told("list", "--url", url, code=2)
+def test_unusable_url(expect_error: ExpectError, url: str) -> None:
+    assert "Error: " in expect_error("list", "--url", url, code=2)
 
 
-def test_both_or_neither_of_patch_and_target(told: Told) -> None:
-    both = told(*make_plan("--schema-patch", "patch.yaml", "--target-schema", "patch.yaml"), code=2)
+def test_both_or_neither_of_patch_and_target(expect_error: ExpectError) -> None:
+    both = expect_error(*make_plan("--schema-patch", "patch.yaml", "--target-schema", "patch.yaml"), code=2)
     assert "--schema-patch or --target-schema, not both" in both
-    assert "--schema-patch FILE" in told(*make_plan(), code=2)
+    assert "--schema-patch FILE" in expect_error(*make_plan(), code=2)
 
 
 @pytest.mark.parametrize(
@@ -118,56 +118,60 @@ def test_both_or_neither_of_patch_and_target(told: Told) -> None:
     ],
     ids=lambda command: " ".join(command[:4:3]),
 )
-def test_a_plan_is_not_written_over_what_it_is_made_from(told: Told, tmp_path: Path, command: tuple[str, ...]) -> None:
-    assert "patch.yaml is what the plan is made from" in told(*command, code=2)
+def test_a_plan_does_not_overwrite_its_inputs(
+    expect_error: ExpectError, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    assert "patch.yaml is what the plan is made from" in expect_error(*command, code=2)
     assert (tmp_path / "patch.yaml").read_text() == PATCH
 
 
-def test_yaml_that_is_not(told: Told, tmp_path: Path) -> None:
+def test_invalid_yaml(expect_error: ExpectError, tmp_path: Path) -> None:
     (tmp_path / "patch.yaml").write_text("version: 1\nchanges: [\n")
-    assert "patch.yaml cannot be used" in told(*make_plan("--schema-patch", "patch.yaml"), code=2)
-    assert "cannot be used" in told(*make_plan("--target-schema", "patch.yaml"), code=2)
-    assert "missing.yaml" in told(*make_plan("--schema-patch", "missing.yaml"), code=2)
+    assert "patch.yaml cannot be used" in expect_error(*make_plan("--schema-patch", "patch.yaml"), code=2)
+    assert "cannot be used" in expect_error(*make_plan("--target-schema", "patch.yaml"), code=2)
+    assert "missing.yaml" in expect_error(*make_plan("--schema-patch", "missing.yaml"), code=2)
 
 
-def test_unknown_keys_are_all_named_with_their_lines(told: Told, tmp_path: Path) -> None:
+def test_unknown_keys_are_all_named_with_their_lines(expect_error: ExpectError, tmp_path: Path) -> None:
     (tmp_path / "patch.yaml").write_text("version: 1\nbogus: 1\nchanges:\n  add_feilds: []\n  index: {nmae: x}\n")
-    message = told(*make_plan("--schema-patch", "patch.yaml"), code=2)
+    message = expect_error(*make_plan("--schema-patch", "patch.yaml"), code=2)
     for line, key in ((2, "bogus"), (4, "add_feilds"), (5, "nmae")):
         assert any(f"line {line}" in each and key in each for each in message.splitlines()), message
 
 
-def test_no_directory_for_what_is_written(told: Told) -> None:
-    assert "does not exist" in told(*make_plan("--schema-patch", "patch.yaml", "--plan-out", "none/plan.yaml"), code=2)
-    assert "does not exist" in told(*APPLY, "--report-out", "none/report.yaml", code=2)
+def test_output_directory_does_not_exist(expect_error: ExpectError) -> None:
+    assert "does not exist" in expect_error(
+        *make_plan("--schema-patch", "patch.yaml", "--plan-out", "none/plan.yaml"), code=2
+    )
+    assert "does not exist" in expect_error(*APPLY, "--report-out", "none/report.yaml", code=2)
 
 
 @pytest.mark.usefixtures("planned")
-def test_apply_without_a_backup_directory(told: Told) -> None:
-    assert "A backup directory is required" in told("apply", code=2)
-    assert "A backup directory is required" in told("apply", "--backup-dir", "", code=2)
+def test_apply_without_a_backup_directory(expect_error: ExpectError) -> None:
+    assert "A backup directory is required" in expect_error("apply", code=2)
+    assert "A backup directory is required" in expect_error("apply", "--backup-dir", "", code=2)
 
 
 @pytest.mark.usefixtures("planned")
-def test_no_workers(told: Told) -> None:
-    assert "--workers" in told(*APPLY, "--workers", "0", code=2)
+def test_no_workers(expect_error: ExpectError) -> None:
+    assert "--workers" in expect_error(*APPLY, "--workers", "0", code=2)
 
 
-def test_no_plan(told: Told) -> None:
-    assert "migration_plan.yaml" in told(*APPLY, code=2)
-    assert "migration_plan.yaml" in told("validate", code=2)
-    assert "migration_plan.yaml" in told("estimate", code=2)
+def test_no_plan(expect_error: ExpectError) -> None:
+    assert "migration_plan.yaml" in expect_error(*APPLY, code=2)
+    assert "migration_plan.yaml" in expect_error("validate", code=2)
+    assert "migration_plan.yaml" in expect_error("estimate", code=2)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "version: 1\n", "version: 99\nmode: x\n", "a: b: c"])
-def test_a_plan_that_is_none(told: Told, planned: Path, content: str) -> None:
+def test_a_file_that_is_not_a_plan(expect_error: ExpectError, planned: Path, content: str) -> None:
     planned.write_text(content)
-    assert "migration_plan.yaml" in told(*APPLY, code=2)
+    assert "migration_plan.yaml" in expect_error(*APPLY, code=2)
 
 
-def test_a_plan_edited_by_hand(told: Told, planned: Path) -> None:
+def test_a_plan_edited_by_hand(expect_error: ExpectError, planned: Path) -> None:
     planned.write_text(planned.read_text().replace("sortable: true", "sortable: false"))
-    assert "was edited" in told(*APPLY, code=4)
+    assert "was edited" in expect_error(*APPLY, code=4)
 
 
 @pytest.mark.usefixtures("planned")
@@ -185,36 +189,36 @@ def test_a_stale_plan(server: Server, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.usefixtures("planned")
-def test_a_backup_directory_that_is_a_file(told: Told, tmp_path: Path) -> None:
+def test_a_backup_directory_that_is_a_file(expect_error: ExpectError, tmp_path: Path) -> None:
     (tmp_path / "backup").write_text("no directory")
-    assert "backup" in told(*APPLY, code=4)
+    assert "backup" in expect_error(*APPLY, code=4)
 
 
 @pytest.mark.parametrize("command", [("rollback",), ("status",)])
-def test_a_missing_backup(told: Told, command: tuple[str, ...]) -> None:
-    assert "no-backup" in told(*command, "--backup-dir", "no-backup", code=4)
+def test_a_missing_backup(expect_error: ExpectError, command: tuple[str, ...]) -> None:
+    assert "no-backup" in expect_error(*command, "--backup-dir", "no-backup", code=4)
 
 
 @pytest.mark.usefixtures("planned")
-def test_a_foreign_backup(told: Told, tmp_path: Path) -> None:
+def test_a_backup_of_another_plan(expect_error: ExpectError, tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     (tmp_path / "backup" / "migration_backup_articles.header").write_text("{}")
-    assert "backup" in told("rollback", "--backup-dir", "backup", code=4)
+    assert "backup" in expect_error("rollback", "--backup-dir", "backup", code=4)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:]])
 def test_a_damaged_backup_is_not_restored(
-    damage: Callable[[bytes], bytes], server: Server, workplace: Path, capsys: pytest.CaptureFixture[str]
+    damage: Callable[[bytes], bytes], server: Server, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.command(
         *("FT.CREATE", "articles", "PREFIX", 1, "doc:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
     )
     server.bulk([("HSET", f"doc:{row}", "v", bytes(8)) for row in range(20)])
-    (workplace / "patch.yaml").write_text(PATCH.replace("title", "v").replace("sortable: true", "datatype: float16"))
+    (directory / "patch.yaml").write_text(PATCH.replace("title", "v").replace("sortable: true", "datatype: float16"))
     assert run(make_plan("--schema-patch", "patch.yaml")) == 0
     assert run(APPLY) == 0
-    (data,) = (workplace / "backup").glob("*.data")
+    (data,) = (directory / "backup").glob("*.data")
     data.write_bytes(damage(data.read_bytes()))
     migrated = database_digest(server), index_state(server)
     capsys.readouterr()
@@ -226,23 +230,23 @@ def test_a_damaged_backup_is_not_restored(
 
 
 @pytest.mark.usefixtures("planned")
-def test_a_second_migrator(told: Told, server: Server) -> None:
+def test_a_concurrent_migration(expect_error: ExpectError, server: Server) -> None:
     with IndexLock(server, "articles", backup_dir="/elsewhere"):
-        message = told(*APPLY, code=4)
+        message = expect_error(*APPLY, code=4)
     assert "Another migration holds" in message
     assert str(os.getpid()) in message
 
 
-def test_a_plugin_that_is_left_out(told: Told, planned: Path) -> None:
-    assert "fields" in told(*APPLY, "-p", "no:fields", code=6)
-    assert "No plugin can carry out this change" in told(
+def test_a_blocked_plugin(expect_error: ExpectError, planned: Path) -> None:
+    assert "fields" in expect_error(*APPLY, "-p", "no:fields", code=6)
+    assert "No plugin can carry out this change" in expect_error(
         *make_plan("--schema-patch", "patch.yaml", "-p", "no:fields"), code=6
     )
     assert planned.exists()
 
 
-def test_a_server_without_search(told: Told, bare_url: str) -> None:
-    assert "search" in told("list", "--url", bare_url, code=4).lower()
+def test_a_server_without_search(expect_error: ExpectError, bare_url: str) -> None:
+    assert "search" in expect_error("list", "--url", bare_url, code=4).lower()
 
 
 @pytest.fixture

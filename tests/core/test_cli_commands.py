@@ -1,4 +1,4 @@
-"""Each command on a real server: what people read, and what machines read."""
+"""Each command on a real server: its text and its JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from fieldfare.cli.app import run
 from fieldfare.server import Server
-from fieldfare.yamlfile import load_yaml
+from fieldfare.support.yamlfile import load_yaml
 
 COUNT = 40
 DIMS = 4
@@ -89,7 +89,7 @@ def test_list(fieldfare: Program, articles: Server) -> None:
     assert fieldfare.json("list") == {"indexes": ["articles", "zoo"]}
 
 
-def test_list_of_nothing(fieldfare: Program, server: Server) -> None:
+def test_list_without_indexes(fieldfare: Program, server: Server) -> None:
     del server
     assert fieldfare("list")[0] == "Indices:\n"
     assert fieldfare.json("list") == {"indexes": []}
@@ -124,11 +124,11 @@ def test_plan(fieldfare: Program, tmp_path: Path) -> None:
     assert head == [
         f"Migration plan written to {tmp_path / 'migration_plan.yaml'}",
         "Mode: drop_recreate",
-        "Supported: True",
+        "Supported",
         "Warnings:",
     ]
     assert "- Index downtime is required" in text
-    assert "field 'embedding': datatype float32 -> float16" in text
+    assert "field 'embedding': datatype: float32 → float16" in text
     assert "rewrites documents, lossy" in text
 
     machine = fieldfare.json("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml")
@@ -144,7 +144,7 @@ def test_a_blocked_plan_is_written_and_says_why(fieldfare: Program, tmp_path: Pa
         "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {dims: 8}}\n"
     )
     out, err = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)
-    assert "Supported: False" in out
+    assert "Not supported\n" in out
     assert "Migration blocked: unsupported change" in err
     assert "dims 4 -> 8" in err
     assert load_yaml(tmp_path / "migration_plan.yaml").data["diff_classification"]["supported"] is False
@@ -183,15 +183,15 @@ def test_estimate_needs_no_server(fieldfare: Program, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("articles")
-def test_apply_tells_all_and_rollback_takes_it_back(fieldfare: Program, tmp_path: Path) -> None:
+def test_apply_reports_everything_and_rollback_restores_it(fieldfare: Program, tmp_path: Path) -> None:
     fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--alias", "news")
     outputs = ("--report-out", "report.yaml", "--benchmark-out", "benchmark.yaml")
     out, err = fieldfare("apply", "--backup-dir", "backup", *outputs)
     assert out.startswith("Migration succeeded: articles -> articles_v2\n")
     assert "the live definition is the planned one" in out
     assert "Index downtime is required" in out
-    assert "To put everything back: fieldfare rollback --backup-dir " in out
-    assert "only the backup can bring it back" in err
+    assert "To roll back: fieldfare rollback --backup-dir " in out
+    assert "only the backup can restore" in err
     assert "40 docs" in err
     assert load_yaml(tmp_path / "report.yaml").data["result"] == "succeeded"
     benchmark = load_yaml(tmp_path / "benchmark.yaml").data
@@ -225,6 +225,20 @@ def test_apply_and_rollback_as_json(fieldfare: Program, articles: Server) -> Non
     assert report["rollback"].startswith("fieldfare rollback --backup-dir ")
     assert fieldfare.json("validate")["result"] == "succeeded"
     assert fieldfare.json("rollback", "--backup-dir", "backup")["result"] == "rolled_back"
+
+
+@pytest.mark.usefixtures("articles")
+def test_old_names_of_options_are_accepted_and_hidden(fieldfare: Program) -> None:
+    fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
+    fieldfare("apply", "--backup-dir", "backup", "--retry-for", "0", "--timeout=30")
+    fieldfare("rollback", "--backup-dir", "backup", "--retry-for=0")
+    for command in ("apply", "batch-apply"):
+        for old, name in (("--retry-for", "--reconnect-timeout"), ("--timeout", "--index-timeout")):
+            _, err = fieldfare(command, f"{old}=-1", code=2)
+            assert f"Invalid value for '{name}'" in err
+            out, _ = fieldfare(command, "--help")
+            assert name in out
+            assert f"{old} " not in out
 
 
 @pytest.mark.usefixtures("articles")

@@ -1,4 +1,4 @@
-"""Every end of the program: message, exit code, and nothing that is secret."""
+"""Every error of the program: message, exit code, and no secrets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import pytest
 
 from fieldfare import errors
-from fieldfare.cli.errors import describe, tell
-from fieldfare.redaction import redact
+from fieldfare.cli.errors import describe, report_error
+from fieldfare.support.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from fieldfare.redaction import redact
     ],
 )
 def test_each_error_has_its_exit_code(error: BaseException, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert tell(error, as_json=False, with_traceback=False) == code
+    assert report_error(error, as_json=False, with_traceback=False) == code
     out, told = capsys.readouterr()
     assert out == ""
     assert told.startswith("Error: ")
@@ -35,7 +35,7 @@ def test_each_error_has_its_exit_code(error: BaseException, code: int, capsys: p
 
 
 def test_an_error_as_json_carries_its_facts(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(errors.IndexNotFound("a", ["b", "c"]), as_json=True, with_traceback=False)
+    report_error(errors.IndexNotFound("a", ["b", "c"]), as_json=True, with_traceback=False)
     told = json.loads(capsys.readouterr().out)["error"]
     assert told["type"] == "IndexNotFound"
     assert told["exit_code"] == 4
@@ -43,20 +43,20 @@ def test_an_error_as_json_carries_its_facts(capsys: pytest.CaptureFixture[str]) 
     assert "no index or alias named 'a'" in told["message"]
 
 
-def test_a_fault_asks_for_a_report_and_shows_its_traceback_only_on_demand(
+def test_an_internal_error_asks_for_a_report_and_shows_its_traceback_on_request(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     try:
         _ = 1 // 0
     except ZeroDivisionError as error:
-        tell(error, as_json=False, with_traceback=False)
+        report_error(error, as_json=False, with_traceback=False)
         assert "please report it" in capsys.readouterr().err
-        tell(error, as_json=False, with_traceback=True)
+        report_error(error, as_json=False, with_traceback=True)
         assert "Traceback" in capsys.readouterr().err
 
 
-def test_of_several_errors_all_are_told_and_the_worst_decides() -> None:
-    step = errors.StepFailed("s", "the index is dropped", "disk full", resume="go on", rollback="back")
+def test_errors_of_a_group_are_all_shown_and_the_worst_gives_the_exit_code() -> None:
+    step = errors.StepFailed("s", "the index is dropped", "disk full", resume="resume it", rollback="roll it back")
     failure = describe(ExceptionGroup("Undo failed too.", [step, ValueError("boom")]))
     assert failure.exit_code == 70
     assert "disk full" in failure.message
@@ -74,14 +74,14 @@ def test_of_several_errors_all_are_told_and_the_worst_decides() -> None:
         ("unix:///run/redis.sock", "unix:///run/redis.sock"),
     ],
 )
-def test_passwords_are_blotted_out(text: str, shown: str) -> None:
+def test_passwords_are_redacted(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
-def test_passwords_are_blotted_out_of_errors_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(ValueError("redis://:secret@host"), as_json=True, with_traceback=True)
+def test_passwords_are_redacted_in_errors_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
+    report_error(ValueError("redis://:secret@host"), as_json=True, with_traceback=True)
     out, err = capsys.readouterr()
     assert "secret" not in out + err
-    tell(errors.UnsupportedURL("redis://:secret@host/3", "database 3"), as_json=True, with_traceback=True)
+    report_error(errors.UnsupportedURL("redis://:secret@host/3", "database 3"), as_json=True, with_traceback=True)
     out, err = capsys.readouterr()
     assert "secret" not in out + err

@@ -71,7 +71,7 @@ def apply(environment: dict[str, str], moment: str, times: int, *more: str) -> s
 
 
 @WAYS
-def test_ctrl_c_finishes_the_batch_and_names_the_way_on(
+def test_ctrl_c_finishes_the_batch_and_names_the_command_to_resume(
     environment: dict[str, str], server: Server, more: tuple[str, ...]
 ) -> None:
     before = database_digest(server), index_state(server)

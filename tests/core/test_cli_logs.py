@@ -7,7 +7,7 @@ import json
 import pytest
 import structlog
 
-from fieldfare.logs import configure_logs
+from fieldfare.support.logs import configure_logs
 
 
 def fail(url: str) -> None:

@@ -1,4 +1,4 @@
-"""What is written, and to whom."""
+"""The output of commands: tables, lists, JSON, units."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def test_a_table_outside_a_terminal_is_as_wide_as_it_needs() -> None:
     assert table(["Name", "Detail"], [["[b]a[/b]", long], ["b", ""]]) == (f"Name      Detail\n[b]a[/b]  {long}\nb")
 
 
-def test_nothing_to_list_leaves_no_title() -> None:
+def test_an_empty_list_has_no_title() -> None:
     assert bullets("Warnings:", []) == []
     assert bullets("Warnings:", ["a"]) == ["Warnings:", "- a"]
 
 
-def test_names_that_are_no_utf8_survive_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_are_not_utf8_are_kept_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
     show_json({"indexes": [name], "key": b"caf\xe9"})
     read = json.loads(capsys.readouterr().out)
@@ -30,7 +30,7 @@ def test_names_that_are_no_utf8_survive_json(capsys: pytest.CaptureFixture[str])
     assert read["key"] == name
 
 
-def test_a_reader_that_goes_away_changes_nothing() -> None:
+def test_a_closed_pipe_changes_nothing() -> None:
     script = (
         "import sys; sys.stdin.readline()\n"
         "from fieldfare.cli.output import show\n"
@@ -53,10 +53,10 @@ def test_a_reader_that_goes_away_changes_nothing() -> None:
     ("count", "text"),
     [(0, "0 bytes"), (1023, "1,023 bytes"), (1536, "1.50 KB"), (768 * 4 * 10**6, "2.86 GB"), (-2048, "-2.00 KB")],
 )
-def test_bytes_are_spelled_for_people(count: int, text: str) -> None:
+def test_bytes_as_text(count: int, text: str) -> None:
     assert bytes_text(count) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0123, "0.012 s"), (4.2, "4.2 s"), (65.4, "1 min 5 s")])
-def test_durations_are_spelled_for_people(seconds: float, text: str) -> None:
+def test_durations_as_text(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text

@@ -1,4 +1,4 @@
-"""Plugins on the command line: their commands, leaving them out, and one that is broken."""
+"""Plugins on the command line: their commands, blocked plugins, and broken ones."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_plugins_are_listed_with_what_they_do(greeter: Environment) -> None:
     assert "Left out with -p:\n- quantize" in text
 
 
-def test_a_plugin_adds_a_command_of_full_rank(greeter: Environment) -> None:
+def test_a_command_of_a_plugin_has_all_program_options(greeter: Environment) -> None:
     assert "greet" in fieldfare(greeter, "--help").stdout
     assert fieldfare(greeter, "greet", "--who", "you", "--json").stdout == "hello you True\n"
     assert fieldfare(greeter, "greet", "--who", "nobody").returncode == 4
@@ -106,7 +106,7 @@ def test_a_broken_plugin_leaves_json_one_document(broken: Environment) -> None:
         ("app.command('unfinished')(print); 1 / 0", "ZeroDivisionError"),
     ],
 )
-def test_a_plugin_cannot_take_over_or_spoil_the_command_line(tmp_path: Path, body: str, reason: str) -> None:
+def test_a_plugin_cannot_replace_or_break_commands(tmp_path: Path, body: str, reason: str) -> None:
     environment = install(
         tmp_path,
         "greedy",

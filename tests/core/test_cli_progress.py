@@ -1,4 +1,4 @@
-"""Progress, as a log sees it and as a terminal sees it."""
+"""Progress in a log and in a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fieldfare.cli.progress import LineReporter, show_progress
 from fieldfare.cli.progress_bars import BarReporter
-from fieldfare.plugins import load_plugins
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Moment, StepReport
 
 TOTAL = 1_000_000
@@ -53,7 +53,7 @@ def test_a_log_is_never_silent_for_long(capsys: pytest.CaptureFixture[str]) -> N
     ]
 
 
-def test_a_log_tells_of_skipped_and_failed_work(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_shows_skipped_and_failed_work(capsys: pytest.CaptureFixture[str]) -> None:
     reporter = LineReporter()
     reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.SKIPPED))
     reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.FAILED, error="disk full"))
@@ -75,7 +75,7 @@ def test_a_terminal_gets_one_bar_per_activity() -> None:
     assert "Drop [the] index" in final
 
 
-def test_a_bar_says_what_was_done_earlier_and_what_failed() -> None:
+def test_a_bar_shows_skipped_and_failed_work() -> None:
     screen = io.StringIO()
     with BarReporter(Console(file=screen, force_terminal=True, width=120, color_system=None)) as reporter:
         reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.SKIPPED))
@@ -85,7 +85,7 @@ def test_a_bar_says_what_was_done_earlier_and_what_failed() -> None:
     assert "Drop (failed)" in final
 
 
-def test_the_reporter_is_there_only_while_something_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_reporter_is_registered_only_during_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     plugins = load_plugins()
     before = plugins.names
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What everybody sees first: the help, and how fast it is there."""
+"""The help, and how fast it starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from fieldfare.cli.app import COMMANDS, build_app, run
-from fieldfare.plugins import load_plugins
+from fieldfare.hooks.manager import load_plugins
 
 HEAVY = ("redis", "numpy", "ml_dtypes", "structlog", "ruamel", "cattrs", "msgpack", "rich")
 """Libraries that cost more time to import than the whole help may take."""

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, or full: what was done is told as it is, and nothing stops half-way."""
+"""Standard streams that are closed, or full: the result is still reported, and no run stops half-way."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def datatype(server: Server) -> str:
     return "FLOAT16" if "FLOAT16" in repr(server.command("FT.INFO", "articles")) else "FLOAT32"
 
 
-def test_streams_that_are_closed_do_not_matter(shell: Shell, server: Server) -> None:
+def test_closed_streams_do_not_matter(shell: Shell, server: Server) -> None:
     done = shell(f"{APPLY} <&- >&- 2>&-")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert datatype(server) == "FLOAT16"
@@ -68,7 +68,7 @@ def test_progress_that_cannot_be_written_stops_no_run(shell: Shell, server: Serv
 
 
 @pytest.mark.parametrize("option", ["", "--json"])
-def test_a_result_that_cannot_be_written_is_no_fault_of_ours(shell: Shell, option: str) -> None:
+def test_a_result_that_cannot_be_written_is_no_internal_error(shell: Shell, option: str) -> None:
     done = shell(f"list {option} >/dev/full")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The result could not be written to standard output: No space left on device.")
@@ -78,13 +78,13 @@ def test_a_result_that_cannot_be_written_is_no_fault_of_ours(shell: Shell, optio
 @pytest.mark.parametrize(
     "where", ["--report-out /dev/full", "--benchmark-out /dev/full", ">/dev/full", "--json >/dev/full"]
 )
-def test_a_report_that_is_lost_does_not_hide_that_all_is_done(shell: Shell, server: Server, where: str) -> None:
+def test_a_lost_report_still_shows_that_the_run_is_complete(shell: Shell, server: Server, where: str) -> None:
     done = shell(f"{APPLY} {where}")
     assert done.returncode == 3
     assert "The migration is done and the target index is live, but its report is lost: " in done.stderr
     assert "No space left on device" in done.stderr
     assert "nothing was changed" not in done.stderr
-    assert "To put it back:  fieldfare rollback --backup-dir " in done.stderr
+    assert "To roll back:  fieldfare rollback --backup-dir " in done.stderr
     assert datatype(server) == "FLOAT16"
     again = shell(f"{APPLY} --report-out report.yaml")
     assert again.stdout.startswith("Nothing to do")
@@ -97,11 +97,11 @@ def test_a_lost_report_as_json_is_one_document_that_holds_it(shell: Shell) -> No
     assert (error["type"], error["exit_code"], error["report"]["result"]) == ("ReportLost", 3, "succeeded")
 
 
-def test_a_second_run_tells_no_figures_of_the_first(shell: Shell) -> None:
+def test_a_second_run_shows_no_figures_of_the_first(shell: Shell) -> None:
     assert "index unavailable" in shell(APPLY).stdout
     again = shell(APPLY)
-    assert again.stdout.startswith("Nothing to do: the index is as the plan wants it: articles\n")
+    assert again.stdout.startswith("Nothing to do: the index matches the plan: articles\n")
     assert "index unavailable" not in again.stdout
     assert "index unavailable" in shell(ROLLBACK).stdout
     again = shell(ROLLBACK)
-    assert (again.returncode, again.stdout) == (0, "Nothing to do: nothing is left to put back: articles\n")
+    assert (again.returncode, again.stdout) == (0, "Nothing to do: everything is rolled back: articles\n")

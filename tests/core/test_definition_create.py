@@ -11,9 +11,9 @@ from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, Storage
-from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments, creation_order
 from fieldfare.definition.info import parse_info
+from fieldfare.definition.mismatches import find_mismatches
 
 if TYPE_CHECKING:
     from fieldfare.server import Server
@@ -192,7 +192,7 @@ def test_a_path_that_reads_as_an_option_moves_to_the_front(server: Server) -> No
     server.command(*create_arguments(definition))
     found = parse_info(server.command("FT.INFO", "idx")).definition
     assert [field.name for field in found.fields] == ["weight", "body", "title"]
-    assert differences(definition, found) == ()
+    assert find_mismatches(definition, found) == ()
 
 
 @pytest.mark.parametrize(
@@ -215,5 +215,5 @@ def test_fields_move_only_where_they_must(server: Server, fields: tuple[Field, .
 
 
 def test_fields_that_no_order_fits_are_refused() -> None:
-    with pytest.raises(ValueError, match="cannot tell the path 'noindex'"):
+    with pytest.raises(ValueError, match="parses the path 'noindex'"):
         create_arguments(index(text("sortable"), text("noindex")))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
-from fieldfare.definition.compare import differences
 from fieldfare.definition.info import parse_info
+from fieldfare.definition.mismatches import find_mismatches
 
 RECORDED = Path(__file__).parent.parent / "data" / "ft_info"
 CASES = [
@@ -217,4 +217,4 @@ def test_other_replies_are_refused(reply: Any) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_index_has_no_differences(case: dict[str, Any]) -> None:
-    assert differences(parse_info(case["resp2"]).definition, parse_info(case["resp3"]).definition) == ()
+    assert find_mismatches(parse_info(case["resp2"]).definition, parse_info(case["resp3"]).definition) == ()

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 from fieldfare.definition import Algorithm, AttributeValue, Field, FieldType, IndexDefinition, Storage
-from fieldfare.definition.compare import differences
 from fieldfare.definition.create import create_arguments
 from fieldfare.definition.info import parse_info
+from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.schema import field_from_dict, field_to_dict, from_schema, to_schema
 from fieldfare.server import connect
-from fieldfare.yamlfile import dump_yaml, parse_yaml
+from fieldfare.support.yamlfile import dump_yaml, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ def parts(reply: Any) -> list[Any]:
     return [reply.get(key) for key in keys]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(definition=definitions())
 def test_a_server_keeps_every_definition(servers: tuple[Server, Server], definition: IndexDefinition) -> None:
     try:
@@ -135,7 +135,7 @@ def test_a_server_keeps_every_definition(servers: tuple[Server, Server], definit
         resp2, resp3 = map(parse_info, first)
         assert resp2.unknown == resp3.unknown == ()
         assert resp2.definition == resp3.definition
-        assert differences(definition, resp2.definition) == ()
+        assert find_mismatches(definition, resp2.definition) == ()
         servers[0].command("FT.DROPINDEX", name)
         servers[0].command(*create_arguments(resp2.definition))
         second = [server.command("FT.INFO", name) for server in servers]
@@ -145,7 +145,7 @@ def test_a_server_keeps_every_definition(servers: tuple[Server, Server], definit
             servers[0].command("FT.DROPINDEX", name)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(definition=definitions())
 def test_a_schema_file_keeps_every_definition(definition: IndexDefinition) -> None:
     assert from_schema(parse_yaml(dump_yaml(to_schema(definition)), "schema.yaml").data) == definition

@@ -24,11 +24,11 @@ from fieldfare.changes import (
     UpdateOption,
     apply_changes,
 )
+from fieldfare.changes.diff import changes_from_patch, changes_from_schema
 from fieldfare.definition import AttributeValue, Field, FieldType, Form, IndexDefinition, Storage, attributes_of
 from fieldfare.definition.canonical import canonical
-from fieldfare.definition.compare import differences
+from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.schema import from_schema, to_schema
-from fieldfare.diff import changes_from_patch, changes_from_schema
 from fieldfare.errors import DiffError
 from fieldfare.patch import patch_from_dict
 
@@ -279,7 +279,7 @@ def test_options_of_the_index_change_one_by_one() -> None:
         ({"rename_fields": [{"old_name": "title", "new_name": ""}]}, "Field 'title' cannot be renamed to nothing"),
         (
             {"rename_fields": [{"old_name": "title", "new_name": "tags"}, {"old_name": "tags", "new_name": "title"}]},
-            "Renames go round in a circle",
+            "Renames form a cycle",
         ),
         (
             {"rename_fields": [{"old_name": "title", "new_name": "a"}], "add_fields": [{"name": "a", "type": "tag"}]},
@@ -462,7 +462,7 @@ def unreported(definition: IndexDefinition) -> dict[tuple[str, str], AttributeVa
     }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(definitions(), definitions())
 def test_the_changes_between_two_definitions_turn_one_into_the_other(
     source: IndexDefinition, target: IndexDefinition
@@ -478,13 +478,13 @@ def test_the_changes_between_two_definitions_turn_one_into_the_other(
         fields=tuple(sorted(target.fields, key=placed)),
         prefixes=tuple(sorted(target.prefixes)),
     )
-    assert differences(in_order, evolve(result, prefixes=tuple(sorted(result.prefixes)))) == ()
+    assert find_mismatches(in_order, evolve(result, prefixes=tuple(sorted(result.prefixes)))) == ()
     assert unreported(canonical(result)) == unreported(canonical(target))
     assert result.temporary == target.temporary
     assert changes_from_schema(result, target) == (), "and then there is nothing left to do"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(definitions(), definitions())
 def test_a_patch_of_attributes_does_what_a_schema_does(source: IndexDefinition, target: IndexDefinition) -> None:
     target = evolve(source, fields=tuple(target.find(field.name) or field for field in source.fields))
@@ -501,3 +501,22 @@ def test_a_patch_of_attributes_does_what_a_schema_does(source: IndexDefinition, 
     ]
 
     assert tuple(changes(source, update_fields=update_fields)) == changes_from_schema(source, target)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (UpdateField("title", "sortable", None, new=True), "field 'title': sortable: no → yes"),
+        (UpdateField("title", "no_stem", old=True, new=False), "field 'title': no_stem: yes → no"),
+        (UpdateField("title", "phonetic_matcher", None, "dm:en"), "field 'title': phonetic_matcher: not set → dm:en"),
+        (UpdateField("vector", "dims", 768, 256), "field 'vector': dims: 768 → 256"),
+        (ChangeFieldType("title", "text", "tag"), "field 'title': type: text → tag"),
+        (ChangeFieldPath("title", "$.a", "$.b"), "field 'title': path: '$.a' → '$.b'"),
+        (UpdateOption("filter", None, "@price > 10"), "index filter: not set → @price > 10"),
+        (UpdateOption("stopwords", None, ()), "index stopwords: not set → empty"),
+        (UpdateOption("prefixes", ("a:", "b:"), ("a:",)), "index prefixes: 'a:', 'b:' → 'a:'"),
+        (UpdateOption("index_all", old=False, new=True), "index index_all: no → yes"),
+    ],
+)
+def test_a_change_is_shown_in_one_line(change: Change, line: str) -> None:
+    assert str(change) == line

@@ -8,20 +8,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import pytest
 
-from fieldfare import errors, hookspecs
+from fieldfare import errors
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.definition.schema import from_schema
+from fieldfare.engine.checks.query_check import load_query_checks
+from fieldfare.engine.run import ActiveRun
+from fieldfare.hooks import specs
+from fieldfare.hooks.manager import load_plugins
+from fieldfare.hooks.run import Run
 from fieldfare.patch import load_patch
-from fieldfare.plugins import load_plugins
-from fieldfare.query_check import load_query_checks
+from fieldfare.support.yamlfile import load_yaml
 from fieldfare.testing.fixtures import RecordHooks
-from fieldfare.yamlfile import load_yaml
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-HOOKS = sorted(name for name in vars(hookspecs) if name.startswith("fieldfare_"))
+HOOKS = sorted(name for name in vars(specs) if name.startswith("fieldfare_"))
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
 PLUGINS = [
     (ROOT / "README.md", "acme.redact", b"***"),
@@ -35,7 +39,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_hook_is_documented_with_its_exact_arguments(name: str) -> None:
-    arguments = ", ".join(inspect.signature(getattr(hookspecs, name)).parameters)
+    arguments = ", ".join(inspect.signature(getattr(specs, name)).parameters)
     headings = re.findall(r"^### (.+)$", (DOCS / "hooks.md").read_text(), re.MULTILINE)
     assert f"{name}({arguments})" in headings
 
@@ -43,6 +47,16 @@ def test_hook_is_documented_with_its_exact_arguments(name: str) -> None:
 def test_no_hook_is_documented_that_does_not_exist() -> None:
     headings = re.findall(r"^### (\w+)\(", (DOCS / "hooks.md").read_text(), re.MULTILINE)
     assert sorted(headings) == HOOKS
+
+
+def test_every_member_of_the_run_is_documented_and_implemented() -> None:
+    members = {name for name in vars(Run) if not name.startswith("_")}
+    section = (DOCS / "hooks.md").read_text().partition("## The run")[2]
+    documented = {
+        name.partition("(")[0] for row in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE) for name in row.split("`")
+    }
+    assert members == {name for name in documented if name.isidentifier()}
+    assert members <= {*vars(ActiveRun), *(attribute.name for attribute in attrs.fields(ActiveRun))}
 
 
 def test_every_exit_code_is_documented() -> None:

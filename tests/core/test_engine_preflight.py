@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.errors import ServerUnfit
+from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server, connect
@@ -44,7 +44,7 @@ def test_missing_permission_is_found_before_the_drop(
         pytest.skip("this server writes without HSETEX")
     before = database_digest(server), index_state(server)
     server.command("ACL", "SETUSER", "somebody", f"-{command}")
-    with pytest.raises(ServerUnfit, match=f"(?i)no permissions to run the '{command}'"):
+    with pytest.raises(UnsupportedServer, match=f"(?i)no permissions to run the '{command}'"):
         MigrationExecutor().apply(plan, server=restricted, backup_dir=tmp_path)
     assert (database_digest(server), index_state(server)) == before
     assert MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path).result is Result.SUCCEEDED
@@ -70,4 +70,4 @@ def test_status_tells_the_truth_without_a_server(plan: MigrationPlan, server: Se
     assert "--plan 'some plan.yaml'" in done["resume"]
     executor.rollback(server=server, backup_dir=tmp_path)
     [back] = executor.status(tmp_path)
-    assert back["state"] == "everything was put back"
+    assert back["state"] == "everything was rolled back"

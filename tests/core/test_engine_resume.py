@@ -17,8 +17,8 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.definition.create import create_arguments
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import FieldfareError, Interrupted, StepFailed
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import load_plugins
 from fieldfare.report import Result, StepReport
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import list_indexes

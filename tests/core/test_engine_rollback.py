@@ -13,7 +13,7 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.backup import BackupStore, VectorBackup, backup_prefix
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import RollbackFailed
-from fieldfare.plugins import load_plugins
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import MigrationReport, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition

@@ -14,9 +14,9 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch, Column
-from fieldfare.errors import HookContractBroken, PluginBroken
+from fieldfare.errors import InvalidHookResult, PluginBroken
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Step
-from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state
@@ -97,13 +97,13 @@ def test_wrong_transform_is_found_before_anything_is_changed(
         states.append((database_digest(server), index_state(server)))
         return transform(batch)
 
-    with pytest.raises((HookContractBroken, PluginBroken), match=words):
+    with pytest.raises((InvalidHookResult, PluginBroken), match=words):
         on_hashes(server, tmp_path, remember)
     assert (database_digest(server), index_state(server)) == states[0]
 
 
 def test_json_has_to_stay_json(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(HookContractBroken, match=r"made of '\$.a' of d:.* what is not JSON"):
+    with pytest.raises(InvalidHookResult, match=r"made of '\$.a' of d:.* what is not JSON"):
         on_json(server, tmp_path, lambda batch: batch.replace("$.a", [b"ann@b.c"] * len(batch)))
     assert list(index_state(server)) == ["i"]
 

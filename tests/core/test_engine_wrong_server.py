@@ -11,8 +11,8 @@ import pytest
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import WrongServer
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import load_plugins
 from fieldfare.report import Result, StepReport
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import list_indexes

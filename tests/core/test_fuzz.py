@@ -20,33 +20,33 @@ from typing import Any, Final
 import msgpack
 import pytest
 from attrs import field, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from fieldfare.backup import REWRITE, BackupStore, Expectation, VectorBackup, backup_file, backup_prefix
+from fieldfare.backup import REWRITE, BackupStore, ExpectedBackup, VectorBackup, backup_file, backup_prefix
 from fieldfare.backup.frame import PRELUDE, encode_frame
+from fieldfare.backup.journal import Journal, Progress, RollbackStatus, RunPhase, Status, StepRecord
 from fieldfare.backup.lock import describe_holder
 from fieldfare.changes import RenameIndex, UpdateField, apply_changes
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.documents import Batch, Column, Note
+from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.errors import FieldfareError, UsageError
-from fieldfare.journal import Journal, Progress, RunPhase, Status, StepRecord, Undo
 from fieldfare.patch import load_patch, patch_to_dict
+from fieldfare.patch.target_schema import load_target_schema
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Receipt, Step
 from fieldfare.plan.file import load_plan, plan_to_dict, write_plan
-from fieldfare.query_check import load_query_checks
-from fieldfare.target_schema import load_target_schema
+from fieldfare.support.yamlfile import dump_yaml
 from fieldfare.testing.mutation import mutate_bytes, mutate_lines, mutate_structure
-from fieldfare.yamlfile import dump_yaml
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import load_batch_plan, write_batch_plan
 from fieldfare_batch.selection import read_names
 from fieldfare_batch.state import BatchState, IndexState, Settings
 from fieldfare_batch.state import Status as IndexStatus
 from fieldfare_batch.state_file import StateFile, load_state
-from fieldfare_quantize.published import Published
-from fieldfare_quantize.query import encode_query
+from fieldfare_quantize.published_calibration import PublishedCalibration
+from fieldfare_quantize.query_encoder import encode_query
 
 SEED: Final = os.environ.get("SEED", "1")
 ROUNDS: Final = 10 if os.environ.get("TORTURE") else 1
@@ -189,7 +189,7 @@ def make_batch_state(path: Path) -> None:
     fixed = {"version": 1, "batch_id": "batch_1", "backup_dir": "/backup", "report_dir": "/reports"}
     times = {"started_at": "now", "updated_at": "now", "elapsed_seconds": 1.5}
     state: dict[str, Any] = {**fixed, **times, "failure_policy": FailurePolicy.FAIL_FAST, "settings": Settings()}
-    StateFile(path, BatchState(**state, rollback=Undo.NONE, indexes=indexes)).update()
+    StateFile(path, BatchState(**state, rollback=RollbackStatus.NONE, indexes=indexes)).update()
 
 
 def make_report(path: Path) -> None:
@@ -198,7 +198,7 @@ def make_report(path: Path) -> None:
     content = {
         "source_index": INDEX,
         "result": "succeeded",
-        "vectors": {"v": {"was": "w", "datatype": "int8", "dims": 4}},
+        "vectors": {"v": {"previous_name": "w", "datatype": "int8", "dims": 4}},
         "steps": {"quantize.publish-1": {"details": {"calibration": {**published, **calibration}}}},
     }
     path.write_text(dump_yaml(content))
@@ -237,7 +237,7 @@ def read_journal(path: Path) -> object:
 def read_backup(path: Path) -> object:
     """Read as a rollback does: all of it is checked first."""
     store = BackupStore(backup_prefix(path.parent, INDEX))
-    store.verify(Expectation({REWRITE: 2, "step": 1}, 3))
+    store.verify(ExpectedBackup({REWRITE: 2, "step": 1}, 3))
     keys = [key for batch in store.iter_keys() for key in batch]
     return keys, {tag: list(store.iter_batches(tag)) for tag in store.tags}
 
@@ -249,7 +249,7 @@ def read_holder(path: Path) -> object:
 
 def read_calibration(path: Path) -> object:
     try:
-        return Published.parse(path.read_bytes())
+        return PublishedCalibration.parse(path.read_bytes())
     except ValueError as error:  # as the reader of the key in Redis says it
         raise UsageError(str(error)) from error
 
@@ -420,7 +420,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("reader", [each for each in READERS if each.spell is not None], ids=lambda each: each.name)
-@settings(max_examples=60 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60 * ROUNDS)
 @given(value=values)
 def test_no_other_file_does_harm(reader: Reader, value: Any, scratch: Path) -> None:
     assert reader.spell is not None

@@ -16,7 +16,7 @@ from fieldfare.server.inspect import (
     index_exists,
     list_indexes,
     read_definition,
-    read_neighbours,
+    read_overlapping_indexes,
     read_snapshot,
     read_stats,
 )
@@ -130,7 +130,7 @@ def test_aliases_must_lead_to_the_index(server: Server) -> None:
     server.command("FT.ALIASADD", "elsewhere", "other")
     for alias, message in {
         "nowhere": "There is no alias named 'nowhere'",
-        "elsewhere": "'elsewhere' leads to the index 'other', not to 'idx'",
+        "elsewhere": "'elsewhere' is an alias of the index 'other', not of 'idx'",
         "other": "'other' is an index, not an alias of 'idx'",
         "idx": "'idx' is an index, not an alias of 'idx'",
     }.items():
@@ -212,4 +212,4 @@ def test_neighbours_are_those_whose_prefixes_overlap(server: Server) -> None:
     created(server, evolve(index(name="second"), prefixes=("x:", "doc:")))
     json = (Field("n", FieldType.NUMERIC, "$.n"),)
     created(server, IndexDefinition("json", Storage.JSON, ("doc:",), json))
-    assert [each.name for each in read_neighbours(server, mine)] == ["every", "narrower", "second", "wider"]
+    assert [each.name for each in read_overlapping_indexes(server, mine)] == ["every", "narrower", "second", "wider"]

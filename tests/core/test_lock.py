@@ -1,4 +1,4 @@
-"""Two migrators never meet, and a dead one is in nobody's way."""
+"""The lock on an index: one process at a time; the lock of a process that has ended is removed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_at_once(server: Server, redi
 
 
 def test_a_number_that_went_to_another_process_is_no_holder(server: Server) -> None:
-    plant(server, birth=this_process().birth - 1)
+    plant(server, birth=this_process().start_ticks - 1)
     with lock(server) as held:
         held.check()
 
@@ -113,9 +113,9 @@ def test_a_holder_with_an_impossible_number_is_respected(server: Server) -> None
 
 
 @pytest.mark.parametrize("token", [b"\xff", b"[]", b"{}", b"", b"[" * 100_000, b"9" * 5000])
-def test_a_lock_of_unknown_kind_is_respected(server: Server, token: bytes) -> None:
+def test_a_lock_of_an_unknown_holder_is_respected(server: Server, token: bytes) -> None:
     server.command("SET", NAME, token)
-    with pytest.raises(LockHeld, match="unknown kind"):
+    with pytest.raises(LockHeld, match="an unknown holder"):
         lock(server).__enter__()
     assert server.command("GET", NAME) == token
 
@@ -134,7 +134,7 @@ def test_a_lost_lock_is_noticed_and_left_to_its_holder(server: Server, *, taken:
             plant(server, host="elsewhere")
         else:
             server.command("DEL", NAME)
-        with pytest.raises(LockLost, match="on elsewhere" if taken else "nobody"):
+        with pytest.raises(LockLost, match="on elsewhere" if taken else "no process"):
             check_until_lost(held)
     assert server.command("EXISTS", NAME) == taken
 
@@ -147,7 +147,13 @@ def test_names_are_bytes(server: Server) -> None:
 def plant(server: Server, **facts: Any) -> None:
     """Put the lock of somebody else there; by default of this process, which lives."""
     here = this_process()
-    token = {"host": here.host, "pid": here.pid, "machine": here.machine, "birth": here.birth, "started": "2026-01-01"}
+    token = {
+        "host": here.host,
+        "pid": here.pid,
+        "machine": here.machine,
+        "birth": here.start_ticks,
+        "started": "2026-01-01",
+    }
     server.command("SET", NAME, json.dumps(token | facts))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldfare.definition import FieldType, Storage
@@ -23,7 +23,7 @@ from fieldfare.patch import (
     patch_from_dict,
     patch_to_dict,
 )
-from fieldfare.yamlfile import dump_yaml
+from fieldfare.support.yamlfile import dump_yaml
 
 FULL = """\
 version: 1
@@ -167,7 +167,7 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(patch_file: Path) ->
         "line 30: changes.index.stopwords: must be a list, not 'x'",
         "line 31: changes.index.score: must be between 0 and 1, not 7.0",
         "line 32: changes.index.storage_type: must be one of hash, json, not 'jsn'; did you mean 'json'?",
-        "line 34: changes.custom[0]: the key 'kind' is missing; it says what is asked for, as vendor.action",
+        "line 34: changes.custom[0]: the key 'kind' is missing; it names the change, as vendor.action",
         "line 35: changes.custom[1]: must be a mapping of keys to values, not 5",
     )
 
@@ -262,7 +262,7 @@ patches = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(patch=patches)
 def test_a_patch_reads_back_from_its_file(patch_file: Path, patch: SchemaPatch) -> None:
     patch_file.write_text(dump_yaml({"version": patch.version, "changes": patch_to_dict(patch)}))
@@ -297,7 +297,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
     return dict(patch)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated())
 def test_no_mapping_breaks_the_reader(mapping: dict[str, Any]) -> None:
     with suppress(FileError):
@@ -305,7 +305,7 @@ def test_no_mapping_breaks_the_reader(mapping: dict[str, Any]) -> None:
         assert patch_from_dict({"version": 1, "changes": patch_to_dict(patch)}) == patch
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_file_breaks_the_reader(patch_file: Path, data: st.DataObject) -> None:
     raw = bytearray(FULL.encode())

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from fieldfare import hookimpl
-from fieldfare import plugins as plugins_module
 from fieldfare.changes import CustomChange
-from fieldfare.errors import HookContractBroken, PluginBroken, PluginConflict, PluginMissing
+from fieldfare.errors import InvalidHookResult, PluginBroken, PluginConflict, PluginMissing
+from fieldfare.hooks import manager as plugins_module
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, Phase, Receipt, Step
-from fieldfare.planner import order_steps
-from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.planning.step_order import order_steps
 
 STEP = Step.new("acme.thing", Phase.EXPAND)
 
@@ -41,7 +41,7 @@ def test_our_plugins_are_found_through_entry_points(loaded: Plugins) -> None:
 def test_blocked_plugin_is_left_out() -> None:
     loaded = load_plugins(blocked=["quantize"])
     assert "quantize" not in loaded.names
-    with pytest.raises(PluginMissing, match=r"quantize 0\.1\.0: it is left out with -p"):
+    with pytest.raises(PluginMissing, match=r"quantize 0\.1\.0: it is excluded with -p"):
         loaded.require({"quantize": "0.1.0"})
 
 
@@ -63,14 +63,14 @@ def test_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(plugins_module, "entry_points", lambda group: points)  # noqa: ARG005 - its signature
     loaded = load_plugins()
     with pytest.raises(PluginBroken, match="'acme_gone' is broken: no_such_module_at_all cannot be imported"):
-        loaded.require_sound()
+        loaded.raise_if_broken()
 
 
 def test_two_plugins_of_one_name_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("fields", "fieldfare_fields.plugin", "fieldfare"), EntryPoint("fields", "json", "fieldfare")]
     monkeypatch.setattr(plugins_module, "entry_points", lambda group: points)  # noqa: ARG005 - its signature
     with pytest.raises(PluginConflict, match="Two plugins are named 'fields'"):
-        load_plugins().require_sound()
+        load_plugins().raise_if_broken()
 
 
 def test_unknown_hook_is_refused(loaded: Plugins) -> None:
@@ -91,7 +91,7 @@ def test_only_the_owner_is_asked(loaded: Plugins) -> None:
 
     for name in ("acme_one", "acme_two"):
         loaded.register(module(fieldfare_execute_step=execute(name)), name)
-    assert loaded.demand("acme_two", "fieldfare_execute_step", Receipt, step=STEP, run=None) == Receipt(STEP.id)
+    assert loaded.call_required("acme_two", "fieldfare_execute_step", Receipt, step=STEP, run=None) == Receipt(STEP.id)
     assert asked == ["acme_two"]
 
 
@@ -106,20 +106,20 @@ def test_wrappers_of_others_still_run(loaded: Plugins) -> None:
     observer.fieldfare_execute_step = hookimpl(wrapper=True)(wrap)  # type: ignore[attr-defined]
     loaded.register(observer, "observer")
     loaded.register(module(fieldfare_execute_step=lambda step: Receipt(step.id)), "acme")
-    loaded.demand("acme", "fieldfare_execute_step", Receipt, step=STEP, run=None)
+    loaded.call_required("acme", "fieldfare_execute_step", Receipt, step=STEP, run=None)
     assert seen == [STEP.id]
 
 
 @pytest.mark.parametrize("answer", [None, "yes", 1])
 def test_wrong_answer_breaks_the_contract(loaded: Plugins, answer: object) -> None:
     loaded.register(module(fieldfare_execute_step=lambda: answer), "acme")
-    with pytest.raises(HookContractBroken, match="'acme' broke the contract of fieldfare_execute_step"):
-        loaded.demand("acme", "fieldfare_execute_step", Receipt, step=STEP, run=None)
+    with pytest.raises(InvalidHookResult, match="'acme' broke the contract of fieldfare_execute_step"):
+        loaded.call_required("acme", "fieldfare_execute_step", Receipt, step=STEP, run=None)
 
 
 def test_missing_implementation_breaks_the_contract(loaded: Plugins) -> None:
-    with pytest.raises(HookContractBroken, match="does not implement the hook"):
-        loaded.demand("fields", "fieldfare_undo_step", type(None), step=STEP, receipt=None, run=None)
+    with pytest.raises(InvalidHookResult, match="does not implement the hook"):
+        loaded.call_required("fields", "fieldfare_undo_step", type(None), step=STEP, receipt=None, run=None)
 
 
 def test_exception_in_a_hook_names_the_plugin(loaded: Plugins) -> None:
@@ -128,14 +128,14 @@ def test_exception_in_a_hook_names_the_plugin(loaded: Plugins) -> None:
 
     loaded.register(module(fieldfare_classify=fail), "acme")
     with pytest.raises(PluginBroken, match="'acme' is broken: fieldfare_classify raised ZeroDivisionError"):
-        loaded.ask_each("fieldfare_classify", change=CustomChange("acme.thing"), live=None)
+        loaded.call_each("fieldfare_classify", change=CustomChange("acme.thing"), live=None)
 
 
-def test_list_answers_stay_whole(loaded: Plugins) -> None:
+def test_results_that_are_lists_are_returned_unchanged(loaded: Plugins) -> None:
     loaded.register(module(fieldfare_plan_steps=lambda: [STEP, STEP]), "acme")
     loaded.register(module(fieldfare_move_keys=lambda pairs: [True for _ in pairs]), "mover")
-    assert loaded.ask("acme", "fieldfare_plan_steps", change=None, claim=None, live=None) == [STEP, STEP]
-    assert loaded.ask("mover", "fieldfare_move_keys", pairs=[(b"a", b"b")], run=None) == [True]
+    assert loaded.call("acme", "fieldfare_plan_steps", change=None, claim=None, live=None) == [STEP, STEP]
+    assert loaded.call("mover", "fieldfare_move_keys", pairs=[(b"a", b"b")], run=None) == [True]
 
 
 def test_steps_run_by_phase_then_after_then_id() -> None:

@@ -1,4 +1,4 @@
-"""The hook recorder; and with it, that every hook is called when, and of whom, its specification says."""
+"""The hook recorder, and the order in which a migration calls every hook."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, Final
 
 import pytest
 
-from fieldfare import hookimpl, hookspecs
+from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import CustomChange
 from fieldfare.documents import Batch
 from fieldfare.errors import PluginBroken
-from fieldfare.findings import Finding
+from fieldfare.hooks import specs
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, Estimate, Phase, Receipt, Step
-from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.report import Finding
 from fieldfare.server import Server
 from fieldfare.testing.fixtures import RecordHooks
 
-HOOKS: Final = {name for name in vars(hookspecs) if name.startswith("fieldfare_")}
+HOOKS: Final = {name for name in vars(specs) if name.startswith("fieldfare_")}
 
 LATER: Final = {"fieldfare_add_commands"}
 """Hooks that no migration calls: ``test_cli_plugins.py`` does."""
@@ -67,7 +68,7 @@ class Everything:
 
     @hookimpl
     def fieldfare_undo_step(self, run: Any) -> None:
-        """Take it back."""
+        """Delete the greeting."""
         run.redis.delete("greeting")
 
     @hookimpl
@@ -100,7 +101,7 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
 
     patch = {"version": 1, "changes": {"custom": [{"kind": "acme.all"}], "index": {"prefix": "e:"}}}
     plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=patch, server=server)
-    plugins.ask_each("fieldfare_estimate", plan=plan)
+    plugins.call_each("fieldfare_estimate", plan=plan)
     executor = MigrationExecutor(plugins=plugins)
     executor.apply(plan, server=server, backup_dir=tmp_path)
     executor.rollback(server=server, backup_dir=tmp_path)
@@ -126,15 +127,15 @@ def module(**hooks: Callable[..., Any]) -> types.ModuleType:
     return made
 
 
-def test_answers_and_errors_are_recorded(record_hooks: RecordHooks) -> None:
+def test_results_and_errors_are_recorded(record_hooks: RecordHooks) -> None:
     plugins = load_plugins()
     recorder = record_hooks(plugins)
     step = Step.new("acme.thing", Phase.EXPAND)
     plugins.register(module(fieldfare_plan_steps=lambda: [step], fieldfare_estimate=lambda: 1 / 0), "acme")
-    plugins.ask("acme", "fieldfare_plan_steps", change=None, claim=None, live=None)
+    plugins.call("acme", "fieldfare_plan_steps", change=None, claim=None, live=None)
     with pytest.raises(PluginBroken):
-        plugins.ask("acme", "fieldfare_estimate", plan=None)
+        plugins.call("acme", "fieldfare_estimate", plan=None)
     planned, estimated = recorder.calls
-    assert (planned.owner, planned.answer, planned.error) == ("acme", [step], None)
+    assert (planned.owner, planned.result, planned.error) == ("acme", [step], None)
     assert isinstance(estimated.error, ZeroDivisionError)
     assert recorder.hooks == ["fieldfare_plan_steps", "fieldfare_estimate"]

@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldfare.documents import Note
 from fieldfare.errors import FileError
-from fieldfare.findings import Finding, Severity
-from fieldfare.report import MigrationReport, Result, Timings, Validation
-from fieldfare.report_file import report_to_dict, write_report
-from fieldfare.yamlfile import load_yaml
+from fieldfare.report import Finding, MigrationReport, Result, Severity, Timings, Validation
+from fieldfare.report.file import report_to_dict, write_report
+from fieldfare.support.yamlfile import load_yaml
 
 REPORT = MigrationReport(
     index="articles",
@@ -84,7 +83,7 @@ def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
         write_report(REPORT, tmp_path / "nowhere" / "report.yaml")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(keys=st.lists(st.binary(max_size=30), min_size=1, max_size=5).map(tuple))
 def test_any_key_can_be_found_again(tmp_path: Path, keys: tuple[bytes, ...]) -> None:
     report = MigrationReport(

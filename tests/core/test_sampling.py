@@ -12,10 +12,10 @@ from fieldfare.api import MigrationPlanner
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch
 from fieldfare.errors import PluginBroken
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
-from fieldfare.planner import look_at
-from fieldfare.plugins import load_plugins
+from fieldfare.planning.planner import build_live_index
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_snapshot
 from fieldfare.testing.servers import clear
@@ -102,7 +102,7 @@ def sampled(server: Server, limit: int, rows: Sequence[int]) -> tuple[list[bytes
     clear(server)
     server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
     server.bulk([("HSET", f"d:{row}", "a", "old") for row in rows])
-    live = look_at(server, read_snapshot(server, "i"), others=())
+    live = build_live_index(server, read_snapshot(server, "i"), other_indexes=())
     larger, smaller = (live.sample(["a"], each) for each in (limit, limit // 2))
     return [key for batch in larger for key in batch.keys], [key for batch in smaller for key in batch.keys]
 

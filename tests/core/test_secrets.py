@@ -18,8 +18,8 @@ from urllib.parse import quote
 import pytest
 from redis import Redis
 
-from fieldfare.redaction import redact, secrets_in
 from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.support.redaction import redact, secrets_in
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.installation import install_plugin
@@ -34,7 +34,7 @@ NEVER = "never:progress:1"
 
 FAULTS = """
 import typer
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.server import connect
 
 @hookimpl

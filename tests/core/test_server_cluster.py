@@ -11,7 +11,8 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.server import Server, connect
-from fieldfare.server.documents import read_batches, write_documents
+from fieldfare.server.document_reader import read_batches
+from fieldfare.server.document_writer import write_documents
 from fieldfare.server.inspect import list_indexes, read_definition, read_stats
 from fieldfare.server.keys import iterate_keys, iterate_scan
 from fieldfare.server.lock import IndexLock

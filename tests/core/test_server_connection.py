@@ -16,8 +16,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from fieldfare.errors import ServerUnavailable, ServerUnfit, UnsupportedURL
-from fieldfare.server import Server, connect, opening
+from fieldfare.errors import ServerUnavailable, UnsupportedServer, UnsupportedURL
+from fieldfare.server import Server, connect, connector
 from fieldfare.server.embedded import find_programs, free_port
 from fieldfare.testing.fixtures import PrivateServer
 
@@ -101,7 +101,7 @@ def test_no_sentinel_is_said_in_a_line() -> None:
 @pytest.mark.parametrize(("scheme", "said"), [("redis", "(?i)time"), ("rediss", "does not answer a TLS handshake")])
 def test_a_server_that_never_answers_is_said_so(scheme: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where TLS is spoken to one that does not speak it; later replies may take far longer than the first one."""
-    monkeypatch.setattr(opening, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(connector, "CONNECT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute, ThreadPoolExecutor(1) as pool:
         attempt = pool.submit(connect, f"{scheme}://127.0.0.1:{mute.getsockname()[1]}")
         with pytest.raises(ServerUnavailable, match=said):
@@ -120,7 +120,7 @@ def test_a_wrong_password_is_said_so(private_server: PrivateServer) -> None:
 
 
 def test_a_server_without_search_is_unfit(private_server: PrivateServer) -> None:
-    with pytest.raises(ServerUnfit, match="without the search module") as caught:
+    with pytest.raises(UnsupportedServer, match="without the search module") as caught:
         connect(private_server(search=False, json=False).url)
     assert caught.value.needs == "a server with Redis Search"
 
@@ -168,7 +168,7 @@ def test_a_server_that_still_loads_is_said_so(private_server: PrivateServer, tmp
 def test_a_single_server_is_no_cluster(server: Server, redis_url: str) -> None:
     if server.capabilities.cluster:
         pytest.skip("the tests' server is a cluster")
-    with pytest.raises(ServerUnfit, match="cluster mode off"):
+    with pytest.raises(UnsupportedServer, match="cluster mode off"):
         connect(redis_url, cluster=True)
 
 
@@ -199,7 +199,7 @@ def test_tls_to_a_port_without_it_is_told_and_not_waited_for(
     private_server: PrivateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a server waits for the end of what it takes for a command; we waited for minutes."""
-    monkeypatch.setattr("fieldfare.server.opening.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("fieldfare.server.connector.CONNECT_SECONDS", 0.2)
     embedded = private_server(tcp=True)
     with pytest.raises(ServerUnavailable, match=r"does not answer a TLS handshake; .* starts with redis://"):
         connect(f"rediss://127.0.0.1:{embedded.port}")

@@ -13,7 +13,8 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.server import Server, connect
 from fieldfare.server.capabilities import Version
-from fieldfare.server.documents import WriteResult, read_batches, read_documents, write_documents
+from fieldfare.server.document_reader import read_batches, read_documents
+from fieldfare.server.document_writer import WriteResult, write_documents
 from fieldfare.testing.fixtures import PrivateServer
 
 KEYS = (b"doc:1", b"doc:\xff", b"doc:3")

@@ -6,8 +6,8 @@ import pytest
 from redis import SSLConnection
 
 from fieldfare.errors import UnsupportedURL
-from fieldfare.redaction import redact_url
 from fieldfare.server.url import parse
+from fieldfare.support.redaction import redact_url
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from redis.exceptions import ResponseError, WatchError
 
 from fieldfare.server import Server
+from fieldfare.server.pipeline import Command
 from fieldfare.server.transaction import transact
-from fieldfare.wire import Command
 
 
 def read(key: bytes) -> list[Command]:

@@ -1,4 +1,4 @@
-"""The patch as a file: the user's comments stay, and nothing else depends on them."""
+"""The patch as a file: the user's comments are kept, and change nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.patch import load_patch, patch_from_dict
+from fieldfare.support.yamlfile import parse_yaml
 from fieldfare.wizard import document_of, revise, write_new
-from fieldfare.yamlfile import parse_yaml
 
 COMMENTED = """\
 # What the search team wants
@@ -40,11 +40,11 @@ def changed(**sections: Any) -> dict[str, Any]:
     return {**data, "changes": {**data["changes"], **sections}}
 
 
-def test_what_is_not_changed_stays_to_the_last_blank() -> None:
+def test_unchanged_text_is_kept_exactly() -> None:
     assert revise(COMMENTED, changed()) == COMMENTED
 
 
-def test_comments_stay_around_what_changes() -> None:
+def test_comments_around_changes_are_kept() -> None:
     document = changed(
         add_fields=[
             {"name": "category", "type": "tag", "attrs": {"separator": ";"}},
@@ -95,7 +95,7 @@ def test_files_of_any_layout_are_revised(text: str, tmp_path: Path) -> None:
     assert parse_yaml(revised, "").data == document
 
 
-def test_a_file_that_cannot_be_revised_is_written_anew() -> None:
+def test_a_file_that_cannot_be_revised_is_written_new() -> None:
     shared = "version: 1\nchanges:\n  update_fields:\n  - {name: a, attrs: &x {sortable: true}}\n"
     text = shared + "  - {name: b, attrs: *x}\n"
     document = parse_yaml(text, "").data
@@ -108,7 +108,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 @given(st.lists(WORDS, max_size=4), st.lists(WORDS, max_size=4), st.one_of(st.none(), WORDS))
-def test_a_revised_file_holds_what_it_should(before: list[str], after: list[str], name: str | None) -> None:
+def test_a_revised_file_holds_the_document(before: list[str], after: list[str], name: str | None) -> None:
     text = write_new({"version": 1, "changes": {"remove_fields": before, "index": {"name": "x"}}})
     document: dict[str, Any] = {"version": 1, "changes": {"remove_fields": after}}
     if name is not None:

@@ -1,4 +1,4 @@
-"""A patch in the making: what each action asks for, and that it can be taken back."""
+"""The draft of a patch: what each action changes, and its undo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, Storage, find_attribute
 from fieldfare.errors import DiffError
 from fieldfare.patch import NewField, SchemaPatch, patch_from_dict
+from fieldfare.support.yamlfile import dump_yaml, parse_yaml
 from fieldfare.wizard import document_of
 from fieldfare.wizard.draft import (
     Draft,
@@ -23,7 +24,6 @@ from fieldfare.wizard.draft import (
     update_field,
 )
 from fieldfare.wizard.request import requests_of
-from fieldfare.yamlfile import dump_yaml, parse_yaml
 
 HNSW: dict[str, AttributeValue] = {
     "algorithm": "HNSW",
@@ -49,7 +49,7 @@ def start(definition: IndexDefinition = ARTICLES, /, **sections: Any) -> Draft:
     return Draft(definition, patch_from_dict({"version": 1, "changes": sections}))
 
 
-def asked(draft: Draft) -> dict[str, Any]:
+def document_changes(draft: Draft) -> dict[str, Any]:
     changes = document_of(draft.patch)["changes"]
     assert isinstance(changes, dict)
     return changes
@@ -65,41 +65,41 @@ def update(draft: Draft, name: str, key: str, value: AttributeValue) -> Draft:
 
 def test_several_attributes_of_a_field_make_one_update() -> None:
     draft = update(update(start(), "title", "sortable", value=True), "title", "weight", 2.0)
-    assert asked(draft) == {"update_fields": [{"name": "title", "attrs": {"sortable": True, "weight": 2.0}}]}
+    assert document_changes(draft) == {"update_fields": [{"name": "title", "attrs": {"sortable": True, "weight": 2.0}}]}
 
 
 def test_the_value_that_a_field_has_now_is_no_update() -> None:
     draft = update(start(), "tags", "separator", ";")
-    assert asked(update(draft, "tags", "separator", "|")) == {}
-    assert asked(update(start(), "title", "weight", 1.0)) == {}
+    assert document_changes(update(draft, "tags", "separator", "|")) == {}
+    assert document_changes(update(start(), "title", "weight", 1.0)) == {}
 
 
 def test_another_algorithm_drops_what_it_does_not_have() -> None:
     draft = update(update(start(), "embedding", "m", 32), "embedding", "datatype", "float16")
     draft = update(draft, "embedding", "algorithm", "FLAT")
-    assert asked(draft)["update_fields"] == [
+    assert document_changes(draft)["update_fields"] == [
         {"name": "embedding", "attrs": {"datatype": "float16", "algorithm": "FLAT"}}
     ]
     assert draft.target.find("embedding") is not None
 
 
-def test_a_field_to_be_added_is_said_in_one_place() -> None:
+def test_an_update_of_an_added_field_changes_its_entry() -> None:
     draft = add_field(start(), NewField("kind", FieldType.TAG))
     draft = update(update(draft, "kind", "separator", ";"), "kind", "sortable", value=False)
     draft = rename_field(draft, "kind", "sort")
-    assert asked(draft) == {"add_fields": [{"name": "sort", "type": "tag", "attrs": {"separator": ";"}}]}
-    assert asked(remove_field(draft, "sort")) == {}
+    assert document_changes(draft) == {"add_fields": [{"name": "sort", "type": "tag", "attrs": {"separator": ";"}}]}
+    assert document_changes(remove_field(draft, "sort")) == {}
 
 
 def test_a_renamed_field_is_updated_renamed_again_and_renamed_back() -> None:
     draft = rename_field(start(), "title", "headline")
     draft = update(draft, "headline", "sortable", value=True)
     draft = rename_field(draft, "headline", "heading")
-    assert asked(draft) == {
+    assert document_changes(draft) == {
         "update_fields": [{"name": "title", "attrs": {"sortable": True}}],
         "rename_fields": [{"old_name": "title", "new_name": "heading"}],
     }
-    assert asked(rename_field(draft, "heading", "title")) == {
+    assert document_changes(rename_field(draft, "heading", "title")) == {
         "update_fields": [{"name": "title", "attrs": {"sortable": True}}]
     }
 
@@ -109,28 +109,28 @@ def test_an_update_under_the_new_name_follows_the_field() -> None:
         rename_fields=[{"old_name": "title", "new_name": "headline"}],
         update_fields=[{"name": "headline", "attrs": {"weight": 2.0}}],
     )
-    assert asked(rename_field(draft, "headline", "heading"))["update_fields"][0]["name"] == "title"
-    assert asked(update(draft, "headline", "weight", 3.0))["update_fields"] == [
+    assert document_changes(rename_field(draft, "headline", "heading"))["update_fields"][0]["name"] == "title"
+    assert document_changes(update(draft, "headline", "weight", 3.0))["update_fields"] == [
         {"name": "title", "attrs": {"weight": 3.0}}
     ]
 
 
-def test_removing_a_field_drops_what_else_was_asked_for_it() -> None:
+def test_removing_a_field_drops_its_other_changes() -> None:
     draft = update(rename_field(start(), "title", "headline"), "headline", "weight", 2.0)
-    assert asked(remove_field(draft, "headline")) == {"remove_fields": ["title"]}
+    assert document_changes(remove_field(draft, "headline")) == {"remove_fields": ["title"]}
 
 
-def test_the_index_and_its_prefix_get_other_names_and_their_own_again() -> None:
+def test_index_and_prefix_are_renamed_and_renamed_back() -> None:
     draft = change_prefix(rename_index(start(), "news"), "doc:", "news:")
-    assert asked(draft) == {"index": {"name": "news", "prefix": "news:"}}
-    assert asked(change_prefix(rename_index(draft, "articles"), "doc:", "doc:")) == {}
+    assert document_changes(draft) == {"index": {"name": "news", "prefix": "news:"}}
+    assert document_changes(change_prefix(rename_index(draft, "articles"), "doc:", "doc:")) == {}
 
 
 def test_one_of_several_prefixes() -> None:
     two = evolve(ARTICLES, prefixes=("doc:", "old:"))
     draft = change_prefix(start(two), "old:", "new:")
-    assert asked(draft) == {"index": {"prefixes": {"old:": "new:"}}}
-    assert asked(change_prefix(draft, "old:", "old:")) == {}
+    assert document_changes(draft) == {"index": {"prefixes": {"old:": "new:"}}}
+    assert document_changes(change_prefix(draft, "old:", "old:")) == {}
 
 
 EVERYTHING: dict[str, Any] = {
@@ -146,7 +146,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def test_every_single_request_of_a_patch_can_be_taken_back() -> None:
+def test_every_single_request_of_a_patch_can_be_removed() -> None:
     patch = start(**EVERYTHING).patch
     requests = requests_of(patch)
     assert [each.text for each in requests] == [
@@ -175,12 +175,12 @@ def test_every_single_request_of_a_patch_can_be_taken_back() -> None:
 
 def test_undo_goes_back_step_by_step() -> None:
     one = start()
-    two = rename_index(one, "news").remember(one)
-    three = remove_field(two, "tags").remember(two)
+    two = rename_index(one, "news").with_undo_to(one)
+    three = remove_field(two, "tags").with_undo_to(two)
     assert undo(three).patch == two.patch
     assert undo(undo(three)) == one
     assert undo(one) == one
-    assert rename_index(two, "news").remember(two) == two
+    assert rename_index(two, "news").with_undo_to(two) == two
 
 
 NAMES = st.sampled_from(["title", "tags", "embedding", "kind", "headline", "year", "no", "ä\udcff"])
@@ -199,7 +199,7 @@ def drafts(draw: st.DrawFn) -> Draft:
             _ = after.changes
         except DiffError:
             continue
-        draft = after if after.earlier != draft.earlier else after.remember(draft)
+        draft = after if after.previous_patches != draft.previous_patches else after.with_undo_to(draft)
     return draft
 
 
@@ -235,11 +235,11 @@ def _any_update(draw: st.DrawFn, draft: Draft, name: str) -> Draft:
 
 
 @given(drafts())
-def test_whatever_was_done_the_patch_can_be_loaded_and_undone(draft: Draft) -> None:
+def test_any_draft_can_be_loaded_and_undone(draft: Draft) -> None:
     document = document_of(draft.patch)
     assert patch_from_dict(parse_yaml(dump_yaml(document), "patch.yaml").data) == draft.patch
     assert document_of(patch_from_dict(document)) == document
-    while draft.earlier:
+    while draft.previous_patches:
         _ = draft.changes
         draft = undo(draft)
     assert draft.patch == SchemaPatch()

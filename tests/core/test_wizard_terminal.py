@@ -1,4 +1,4 @@
-"""The wizard in a real terminal, typed at by a real user: tmux."""
+"""The wizard in a real terminal (tmux)."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def test_a_session(screen: Screen, tmp_path: Path) -> None:
     screen.answer("Field type:", "tag")
     screen.answer("Sortable [y/n]:", "n")
     screen.answer("Separator [leave blank to keep existing/default]:", "|")
-    screen.shows("Noted: add tag field 'category'")
+    screen.shows("Change added: add tag field 'category'")
     screen.answer("Enter a number:", "8")
     shown = screen.shows("ended with 0")
-    assert "Mode: drop_recreate\nSupported: True" in shown
+    assert "Mode: drop_recreate\nSupported" in shown
     assert load_patch(tmp_path / "schema_patch.yaml").add_fields[0].attrs == {"separator": "|"}
     assert load_plan(tmp_path / "migration_plan.yaml").supported
 
@@ -98,7 +98,7 @@ def test_answers_are_edited_as_they_are_typed(screen: Screen, tmp_path: Path) ->
     screen.press("6", "BSpace", "5", "Enter")
     screen.asks("New index name:")
     screen.press("ourindex", "Home", "y", "Enter")  # readline: Home goes to the start of the line
-    screen.shows("Noted: rename index 'myindex' to 'yourindex'")
+    screen.shows("Change added: rename index 'myindex' to 'yourindex'")
     screen.answer("Enter a number:", "8")
     screen.shows("ended with 0")
     assert load_patch(tmp_path / "schema_patch.yaml").index.name == "yourindex"

@@ -20,9 +20,9 @@ from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupCorrupt, BackupUnusable, Interrupted, StepFailed
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Step
-from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.report import MigrationReport, Moment, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine

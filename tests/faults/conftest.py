@@ -1,4 +1,4 @@
-"""Every kind of plan, on a server that can be harmed and made good again."""
+"""Every kind of plan, on a server that faults can damage and that can be repaired."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from attrs import define, field, frozen
 from fieldfare.api import load_migration_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
+from fieldfare.testing.baseline import Baseline, record_baseline
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import State, read_state
-from fieldfare.testing.faults import BALLAST, LARGEST_DISK, Fault, Scene
+from fieldfare.testing.faults import BALLAST, LARGEST_DISK, Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
-from fieldfare.testing.patient import Patient
+from fieldfare.testing.restartable_server import RestartableServer
 from fieldfare.testing.servers import clear
-from fieldfare.testing.survey import Survey, survey
 
 DOCUMENTS: Final = 32
 BATCH: Final = 8
@@ -58,12 +58,12 @@ CHANGES["all"] = {
 
 @frozen
 class Shape:
-    """What is migrated, and how.
+    """A kind of plan, and how it is applied.
 
     Attributes:
         storage: ``hash`` or ``json``.
         change: one of ``CHANGES``.
-        workers: how many share the documents.
+        workers: how many workers share the documents.
     """
 
     storage: str
@@ -90,7 +90,7 @@ class Shape:
 
 
 def load(server: Server, storage: str) -> None:
-    """Make the index and its documents: with times to live, synonyms, an alias, and documents that lack fields."""
+    """Create the index and its documents, with times to live, synonyms, an alias, and documents that lack fields."""
     clear(server)
     documents: list[dict[str, Any]] = [
         {
@@ -140,53 +140,53 @@ def load(server: Server, storage: str) -> None:
 
 @define
 class Bench:
-    """One shape, on a server, with a disk: where faults are tried.
+    """One shape of plan on a server and a disk that faults can damage.
 
     Attributes:
-        shape: what is migrated.
-        patient: the server.
-        disk: a file system of its own, for the backup.
-        directory: for everything else.
-        survey: what a run does that nothing disturbs.
+        shape: the plan.
+        restartable_server: the server.
+        disk: a separate file system for the backup.
+        directory: the directory for everything else.
+        baseline: what an undisturbed run and its rollback do.
     """
 
     shape: Shape
-    patient: Patient
+    restartable_server: RestartableServer
     disk: Path
     directory: Path
-    survey: Survey = field(init=False)
+    baseline: Baseline = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Plan, and see what a run does that nothing disturbs."""
+        """Plan, and record an undisturbed run."""
         (self.directory / "patch.yaml").write_text(self.shape.patch())
         self.reset()
         planned = self.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
         assert planned.code == 0, planned.stderr
         plan = load_migration_plan(self.directory / "plan.yaml")
-        with self.patient.connect() as server:
-            self.survey = survey(server, plan, self.backup, batch_size=BATCH, workers=self.shape.workers)
-        assert self.survey.restored == self.original
+        with self.restartable_server.connect() as server:
+            self.baseline = record_baseline(server, plan, self.backup, batch_size=BATCH, workers=self.shape.workers)
+        assert self.baseline.restored == self.original
         assert self.migrated != self.original
 
     @property
     def original(self) -> State:
         """The state before."""
-        return self.survey.original
+        return self.baseline.original
 
     @property
     def migrated(self) -> State:
-        """The state after a run that nothing disturbed."""
-        return self.survey.migrated
+        """The state after an undisturbed run."""
+        return self.baseline.migrated
 
     @property
     def points(self) -> Counter[str]:
-        """How often such a run reaches each point."""
-        return self.survey.points
+        """How often an undisturbed run reaches each point."""
+        return self.baseline.points
 
     @property
-    def undo_points(self) -> Counter[str]:
-        """How often its rollback does."""
-        return self.survey.undo_points
+    def rollback_points(self) -> Counter[str]:
+        """How often its rollback reaches each point."""
+        return self.baseline.rollback_points
 
     @property
     def backup(self) -> Path:
@@ -194,37 +194,37 @@ class Bench:
         return self.disk / "backup"
 
     @property
-    def scene(self) -> Scene:
-        """Where a fault happens."""
-        return Scene(self.patient.embedded.url, self.backup, self.patient.pid)
+    def fault_context(self) -> FaultContext:
+        """The server and the disk that a fault acts on."""
+        return FaultContext(self.restartable_server.embedded.url, self.backup, self.restartable_server.pid)
 
     @property
     def command(self) -> CommandLine:
         """The command line."""
-        return CommandLine(self.patient.embedded.url, self.directory)
+        return CommandLine(self.restartable_server.embedded.url, self.directory)
 
     def reset(self) -> None:
-        """Be as before."""
-        self.heal()
+        """Restore the original state."""
+        self.repair()
         shutil.rmtree(self.backup, ignore_errors=True)
         self.backup.mkdir()
-        with self.patient.connect() as server:
+        with self.restartable_server.connect() as server:
             load(server, self.shape.storage)
             server.command("SAVE")
 
-    def heal(self) -> None:
-        """Make server and disk good again."""
-        self.patient.heal()
+    def repair(self) -> None:
+        """Repair the server and the disk."""
+        self.restartable_server.repair()
         (self.backup / BALLAST).unlink(missing_ok=True)
 
     def state(self) -> State:
-        """Return what is there now."""
-        with self.patient.connect() as server:
+        """Return the present state."""
+        with self.restartable_server.connect() as server:
             return read_state(server)
 
-    def left_overs(self) -> list[str]:
-        """Return the indexes of ours that are still there."""
-        with self.patient.connect() as server:
+    def leftover_indexes(self) -> list[str]:
+        """Return the rehearsal indexes that are still there."""
+        with self.restartable_server.connect() as server:
             return [name for name in list_indexes(server) if name.startswith("fieldfare:")]
 
     @property
@@ -232,35 +232,35 @@ class Bench:
         """Whether the disk may be filled."""
         return shutil.disk_usage(self.disk).total <= LARGEST_DISK
 
-    def apply(self, fault: Fault | None = None, *more: str, patiently: bool = True) -> Outcome:
-        """Carry out the plan, or go on with it."""
+    def apply(self, fault: Fault | None = None, *more: str, with_retries: bool = True) -> Outcome:
+        """Apply or resume the plan."""
         return self._run(
             *("apply", "--plan", "plan.yaml", "--backup-dir", str(self.backup), "--batch-size", str(BATCH)),
             *more,
             fault=fault,
-            patiently=patiently,
+            with_retries=with_retries,
         )
 
-    def rollback(self, fault: Fault | None = None, *, patiently: bool = True) -> Outcome:
-        """Take it back, or go on with that."""
-        return self._run("rollback", "--backup-dir", str(self.backup), "--yes", fault=fault, patiently=patiently)
+    def rollback(self, fault: Fault | None = None, *, with_retries: bool = True) -> Outcome:
+        """Roll back, or resume the rollback."""
+        return self._run("rollback", "--backup-dir", str(self.backup), "--yes", fault=fault, with_retries=with_retries)
 
-    def _run(self, *arguments: str, fault: Fault | None, patiently: bool) -> Outcome:
-        self.patient.cared_for = fault is not None and fault.passing
-        url = f"{self.patient.embedded.url}?socket_timeout=0.5"
+    def _run(self, *arguments: str, fault: Fault | None, with_retries: bool) -> Outcome:
+        self.restartable_server.restarts_automatically = fault is not None and fault.transient
+        url = f"{self.restartable_server.embedded.url}?socket_timeout=0.5"
         return self.command(
             *arguments,
             *("--workers", str(self.shape.workers), "--url", url),
-            *("--retry-for", "60" if patiently else "0"),
-            fault=None if fault is None else (fault, self.scene),
+            *("--reconnect-timeout", "60" if with_retries else "0"),
+            fault=None if fault is None else (fault, self.fault_context),
         )
 
 
 @pytest.fixture(scope="session")
-def patient() -> Iterator[Patient]:
-    """Give a server that can be harmed."""
-    with Patient() as patient:
-        yield patient
+def restartable_server() -> Iterator[RestartableServer]:
+    """Give a server that faults can damage."""
+    with RestartableServer() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -275,28 +275,28 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def benches() -> dict[str, Bench]:
-    """Give the benches that were made."""
+def benches_by_shape() -> dict[str, Bench]:
+    """Give the benches that exist, by shape."""
     return {}
 
 
 @pytest.fixture
 def bench(
     request: pytest.FixtureRequest,
-    benches: dict[str, Bench],
-    patient: Patient,
+    benches_by_shape: dict[str, Bench],
+    restartable_server: RestartableServer,
     disk: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Bench:
     """Give the bench of the shape that the test is parametrized with."""
     name = request.param
-    if name not in benches:
-        benches[name] = Bench(Shape.parse(name), patient, disk, tmp_path_factory.mktemp(name))
-    return benches[name]
+    if name not in benches_by_shape:
+        benches_by_shape[name] = Bench(Shape.parse(name), restartable_server, disk, tmp_path_factory.mktemp(name))
+    return benches_by_shape[name]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the size of the matrix, as far as it was gone through."""
+    """Print how much of the matrix was tried."""
     counted: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:

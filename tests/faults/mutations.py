@@ -1,7 +1,7 @@
-"""Break one promise after the other, in a copy of the source, and see that the matrix of faults turns red.
+"""Break one promise after the other, in a copy of the source, and check that a test fails.
 
-``make mutations`` runs it: first on the source as it is, which must be green. A mutation that survives is a promise
-that nobody watches over. ``--only 3 7`` tries some of them.
+``make mutations`` runs it, first on the unchanged source, where all tests must pass. A mutation that survives is a
+promise that no test checks. ``--only 3 7`` tries some of them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ["core", *(f"plugins/{each.name}" for each in sorted((ROOT / "plugins").iterdir()) if each.is_dir())]
 
 OPTIONS: Final = ["-q", "-x", "-n", "4", "--dist", "worksteal", "-p", "no:cacheprovider"]
-WATCHERS: Final = ("tests/faults", "tests/core/test_engine_rollback.py")
-"""The matrix, and what goes on when a rollback that kept values of others is killed: the matrix has no others."""
+TESTS: Final = ("tests/faults", "tests/core/test_engine_rollback.py")
+"""The matrix, and kills of a rollback that saves values of applications: the matrix has no applications."""
 
 
 @frozen
@@ -32,10 +32,10 @@ class Mutation:
     """One promise broken.
 
     Attributes:
-        promise: which.
-        path: of the module, below ``core/fieldfare`` or ``plugins``.
-        old: the lines that keep it; they occur once.
-        new: what stands there instead.
+        promise: the promise.
+        path: the module, from the root of the repository.
+        old: the lines that keep the promise; they occur once.
+        new: the lines that replace them.
     """
 
     promise: str
@@ -77,33 +77,33 @@ MUTATIONS: Final = [
     ),
     Mutation(
         "originals are synced",
-        "core/fieldfare/backup/log.py",
+        "core/fieldfare/backup/record_file.py",
         "            os.fsync(self.open())\n",
         "            self.open()\n",
     ),
     Mutation(
         "the barrier stands before the first change",
-        "core/fieldfare/engine/apply.py",
+        "core/fieldfare/engine/capture.py",
         "    run.store.sync()\n",
         "",
     ),
     Mutation(
         "what a crash cut short is not counted",
-        "core/fieldfare/backup/log.py",
+        "core/fieldfare/backup/record_file.py",
         "                os.ftruncate(self._descriptor, self._end)\n",
         "                self._end = os.fstat(self._descriptor).st_size\n",
     ),
     Mutation(
         "a step is on record before it is begun",
-        "core/fieldfare/engine/apply.py",
-        "    run.journal.mark(step.id, record, **begun)\n",
+        "core/fieldfare/engine/step_execution.py",
+        "    run.journal.mark(step.id, record, **changes)\n",
         "    run.journal.progress = evolve(\n"
-        "        run.journal.progress, steps={**run.journal.progress.steps, step.id: record}, **begun\n"
+        "        run.journal.progress, steps={**run.journal.progress.steps, step.id: record}, **changes\n"
         "    )\n",
     ),
     Mutation(
         "a rewrite is on record before it is begun",
-        "core/fieldfare/engine/apply.py",
+        "core/fieldfare/engine/step_execution.py",
         "    run.journal.update(steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE)\n",
         "    run.journal.progress = evolve(\n"
         "        run.journal.progress, steps={**run.journal.progress.steps, **begun}, phase=RunPhase.ACTIVE\n"
@@ -123,9 +123,10 @@ MUTATIONS: Final = [
     ),
     Mutation(
         "an index that was being created gets all that it lacks",
-        "core/fieldfare/engine/lifecycle.py",
-        "    return receipt is not None\n",
-        "    return index.index_exists(run.server, run.target.name)\n",
+        "core/fieldfare/engine/drop_recreate/steps.py",
+        "    create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)\n",
+        "    if not index_exists(run.server, run.target.name):\n"
+        "        create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)\n",
     ),
     Mutation(
         "a move is found half-way after a crash",
@@ -136,8 +137,8 @@ MUTATIONS: Final = [
     Mutation(
         "a rollback is on record before it is begun",
         "core/fieldfare/engine/rollback.py",
-        "            journal.update(undo=Undo.RUNNING,",
-        "            journal.progress = evolve(journal.progress, undo=Undo.RUNNING,",
+        "            journal.update(undo=RollbackStatus.RUNNING,",
+        "            journal.progress = evolve(journal.progress, undo=RollbackStatus.RUNNING,",
     ),
     Mutation(
         "a step that was never finished is undone all the same",
@@ -147,14 +148,14 @@ MUTATIONS: Final = [
     ),
     Mutation(
         "a server that was started anew is not trusted",
-        "core/fieldfare/engine/distrust.py",
+        "core/fieldfare/engine/server_restart.py",
         "    if processes == progress.server_processes:\n",
         "    if processes:\n",
     ),
     Mutation(
         "a server that was away is tried again",
-        "core/fieldfare/engine/patience.py",
-        "            return not isinstance(error, LASTING)\n",
+        "core/fieldfare/engine/retry.py",
+        "            return not isinstance(error, PERMANENT)\n",
         "            return False\n",
     ),
     Mutation(
@@ -167,13 +168,13 @@ MUTATIONS: Final = [
 
 
 def killer(root: Path) -> str | None:
-    """Return the test that fails on a copy of the source; None if all that watch pass."""
+    """Return the test that fails on a copy of the source; None if all tests pass."""
     path = os.pathsep.join(str(root / each) for each in PACKAGES)
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *OPTIONS),
             f"--ignore={root / 'tests/faults/test_mutations.py'}",  # it would find that the source was mutated
-            *(str(root / path) for path in WATCHERS),
+            *(str(root / path) for path in TESTS),
         ],
         check=False,
         cwd=root,

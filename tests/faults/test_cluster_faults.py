@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from redis import Redis
 
-from fieldfare import faults
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import MigrationIncomplete
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server
+from fieldfare.support import fault_points
 from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, BATCH, DIMS = 40, 8, 4
@@ -52,7 +53,7 @@ def after() -> list[bytes]:
 
 @contextmanager
 def at(point: str, harm: Mapping[int, Callable[[], object]]) -> Iterator[None]:
-    """Do some harm when a point is reached for the n-th time."""
+    """Call a function when a point is reached for the n-th time."""
     hits = count(1)
     guard = threading.Lock()  # one thing after the other, as whoever reshards a cluster does them
 
@@ -61,28 +62,30 @@ def at(point: str, harm: Mapping[int, Callable[[], object]]) -> Iterator[None]:
             with guard:
                 harm.get(next(hits), bool)()
 
-    faults.listen(listen)
+    fault_points.listen(listen)
     try:
         yield
     finally:
-        faults.listen(None)
+        fault_points.listen(None)
 
 
 class Slot:
-    """The slot of all keys, and what can be done to it."""
+    """The slot of all keys."""
 
     def __init__(self, cluster: Server) -> None:
         self.number = int(cluster.command("CLUSTER", "KEYSLOT", KEYS[0]))
-        self.nodes: list[Any] = list(cluster.nodes())
+        # clients of our own: the run closes the connections of its clients
+        ports = [node.connection_pool.connection_kwargs["port"] for node in cluster.nodes()]
+        self.nodes: list[Any] = [Redis(port=port) for port in ports]
         [self.owner] = [node for node in self.nodes if node.execute_command("CLUSTER", "COUNTKEYSINSLOT", self.number)]
         self.other = next(node for node in self.nodes if node is not self.owner)
 
-    def take_away(self) -> None:
-        """Leave the slot to nobody: CLUSTERDOWN."""
+    def unassign(self) -> None:
+        """Assign the slot to no node: CLUSTERDOWN."""
         self.owner.execute_command("CLUSTER", "DELSLOTS", self.number)
 
-    def give_back(self) -> None:
-        """Serve it again."""
+    def reassign(self) -> None:
+        """Assign the slot to its node again."""
         self.owner.execute_command("CLUSTER", "ADDSLOTS", self.number)
 
     def begin_to_move(self) -> None:
@@ -98,7 +101,7 @@ class Slot:
         self._assign(self.other)
 
     def move_back(self) -> None:
-        """Give the slot, without its keys, to the node that had it."""
+        """Assign the slot, without its keys, to the node that had it."""
         for node in self.nodes:
             node.execute_command("FLUSHALL")
         self._assign(self.owner)
@@ -115,17 +118,20 @@ class Slot:
 
 
 @pytest.fixture
-def slot(cluster: Server, plan: MigrationPlan) -> Slot:
+def slot(cluster: Server, plan: MigrationPlan) -> Iterator[Slot]:
     assert plan.supported
-    return Slot(cluster)
+    slot = Slot(cluster)
+    yield slot
+    for node in slot.nodes:
+        node.close()
 
 
-def test_a_cluster_that_is_down_for_a_moment_is_tried_again(
+def test_cluster_that_is_down_for_a_moment_is_retried(
     cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path
 ) -> None:
     def harm() -> None:
-        slot.take_away()
-        threading.Timer(0.3, slot.give_back).start()
+        slot.unassign()
+        threading.Timer(0.3, slot.reassign).start()
 
     with at("rewrite:server.send:before", {2: harm}):
         report = MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path, batch_size=BATCH)
@@ -135,15 +141,15 @@ def test_a_cluster_that_is_down_for_a_moment_is_tried_again(
     assert vectors(cluster) == before()
 
 
-@pytest.mark.parametrize("way", ["resume", "back"])
-def test_a_cluster_that_stays_down(way: str, cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("then", ["resume", "rollback"])
+def test_cluster_that_stays_down(then: str, cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path) -> None:
     with (
-        at("rewrite:server.send:before", {2: slot.take_away}),
+        at("rewrite:server.send:before", {2: slot.unassign}),
         pytest.raises(MigrationIncomplete, match="not served"),
     ):
         MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path, batch_size=BATCH, retry_for=0)
-    slot.give_back()
-    if way == "resume":
+    slot.reassign()
+    if then == "resume":
         assert MigrationExecutor().apply(plan, server=cluster, backup_dir=tmp_path).result is Result.SUCCEEDED
         assert vectors(cluster) == after()
     assert MigrationExecutor().rollback(server=cluster, backup_dir=tmp_path).result is Result.ROLLED_BACK
@@ -151,7 +157,7 @@ def test_a_cluster_that_stays_down(way: str, cluster: Server, plan: MigrationPla
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_slot_that_moves_meanwhile_is_followed(
+def test_slot_that_moves_during_the_run_is_followed(
     workers: int, cluster: Server, plan: MigrationPlan, slot: Slot, tmp_path: Path
 ) -> None:
     """Keys and index name share the slot, so after the move the index is created where the keys are."""

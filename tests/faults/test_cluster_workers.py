@@ -1,4 +1,4 @@
-"""Several workers in a cluster: killed in the middle, they go on as other numbers of workers, or back."""
+"""Several workers in a cluster: killed in the middle, resumed with another number of workers, or rolled back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import read_state
-from fieldfare.testing.faults import Fault, Scene
+from fieldfare.testing.faults import Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 60, 4
@@ -51,7 +51,7 @@ def test_killed_and_resumed_with_other_numbers_of_workers(
     point: str, later: int, fieldfare: CommandLine, cluster: Server
 ) -> None:
     before = read_state(cluster)
-    fault = Fault.parse(f"{point}=kill"), Scene(fieldfare.url, fieldfare.directory / "backup")
+    fault = Fault.parse(f"{point}=kill"), FaultContext(fieldfare.url, fieldfare.directory / "backup")
     assert fieldfare(*APPLY, "--workers", "4", fault=fault).code == -signal.SIGKILL
 
     resumed = fieldfare(*APPLY, "--workers", str(later))
@@ -65,10 +65,10 @@ def test_killed_and_resumed_with_other_numbers_of_workers(
     assert read_state(cluster) == before
 
 
-def test_rollback_that_is_killed_goes_on(fieldfare: CommandLine, cluster: Server) -> None:
+def test_killed_rollback_is_resumed(fieldfare: CommandLine, cluster: Server) -> None:
     before = read_state(cluster)
     assert fieldfare(*APPLY, "--workers", "4").code == 0
-    fault = Fault.parse("restore:server.send:after:4=kill"), Scene(fieldfare.url, fieldfare.directory / "backup")
+    fault = Fault.parse("restore:server.send:after:4=kill"), FaultContext(fieldfare.url, fieldfare.directory / "backup")
     assert fieldfare(*ROLLBACK, "--workers", "4", fault=fault).code == -signal.SIGKILL
     assert fieldfare(*ROLLBACK).code == 0
     assert read_state(cluster) == before

@@ -1,4 +1,4 @@
-"""Each row of the page "What if it crashes?": the harm is done, and what the row says is what happens."""
+"""Each row of the page "What if it crashes?": the fault is injected, and the outcome is the one that the row names."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ FAULTS: Final = {
     "the server has no memory left": "rewrite:server.send:before:2=oom",
     "the server hangs for a moment": "rewrite:server.send:before:2=hang~",
     "the server keeps hanging": "rewrite:server.send:before:2=hang",
-    "an error that nobody foresaw": "rewrite:server.send:before:2=error",
+    "an unexpected error": "rewrite:server.send:before:2=error",
 }
 ELSEWHERE: Final = {
     "a cluster is down for a moment": (
         "test_cluster_faults.py",
-        "test_a_cluster_that_is_down_for_a_moment_is_tried_again",
+        "test_cluster_that_is_down_for_a_moment_is_retried",
     ),
-    "a slot moves to another node": ("test_cluster_faults.py", "test_a_slot_that_moves_meanwhile_is_followed"),
-    "the new index is not ready within `--timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
+    "a slot moves to another node": ("test_cluster_faults.py", "test_slot_that_moves_during_the_run_is_followed"),
+    "the new index is not ready within `--index-timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
     "somebody else starts the same migration": ("test_what_if.py", "test_second_copy"),
-    "it is killed again while it goes on, or goes back": ("test_twice.py", "test_killed_again_and_again"),
+    "it is killed again while it resumes or rolls back": ("test_repeated_faults.py", "test_killed_again_and_again"),
     "the process or its machine is suspended, for longer than its lock lasts (30 s)": (
-        "test_held.py",
-        "test_nothing_is_dropped_by_a_process_that_stood_still",
+        "test_lock_and_journal.py",
+        "test_suspended_process_drops_nothing",
     ),
     "one server is taken for another": (
-        "../core/test_engine_recognition.py",
+        "../core/test_engine_server_identity.py",
         "test_rollback_on_another_server_changes_nothing",
     ),
     "two servers share a backup directory": (
-        "../core/test_engine_recognition.py",
+        "../core/test_engine_server_identity.py",
         "test_backup_of_a_directory_that_two_servers_share",
     ),
 }
@@ -74,36 +74,36 @@ FILES: Final = {
     "a patch, schema or list of names is damaged": ("test_fuzz.py", "test_no_mutated_file_does_harm"),
     "a plan was edited": ("test_cli_bad_input.py", "test_a_plan_edited_by_hand"),
     "a plan was forged, with a fingerprint that matches": (
-        "test_strangers.py",
+        "test_untrusted_files.py",
         "test_no_mutated_plan_touches_anything_of_others",
     ),
     "a journal or a backup is damaged": (
-        "test_hostile.py",
+        "test_refusals.py",
         "test_damaged_backup_is_neither_resumed_nor_rolled_back",
     ),
-    "a backup holds originals of another run": ("test_strangers.py", "test_originals_of_another_run_are_refused"),
+    "a backup holds originals of another run": ("test_untrusted_files.py", "test_originals_of_another_run_are_refused"),
     "a backup holds keys that the index does not cover": (
-        "test_strangers.py",
+        "test_untrusted_files.py",
         "test_keys_that_the_index_does_not_cover_are_refused",
     ),
     "a file in the backup directory is a link, a pipe or a device": (
-        "test_backup_foreign.py",
+        "test_backup_safe_open.py",
         "test_links_pipes_and_devices_are_refused",
     ),
-    "the name of an index is `../../x`, 10,000 characters, or not text at all": ("test_strangers.py", NAMES),
-    "a name holds control characters": ("test_cli_printable.py", "test_control_sequences_are_spelled_out"),
+    "the name of an index is `../../x`, 10,000 characters, or not text at all": ("test_untrusted_files.py", NAMES),
+    "a name holds control characters": ("test_cli_escape.py", "test_control_sequences_are_escaped"),
     "a small file claims to be huge, or repeats itself a billion times": (
         "test_small_memory.py",
         "test_a_small_yaml_file_takes_little_memory",
     ),
     "a file is huge": ("test_small_memory.py", "test_a_large_file_does_not_exhaust_memory"),
     "the record of a batch names other directories or plans": (
-        "../plugins/batch/test_batch_strangers.py",
-        "test_a_record_that_no_batch_can_have_written_is_refused",
+        "../plugins/batch/test_batch_untrusted_files.py",
+        "test_an_invalid_state_file_is_refused",
     ),
     "the backups of a batch are not there": (
-        "../plugins/batch/test_batch_strangers.py",
-        "test_a_batch_without_its_backups_goes_neither_on_nor_back",
+        "../plugins/batch/test_batch_untrusted_files.py",
+        "test_a_batch_without_its_backup_directory_is_neither_resumed_nor_rolled_back",
     ),
 }
 PLACES: Final = {
@@ -138,7 +138,7 @@ def test_every_row_is_a_test() -> None:
 
 def test_every_row_about_files_and_passwords_is_a_test() -> None:
     core = HERE.parent / "core"
-    assert rows("What if a file is damaged, or comes from a stranger?").keys() == FILES.keys()
+    assert rows("What if a file is damaged, or from an untrusted source?").keys() == FILES.keys()
     assert rows("What if somebody looks for my password?").keys() == PLACES.keys()
     for file, name in FILES.values():
         assert name in functions_of(core / file)
@@ -149,12 +149,12 @@ def functions_of(path: Path) -> set[str]:
     return {each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef)}
 
 
-def seen(bench: Any) -> tuple[str, str]:
+def observed_state(bench: Any) -> tuple[str, str]:
     """Say which index there is, and how many documents are converted, in the words of the page."""
     digest, indexes = bench.state()
     there = "the old one" if indexes == bench.original[1] else "the new one"
     index = there if indexes else "none"
-    with bench.patient.connect() as server:
+    with bench.restartable_server.connect() as server:
         widths = {
             len(value) for value in server.bulk([("HGET", f"doc:{row:03}", "embedding") for row in range(32)]) if value
         }
@@ -173,7 +173,7 @@ def test_where_it_stops(bench: Any, row: str) -> None:
         if row == "while planning":
             planned = bench.command(
                 *("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml"),
-                fault=(fault, bench.scene),
+                fault=(fault, bench.fault_context),
             )
             assert planned.code == -9
         elif row == "while rolling back":
@@ -182,7 +182,7 @@ def test_where_it_stops(bench: Any, row: str) -> None:
             assert bench.apply().code == 4
         else:
             assert bench.apply(fault).code == -9
-        assert seen(bench) == (index, documents)
+        assert observed_state(bench) == (index, documents)
         if way == bench.apply and row != "while rolling back":
             assert way().code == 0
             assert bench.state() == bench.migrated
@@ -198,17 +198,17 @@ def test_what_goes_wrong(bench: Any, row: str) -> None:
     fault = Fault.parse(FAULTS[row])
     if fault.action == "disk" and not bench.has_small_disk:
         pytest.skip("needs the right to mount a small file system")
-    for way in ("go on", "back"):
+    for then in ("resume", "roll back"):
         bench.reset()
-        outcome = bench.apply(fault, patiently=fault.passing)
+        outcome = bench.apply(fault, with_retries=fault.transient)
         assert outcome.code == (-9 if code == "killed" else int(code)), outcome.stderr
-        bench.heal()
+        bench.repair()
         if fault.action == "lose":
             assert "document_count" in outcome.stderr
             assert bench.rollback().code == 0
             assert bench.state()[1].keys() == bench.original[1].keys()
             continue
-        if todo == "nothing" or way == "go on":
+        if todo == "nothing" or then == "resume":
             assert todo == "nothing" or bench.apply().code == 0
             assert bench.state() == bench.migrated
         assert bench.rollback().code == 0
@@ -218,15 +218,15 @@ def test_what_goes_wrong(bench: Any, row: str) -> None:
 @pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
 def test_index_that_is_not_ready_in_time(bench: Any) -> None:
     bench.reset()
-    with bench.patient.connect() as server:
+    with bench.restartable_server.connect() as server:
         server.bulk([("HSET", f"doc:more:{row}", "embedding", bytes(16)) for row in range(20_000)])
         wait_until_indexed(server)
     before = bench.state()
     planned = bench.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml")
     assert planned.code == 0, planned.stderr
-    late = bench.apply(None, "--plan", "other.yaml", "--timeout", "0", "--batch-size", "500")
-    assert late.code == 3
-    assert "timeout waiting for index ready" in late.stderr
+    stopped = bench.apply(None, "--plan", "other.yaml", "--index-timeout", "0", "--batch-size", "500")
+    assert stopped.code == 3
+    assert "timeout waiting for index ready" in stopped.stderr
     assert bench.apply(None, "--plan", "other.yaml").code == 0
     assert bench.rollback().code == 0
     assert bench.state() == before
@@ -235,7 +235,7 @@ def test_index_that_is_not_ready_in_time(bench: Any) -> None:
 @pytest.mark.parametrize("bench", ["hash-quantize-1"], indirect=True)
 def test_second_copy(bench: Any) -> None:
     bench.reset()
-    with bench.patient.connect() as server, IndexLock(server, "articles", backup_dir="/elsewhere"):
+    with bench.restartable_server.connect() as server, IndexLock(server, "articles", backup_dir="/elsewhere"):
         outcome = bench.apply()
     assert outcome.code == 4
     assert "process" in outcome.stderr

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from fieldfare.definition import Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.documents import Batch
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.server.capabilities import Capabilities
 
 
@@ -37,7 +37,7 @@ def live(embedding: Callable[..., Field]) -> Callable[..., LiveIndex]:
         *fields: Field,
         storage: Storage = Storage.HASH,
         search: tuple[int, int, int] = (8, 2, 0),
-        neighbours: Sequence[IndexDefinition] = (),
+        overlapping_indexes: Sequence[IndexDefinition] = (),
         documents: Sequence[Batch] = (),
     ) -> LiveIndex:
         shown = fields or (Field("title", FieldType.TEXT, "title"), embedding())
@@ -55,7 +55,7 @@ def live(embedding: Callable[..., Field]) -> Callable[..., LiveIndex]:
             definition=definition,
             snapshot=Snapshot(definition, IndexStats(num_docs=sum(map(len, documents)))),
             server=Capabilities(redis_version=(8, 2, 0), search_version=search),
-            neighbours=tuple(neighbours),
+            overlapping_indexes=tuple(overlapping_indexes),
             sample=sample,
         )
 

@@ -1,4 +1,4 @@
-"""Two strangers' distributions, installed as anybody would install them."""
+"""Two third-party distributions, installed with pip as users install them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_custom_step_killed_in_the_middle_resumes(fieldfare: CommandLine, server
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_finding_of_a_stranger_is_reported_when_it_fails(fieldfare: CommandLine) -> None:
+def test_failed_finding_of_a_third_party_plugin_is_reported(fieldfare: CommandLine) -> None:
     outcome = fieldfare("validate", "--plan", "plan.yaml", "--json")
     findings = {each["name"]: each for each in json.loads(outcome.stdout)["validation"]["findings"]}
     assert findings["acme.plain_text"]["passed"] is False
@@ -78,11 +78,11 @@ def test_plan_without_its_plugin_is_refused(fieldfare: CommandLine, server: Serv
     before = database_digest(server), index_state(server)
     outcome = fieldfare("-p", "no:acme_redact", *APPLY)
     assert outcome.code == 6
-    assert "acme_redact 1.0.0: it is left out with -p" in outcome.stderr
+    assert "acme_redact 1.0.0: it is excluded with -p" in outcome.stderr
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_change_that_nobody_claims_names_the_plugins_asked(fieldfare: CommandLine) -> None:
+def test_change_without_a_claim_names_the_plugins_asked(fieldfare: CommandLine) -> None:
     outcome = fieldfare(
         "-p", "no:acme_redact", "plan", "--index", "users", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml"
     )
@@ -90,3 +90,15 @@ def test_change_that_nobody_claims_names_the_plugins_asked(fieldfare: CommandLin
     assert "acme.redact_email" in outcome.stderr
     assert "Plugins asked: dims, fields, prefix, " in outcome.stderr
     assert not (fieldfare.directory / "other.yaml").exists()
+
+
+def test_a_misspelled_parameter_is_the_mistake_of_whoever_wrote_the_patch(
+    fieldfare: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "patch.yaml").write_text(PATCH.replace("field: email", "fieldd: email"))
+
+    outcome = fieldfare("plan", "--index", "users", "--schema-patch", "patch.yaml", "--plan-out", "other.yaml")
+
+    assert outcome.code == 2
+    assert "'acme.redact_email' needs the parameter 'field'; the patch gives: 'fieldd'" in outcome.stderr
+    assert not (tmp_path / "other.yaml").exists()

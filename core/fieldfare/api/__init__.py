@@ -1,11 +1,15 @@
-"""The classes that programs use; the command line uses nothing else."""
+"""The classes for programs: planner, executor and validator, synchronous and asynchronous.
+
+The command line uses these classes, too.
+May import: ``planning`` and below. Must not know: the command line, the wizard, plugins.
+"""
 
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.api.validator import MigrationValidator
 from fieldfare.plan.file import load_plan as load_migration_plan
 from fieldfare.plan.file import write_plan as write_migration_plan
-from fieldfare.report_file import write_report as write_migration_report
+from fieldfare.report.file import write_report as write_migration_report
 
 __all__ = [
     "MigrationExecutor",

@@ -1,22 +1,22 @@
-"""What the classes of programs are given, checked."""
+"""Checks the arguments of the classes for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fieldfare.engine.options import Verify
 from fieldfare.errors import UsageError
+from fieldfare.hooks.run_options import Verify
 from fieldfare.server import Server, connect
 
 __all__ = ["require_workers", "required_verify", "server_at"]
 
 
 def required_verify(text: str) -> Verify:
-    """Return how much is compared.
+    """Return the value of ``verify``.
 
     Raises:
-        UsageError: it is none of the choices.
+        UsageError: it is not one of the choices.
     """
     if text not in set(Verify):
         raise UsageError(f"verify={text!r}: it is {', '.join(Verify)}. Nothing was changed.")
@@ -24,10 +24,10 @@ def required_verify(text: str) -> Verify:
 
 
 def require_workers(number: int) -> None:
-    """Make sure that there is a worker.
+    """Check the number of workers.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it is less than 1.
     """
     if number < 1:
         raise UsageError(f"num_workers={number}: it takes at least one worker. Nothing was changed.")
@@ -35,11 +35,11 @@ def require_workers(number: int) -> None:
 
 @contextmanager
 def server_at(server: Server | None, url: str | None) -> Iterator[Server]:
-    """Give an open connection, or open one for as long as it is needed.
+    """Yield the given connection, or open one and close it at the end.
 
     Raises:
         UsageError: neither is given.
-        PreconditionError: there is no usable server at this URL.
+        PreconditionError: the URL leads to no usable server.
     """
     if server is not None:
         yield server

@@ -1,4 +1,4 @@
-"""Carrying out plans, and putting things back."""
+"""Applies plans, and rolls them back."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from fieldfare.api.arguments import require_workers, required_verify, server_at
 from fieldfare.engine.apply import apply
-from fieldfare.engine.options import RETRY_SECONDS, Options, Verify
+from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import list_backups
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, UsageError
+from fieldfare.hooks.manager import Plugins, load_plugins
+from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
+from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions, Verify
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import Plugins, load_plugins
-from fieldfare.progress import ProgressCallback, watched_by
-from fieldfare.query_check import load_query_checks
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 
@@ -24,16 +24,16 @@ __all__ = ["MigrationExecutor"]
 
 
 class MigrationExecutor:
-    """Carries out plans, and puts things back.
+    """Applies plans, and rolls them back.
 
     Args:
-        plugins: who carries out steps; by default every installed plugin.
+        plugins: the plugins that carry out steps; by default every installed plugin.
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
         self.plugins = plugins or load_plugins()
 
-    def apply(  # noqa: PLR0913 - the guide's signature
+    def apply(  # noqa: PLR0913 - the signature in RedisVL's migration guide, and more options
         self,
         plan: MigrationPlan,
         *,
@@ -52,7 +52,7 @@ class MigrationExecutor:
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
-        """Carry out a plan; go on with it if an earlier run was interrupted.
+        """Carry out a plan; resume the run if an earlier one was interrupted.
 
         Args:
             plan: from :class:`MigrationPlanner` or :func:`load_migration_plan`.
@@ -61,15 +61,15 @@ class MigrationExecutor:
             backup_dir: where originals and the journal go; required.
             batch_size: documents per round trip.
             num_workers: how many share the documents; see ``docs/workers.md``.
-            allow: what must not stop the run: ``overflow``.
+            allow: names of notes that must not stop the run: ``overflow``.
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
-            retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
-            timeout: seconds to wait for the index to be ready; None for as long as it takes.
+            retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
+            timeout: seconds to wait for the index to be ready; None for no limit.
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
-            plan_path: named in messages as the file to resume with.
+            plan_path: path of the plan file, for messages that name the next command.
             stop: set to stop after the current batch.
-            progress_callback: called with a step and a detail as the run goes on.
+            progress_callback: called with a step and a detail during the run.
 
         Raises:
             BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
@@ -82,7 +82,7 @@ class MigrationExecutor:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
         if on_conflict not in (None, "keep-old", "keep-new"):
             raise UsageError(f"on_conflict={on_conflict!r}: it is keep-old, keep-new or None. Nothing was changed.")
-        options = Options(
+        options = RunOptions(
             batch_size=batch_size,
             workers=num_workers,
             allow=frozenset(allow),
@@ -93,7 +93,7 @@ class MigrationExecutor:
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
         )
-        plugins = watched_by(self.plugins, progress_callback)
+        plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url) as opened:
             return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
 
@@ -110,19 +110,19 @@ class MigrationExecutor:
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
-        """Put back what a run changed.
+        """Roll back a run.
 
         Args:
             redis_url: where the index lives.
             server: an open connection, in place of ``redis_url``.
             backup_dir: of the run.
             index: its source or target name; may be left out if the directory holds one backup.
-            num_workers: how many share the documents, if as many shared them before.
+            num_workers: number of workers; more than the run had are not used.
             retry_for: as for :meth:`apply`.
-            force: drop what lives under the target's name even if it is not the target, and put the index back even
-                where none of its documents are.
+            force: drop the index under the target's name even if it is not the target, and restore the source index
+                even if the server has none of its documents.
             stop: set to stop after the current batch.
-            progress_callback: called with a step and a detail as the run goes on.
+            progress_callback: called with a step and a detail during the rollback.
 
         Raises:
             FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
@@ -130,8 +130,8 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         require_workers(num_workers)
-        options = Options(workers=num_workers, retry_for=retry_for, force=force)
-        plugins = watched_by(self.plugins, progress_callback)
+        options = RunOptions(workers=num_workers, retry_for=retry_for, force=force)
+        plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
 

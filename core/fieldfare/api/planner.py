@@ -1,4 +1,4 @@
-"""Making plans."""
+"""Makes plans."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from fieldfare.api.arguments import server_at
-from fieldfare.diff import changes_from_patch, changes_from_schema
+from fieldfare.changes.diff import changes_from_patch, changes_from_schema
 from fieldfare.errors import UsageError
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.patch.target_schema import load_target_schema
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
-from fieldfare.plan_options import plan_options
-from fieldfare.planner import make_plan
-from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.planning.options import plan_options
+from fieldfare.planning.planner import make_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_snapshot
-from fieldfare.target_schema import load_target_schema
 
 __all__ = ["MigrationPlanner"]
 
@@ -26,9 +26,9 @@ class MigrationPlanner:
     """Makes plans.
 
     Args:
-        plugins: who may claim changes; by default every installed plugin.
-        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1; predicted on a sample.
-        accept_recall_loss: plan a change that keeps less all the same, with a warning.
+        plugins: the plugins that may claim changes; by default every installed plugin.
+        min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
+        accept_recall_loss: plan changes below ``min_recall``, with a warning.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -40,7 +40,7 @@ class MigrationPlanner:
         self.plugins = plugins or load_plugins()
         self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
 
-    def create_plan(  # noqa: PLR0913 - the guide's signature
+    def create_plan(  # noqa: PLR0913 - the signature in RedisVL's migration guide
         self,
         index_name: str,
         *,
@@ -57,14 +57,14 @@ class MigrationPlanner:
             index_name: the index, or one of its aliases.
             redis_url: where it lives.
             server: an open connection, in place of ``redis_url``.
-            schema_patch_path: what to change.
-            target_schema_path: what it shall be; exactly one of the two.
-            aliases: further aliases of the index, to be kept.
-            key_sample_limit: how many keys to note for validation.
+            schema_patch_path: the patch file.
+            target_schema_path: the file with the target schema; give exactly one of the two.
+            aliases: further aliases of the index, which the target index gets, too.
+            key_sample_limit: how many keys to sample for the validation.
 
         Raises:
-            UsageError: both or neither file; or a file that cannot be used (all problems at once).
-            PreconditionError: no server, no index, or a server that is not fit.
+            UsageError: both files or neither are given, or a file cannot be used (all problems at once).
+            PreconditionError: no server, no index, or an unsupported server.
             PluginError: no plugin, or more than one, claims a change.
         """
         if (schema_patch_path is None) == (target_schema_path is None):
@@ -86,7 +86,7 @@ class MigrationPlanner:
             request = {"target_schema": content}
             return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
 
-    def create_plan_from_patch(  # noqa: PLR0913 - the guide's signature
+    def create_plan_from_patch(  # noqa: PLR0913 - the signature in RedisVL's migration guide
         self,
         index_name: str,
         *,
@@ -100,11 +100,11 @@ class MigrationPlanner:
 
         Args:
             index_name: the index, or one of its aliases.
-            schema_patch: the patch, or the mapping that a patch file holds.
+            schema_patch: the patch, or the content of a patch file as a mapping.
             redis_url: where the index lives.
             server: an open connection, in place of ``redis_url``.
-            aliases: further aliases of the index, to be kept.
-            key_sample_limit: how many keys to note for validation.
+            aliases: further aliases of the index, which the target index gets, too.
+            key_sample_limit: how many keys to sample for the validation.
 
         Raises:
             As :meth:`create_plan`.

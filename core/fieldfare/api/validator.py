@@ -1,4 +1,4 @@
-"""Checking the result of a migration."""
+"""Validates the result of a migration."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fieldfare.api.arguments import required_verify, server_at
-from fieldfare.engine.options import Options, Verify
-from fieldfare.engine.run import Run
+from fieldfare.engine.checks.query_check import load_query_checks
+from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import read_backup
-from fieldfare.engine.validate import validate
 from fieldfare.errors import UsageError
+from fieldfare.hooks.manager import Plugins, load_plugins
+from fieldfare.hooks.run_options import RunOptions, Verify
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import Plugins, load_plugins
-from fieldfare.query_check import load_query_checks
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.server import Server
 
@@ -24,13 +24,13 @@ class MigrationValidator:
     """Checks the result of a migration.
 
     Args:
-        plugins: whose findings to ask for; by default every installed plugin's.
+        plugins: the plugins that validate; by default every installed plugin.
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
         self.plugins = plugins or load_plugins()
 
-    def validate(  # noqa: PLR0913 - the guide's signature, and the backup
+    def validate(  # noqa: PLR0913 - the signature in RedisVL's migration guide, and the backup
         self,
         plan: MigrationPlan,
         *,
@@ -43,7 +43,7 @@ class MigrationValidator:
         """Compare the live index with a plan's target. Changes nothing.
 
         Args:
-            plan: what should be.
+            plan: with the expected target.
             redis_url: where the index lives.
             server: an open connection, in place of ``redis_url``.
             backup_dir: of the migration; with it, documents are compared, too.
@@ -59,14 +59,15 @@ class MigrationValidator:
         """
         if verify is not None and verify != Verify.NONE and backup_dir is None:
             raise UsageError(f"verify={verify!r}: documents are compared with the backup; give its directory, too.")
-        self.plugins.require_sound()
+        self.plugins.raise_if_broken()
         started = datetime.now(UTC)
         with server_at(server, redis_url) as opened:
-            options = Options(
+            options = RunOptions(
                 verify=required_verify(verify or Verify.SAMPLE), query_checks=load_query_checks(query_check_file)
             )
             with read_backup(backup_dir, plan) as (journal, store):
-                findings = Validation(validate(Run(opened, plan, self.plugins, options, journal=journal, store=store)))
+                run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
+                findings = Validation(run_validators(run))
         finished = datetime.now(UTC)
         seconds = (finished - started).total_seconds()
         return MigrationReport(

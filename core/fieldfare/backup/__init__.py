@@ -1,35 +1,35 @@
-"""Backups: the captured keys, and the original bytes of everything that a run overwrites.
+"""Backups and the journal: captured keys, the original bytes of everything that a run overwrites, how far a run got.
 
-Files, all beside one another under one prefix (``name``): ``.header``, JSON, written by the journal;
-``.keys`` and ``.data``, rows of frames (``frame``) that hold records (``record``); ``.manifest`` and a ``.data`` per
-shard where several workers wrote; ``.lock`` and ``.lock.json``.
-Loading a backup runs no code.
+The files of a backup share a prefix (``paths``): ``.header``, the journal as JSON; ``.keys`` and ``.data``, sequences
+of frames (``frame``) that hold records (``record``); with several workers a ``.manifest`` and one ``.data`` file per
+shard; ``.lock`` and ``.lock.json``. Loading a backup runs no code.
+May import: ``hooks`` and below. Must not know: the engine, servers, what is done with the originals.
 """
 
 from fieldfare.backup.directory import open_directory
 from fieldfare.backup.durable import sync_directory, write_durably
 from fieldfare.backup.header import read_header
-from fieldfare.backup.lock import hold_backup
-from fieldfare.backup.name import backup_file, backup_prefix, find_prefixes, resolve_prefix
-from fieldfare.backup.record import ADDED, LATE, REWRITE, SUPERSEDED
+from fieldfare.backup.lock import lock_backup
+from fieldfare.backup.paths import backup_file, backup_prefix, find_prefixes, resolve_prefix
+from fieldfare.backup.record import CONCURRENT_INSERTS, CONCURRENT_UPDATES, OVERWRITTEN, REWRITE
 from fieldfare.backup.shards import Shard
 from fieldfare.backup.store import BackupStore
 from fieldfare.backup.vectors import VectorBackup
-from fieldfare.backup.verification import Expectation
+from fieldfare.backup.verification import ExpectedBackup
 
 __all__ = [
-    "ADDED",
-    "LATE",
+    "CONCURRENT_INSERTS",
+    "CONCURRENT_UPDATES",
+    "OVERWRITTEN",
     "REWRITE",
-    "SUPERSEDED",
     "BackupStore",
-    "Expectation",
+    "ExpectedBackup",
     "Shard",
     "VectorBackup",
     "backup_file",
     "backup_prefix",
     "find_prefixes",
-    "hold_backup",
+    "lock_backup",
     "open_directory",
     "read_header",
     "resolve_prefix",

@@ -1,4 +1,4 @@
-"""The directory that holds backups, usually of many indexes."""
+"""The directory that holds backups, usually those of many indexes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.header import read_header
-from fieldfare.backup.name import START, backup_file, backup_prefix
+from fieldfare.backup.paths import START, backup_file, backup_prefix
 from fieldfare.errors import BackupDirectoryRequired, BackupUnusable
 
 __all__ = ["open_directory"]
 
 
 def open_directory(path: Path | str, *, create: bool = True, index: str | None = None) -> Path:
-    """Return the absolute path of a backup directory that can be used.
+    """Return the absolute path of a usable backup directory.
 
-    Whether it can be written is tried: a file is written, fsynced and removed.
+    To test whether the directory is writable, a file is written, fsynced and removed.
 
     Args:
         path: the directory.
-        create: create it, for its owner alone, and what is missing above it.
-        index: whose backup is meant; those of others are not looked at then, of which there may be thousands.
+        create: create the directory, readable by its owner only, and its missing parents.
+        index: check the header of this index's backup only; without it, the headers of all backups are checked.
 
     Raises:
         BackupDirectoryRequired: the path is empty.
@@ -47,7 +47,7 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
         try:
             read_header(header)
         except BackupUnusable as error:
-            reason = f"{header.name} in it is foreign ({error.reason}). Give another --backup-dir, or move it away."
+            reason = f"{header.name} in it is unusable ({error.reason}). Give another --backup-dir, or move it away."
             raise BackupUnusable(directory, reason) from error
     return directory
 

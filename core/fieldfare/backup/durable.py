@@ -1,30 +1,33 @@
-"""Files that are either wholly there or not there at all, whatever happens in between."""
+"""Writes files atomically and durably: after a crash, the old content or the new content is there."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from fieldfare.faults import reach
+from fieldfare.support.fault_points import reach
 
-__all__ = ["PRIVATE", "remove_leftovers", "sync_directory", "write_durably"]
+__all__ = ["PRIVATE", "content_checksum", "remove_leftovers", "sync_directory", "write_durably"]
 
 PRIVATE: Final = 0o600
-"""Permissions of files of a backup, which hold what users have stored: nobody else may read them."""
+"""Permissions of backup files: they hold data of users, so only the owner may read them."""
 
 
 def write_durably(path: Path | str, data: bytes) -> None:
     """Write a file so that a crash leaves the old content or the new one, never a part of it.
 
-    The data goes to a temporary file in the same directory, which is fsynced and renamed; then the
-    directory is fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind: nobody reads it. Only the owner may read
-    and write the file.
+    The data goes to a temporary file in the same directory, which is fsynced and renamed; then the directory is
+    fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind, which is never read. Only the owner may read and write
+    the file.
 
     Raises:
-        OSError: the file cannot be written; the old content stands.
+        OSError: the file cannot be written; it keeps the old content.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -45,6 +48,11 @@ def write_durably(path: Path | str, data: bytes) -> None:
     reach("file.replace:after")
 
 
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the content of a JSON file, to detect a damaged or edited file."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def sync_directory(path: Path | str) -> None:
     """Make created, renamed and removed names in a directory durable.
 
@@ -59,7 +67,7 @@ def sync_directory(path: Path | str) -> None:
 
 
 def remove_leftovers(prefix: Path) -> None:
-    """Remove what crashed writes of a backup's files left behind. Only for the holder of its lock."""
+    """Remove temporary files that crashed writes of a backup left behind. Only for the holder of the backup's lock."""
     start = f".{prefix.name}."
     for path in prefix.parent.iterdir():
         if path.name.startswith(start) and path.name.endswith(".tmp"):

@@ -1,6 +1,6 @@
 """Frames: the unit in which backup files are written, checked and skipped.
 
-A file is a row of frames and nothing else. All numbers are little-endian::
+A file is a sequence of frames and nothing else. All numbers are little-endian::
 
     offset  bytes  what
          0      4  magic, b"FFB1"
@@ -12,9 +12,9 @@ A file is a row of frames and nothing else. All numbers are little-endian::
         28         header: one msgpack map (see ``record``)
                    body: raw bytes
 
-Three checksums, so that a reader may trust lengths and headers while it skips bodies unread, and so that
-a frame that a crash cut short (lengths sound, file too short) differs from a damaged one.
-A frame cut short can only be the last one. It does not count, and the next append writes over it.
+With three checksums a reader can check lengths and headers while it skips bodies, and can distinguish a frame that a
+crash cut short (valid lengths, file too short) from a damaged one. Only the last frame can be cut short. It is ignored,
+and the next append overwrites it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from zlib import crc32
 import msgpack
 from attrs import frozen
 
-from fieldfare.backup.regular import open_regular
+from fieldfare.backup.safe_open import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
 __all__ = ["Block", "Frame", "FrameReader", "TooLarge", "encode_frame"]
@@ -76,7 +76,7 @@ class Frame:
 
 
 def encode_frame(header: Mapping[str, Any], blocks: Sequence[Block]) -> list[Block]:
-    """Return what is to be written, piece by piece; the blocks are not copied.
+    """Return the bytes of a frame as a list of pieces; the blocks are not copied.
 
     Raises:
         TooLarge: the frame is longer than a reader accepts.
@@ -93,10 +93,10 @@ def encode_frame(header: Mapping[str, Any], blocks: Sequence[Block]) -> list[Blo
 
 
 def unpack_header(packed: bytes) -> Any:
-    """Unpack a header; lists and maps within it are few, so that a hostile one cannot take a multiple of its size.
+    """Unpack a header. The number of lists and maps is limited, so that a hostile header cannot use much memory.
 
     Raises:
-        ValueError: it is none, or holds too much.
+        ValueError: it is not a header, or has too many lists and maps.
     """
     containers = count(1)
 
@@ -109,16 +109,16 @@ def unpack_header(packed: bytes) -> Any:
 
 
 class FrameReader:
-    """Reads the frames of one file, as long as it was when it was opened. A context manager.
+    """Reads the frames of one file, up to the length that it has when it is opened. A context manager.
 
     Attributes:
         path: the file.
-        size: its bytes.
-        whole: the bytes up to the end of the last whole frame that was met.
+        size: its length in bytes.
+        whole: offset of the end of the last complete frame read so far.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        BackupUnusable: the file cannot be read, or is none.
+        FileNotFoundError: the file does not exist.
+        BackupUnusable: the file cannot be read, or is not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -141,7 +141,7 @@ class FrameReader:
         self._file.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Iterate over the whole frames from the start, without reading a body.
+        """Iterate over the complete frames from the start, without reading a body.
 
         Raises:
             BackupCorrupt: a frame is damaged.
@@ -162,11 +162,11 @@ class FrameReader:
         return body
 
     def start(self, frame: Frame, length: int) -> bytes:
-        """Read the first bytes of a frame's body, unchecked."""
+        """Read the first bytes of a frame's body, without checking its checksum."""
         return self._read(frame.body_offset, min(length, frame.body_length))
 
     def check(self, frame: Frame) -> None:
-        """Read a frame's body piece by piece, for its checksum alone.
+        """Read a frame's body in pieces and check its checksum.
 
         Raises:
             BackupCorrupt: the body is damaged.
@@ -196,7 +196,7 @@ class FrameReader:
             return None
         magic, header_length, body_length, header_checksum, body_checksum, checksum = PRELUDE.unpack(prelude)
         if magic != MAGIC or crc32(prelude[:-4]) != checksum:
-            raise BackupCorrupt(self.path, offset, "there is no sound frame")
+            raise BackupCorrupt(self.path, offset, "there is no valid frame")
         if header_length > LONGEST_HEADER or body_length > LONGEST_BODY:
             reason = f"a frame claims a header of {header_length} bytes and a body of {body_length} bytes"
             raise BackupCorrupt(self.path, offset, reason)

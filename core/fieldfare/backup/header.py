@@ -1,6 +1,6 @@
-"""The header of a backup, as far as this room needs to know it: JSON with a ``format`` key.
+"""Reads the ``.header`` file of a backup: JSON with a ``format`` key.
 
-The journal writes it, and checks the rest of its content.
+``journal`` writes it, and checks the rest of its content.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fieldfare.backup.regular import read_json
+from fieldfare.backup.safe_open import read_json
 from fieldfare.errors import BackupUnusable
 
 __all__ = ["read_header"]
@@ -25,7 +25,7 @@ def read_header(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise BackupUnusable(path, "there is no such backup") from error
     except ValueError as error:
-        raise BackupUnusable(path, f"it is damaged, or fieldfare did not write it: it is no JSON ({error})") from error
+        raise BackupUnusable(path, f"it is damaged, or fieldfare did not write it: it is not JSON ({error})") from error
     if not isinstance(header, dict) or "format" not in header:
         raise BackupUnusable(path, "fieldfare did not write it: it has no 'format'")
     return header

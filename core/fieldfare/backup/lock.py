@@ -1,7 +1,7 @@
-"""One migrator at a time per backup; different backups of one directory don't meet.
+"""The lock on a backup: one process at a time. Backups in the same directory have separate locks.
 
-``<prefix>.lock`` is locked by the operating system, which frees it when the process ends in whatever way.
-``<prefix>.lock.json`` says who holds it: ``host``, ``pid``, ``started`` (UTC, ISO 8601).
+``<prefix>.lock`` is locked with the operating system, which releases it when the process ends, even if it is killed.
+``<prefix>.lock.json`` names the holder: ``host``, ``pid``, ``started`` (UTC, ISO 8601).
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fieldfare.backup.durable import PRIVATE, remove_leftovers, write_durably
-from fieldfare.backup.name import backup_file
-from fieldfare.backup.regular import read_json, refuse_other_kinds
+from fieldfare.backup.paths import backup_file
+from fieldfare.backup.safe_open import read_json, require_regular_file
 from fieldfare.errors import BackupUnusable, LockHeld
 
-__all__ = ["hold_backup"]
+__all__ = ["lock_backup"]
 
 
 @contextmanager
-def hold_backup(prefix: Path) -> Iterator[None]:
-    """Hold the lock of a backup, or refuse at once.
+def lock_backup(prefix: Path) -> Iterator[None]:
+    """Lock a backup. Does not wait for another holder.
 
     Args:
         prefix: from ``backup_prefix``; its directory exists.
 
     Raises:
         LockHeld: another process (or another caller in this one) holds it; names host, pid and start.
-        BackupUnusable: the file system gives no lock, or the lock file is none.
+        BackupUnusable: the file system supports no locks, or the lock file is not a regular file.
     """
     path, holder = backup_file(prefix, "lock"), backup_file(prefix, "lock.json")
     # not bound to a thread: the asynchronous interface may acquire in one and release in another
     lock = FileLock(path, timeout=0, mode=PRIVATE, thread_local=False)
-    refuse_other_kinds(path)
+    require_regular_file(path)
     is_known = path.exists() or backup_file(prefix, "header").exists()
     try:
         lock.acquire()
@@ -47,8 +47,8 @@ def hold_backup(prefix: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         raise BackupUnusable(path, f"it cannot be locked: {error}") from error
     try:
-        _introduce(holder)
-        if is_known:  # else there was nobody to leave anything
+        _write_holder(holder)
+        if is_known:  # a new backup has no leftovers
             remove_leftovers(prefix)
         yield
     finally:
@@ -57,14 +57,14 @@ def hold_backup(prefix: Path) -> Iterator[None]:
         lock.release()
 
 
-def _introduce(holder: Path) -> None:
-    me = {
+def _write_holder(holder: Path) -> None:
+    content = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
-        write_durably(holder, json.dumps(me).encode())
+        write_durably(holder, json.dumps(content).encode())
     except OSError as error:
         raise BackupUnusable(holder, f"the file cannot be written: {error.strerror}") from error
 
@@ -74,4 +74,4 @@ def describe_holder(holder: Path) -> str:
         other = read_json(holder)
         return f"host {other['host']}, pid {other['pid']}, since {other['started']}"
     except (OSError, BackupUnusable, ValueError, KeyError, TypeError):
-        return "a process that has not said yet who it is"
+        return "a process that has not written its name yet"

@@ -1,24 +1,23 @@
-"""The ``.manifest`` of a backup: the files that several workers wrote, and whose originals each of them holds.
+"""The ``.manifest`` of a backup that several workers wrote: which shard holds the originals of which keys.
 
-JSON, with the slices as ``[from, to)`` in the order in which keys were captured::
+JSON, with ranges ``[from, to)`` in the order in which the keys were captured::
 
     {"format": 1, "checksum": "...", "shards": [{"file": "shard-0.data", "batches": [0, 25], "keys": [0, 12500]}, ...]}
 
-``file`` is what follows the backup's prefix, so that a backup that was set aside still finds its shards.
-``checksum`` is the SHA-256 of everything else. One worker writes no manifest.
+``file`` is the file name without the backup's prefix, so it stays valid when the backup is renamed.
+``checksum`` is the SHA-256 of everything else. A run with one worker writes no manifest.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fieldfare.backup.durable import sync_directory, write_durably
-from fieldfare.backup.name import backup_file, shard_ending
-from fieldfare.backup.regular import read_json
+from fieldfare.backup.durable import content_checksum, sync_directory, write_durably
+from fieldfare.backup.paths import backup_file, shard_ending
+from fieldfare.backup.safe_open import read_json
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
@@ -28,16 +27,16 @@ FORMAT: Final = 1
 
 
 def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, keys: int) -> None:
-    """Write, durably, which shard holds which keys.
+    """Write durably which shard holds which keys.
 
     Args:
         prefix: of the backup.
-        batches: for each shard, the batches of keys that are its own.
-        batch_size: keys of a batch; the last one may have fewer.
-        keys: captured keys in all.
+        batches: the batches of keys of each shard.
+        batch_size: keys per batch; the last one may have fewer.
+        keys: how many keys were captured.
 
     Raises:
-        BackupUnusable: the disk refuses.
+        BackupUnusable: the file cannot be written.
     """
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -50,7 +49,7 @@ def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, k
             for number, each in enumerate(batches)
         ],
     }
-    content["checksum"] = _checksum(content)
+    content["checksum"] = content_checksum(content)
     path = backup_file(prefix, "manifest")
     try:
         write_durably(path, json.dumps(content, indent=1).encode())
@@ -59,7 +58,7 @@ def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, k
 
 
 def read_manifest(prefix: Path) -> tuple[Shard, ...]:
-    """Return the shards of a backup, in the order of their keys; none if there is no manifest.
+    """Return the shards of a backup, in the order of their keys; none without a manifest.
 
     Raises:
         BackupCorrupt: it is damaged.
@@ -71,15 +70,15 @@ def read_manifest(prefix: Path) -> tuple[Shard, ...]:
     except FileNotFoundError:
         return ()
     except ValueError as error:
-        raise BackupCorrupt(path, 0, f"it is no JSON ({error})") from error
-    if not isinstance(content, dict) or content.pop("checksum", None) != _checksum(content):
+        raise BackupCorrupt(path, 0, f"it is not JSON ({error})") from error
+    if not isinstance(content, dict) or content.pop("checksum", None) != content_checksum(content):
         raise BackupCorrupt(path, 0, "its checksum does not match")
     if content.get("format") != FORMAT:
         raise BackupUnusable(path, f"its format is {content.get('format')!r:.40}, this fieldfare reads {FORMAT}")
     try:
         batches = _batches(content)
     except (KeyError, TypeError, ValueError) as error:
-        raise BackupCorrupt(path, 0, "it does not share batches of keys out") from error
+        raise BackupCorrupt(path, 0, "its shards do not cover the batches of keys in order") from error
     return tuple(
         Shard(backup_file(prefix, shard_ending(number)), number, each.start, each.stop)
         for number, each in enumerate(batches)
@@ -87,7 +86,7 @@ def read_manifest(prefix: Path) -> tuple[Shard, ...]:
 
 
 def remove_manifest(prefix: Path) -> None:
-    """Remove it, if it is there.
+    """Remove the manifest, if the backup has one.
 
     Raises:
         BackupUnusable: it cannot be removed.
@@ -102,7 +101,7 @@ def remove_manifest(prefix: Path) -> None:
 
 
 def _batches(content: Mapping[str, Any]) -> list[range]:
-    """Read the slices, which must follow one another: else originals would be lost, or restored twice."""
+    """Read the ranges. Each must start where the previous one ends, so that no original is lost or restored twice."""
     batches = []
     expected = 0
     for number, each in enumerate(content["shards"]):
@@ -116,7 +115,3 @@ def _batches(content: Mapping[str, Any]) -> list[range]:
 
 def _is_slice(start: object, stop: object) -> bool:
     return type(start) is int and type(stop) is int and start < stop
-
-
-def _checksum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

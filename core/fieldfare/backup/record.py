@@ -1,6 +1,6 @@
-"""Records: what the frames of ``.keys`` and ``.data`` hold.
+"""Records: the content of the frames of ``.keys`` and ``.data``.
 
-The header of a frame is a msgpack map; its body is one contiguous block after the other::
+The header of a frame is a msgpack map; its body is a sequence of blocks::
 
     {kind: "keys", number, rows, keys}                  .keys   a batch of captured keys
     {kind: "seal", number, rows}                        .keys   the last frame: batches and keys before it
@@ -8,11 +8,11 @@ The header of a frame is a msgpack map; its body is one contiguous block after t
 
 - ``number`` counts from 0: batches of ``.keys``, and in ``.data`` batches of one tag. A gap is corruption.
 - ``rows`` is the number of documents. A batch may be empty.
-- ``keys`` are lengths. The body begins with the keys, one behind the other.
+- ``keys`` are lengths. The body begins with the keys, one after the other.
 - ``columns`` is a list of ``[field, lengths]``. A block for each follows, in this order.
-- lengths are a list of one number a row, or one number if all rows have it (always for vectors of one
-  index); -1 stands for a document without the field, which has no bytes in the block. Keys of no bytes
-  are listed one by one, so that no header can claim more rows than the file has bytes.
+- Lengths are a list of one number per row, or one number if it is the same for all rows (as for vectors of one
+  index). -1 marks a document without the field, which has no bytes in the block. Lengths of empty keys are always a
+  list, so that no header can claim more rows than the file has bytes.
 """
 
 from __future__ import annotations
@@ -26,32 +26,43 @@ from attrs import field, frozen
 from fieldfare.backup.frame import Block, TooLarge
 from fieldfare.documents import MISSING, Batch, Column
 
-__all__ = ["ADDED", "LATE", "RESTORED", "REWRITE", "SUPERSEDED", "Record"]
+__all__ = [
+    "CONCURRENT_INSERTS",
+    "CONCURRENT_UPDATES",
+    "FORMER_TAGS",
+    "OVERWRITTEN",
+    "RESTORED_TAGS",
+    "REWRITE",
+    "Record",
+]
 
 REWRITE: Final = "rewrite"
 """The tag of the originals that all rewrite steps of a plan share."""
 
-LATE: Final = "late"
-"""The tag of values that somebody wrote between the dump and the rewrite, as further originals of these documents."""
+CONCURRENT_UPDATES: Final = "concurrent_updates"
+"""The tag of values that an application wrote between dump and rewrite, as further originals of these documents."""
 
-ADDED: Final = "added"
-"""The tag of originals of documents that were not there at the dump."""
+CONCURRENT_INSERTS: Final = "concurrent_inserts"
+"""The tag of originals of documents that were inserted after the dump."""
 
-SUPERSEDED: Final = "superseded"
-"""The tag of values that a rollback found in the place of the new ones, and overwrote."""
+OVERWRITTEN: Final = "overwritten_by_rollback"
+"""The tag of values that an application wrote over converted values, and that a rollback overwrote."""
 
-RESTORED: Final = frozenset({REWRITE, LATE, ADDED})
-"""Tags of what a rollback writes back by itself."""
+FORMER_TAGS: Final = {"late": CONCURRENT_UPDATES, "added": CONCURRENT_INSERTS, "superseded": OVERWRITTEN}
+"""Tags that version 0.1 wrote → their current names. The former ones are read, never written."""
+
+RESTORED_TAGS: Final = frozenset({REWRITE, CONCURRENT_UPDATES, CONCURRENT_INSERTS})
+"""Tags of the originals that the kernel's rollback restores."""
 
 MOST_VALUES: Final = 2**22
-"""Rows times columns of one record, so that a small header cannot claim a large memory."""
+"""Limit of rows times columns of one record, so that a small header cannot use much memory."""
 
 Lengths: TypeAlias = tuple[int, ...]
 
 
 @frozen(hash=False)
 class Record:
-    """What one frame says about its body.
+    """The description of a frame's body.
 
     Attributes:
         kind: ``keys``, ``seal`` or ``batch``.
@@ -92,14 +103,14 @@ class Record:
 
     @classmethod
     def parse(cls, header: Mapping[str, Any], body_length: int) -> Self:
-        """Read a frame's header, which must describe exactly the body it has.
+        """Read a frame's header, which must describe exactly the body that the frame has.
 
         Raises:
-            ValueError: it makes no sense; says why.
+            ValueError: it does not; the message says why.
         """
         kind, number, rows = header.get("kind"), header.get("number"), header.get("rows")
         if kind not in ("keys", "seal", "batch") or not _is_count(number) or not _is_count(rows):
-            raise ValueError("the header is no record of keys or of documents")
+            raise ValueError("the header describes no keys and no documents")
         if kind == "seal":
             record = cls(kind, number, rows)
         else:
@@ -109,7 +120,8 @@ class Record:
                 raise ValueError(f"the header claims {rows} documents")
             keys = _expand(header.get("keys"), rows, least=0)
             lengths = {name: _expand(each, rows, least=MISSING) for name, each in columns.items()}
-            record = cls(kind, number, rows, str(header.get("tag", "")), keys, lengths)
+            tag = str(header.get("tag", ""))
+            record = cls(kind, number, rows, FORMER_TAGS.get(tag, tag), keys, lengths)
         if record.size != body_length:
             raise ValueError(f"the header describes {record.size} of {body_length} bytes")
         return record
@@ -165,14 +177,14 @@ def _expand(lengths: object, rows: int, *, least: int) -> Lengths:
 
 def _pairs(columns: object) -> dict[str, object]:
     if not isinstance(columns, list):
-        raise ValueError("the header has columns that are no list")  # noqa: TRY004 - bad input, not a caller's mistake
+        raise ValueError("the header's columns are not a list")  # noqa: TRY004 - bad input, not a caller's mistake
     pairs: dict[str, object] = {}
     for each in columns:
         match each:
             case [str(name), lengths] if name not in pairs:
                 pairs[name] = lengths
             case _:
-                raise ValueError("the header has columns that are no pairs of a field and its lengths")
+                raise ValueError("the header's columns are not pairs of a field and its lengths")
     return pairs
 
 

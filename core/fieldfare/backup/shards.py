@@ -1,4 +1,4 @@
-"""Originals on disk: one file of them, or several where several workers wrote them."""
+"""Shards: the files that hold the originals; one per worker."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from fieldfare.backup.frame import Frame, FrameReader, TooLarge
-from fieldfare.backup.log import Log
 from fieldfare.backup.record import Record
+from fieldfare.backup.record_file import RecordFile
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupUnusable
 
-__all__ = ["Shard", "slices"]
+__all__ = ["Shard", "split_evenly"]
 
 
 class Shard:
@@ -21,11 +21,11 @@ class Shard:
 
     Args:
         path: the file.
-        number: its place among the shards of a backup, from 0.
-        start: its first batch of keys.
-        stop: the batch of keys behind its last one; None for all that follow.
+        number: position among the shards of the backup, from 0.
+        start: number of its first batch of keys.
+        stop: number of the batch after its last one; None for all that follow.
 
-    Errors are those of :class:`~fieldfare.backup.log.Log`.
+    Errors are those of :class:`~fieldfare.backup.record_file.RecordFile`.
     """
 
     def __init__(self, path: Path, number: int = 0, start: int = 0, stop: int | None = None) -> None:
@@ -33,42 +33,42 @@ class Shard:
         self.number = number
         self.start = start
         self.stop = stop
-        self._log = Log(path, {"batch"})
-        self._counted: Counter[str] | None = None
+        self._log = RecordFile(path, {"batch"})
+        self._batch_counts: Counter[str] | None = None
 
     @property
-    def found(self) -> Counter[str]:
-        """Tag → batches that are on disk."""
-        if self._counted is None:
-            self._counted = Counter(record.tag for record, _, _ in self._log.read())
-        return self._counted
+    def batch_counts(self) -> Counter[str]:
+        """Tag → number of batches on disk."""
+        if self._batch_counts is None:
+            self._batch_counts = Counter(record.tag for record, _, _ in self._log.read())
+        return self._batch_counts
 
     def append(self, tag: str, batch: Batch) -> None:
-        """Add the originals of a batch of documents. An empty batch counts too; notes are not kept.
+        """Add the originals of a batch of documents. An empty batch counts, too; notes are not saved.
 
         Raises:
-            BackupUnusable: the batch is too large for one frame, or the disk refuses.
+            BackupUnusable: the batch is too large for one frame, or the file cannot be written.
             ValueError: a column has not one value per key.
         """
         try:
-            record = Record.of_batch(tag, self.found[tag], batch)
+            record = Record.of_batch(tag, self.batch_counts[tag], batch)
             self._log.append(record, [b"".join(batch.keys), *(column.block for column in batch.columns.values())])
         except TooLarge as error:
             reason = f"{error}. Nothing was changed. Use a smaller batch size."
             raise BackupUnusable(self.path, reason) from error
-        self.found[tag] += 1
+        self.batch_counts[tag] += 1
 
     def iter_batches(self, tag: str, start: int = 0) -> Iterator[Batch]:
         """Iterate over the originals of a tag in the order of writing, from this shard's batch ``start`` on.
 
-        What is skipped is not read, apart from its headers. Columns are views of one buffer per batch.
+        Of skipped batches only the headers are read. Columns are views of one buffer per batch.
         """
         for record, frame, reader in self._log.read():
             if record.tag == tag and record.number >= start:
                 yield record.read_batch(reader.body(frame))
 
     def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
-        """Iterate over the whole records of all tags; bodies are read only through the reader."""
+        """Iterate over the complete records of all tags. The bodies are not read; the reader can read them."""
         return self._log.read()
 
     def check(self) -> Counter[str]:
@@ -76,11 +76,11 @@ class Shard:
         return Counter(record.tag for record in self._log.check())
 
     def recover(self) -> None:
-        """Check every byte; what a crash cut short at the end is removed."""
+        """Remove a last frame that a crash cut short, and check every byte."""
         self._log.recover()
 
     def sync(self) -> None:
-        """Make everything that was appended durable, and the file's name."""
+        """Make the file's content and name durable."""
         self._log.sync()
 
     def close(self) -> None:
@@ -90,10 +90,10 @@ class Shard:
     def remove(self) -> None:
         """Remove the file."""
         self._log.remove()
-        self._counted = None
+        self._batch_counts = None
 
 
-def slices(batches: int, workers: int) -> list[range]:
-    """Share batches of keys among workers: slices in order, as even as can be, none of them empty."""
+def split_evenly(batches: int, workers: int) -> list[range]:
+    """Split batches of keys among workers: ranges in order, of nearly equal length, none of them empty."""
     count = max(min(workers, batches), 1)
     return [range(start, stop) for start, stop in pairwise(batches * each // count for each in range(count + 1))]

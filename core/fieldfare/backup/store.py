@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final, Self
 
 from fieldfare.backup.durable import sync_directory
-from fieldfare.backup.log import Log
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
-from fieldfare.backup.name import ENDINGS, backup_file, shard_ending, shard_endings
+from fieldfare.backup.paths import ENDINGS, backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import REWRITE, Record
-from fieldfare.backup.shards import Shard, slices
-from fieldfare.backup.verification import Expectation, digest, verify
+from fieldfare.backup.record_file import RecordFile
+from fieldfare.backup.shards import Shard, split_evenly
+from fieldfare.backup.verification import ExpectedBackup, digest, verify
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupUnusable
-from fieldfare.faults import reach
+from fieldfare.support.fault_points import reach
 
 __all__ = ["REWRITE", "BackupStore"]
 
@@ -27,36 +27,36 @@ STAMP: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 class BackupStore:
     """Keys and originals of one index on disk; a context manager.
 
-    Nothing is read or created before it is needed. Memory: a batch at a time, never all keys.
+    Files are opened and created on first use. Memory holds one batch at a time, never all keys.
 
     Args:
         prefix: from ``backup_prefix``.
-        batch_size: keys of a batch.
+        batch_size: keys per batch.
 
-    One process writes at a time (see ``hold_backup``), and in it one thread per shard.
-    All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short
-    does not count. All methods that write raise ``BackupUnusable`` when the disk refuses.
+    One process writes at a time (see ``lock_backup``), with one thread per shard.
+    All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short is ignored.
+    All methods that write raise ``BackupUnusable`` if a file cannot be written.
     """
 
     def __init__(self, prefix: Path | str, *, batch_size: int = 500) -> None:
         self.prefix = Path(prefix)
         self.batch_size = batch_size
-        self._keys = Log(backup_file(self.prefix, "keys"), {"keys", "seal"})
+        self._keys = RecordFile(backup_file(self.prefix, "keys"), {"keys", "seal"})
         self._data = Shard(backup_file(self.prefix, "data"))
-        self._several: tuple[Shard, ...] | None = None
+        self._rewrite_shards: tuple[Shard, ...] | None = None
         self._pending: list[bytes] = []
         self._captured: Counter[str] | None = None
 
     @classmethod
     def recover(cls, prefix: Path | str, *, batch_size: int = 500) -> Self:
-        """Open a backup that a crash may have left unfinished, to go on with it.
+        """Open a backup that a crash may have interrupted, to continue writing it.
 
-        Every byte is checked, for after a power cut also whole frames can hold rubbish. A last frame that
-        was cut short is removed.
+        Every byte is checked, because after a power cut a complete frame can hold wrong data. A last frame that was
+        cut short is removed.
 
         Raises:
-            BackupCorrupt: a frame is damaged. If nothing was changed on the server yet, :meth:`reset` and
-                start over.
+            BackupCorrupt: a frame is damaged. If nothing was changed on the server yet, call :meth:`reset` and start
+                over.
         """
         store = cls(prefix, batch_size=batch_size)
         try:
@@ -79,7 +79,7 @@ class BackupStore:
     def close(self) -> None:
         """Close the files; the store can be used again. Nothing is synced."""
         self._keys.close()
-        for shard in (self._data, *(self._several or ())):
+        for shard in (self._data, *(self._rewrite_shards or ())):
             shard.close()
 
     # ------------------------------------------------------------ keys
@@ -96,7 +96,7 @@ class BackupStore:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no key was captured yet, not even one that waits for a whole batch."""
+        """Whether no key was captured yet, not even one that is not written yet."""
         return not (self._pending or self.key_batches or self.is_sealed)
 
     @property
@@ -105,7 +105,7 @@ class BackupStore:
         return bool(self._keys_found["seals"])
 
     def append_keys(self, keys: Sequence[bytes]) -> None:
-        """Add captured keys, any number; whole batches of ``batch_size`` are written, the rest waits for more.
+        """Add captured keys, any number. Batches of ``batch_size`` keys are written; the rest is buffered.
 
         Raises:
             ValueError: the keys are sealed.
@@ -119,7 +119,7 @@ class BackupStore:
         del self._pending[:full]
 
     def seal(self) -> None:
-        """Write the keys that wait, and that there are no more. Sealing twice does nothing."""
+        """Write the buffered keys, and a record that says that no more follow. Sealing twice does nothing."""
         if self.is_sealed:
             return
         if self._pending:
@@ -147,80 +147,80 @@ class BackupStore:
         return self._shards or (self._data,)
 
     def split(self, workers: int) -> None:
-        """Share the captured keys out, a shard for each worker, before the first original is written.
+        """Split the captured keys into one shard per worker. Call it before the first original is written.
 
         For one worker, or one batch of keys, this does nothing.
         """
-        batches = slices(self.key_batches, workers)
+        batches = split_evenly(self.key_batches, workers)
         if len(batches) > 1:
-            for number in range(len(batches)):  # without their manifest they are nobody's
+            for number in range(len(batches)):  # files without a manifest are leftovers
                 Shard(backup_file(self.prefix, shard_ending(number))).remove()
             write_manifest(self.prefix, batches, batch_size=self.batch_size, keys=self.key_count)
-            self._several = None
+            self._rewrite_shards = None
 
     def append(self, tag: str, batch: Batch) -> None:
-        """Add the originals of a batch of documents. An empty batch counts too; notes are not kept.
+        """Add the originals of a batch of documents. An empty batch counts, too; notes are not saved.
 
         Args:
             tag: a step's id, or ``REWRITE``.
             batch: keys and columns.
 
         Raises:
-            BackupUnusable: the batch is too large for one frame, or the disk refuses.
+            BackupUnusable: the batch is too large for one frame, or the file cannot be written.
             ValueError: a column has not one value per key.
         """
         self._data.append(tag, batch)
 
     def count(self, tag: str) -> int:
         """Return how many batches of a tag are on disk."""
-        return sum(shard.found[tag] for shard in self._files)
+        return sum(shard.batch_counts[tag] for shard in self._files)
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Whose originals are on disk, sorted."""
-        return tuple(sorted({tag for shard in self._files for tag in shard.found}))
+        """The tags of the originals on disk, sorted."""
+        return tuple(sorted({tag for shard in self._files for tag in shard.batch_counts}))
 
     def iter_batches(self, tag: str, start: int = 0) -> Iterator[Batch]:
         """Iterate over the originals of a tag in the order of writing, from batch ``start`` on.
 
-        What is skipped is not read, apart from its headers. Columns are views of one buffer per batch.
+        Of skipped batches only the headers are read. Columns are views of one buffer per batch.
         """
         for shard in self._files:
             yield from shard.iter_batches(tag, start)
-            start = max(start - shard.found[tag], 0) if start else 0
+            start = max(start - shard.batch_counts[tag], 0) if start else 0
 
     # ------------------------------------------------------------ the whole backup
 
     def sync(self) -> None:
-        """Make everything durable: all files, and their names in the directory.
+        """Make the content and the names of all files durable.
 
-        Call it before the first change on the server, not per batch.
+        Call it once before the first change on the server, not after each batch.
         """
         self._keys.sync()
         for shard in self._files:
             shard.sync()
 
     def digest(self, batches: Mapping[str, int]) -> str:
-        """Return what tells this backup from any other: of all keys, and of so many batches of each tag."""
+        """Return a digest that identifies this backup: of all keys, and of this number of batches of each tag."""
         return digest(self._keys, self._files, batches)
 
-    def verify(self, expected: Expectation | None = None) -> None:
+    def verify(self, expected: ExpectedBackup | None = None) -> None:
         """Read every byte once and check it.
 
         Args:
-            expected: what the journal knows; without it, a missing file cannot be told from one that was never
-                needed, nor a ``.data`` file that was cut exactly between two frames from a whole one.
+            expected: what the journal recorded. Without it, a missing file, and a ``.data`` file that was cut exactly
+                between two frames, are not detected.
 
         Raises:
-            BackupCorrupt: something is damaged or missing, or does not belong here.
+            BackupCorrupt: something is damaged or missing, or is not part of this backup.
         """
-        verify(self._keys, self._files, expected or Expectation())
+        verify(self._keys, self._files, expected or ExpectedBackup())
 
     def reset(self, batch_size: int | None = None) -> None:
         """Remove keys and originals, to start over. Only while nothing was changed on the server.
 
         Args:
-            batch_size: keys of a batch from now on, if it is to be another one.
+            batch_size: new number of keys per batch; None for the same as before.
         """
         self.batch_size = batch_size or self.batch_size
         self._keys.remove()
@@ -229,19 +229,19 @@ class BackupStore:
         for ending in shard_endings(self.prefix):
             Shard(backup_file(self.prefix, ending)).remove()
         remove_manifest(self.prefix)
-        self._forget()
+        self._clear_cache()
 
     def set_aside(self, stamp: str) -> Path:
         """Rename all files of this backup to ``<prefix>.<stamp>.stale.*``; the store is empty afterwards.
 
-        Nothing is ever overwritten: a stamp that is taken gets a number. The header goes last, so that a
-        crash in between leaves a backup that is set aside again.
+        No file is ever overwritten: if files of this stamp exist, a number is appended. The header is renamed last, so
+        that after a crash the rest can be set aside again.
 
         Args:
             stamp: letters, digits, ``-`` and ``_``; usually the time.
 
         Returns:
-            The prefix under which the files are found now.
+            The new prefix.
 
         Raises:
             ValueError: the stamp has other characters.
@@ -263,12 +263,12 @@ class BackupStore:
             sync_directory(self.prefix.parent)
         except OSError as error:
             raise BackupUnusable(self.prefix, f"it cannot be set aside: {error.strerror}") from error
-        self._forget()
+        self._clear_cache()
         return stale
 
-    def _forget(self) -> None:
+    def _clear_cache(self) -> None:
         self._pending = []
-        self._captured = self._several = None
+        self._captured = self._rewrite_shards = None
         self._data = Shard(self._data.path)
 
     def _write_keys(self, keys: Sequence[bytes]) -> None:
@@ -289,9 +289,9 @@ class BackupStore:
 
     @property
     def _shards(self) -> tuple[Shard, ...]:
-        if self._several is None:
-            self._several = read_manifest(self.prefix)
-        return self._several
+        if self._rewrite_shards is None:
+            self._rewrite_shards = read_manifest(self.prefix)
+        return self._rewrite_shards
 
     @property
     def _files(self) -> tuple[Shard, ...]:

@@ -1,4 +1,4 @@
-"""A backup as other programs read it: keys and original bytes, batch by batch."""
+"""Reading a backup from other programs: keys and original bytes, in batches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, Self
 from attrs import frozen
 
 from fieldfare.backup.header import read_header
-from fieldfare.backup.name import backup_file, resolve_prefix
-from fieldfare.backup.store import REWRITE, BackupStore
+from fieldfare.backup.paths import backup_file, resolve_prefix
+from fieldfare.backup.record import FORMER_TAGS, REWRITE
+from fieldfare.backup.store import BackupStore
 from fieldfare.errors import BackupUnusable
 
 __all__ = ["VectorBackup"]
@@ -21,8 +22,8 @@ class VectorBackup:
     """The originals of one run.
 
     Attributes:
-        prefix: what the names of all its files begin with.
-        header: the journal, as it is in the ``.header`` file.
+        prefix: the common prefix of its files.
+        header: the content of the ``.header`` file, the journal.
 
     Example::
 
@@ -44,7 +45,7 @@ class VectorBackup:
             path: ``<directory>/migration_backup_<index>``, with or without the hash that follows.
 
         Raises:
-            BackupUnusable: there is no such backup, or its header is not fieldfare's.
+            BackupUnusable: no such backup exists, or fieldfare did not write its header.
         """
         prefix = resolve_prefix(path)
         return cls(prefix, read_header(backup_file(prefix, "header")))
@@ -56,14 +57,15 @@ class VectorBackup:
         the fields are among the keys only.
 
         Args:
-            tag: a step's id, for what a plugin saved by itself.
+            tag: ``rewrite``, ``concurrent_updates``, ``concurrent_inserts``, or the id of a step whose plugin saved
+                originals.
 
         Raises:
-            BackupUnusable: the header counts batches that are not there.
+            BackupUnusable: the backup has fewer batches than its header says.
             BackupCorrupt: a frame is damaged.
         """
         batches = 0
-        for batch in BackupStore(self.prefix).iter_batches(tag):
+        for batch in BackupStore(self.prefix).iter_batches(FORMER_TAGS.get(tag, tag)):
             batches += 1
             originals: dict[bytes, dict[str, bytes]] = {}
             for name, column in batch.columns.items():

@@ -1,4 +1,4 @@
-"""Whether a backup is whole, the one that its journal means, and of no other keys than the index's own."""
+"""Checks that a backup is complete, belongs to its journal, and holds only keys that the index covers."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from fieldfare.backup.log import Log
-from fieldfare.backup.record import RESTORED, REWRITE
+from fieldfare.backup.record import RESTORED_TAGS, REWRITE
+from fieldfare.backup.record_file import RecordFile
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt
 
-__all__ = ["Expectation", "digest", "verify"]
+__all__ = ["ExpectedBackup", "digest", "verify"]
 
 
 @frozen(hash=False)
-class Expectation:
-    """What the journal knows of a backup: without it, a file that was swapped or shortened may look sound.
+class ExpectedBackup:
+    """What the journal recorded about a backup. Without it, a replaced or shortened file may not be detected.
 
     Attributes:
-        batches: tag → batches that must be there.
-        keys: captured keys that must be there.
-        digest: of :func:`digest` when the backup was made durable; "" if that is not known.
-        prefixes: one of these begins every key.
+        batches: tag → minimum number of batches.
+        keys: minimum number of captured keys.
+        digest: result of :func:`digest` when the backup was made durable; "" if it is not known.
+        prefixes: every key starts with one of these.
     """
 
     batches: Mapping[str, int] = field(factory=dict)
@@ -34,13 +34,13 @@ class Expectation:
     prefixes: tuple[bytes, ...] = (b"",)
 
 
-def digest(keys: Log, files: Sequence[Shard], batches: Mapping[str, int]) -> str:
+def digest(keys: RecordFile, files: Sequence[Shard], batches: Mapping[str, int]) -> str:
     """Return the SHA-256 of the checksums of all frames, in hexadecimal digits; bodies are not read.
 
     Args:
         keys: the captured keys.
         files: the originals.
-        batches: tag → how many batches count; what came later does not.
+        batches: tag → number of batches that the digest covers, from the first on.
     """
     found = hashlib.sha256()
     for _, frame, _ in keys.read():
@@ -55,12 +55,12 @@ def digest(keys: Log, files: Sequence[Shard], batches: Mapping[str, int]) -> str
     return found.hexdigest()
 
 
-def verify(keys: Log, files: Sequence[Shard], expected: Expectation) -> None:
+def verify(keys: RecordFile, files: Sequence[Shard], expected: ExpectedBackup) -> None:
     """Read every byte once and check it. Memory: one header, the keys of a batch, and a mebibyte.
 
     Raises:
-        BackupCorrupt: a frame is damaged, missing or cut short; keys without their seal; files of another run, or
-            with keys of another index.
+        BackupCorrupt: a frame is damaged, missing or cut short; the seal of the keys is missing; a file is of another
+            run, or has keys that the index does not cover.
     """
     _verify_keys(keys, expected)
     dumped: Counter[str] = Counter()
@@ -75,13 +75,13 @@ def verify(keys: Log, files: Sequence[Shard], expected: Expectation) -> None:
             reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
             raise BackupCorrupt(files[0].path, _size(files[0].path), reason)
     if expected.digest and digest(keys, files, expected.batches) != expected.digest:
-        raise BackupCorrupt(files[0].path, 0, "the file is sound, and not the one of this run,")
-    logs: list[Log | Shard] = [keys, *files]
-    for log in logs:
-        _refuse_other_keys(log, expected.prefixes)
+        raise BackupCorrupt(files[0].path, 0, "the file is not damaged, but is of another run,")
+    all_files: list[RecordFile | Shard] = [keys, *files]
+    for log in all_files:
+        _check_prefixes(log, expected.prefixes)
 
 
-def _verify_keys(log: Log, expected: Expectation) -> None:
+def _verify_keys(log: RecordFile, expected: ExpectedBackup) -> None:
     captured: Counter[str] = Counter()
     for record in log.check():
         captured[record.kind] += record.rows if record.kind == "keys" else 1
@@ -92,17 +92,17 @@ def _verify_keys(log: Log, expected: Expectation) -> None:
         raise BackupCorrupt(log.path, _size(log.path), "the file ends without its seal")
 
 
-def _refuse_other_keys(log: Log | Shard, prefixes: tuple[bytes, ...]) -> None:
-    """Refuse keys that the index does not cover: whoever put them there wants others' documents overwritten."""
+def _check_prefixes(log: RecordFile | Shard, prefixes: tuple[bytes, ...]) -> None:
+    """Check that the index covers all keys. With other keys in a file, a rollback would overwrite other documents."""
     if b"" in prefixes:
         return
     for record, frame, reader in log.read():
-        if record.tag not in {"", *RESTORED}:  # what plugins keep is theirs
+        if record.tag not in {"", *RESTORED_TAGS}:  # plugins decide which keys they save
             continue
         own = record.read_keys(reader.start(frame, sum(record.keys)))
-        foreign = next((key for key in own if not key.startswith(prefixes)), None)
-        if foreign is not None:
-            raise BackupCorrupt(log.path, frame.offset, f"the index does not cover the key {foreign!r:.100}")
+        uncovered = next((key for key in own if not key.startswith(prefixes)), None)
+        if uncovered is not None:
+            raise BackupCorrupt(log.path, frame.offset, f"the index does not cover the key {uncovered!r:.100}")
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The program: its commands, how they are found, and how every call of it ends."""
+"""The program: its commands, those of plugins, and its exit codes."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from fieldfare import __version__
 from fieldfare.cli.apply import apply
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
 from fieldfare.cli.demo import demo
-from fieldfare.cli.errors import INTERRUPTED, USAGE, tell
+from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
-from fieldfare.cli.output import notice, open_missing, show
+from fieldfare.cli.output import notice, replace_closed_streams, show
 from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
-from fieldfare.cli.process_title import hide
+from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
-from fieldfare.plugins import load_plugins
+from fieldfare.hooks.manager import load_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fieldfare.plugins import Plugins
+    from fieldfare.hooks.manager import Plugins
 
 __all__ = ["build_app", "main", "run"]
 
 PROGRAM: Final = "fieldfare"
-"""Name of the program in help and messages."""
+"""The name of the program in help and messages."""
 
-EVERYWHERE: Final = "Options of the program (--json, -p, -v, ...) may stand here too: see 'fieldfare --help'."
+PROGRAM_OPTIONS: Final = "Options of the program (--json, -p, -v, ...) may stand here too: see 'fieldfare --help'."
 
+RENAMED_OPTIONS: Final = {"retry-for": "reconnect-timeout", "timeout": "index-timeout"}
+"""Old name of an option → its name. Old names still work, and the help does not show them."""
 
 COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
     ("list", list_indexes, ("fieldfare list --url redis://localhost:6379",)),
@@ -83,7 +85,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
     ("demo", demo, ("fieldfare demo --data examples/wordnet",)),
 )
-"""Name, function and examples of our own commands, in the order of the help."""
+"""Name, function and examples of the kernel's commands, in the order of the help."""
 
 
 class LogFormat(StrEnum):
@@ -104,11 +106,11 @@ class LogLevel(StrEnum):
 
 def main() -> NoReturn:
     """Run the program on ``sys.argv`` and end the process."""
-    open_missing()
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # names in Redis are bytes: what is no UTF-8 must not stop us from showing the rest
+        # names in Redis are bytes: what is not UTF-8 must not keep the rest from being shown
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the real streams have it
-    hide(known_secrets(sys.argv[1:]))
+    mask_secrets(known_secrets(sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -119,18 +121,22 @@ def run(arguments: Sequence[str]) -> int:
         return _run(read_arguments(arguments))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    except BaseException as error:  # noqa: BLE001 - every end of the program is told in one way
+    except BaseException as error:  # noqa: BLE001 - every error is reported in one way
         secrets = known_secrets(arguments)
-        return tell(error, as_json=as_json, with_traceback=with_traceback, secrets=secrets)
+        return report_error(error, as_json=as_json, with_traceback=with_traceback, secrets=secrets)
 
 
 def build_app(plugins: Plugins) -> typer.Typer:
-    """Build the command line: our own commands, then those of plugins."""
+    """Build the command line: the kernel's commands, then those of plugins."""
     app = typer.Typer(
         name=PROGRAM,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+            "token_normalize_func": lambda name: RENAMED_OPTIONS.get(name, name),
+        },
     )
     app.callback(invoke_without_command=True)(program)
     for name, function, examples in COMMANDS:
@@ -157,10 +163,10 @@ def program(  # noqa: PLR0913 - the program's options
 ) -> None:
     """Change a live Redis Search index: its schema, its documents, its vectors.
 
-    The work goes: list, info, plan, estimate, apply, validate; and rollback, to take it all back.
+    The commands in order: list, info, plan, estimate, apply, validate. To undo a migration: rollback.
     The options below may stand before or behind the command.
     """
-    del as_json, blocked, traceback  # known since before the command line was built
+    del as_json, blocked, traceback  # read before the command line was built
     if version:
         show(f"{PROGRAM} {__version__}")
         raise typer.Exit
@@ -178,18 +184,18 @@ def _run(arguments: Arguments) -> int:
         notice(f"Warning: {fault}")
     session = Session(plugins, json=arguments.json, secrets=known_secrets(arguments.ordered))
     result = command.main(args=list(arguments.ordered), prog_name=PROGRAM, standalone_mode=False, obj=session)
-    if result == INTERRUPTED:  # how typer tells of Ctrl-C
+    if result == INTERRUPTED:  # how typer reports Ctrl-C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{lines}\n\n{EVERYWHERE}"
+    return f"\b\nExamples:\n{lines}\n\n{PROGRAM_OPTIONS}"
 
 
 def _add_commands(app: typer.Typer, plugins: Plugins) -> None:
-    """Let every plugin add its commands; one that cannot, or takes a name twice, counts as broken."""
+    """Let every plugin add its commands; one that fails, or takes a name that exists, counts as broken."""
     implementations = plugins.manager.hook.fieldfare_add_commands.get_hookimpls()
     for each in sorted(implementations, key=lambda implementation: implementation.plugin_name):
         before = len(app.registered_commands)
@@ -197,10 +203,10 @@ def _add_commands(app: typer.Typer, plugins: Plugins) -> None:
         fault = ""
         try:
             each.function(**dict.fromkeys(each.argnames, app))
-            twice = taken & {command.name for command in app.registered_commands[before:]}
-            if twice:
-                fault = f"the command {min(map(str, twice))!r} exists already"
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is that plugin's fault
+            duplicates = taken & {command.name for command in app.registered_commands[before:]}
+            if duplicates:
+                fault = f"the command {min(map(str, duplicates))!r} exists already"
+        except Exception as error:  # noqa: BLE001 - an error of a plugin breaks only that plugin
             fault = f"{type(error).__name__}: {error}"
         if fault:
             del app.registered_commands[before:]

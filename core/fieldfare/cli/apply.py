@@ -14,13 +14,13 @@ from fieldfare.cli.options import (
     AllowOverflow,
     BatchSize,
     Cluster,
+    IndexTimeout,
     NewBackupDirectory,
     OnConflictOption,
     Plan,
     QueryCheckFile,
+    ReconnectTimeout,
     ReportOut,
-    RetryFor,
-    Timeout,
     Url,
     VerifyOption,
     Workers,
@@ -31,8 +31,8 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
+from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare.report import Result
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def apply(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option("--async", help="Run on an event loop, as programs with asyncio do. The result is the same."),
     ] = False,
-    retry_for: RetryFor = RETRY_SECONDS,
-    timeout: Timeout = None,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
+    timeout: IndexTimeout = None,
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflictOption = None,
@@ -69,7 +69,7 @@ def apply(  # noqa: PLR0913 - the command's options
         ),
     ] = None,
 ) -> None:
-    """Carry out a migration plan. The same command again resumes it after a crash.
+    """Apply a migration plan. After a crash, the same command resumes it.
 
     Originals are on disk before anything is changed. The index cannot be queried from the moment it is
     dropped until the new one is ready. Ctrl-C stops after the current batch.
@@ -82,11 +82,11 @@ def apply(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
-    _warn(loaded)
+    _warn_of_losses(loaded)
     stop = StopRequest()
     try:
         with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
-            report = _carry_out(
+            report = _apply(
                 session,
                 loaded,
                 asynchronous=asynchronous,
@@ -114,21 +114,21 @@ def apply(  # noqa: PLR0913 - the command's options
         raise
     try:
         _write(report, report_out, benchmark_out)
-        _tell(session, report)
+        _show_report(session, report)
     except (FileError, OutputLost) as lost:
         again = command_line(
             "apply", plan=plan, backup_dir=backup_dir, report_out=report_out, benchmark_out=benchmark_out
         )
-        incomplete = ReportLost(_reason(lost), resume=again, rollback=_way_back(report))
+        incomplete = ReportLost(_reason(lost), resume=again, rollback=_rollback_command(report))
         incomplete.report = report
         raise incomplete from lost
 
 
-def _carry_out(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **choices: Any) -> MigrationReport:
+def _apply(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **choices: Any) -> MigrationReport:
     if asynchronous:
         import asyncio  # noqa: PLC0415 - start-up time
 
-        from fieldfare.asynchronous import AsyncMigrationExecutor  # noqa: PLC0415 - start-up time
+        from fieldfare.api.asynchronous import AsyncMigrationExecutor  # noqa: PLC0415 - start-up time
 
         return asyncio.run(AsyncMigrationExecutor(plugins=session.plugins).apply(loaded, **choices))
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
@@ -136,39 +136,39 @@ def _carry_out(session: Session, loaded: MigrationPlan, *, asynchronous: bool, *
     return MigrationExecutor(plugins=session.plugins).apply(loaded, **choices)
 
 
-def _warn(loaded: MigrationPlan) -> None:
-    """Say what cannot be computed back. No question is asked: the plan was reviewed."""
+def _warn_of_losses(loaded: MigrationPlan) -> None:
+    """Warn of steps that lose information. No question is asked: the plan was reviewed."""
     lossy = [step.summary for step in loaded.steps if step.lossy]
     if lossy:
-        notice(f"Warning: this loses information, only the backup can bring it back: {'; '.join(lossy)}")
+        notice(f"Warning: this loses information that only the backup can restore: {'; '.join(lossy)}")
 
 
 def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path | None) -> None:
-    """Write what was asked for; where there was nothing to do, the files of the run that did it stay."""
-    kept = report.result is Result.NOTHING_TO_DO
-    if report_out is not None and not (kept and report_out.exists()):
+    """Write the files; if there was nothing to do, keep those of the run that did it."""
+    keep = report.result is Result.NOTHING_TO_DO
+    if report_out is not None and not (keep and report_out.exists()):
         from fieldfare.api import write_migration_report  # noqa: PLC0415 - start-up time
 
         write_migration_report(report, report_out)
-    if benchmark_out is not None and not (kept and benchmark_out.exists()):
+    if benchmark_out is not None and not (keep and benchmark_out.exists()):
         from fieldfare.cli.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
 
         write_benchmark(report, benchmark_out)
 
 
-def _tell(session: Session, report: MigrationReport) -> None:
-    back = _way_back(report)
+def _show_report(session: Session, report: MigrationReport) -> None:
+    rollback = _rollback_command(report)
     if session.json:
-        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
 
-        show_json({**report_to_dict(report), "rollback": back})
+        show_json({**report_to_dict(report), "rollback": rollback})
         return
     show(report_text(report))
     if report.steps:
-        show(f"\nThe backup is at {report.backup_prefix}.*\nTo put everything back: {back}")
+        show(f"\nThe backup is at {report.backup_prefix}.*\nTo roll back: {rollback}")
 
 
-def _way_back(report: MigrationReport) -> str:
+def _rollback_command(report: MigrationReport) -> str:
     return command_line("rollback", backup_dir=report.backup_dir, index=report.index)
 
 

@@ -1,7 +1,7 @@
 """Options of the whole program, which may stand before or behind the command.
 
-They have to be known before the command line can be built: ``-p`` decides which plugins add commands to
-it, ``--json`` how a usage error is told.
+They are read before the command line is built: ``-p`` decides which plugins add commands, ``--json`` how a usage
+error is reported.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from fieldfare.errors import UsageError
-from fieldfare.redaction import secrets_in
+from fieldfare.support.redaction import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,11 @@ URL_VARIABLES: Final = ("FIELDFARE_URL", "REDIS_URL")
 
 @frozen
 class Arguments:
-    """A command line, with the program's own options sorted out.
+    """A command line, with the program's own options first.
 
     Attributes:
-        ordered: all of it, the program's own options first.
-        json: whether the result is wanted as JSON.
+        ordered: all arguments, the program's own options first.
+        json: whether the result is JSON.
         traceback: whether errors are shown with their traceback.
         blocked: plugins to leave out.
     """
@@ -45,10 +45,10 @@ class Arguments:
 
 
 def read_arguments(arguments: Sequence[str]) -> Arguments:
-    """Sort out the program's own options. What stands behind ``--`` is left alone.
+    """Find the program's own options. Arguments behind ``--`` stay where they are.
 
     Raises:
-        UsageError: an option without its value, or a ``-p`` that does not say ``no:NAME``.
+        UsageError: an option without its value, or a ``-p`` that is not ``no:NAME``.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     own: list[str] = []
@@ -79,7 +79,7 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
 
 
 def known_secrets(arguments: Sequence[str]) -> frozenset[str]:
-    """Return the secrets that this process was given, on its command line or in its environment."""
+    """Return the secrets on this process's command line and in its environment."""
     given = [os.environ.get(name, "") for name in URL_VARIABLES]
     given += [argument for argument in arguments if "://" in argument]
     given += [value for name, value in pairwise(arguments) if name == URL]

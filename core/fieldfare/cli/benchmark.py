@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
 
-from fieldfare.yamlfile import write_yaml
+from fieldfare.support.yamlfile import write_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path

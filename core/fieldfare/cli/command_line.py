@@ -1,4 +1,4 @@
-"""Commands of this program, spelled so that they can be pasted into a shell."""
+"""Commands of this program, quoted for a shell."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["command_line"]
 
 
 def command_line(command: str, **options: str | Path | None) -> str:
-    """Spell a command; options that are None are left out.
+    """Return a command; options that are None are left out.
 
-    Connection URLs do not belong here: they may hold a password.
+    Never pass a connection URL: it may hold a password.
     """
     words = ["fieldfare", command]
     for name, value in options.items():

@@ -1,4 +1,4 @@
-"""``fieldfare demo``: a whole migration on real data, and back again."""
+"""``fieldfare demo``: a whole migration on real data, and its rollback."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def demo(
     ] = EMBEDDED,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the plan and the backup.")] = False,
 ) -> None:
-    """Show a whole migration on real data, and take it back.
+    """Show a whole migration on real data, and roll it back.
 
-    Makes an index of dictionary entries, asks it a question, changes its schema and the datatype of its
-    vectors, asks again, rolls back, and asks once more. The answers must stay the same, and in the end
-    every byte must be what it was; else the command ends with 1.
+    Creates an index of dictionary entries, runs a query, changes the schema and the datatype of the
+    vectors, runs the query again, rolls back, and runs it once more. The results must stay the same, and
+    at the end every byte must be what it was; else the command ends with 1.
     """
     session = Session.of(context)
-    from fieldfare.cli.tour import Tour  # noqa: PLC0415 - start-up time
+    from fieldfare.cli.demo_steps import Demo  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    say = (lambda _text: None) if session.json else show
+    write = (lambda _text: None) if session.json else show
     with connect(url) as server, _directory(keep=keep) as directory:
-        tour = Tour.load(data, server=server, plugins=session.plugins, directory=directory, say=say)
-        tour.run()
+        demo_run = Demo.load(data, server=server, plugins=session.plugins, directory=directory, write=write)
+        demo_run.run()
         if keep:
-            say(f"Plan and backup are in {directory}")
+            write(f"Plan and backup are in {directory}")
     if session.json:
-        show_json({"seconds": tour.seconds, "memory": tour.memory, "problems": tour.problems})
-    if tour.problems:
-        notice("Error: The demo did not go as it must: " + "; ".join(tour.problems))
+        show_json({"seconds": demo_run.seconds, "memory": demo_run.memory, "problems": demo_run.problems})
+    if demo_run.problems:
+        notice("Error: The demo failed: " + "; ".join(demo_run.problems))
         raise typer.Exit(FieldfareError.exit_code)
 
 
 @contextmanager
 def _directory(*, keep: bool) -> Iterator[Path]:
-    """Give a directory for plan and backup, and take it away afterwards."""
+    """Give a directory for plan and backup, and remove it afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="fieldfare-demo-"))
     try:
         yield directory

@@ -1,4 +1,4 @@
-"""From an exception to a message and an exit code: the one place where that is decided."""
+"""The message and the exit code of every exception."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from attrs import field, frozen
 
 from fieldfare.cli.output import notice, show_json
 from fieldfare.errors import FieldfareError, OutputLost
-from fieldfare.redaction import redact
+from fieldfare.support.redaction import redact
 
-__all__ = ["Failure", "describe", "tell"]
+__all__ = ["Failure", "describe", "report_error"]
 
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
 SPLIT_URL: Final = re.compile(r"[^\s'\"(]+@")
-"""The end of a URL whose password holds a blank, as a usage error quotes it."""
+"""The end of a URL with a blank in its password, as a usage error quotes it."""
 
 
 @frozen(hash=False)
 class Failure:
-    """An error as the user gets to see it.
+    """An error as the user sees it.
 
     Attributes:
         type: the error's class, or ``InternalError``.
         message: what happened, and what to do.
-        exit_code: what the program ends with.
+        exit_code: the exit code of the program.
         fields: the same facts, for machines.
     """
 
@@ -47,7 +47,7 @@ class Failure:
 
 
 def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
-    """Say what an exception means for the user, without these secrets, nor those of any URL."""
+    """Describe an exception to the user, without these secrets and those of any URL."""
     if isinstance(error, FieldfareError):
         facts = {key: _fact(value, secrets) for key, value in vars(error).items() if not key.startswith("_")}
         return Failure(type(error).__name__, redact(str(error), secrets), error.exit_code, facts)
@@ -55,11 +55,11 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
         message = SPLIT_URL.sub("***@", redact(error.format_message(), secrets))
         return Failure("UsageError", message, error.exit_code)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        message = "Interrupted. If a migration was running, the same command goes on with it."
+        message = "Interrupted. If a migration was running, the same command resumes it."
         return Failure("Interrupted", message, INTERRUPTED)
     if isinstance(error, BaseExceptionGroup):
         return _several(error, secrets)
-    client = sys.modules.get("redis.exceptions")  # not loaded, not raised
+    client = sys.modules.get("redis.exceptions")  # if it is not loaded, it was not raised
     if client is not None and isinstance(error, client.RedisError):
         message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
         return Failure(type(error).__name__, redact(message, secrets), FieldfareError.exit_code)
@@ -71,14 +71,14 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
     return Failure("InternalError", redact(message, secrets), INTERNAL, {"error": type(error).__name__})
 
 
-def tell(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: Collection[str] = ()) -> int:
-    """Tell the user about an error and return the exit code.
+def report_error(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: Collection[str] = ()) -> int:
+    """Show an error to the user and return the exit code.
 
     Args:
         error: what ended the program.
         as_json: whether stdout gets the error as JSON.
         with_traceback: whether stderr gets the traceback, too: without local variables.
-        secrets: never shown.
+        secrets: secrets to redact.
     """
     failure = describe(error, secrets)
     if with_traceback:
@@ -95,12 +95,12 @@ def tell(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: 
 
 
 def _fact(value: Any, secrets: Collection[str]) -> Any:
-    """Return a fact of an error as JSON can hold it."""
+    """Return a fact of an error as a JSON value."""
     from fieldfare.report import MigrationReport  # noqa: PLC0415 - start-up time
 
     match value:
         case MigrationReport():
-            from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+            from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
 
             return _fact(report_to_dict(value), secrets)
         case str():

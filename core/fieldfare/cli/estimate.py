@@ -31,9 +31,9 @@ def estimate(
     from fieldfare.plan import Estimate  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
-    session.plugins.require_sound()
+    session.plugins.raise_if_broken()
     session.plugins.require(loaded.plugins)
-    total = Estimate.total([answer for _, answer in session.plugins.ask_each("fieldfare_estimate", plan=loaded)])
+    total = Estimate.total([answer for _, answer in session.plugins.call_each("fieldfare_estimate", plan=loaded)])
     new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled else 0)
     if session.json:
         show_json(
@@ -70,6 +70,6 @@ def _memory(total: Estimate) -> str:
     change = total.memory_delta_bytes
     if change > 0:
         return f"Post-migration memory growth: ~{bytes_text(change)}"
-    # what the backup holds is what was there before
+    # the backup holds the values before the migration
     share = f" ({-change / total.disk_bytes:.0%} reduction)" if change and total.disk_bytes else ""
     return f"Post-migration memory savings: ~{bytes_text(-change)}{share}"

@@ -82,14 +82,14 @@ def _text(snapshot: Snapshot) -> str:
             "",
             fields,
             *bullets("\nSynonyms:", synonyms),
-            *bullets("\nThis server cannot tell:", snapshot.unreadable),
-            *bullets("\nNot understood, so that planning refuses this index:", snapshot.unknown),
+            *bullets("\nNot reported by FT.INFO of this server:", snapshot.unreadable),
+            *bullets("\nUnknown, so this index cannot be planned:", snapshot.unknown),
         ]
     )
 
 
 def _options(definition: IndexDefinition) -> list[tuple[str, str]]:
-    """Return the options of the whole index: the three that matter most, then what is not as usual."""
+    """Return the options of the whole index: the two that matter most, then those that are not the default."""
     stopwords = definition.stopwords
     optional = [
         ("Filter", definition.filter),

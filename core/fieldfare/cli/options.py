@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""RunOptions that several commands share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from fieldfare.engine.options import Verify
 from fieldfare.errors import UsageError
+from fieldfare.hooks.run_options import Verify
 
 __all__ = [
     "DEFAULT_PLAN",
@@ -20,19 +20,19 @@ __all__ = [
     "BatchSize",
     "Cluster",
     "Index",
+    "IndexTimeout",
     "MinRecall",
     "NewBackupDirectory",
     "OnConflict",
     "OnConflictOption",
     "Plan",
     "QueryCheckFile",
+    "ReconnectTimeout",
     "ReportOut",
-    "RetryFor",
-    "Timeout",
     "Url",
     "VerifyOption",
     "Workers",
-    "keep_inputs",
+    "refuse_overwriting_inputs",
     "writable_file",
 ]
 
@@ -41,7 +41,7 @@ DEFAULT_PLAN: Final = Path("migration_plan.yaml")
 
 
 class OnConflict(StrEnum):
-    """Which value stays where a document has a renamed field under both names."""
+    """Which value to keep if a document has a renamed field under both names."""
 
     KEEP_OLD = "keep-old"
     KEEP_NEW = "keep-new"
@@ -58,14 +58,14 @@ def writable_file(path: Path | None) -> Path | None:
     return path
 
 
-def keep_inputs(output: Path, *inputs: Path | None) -> None:
-    """Refuse to write a plan over a file that it is made from.
+def refuse_overwriting_inputs(output: Path, *inputs: Path | None) -> None:
+    """Refuse to overwrite an input of the plan with the plan.
 
     Raises:
         UsageError: one of the inputs is that file.
     """
     if any(path is not None and path.resolve() == output.resolve() for path in inputs):
-        raise UsageError(f"{output} is what the plan is made from. Name another file for --plan-out.")
+        raise UsageError(f"{output} is an input of the plan. Name another file for --plan-out.")
 
 
 Url: TypeAlias = Annotated[
@@ -91,8 +91,8 @@ VerifyOption: TypeAlias = Annotated[
     Verify,
     typer.Option(
         "--verify",
-        help="How many rewritten documents are read back and compared with the backup. With 'full' those that an "
-        "application has changed meanwhile are converted, too.",
+        help="How many rewritten documents are read back and compared with the backup. With 'full', documents "
+        "that an application changed during the run are converted, too.",
     ),
 ]
 QueryCheckFile: TypeAlias = Annotated[
@@ -108,19 +108,23 @@ NewBackupDirectory: TypeAlias = Annotated[
     typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
 ]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
-Workers: TypeAlias = Annotated[int, typer.Option(help="How many share the documents of an index.", metavar="N", min=1)]
-RetryFor: TypeAlias = Annotated[
+Workers: TypeAlias = Annotated[
+    int, typer.Option(help="How many workers share the documents of an index.", metavar="N", min=1)
+]
+ReconnectTimeout: TypeAlias = Annotated[
     float,
     typer.Option(
-        help="How long to try again when the server is away (restart, failover), in seconds; 0 gives up at once.",
+        "--reconnect-timeout",
+        help="How long to retry while the server is unreachable (restart, failover), in seconds; 0 does not retry.",
         metavar="SECONDS",
         min=0,
     ),
 ]
-Timeout: TypeAlias = Annotated[
+IndexTimeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        help="How long a new index may take to be ready, in seconds. Left out, as long as it takes.",
+        "--index-timeout",
+        help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
         metavar="SECONDS",
         min=0,
     ),
@@ -129,14 +133,14 @@ AllowOverflow: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-overflow",
-        help="Go on where values are too large for the new datatype, are no numbers, or all become zero under cosine.",
+        help="Continue if values are too large for the new datatype, are no numbers, or all become zero under cosine.",
     ),
 ]
 OnConflictOption: TypeAlias = Annotated[
     OnConflict | None,
     typer.Option(
         "--on-conflict",
-        help="Which value stays where a document has a renamed field under both names. "
+        help="Which value to keep if a document has a renamed field under both names. "
         "Left out, such documents stop the run before anything is changed.",
     ),
 ]
@@ -147,5 +151,5 @@ MinRecall: TypeAlias = Annotated[
 ]
 
 AcceptRecallLoss: TypeAlias = Annotated[
-    bool, typer.Option("--accept-recall-loss", help="Plan a change that keeps less recall all the same.")
+    bool, typer.Option("--accept-recall-loss", help="Plan a change even if it keeps less recall.")
 ]

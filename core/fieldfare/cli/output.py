@@ -1,4 +1,4 @@
-"""What the program writes: the result on stdout, everything else on stderr."""
+"""The output of the program: the result on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from fieldfare.cli.printable import one_line, printable
+from fieldfare.cli.escape import escape_line, escape_text
 from fieldfare.errors import OutputLost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bullets", "details", "notice", "open_missing", "show", "show_json", "table"]
+__all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table"]
 
 
 def show(text: str) -> None:
@@ -24,25 +24,25 @@ def show(text: str) -> None:
 
 
 def show_json(document: Mapping[str, Any]) -> None:
-    """Write a result for machines: the only thing that stdout gets.
+    """Write a result for machines; nothing else goes to stdout.
 
-    Bytes that are no UTF-8 stay lone surrogates, spelled in ASCII.
+    Bytes that are not UTF-8 stay lone surrogates, escaped in ASCII.
     """
     _write(sys.stdout, json.dumps(document, indent=2, default=_plain))
 
 
 def notice(text: str) -> None:
-    """Write something that is not the result."""
+    """Write a message that is not the result."""
     _write(sys.stderr, text)
 
 
 def bullets(title: str, lines: Sequence[str]) -> list[str]:
-    """Return a titled list, or nothing where there is nothing to list."""
+    """Return a titled list; no lines if it is empty."""
     return [title, *(f"- {line}" for line in lines)] if lines else []
 
 
 def details(facts: Mapping[str, Any]) -> list[str]:
-    """Return facts by title, in lines: a list of mappings as a table, a mapping as pairs, other values as they are."""
+    """Return facts as lines with titles: a list of mappings as a table, a mapping as pairs, other values as text."""
     lines: list[str] = []
     for title, value in facts.items():
         if isinstance(value, (list, tuple)) and value and all(isinstance(each, dict) for each in value):
@@ -57,7 +57,7 @@ def details(facts: Mapping[str, Any]) -> list[str]:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table: in a terminal as wide as that, elsewhere as wide as it needs."""
+    """Return a table: as wide as the terminal, elsewhere as wide as it needs."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
     from rich.table import Table  # noqa: PLC0415 - start-up time
     from rich.text import Text  # noqa: PLC0415 - start-up time
@@ -66,7 +66,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for header in headers:
         grid.add_column(header, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(one_line(cell)) for cell in row))
+        grid.add_row(*(Text(escape_line(cell)) for cell in row))
     drawn, in_terminal = StringIO(), sys.stdout.isatty()
     Console(file=drawn, force_terminal=in_terminal or None, width=None if in_terminal else 1000).print(grid)
     return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
@@ -88,21 +88,21 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def open_missing() -> None:
-    """Put the null device in the place of standard streams that were closed by whoever started this process."""
+def replace_closed_streams() -> None:
+    """Replace standard streams that were closed when this process started by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write a line. A reader that has gone away changes nothing about how the command ends.
+    """Write a line. A closed pipe does not change how the command ends.
 
     Raises:
-        OutputLost: the result cannot be written. Of other lines nothing is said: there is nowhere to say it.
+        OutputLost: the result cannot be written. Lost messages are ignored.
     """
     try:
-        stream.write(printable(text) + "\n")
+        stream.write(escape_text(text) + "\n")
         stream.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -16,7 +16,7 @@ from fieldfare.cli.options import (
     Index,
     MinRecall,
     Url,
-    keep_inputs,
+    refuse_overwriting_inputs,
     writable_file,
 )
 from fieldfare.cli.output import bullets, details, notice, show, show_json, table
@@ -38,7 +38,7 @@ def plan(  # noqa: PLR0913 - the command's options
     ] = None,
     target_schema: Annotated[
         Path | None,
-        typer.Option(help="YAML file with the whole schema as it shall be.", metavar="FILE", dir_okay=False),
+        typer.Option(help="YAML file with the whole target schema.", metavar="FILE", dir_okay=False),
     ] = None,
     plan_out: Annotated[
         Path, typer.Option(help="Write the plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
@@ -48,7 +48,7 @@ def plan(  # noqa: PLR0913 - the command's options
         typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
     ] = None,
     key_sample_limit: Annotated[
-        int, typer.Option(help="How many keys to note down for validation.", metavar="N", min=0)
+        int, typer.Option(help="How many keys to record for validation.", metavar="N", min=0)
     ] = 10,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
@@ -57,15 +57,15 @@ def plan(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Make a migration plan. Reads the server, changes nothing.
 
-    Say what to change with --schema-patch, or what the result shall be with --target-schema.
-    A plan with blocked changes is written all the same, with the reasons; the command then ends with 4.
+    Give the changes with --schema-patch, or the whole target with --target-schema.
+    A plan with blocked changes is written too, with the reasons; the command then ends with 4.
     """
     session = Session.of(context)
     if schema_patch is not None and target_schema is not None:
         raise UsageError("Give --schema-patch or --target-schema, not both.")
     if schema_patch is None and target_schema is None:
-        raise UsageError("Give --schema-patch FILE (what to change) or --target-schema FILE (what shall be).")
-    keep_inputs(plan_out, schema_patch, target_schema)
+        raise UsageError("Give --schema-patch FILE (the changes) or --target-schema FILE (the whole target).")
+    refuse_overwriting_inputs(plan_out, schema_patch, target_schema)
     from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
@@ -92,7 +92,7 @@ def plan(  # noqa: PLR0913 - the command's options
 
 
 def plan_document(made: MigrationPlan, path: Path) -> dict[str, Any]:
-    """Return what is said of a plan that was written to ``path``, for machines."""
+    """Return the output about a plan that was written to ``path``, for machines."""
     from fieldfare.plan.file import plan_to_dict  # noqa: PLC0415 - start-up time
 
     document: dict[str, Any] = {
@@ -109,11 +109,11 @@ def plan_document(made: MigrationPlan, path: Path) -> dict[str, Any]:
 
 
 def plan_summary(made: MigrationPlan, path: Path) -> list[str]:
-    """Return what is said of a plan that was written to ``path``, in lines."""
+    """Return the output about a plan that was written to ``path``, as lines."""
     return [
         f"Migration plan written to {path}",
         f"Mode: {made.mode}",
-        f"Supported: {made.supported}",
+        "Supported" if made.supported else "Not supported",
         *bullets("Warnings:", made.warnings),
     ]
 
@@ -121,7 +121,7 @@ def plan_summary(made: MigrationPlan, path: Path) -> list[str]:
 def _text(made: MigrationPlan, path: Path) -> str:
     lines = plan_summary(made, path)
     if not made.claims:
-        lines += ["", "Nothing to do: the index is as it shall be."]
+        lines += ["", "Nothing to do: the index matches the target."]
     else:
         lines += ["", _changes(made)]
     for each in made.claims:

@@ -11,7 +11,7 @@ from fieldfare.cli.session import Session
 from fieldfare.errors import PluginError
 
 if TYPE_CHECKING:
-    from fieldfare.plugins import Plugins
+    from fieldfare.hooks.manager import Plugins
 
 __all__ = ["list_plugins"]
 

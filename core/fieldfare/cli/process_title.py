@@ -1,4 +1,4 @@
-"""The command line that other users of the machine see, with passwords blotted out."""
+"""Masks passwords in the command line that other users of the machine see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["hide"]
+__all__ = ["mask_secrets"]
 
 STAT: Final = Path("/proc/self/stat")
 ARGUMENTS: Final = Path("/proc/self/cmdline")
@@ -19,11 +19,10 @@ START: Final = 45
 (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)."""
 
 
-def hide(secrets: Iterable[str]) -> None:
-    """Write over secrets in this process's arguments, which ``ps`` shows to everybody.
+def mask_secrets(secrets: Iterable[str]) -> None:
+    """Overwrite secrets in this process's arguments, which ``ps`` shows to everybody.
 
-    Only Linux keeps them where a process can do so. Elsewhere, and for the moment until this is called, only
-    FIELDFARE_URL hides a password.
+    Only on Linux can a process do so. Elsewhere, and until this is called, only FIELDFARE_URL hides a password.
     """
     with suppress(OSError, ValueError, IndexError):
         shown = ARGUMENTS.read_bytes()

@@ -9,26 +9,26 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.cli.output import notice
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fieldfare.plugins import Plugins
+    from fieldfare.hooks.manager import Plugins
     from fieldfare.report import StepReport
 
 __all__ = ["LineReporter", "show_progress"]
 
 NAME: Final = "terminal"
-SHARE: Final = 0.1
-"""Of the documents, that make another line worth while."""
+MIN_SHARE: Final = 0.1
+"""The share of the documents after which another line is written."""
 
-SHORTEST: Final = 1.0
-"""Seconds between two lines, at least."""
+MIN_SECONDS: Final = 1.0
+"""Seconds between two lines, at least, if this share is reached."""
 
-LONGEST: Final = 10.0
-"""Seconds after which there is another line, however little happened."""
+MAX_SECONDS: Final = 10.0
+"""Seconds after which another line is written in any case."""
 
 
 @contextmanager
@@ -51,16 +51,16 @@ def show_progress(plugins: Plugins) -> Iterator[None]:
 
 
 class LineReporter:
-    """Writes a line when an activity starts and ends, and now and then in between."""
+    """Writes a line when an activity starts and ends, and at times in between."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with nothing told; ``clock`` gives seconds."""
+        """Start without lines; ``clock`` returns seconds."""
         self._clock = clock
         self._last: dict[tuple[str, str], tuple[int, float]] = {}
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Write a line, unless the last one says almost the same."""
+        """Write a line, unless the last one is recent."""
         title = report.title or report.activity
         match report.moment:
             case Moment.STARTED:
@@ -80,8 +80,8 @@ class LineReporter:
     def _is_due(self, report: StepReport) -> bool:
         done, at = self._last.get(_activity(report), (0, 0.0))
         now = self._clock()
-        much = 0 < SHARE * report.documents_total <= report.documents_done - done
-        due = now - at >= LONGEST or (much and now - at >= SHORTEST)
+        enough = 0 < MIN_SHARE * report.documents_total <= report.documents_done - done
+        due = now - at >= MAX_SECONDS or (enough and now - at >= MIN_SECONDS)
         if due:
             self._last[_activity(report)] = (report.documents_done, now)
         return due

@@ -1,4 +1,4 @@
-"""Progress bars, for terminals. Imports rich: load it only where a bar is shown."""
+"""Progress bars for terminals. Imports rich: import it only to show a bar."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
-from fieldfare.cli.printable import one_line
-from fieldfare.markers import hookimpl
+from fieldfare.cli.escape import escape_line
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ __all__ = ["BarReporter"]
 
 
 class DocumentsColumn(ProgressColumn):
-    """How many documents are through, and how fast."""
+    """How many documents are done, and how fast."""
 
     def render(self, task: Task) -> Text:
-        """Return ``450,000/1,000,000 docs  52,000/s``; nothing for what has no documents."""
+        """Return ``450,000/1,000,000 docs  52,000/s``; nothing for an activity without documents."""
         if not task.fields["documents"]:
             return Text("")
         total = f"/{task.total:,.0f}" if task.total else ""
@@ -36,7 +36,7 @@ class DocumentsColumn(ProgressColumn):
 
 
 class BarReporter:
-    """One display with a bar per activity. Use it as a context manager while the run goes on."""
+    """One display with a bar per activity. Use it as a context manager around the run."""
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
@@ -58,12 +58,12 @@ class BarReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the bars as they are and give the terminal back."""
+        """Keep the bars as they are and release the terminal."""
         self._progress.stop()
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Bring the activity's bar up to date."""
+        """Update the activity's bar."""
         task = self._task(report)
         done, total = report.documents_done, report.documents_total or None
         match report.moment:
@@ -89,4 +89,4 @@ class BarReporter:
 
 
 def _title(report: StepReport) -> str:
-    return one_line(report.title or report.activity)
+    return escape_line(report.title or report.activity)

@@ -1,4 +1,4 @@
-"""A migration report as people read it."""
+"""A migration report as text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from fieldfare.report import Result
 
 if TYPE_CHECKING:
     from fieldfare.documents import Note
-    from fieldfare.findings import Finding
-    from fieldfare.report import MigrationReport, Timings
+    from fieldfare.report import Finding, MigrationReport, Timings
 
 __all__ = ["report_text"]
 
 RESULTS: Final = {
     "succeeded": "Migration succeeded",
-    "nothing_to_do": "Nothing to do: the index is as the plan wants it",
+    "nothing_to_do": "Nothing to do: the index matches the plan",
     "failed": "Failed",
     "rolled_back": "Rolled back",
 }
@@ -40,15 +39,15 @@ MEMORY: Final = (
 
 
 def report_text(report: MigrationReport, *, title: str = "") -> str:
-    """Spell out a report.
+    """Return a report as text.
 
     Args:
-        report: the outcome of a run.
-        title: stands in place of the result's own words.
+        report: the report of a run.
+        title: replaces the title of the result.
     """
     names = report.index if report.index == report.target else f"{report.index} -> {report.target}"
     headline = f"{title or RESULTS[report.result.value]}: {names}"
-    if report.result is Result.NOTHING_TO_DO:  # figures and warnings are those of the run that did it
+    if report.result is Result.NOTHING_TO_DO:  # figures and warnings belong to the earlier run
         return headline
     blocks = [
         headline,
@@ -56,7 +55,9 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
         *_timings(report.timings),
         *_memory(report),
         "\n".join(bullets("Warnings:", report.warnings)),
-        "\n".join(bullets("Documents not converted as the others were:", [_note(note) for note in report.notes])),
+        "\n".join(
+            bullets("Documents that were not converted like the others:", [_note(note) for note in report.notes])
+        ),
     ]
     if report.error:
         blocks.append(f"Error: {report.error}")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, RetryFor, Url
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.engine.options import RETRY_SECONDS
 from fieldfare.errors import FieldfareError, Interrupted
+from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rollback"]
 
-NOTHING_LEFT: Final = "Nothing to do: nothing is left to put back"
+NOTHING_LEFT: Final = "Nothing to do: everything is rolled back"
 
 
 def rollback(  # noqa: PLR0913 - the command's options
@@ -32,22 +32,22 @@ def rollback(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: Annotated[
         str | None,
-        typer.Option(help="Whose migration, where the directory holds several. Its name before.", metavar="NAME"),
+        typer.Option(help="Index of the migration, if the directory holds several: its name before.", metavar="NAME"),
     ] = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Nothing is asked in scripts either.")] = False,
     workers: Annotated[
-        int, typer.Option(help="How many share the documents, if as many migrated them.", metavar="N", min=1)
+        int, typer.Option(help="How many workers share the documents, if as many migrated them.", metavar="N", min=1)
     ] = 1,
-    retry_for: RetryFor = RETRY_SECONDS,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
     force: Annotated[
-        bool, typer.Option("--force", help="Put back even where the server is not as the migration left it.")
+        bool, typer.Option("--force", help="Roll back even if the server has changed since the migration.")
     ] = False,
 ) -> None:
-    """Put everything back as it was, from the backup alone.
+    """Roll back a migration, from the backup alone.
 
-    That is the original bytes of documents, the index, its synonyms and its aliases. Works after success
+    Restores the original bytes of documents, the index, its synonyms and its aliases. Works after success
     and after a failure at any point; the same command again resumes it.
     """
     session = Session.of(context)
@@ -70,7 +70,7 @@ def rollback(  # noqa: PLR0913 - the command's options
             stop=stop,
         )
     if session.json:
-        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
 
         show_json(report_to_dict(report))
     else:

@@ -1,4 +1,4 @@
-"""One invocation of the program: what every command needs to know about it."""
+"""One invocation of the program: what every command needs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from fieldfare.plugins import Plugins
+from fieldfare.hooks.manager import Plugins
 
 if TYPE_CHECKING:
     import typer
-
 
 __all__ = ["Session"]
 
 
 @frozen
 class Session:
-    """What the program's own options say, and the plugins. Commands find it in ``context.obj``.
+    """The program's own options, and the plugins. Commands find it in ``context.obj``.
 
     Attributes:
-        plugins: those that are loaded.
+        plugins: the loaded plugins.
         json: whether stdout gets one JSON document instead of text.
         log_format: ``console`` or ``json``.
         log_level: the least severe level that is logged.
-        secrets: never logged.
+        secrets: secrets to redact in logs.
     """
 
     plugins: Plugins
@@ -40,7 +39,7 @@ class Session:
         if not isinstance(session, cls):
             message = "this command runs outside the fieldfare program"
             raise TypeError(message)
-        from fieldfare.logs import configure_logs  # noqa: PLC0415 - start-up time
+        from fieldfare.support.logs import configure_logs  # noqa: PLC0415 - start-up time
 
         configure_logs(session.log_format, session.log_level, secrets=session.secrets)
         return session

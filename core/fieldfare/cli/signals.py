@@ -25,15 +25,15 @@ def stop_on_signals(stop: StopRequest) -> Iterator[None]:
         KeyboardInterrupt: in the body, at the second signal.
     """
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
+    def request_stop(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set:
             raise KeyboardInterrupt
         stop.set()
         notice("Stopping after the current batch. Once more stops at once; both can be resumed.")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

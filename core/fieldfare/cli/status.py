@@ -21,7 +21,7 @@ def status(
     *,
     backup_dir: BackupDirectory,
     index: Annotated[
-        str | None, typer.Option(help="Only the migration of this index; its name before.", metavar="NAME")
+        str | None, typer.Option(help="Only the migration of this index: its name before.", metavar="NAME")
     ] = None,
 ) -> None:
     """Show how far migrations got, and what to run next."""
@@ -54,14 +54,14 @@ def _text(migration: Mapping[str, Any]) -> str:
 
 
 def _next(migration: Mapping[str, Any]) -> list[str]:
-    """Say what to run next."""
+    """Return what to run next."""
     resume, undo = migration["resume"], migration["undo"]
     match migration["rollback"], migration["phase"]:
         case "done", _:
-            return ["Everything was put back. Nothing is left to do."]
+            return ["Everything was rolled back. Nothing is left to do."]
         case "running", _:
             return [f"To finish the rollback: {undo}"]
         case _, "validated":
-            return ["The migration is done.", f"To put everything back: {undo}"]
+            return ["The migration is done.", f"To roll back: {undo}"]
         case _:
-            return [f"To go on:       {resume}", f"To put it back: {undo}"]
+            return [f"To resume:    {resume}", f"To roll back: {undo}"]

@@ -8,44 +8,44 @@ from typing import TextIO
 
 from attrs import frozen
 
-from fieldfare.cli.printable import printable
+from fieldfare.cli.escape import escape_text
 
 __all__ = ["Console"]
 
 
 @frozen
 class Console:
-    """Asks on a stream, and takes answers from standard input.
+    """Writes questions to a stream, and reads answers from standard input.
 
     Attributes:
-        stream: where questions go.
-        typed: whether somebody sits at a terminal, where answers can be edited as they are typed.
+        stream: the stream for questions.
+        interactive: whether answers are typed at a terminal, and can be edited.
     """
 
     stream: TextIO
-    typed: bool
+    interactive: bool
 
     @classmethod
     def open(cls, *, json: bool) -> Console:
-        """Return the console of this process; questions keep clear of a standard output that is the result."""
+        """Return the console of this process; questions go to stderr if stdout is for the result."""
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(errors="surrogateescape")  # names in Redis are bytes
         hidden = sys.stdin.isatty() and not sys.stdout.isatty()
         stream = sys.stderr if json or hidden else sys.stdout
-        typed = sys.stdin.isatty() and stream is sys.stdout
-        if typed:
-            import readline  # noqa: F401, PLC0415 - input() uses it once it is there
-        return cls(stream, typed)
+        interactive = sys.stdin.isatty() and stream is sys.stdout
+        if interactive:
+            import readline  # noqa: F401, PLC0415 - input() uses it if it is imported
+        return cls(stream, interactive)
 
     def read(self, prompt: str) -> str:
         """Return one answer; a piped one is shown, so that the output reads as a session.
 
         Raises:
-            EOFError: there are no more.
+            EOFError: there are no more answers.
         """
-        if self.typed:
-            return input(printable(prompt))
-        self.stream.write(printable(prompt))
+        if self.interactive:
+            return input(escape_text(prompt))
+        self.stream.write(escape_text(prompt))
         self.stream.flush()
         line = sys.stdin.readline()
         if not line:
@@ -57,5 +57,5 @@ class Console:
 
     def write(self, line: str) -> None:
         """Show a line."""
-        self.stream.write(printable(line) + "\n")
+        self.stream.write(escape_text(line) + "\n")
         self.stream.flush()

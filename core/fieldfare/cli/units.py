@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Sizes and durations as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP: Final = 1024
 
 
 def bytes_text(count: float) -> str:
-    """Spell a number of bytes, in powers of 1024: ``2.86 GB``."""
+    """Return a number of bytes as text, in powers of 1024: ``2.86 GB``."""
     size = float(abs(count))
     unit = 0
     while size >= STEP and unit < len(UNITS) - 1:
@@ -22,7 +22,7 @@ def bytes_text(count: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Spell a duration: ``0.012 s``, ``4.2 s``, ``1 min 5 s``."""
+    """Return a duration as text: ``0.012 s``, ``4.2 s``, ``1 min 5 s``."""
     if seconds < 1:
         return f"{seconds:.3f} s"
     minutes, rest = divmod(seconds, 60)

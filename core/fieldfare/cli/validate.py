@@ -11,8 +11,8 @@ from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, Quer
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
-from fieldfare.engine.options import Verify
 from fieldfare.errors import FieldfareError
+from fieldfare.hooks.run_options import Verify
 
 __all__ = ["validate"]
 
@@ -26,14 +26,14 @@ def validate(  # noqa: PLR0913 - the command's options
     backup_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Directory with the backup of the migration: with it, documents are compared, too.",
+            help="Directory with the backup of the migration: if given, documents are compared, too.",
             metavar="DIR",
             file_okay=False,
         ),
     ] = None,
     verify: Annotated[
         Verify | None,
-        typer.Option(help="How many documents are compared with the backup; left out, a sample."),
+        typer.Option(help="How many documents are compared with the backup. Left out, a sample."),
     ] = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
@@ -60,7 +60,7 @@ def validate(  # noqa: PLR0913 - the command's options
         write_migration_report(report, report_out)
     passed = report.validation.passed
     if session.json:
-        from fieldfare.report_file import report_to_dict  # noqa: PLC0415 - start-up time
+        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
 
         show_json(report_to_dict(report))
     else:

@@ -19,9 +19,9 @@ from fieldfare.errors import ChangeBlocked, FieldfareError, Interrupted, Precond
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fieldfare.hooks.manager import Plugins
     from fieldfare.patch import SchemaPatch
     from fieldfare.plan import MigrationPlan
-    from fieldfare.plugins import Plugins
     from fieldfare.server import Server
     from fieldfare.wizard import MakePlan
 
@@ -36,7 +36,7 @@ def wizard(  # noqa: PLR0913 - the command's options
     index: Annotated[
         str | None, typer.Option(help="Name of the index, or an alias of it. Asked for if left out.", metavar="NAME")
     ] = None,
-    patch: Annotated[Path | None, typer.Option(help="Go on with this patch.", metavar="FILE", dir_okay=False)] = None,
+    patch: Annotated[Path | None, typer.Option(help="Start from this patch.", metavar="FILE", dir_okay=False)] = None,
     patch_out: Annotated[
         Path, typer.Option(help="Write the patch here.", metavar="FILE", dir_okay=False, callback=writable_file)
     ] = DEFAULT_PATCH,
@@ -58,41 +58,38 @@ def wizard(  # noqa: PLR0913 - the command's options
     if patch_out.resolve() == plan_out.resolve():
         raise UsageError("The patch and the plan cannot be the same file. Give --patch-out or --plan-out another name.")
     if patch_out.exists() and (patch is None or patch.resolve() != patch_out.resolve()):
-        notice(f"{patch_out} exists, and will be replaced at the end. To go on with it: --patch {patch_out}")
+        notice(f"{patch_out} exists, and will be replaced at the end. To start from it: --patch {patch_out}")
+    from fieldfare.patch import load_patch  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare.server.inspect import read_snapshot  # noqa: PLC0415 - start-up time
     from fieldfare.wizard import run_wizard  # noqa: PLC0415 - start-up time
 
     aliases = tuple(alias or ())
     console = Console.open(json=session.json)
-    started_from = None if patch is None else _read_patch(patch)
+    initial_patch = None if patch is None else load_patch(patch)
     try:
         with connect(url, cluster=cluster) as server:
             name = index if index is not None else _ask_index(console, server)
             source = read_snapshot(server, name, aliases=aliases).definition
             make_plan = _planner(server, session.plugins, name, aliases)
-            outcome = run_wizard(console, source, make_plan, started_from)
+            outcome = run_wizard(console, source, make_plan, initial_patch)
     except EOFError:
         raise UsageError("The answers ended before 'Finish' was chosen, so nothing was written.") from None
     except KeyboardInterrupt:
         again = command_line("wizard", index=index, patch=patch)
         raise Interrupted("Nothing was written.", resume=again) from None
     if not outcome.plan.claims:
-        _tell_nothing(session)
+        _show_nothing_to_do(session)
         return
+    from fieldfare.plan.file import write_plan  # noqa: PLC0415 - start-up time
+
     _write_patch(outcome.patch, patch, patch_out)
-    _write_plan(outcome.plan, plan_out)
-    _tell(session, outcome.plan, patch_out.absolute(), plan_out.absolute())
-
-
-def _read_patch(path: Path) -> SchemaPatch:
-    from fieldfare.patch import load_patch  # noqa: PLC0415 - start-up time
-
-    return load_patch(path)
+    write_plan(outcome.plan, plan_out)
+    _show_result(session, outcome.plan, patch_out.absolute(), plan_out.absolute())
 
 
 def _planner(server: Server, plugins: Plugins, index: str, aliases: Sequence[str]) -> MakePlan:
-    """Return what plans a patch for this index."""
+    """Return a function that plans a patch for this index."""
     from redis.exceptions import RedisError  # noqa: PLC0415 - start-up time
 
     from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
@@ -121,29 +118,23 @@ def _ask_index(console: Console, server: Server) -> str:
     name = None
     while name is None:
         name = Dialogue(console).choose(
-            "Indices:", [(each, each) for each in names], "Select an index by number or name: ", str
+            "Indexes:", [(each, each) for each in names], "Select an index by number or name: ", str
         )
     return name
 
 
-def _write_patch(wanted: SchemaPatch, path: Path | None, out: Path) -> None:
+def _write_patch(new: SchemaPatch, path: Path | None, out: Path) -> None:
+    from fieldfare.support.yamlfile import write_text  # noqa: PLC0415 - start-up time
     from fieldfare.wizard import document_of, revise, write_new  # noqa: PLC0415 - start-up time
-    from fieldfare.yamlfile import write_text  # noqa: PLC0415 - start-up time
 
-    document = document_of(wanted)
+    document = document_of(new)
     revised = None if path is None else revise(path.read_text(encoding="utf-8-sig"), document)
     if revised is None and path is not None:
         notice(f"The comments of {path} could not be kept.")
     write_text(out, revised or write_new(document))
 
 
-def _write_plan(made: MigrationPlan, out: Path) -> None:
-    from fieldfare.plan.file import write_plan  # noqa: PLC0415 - start-up time
-
-    write_plan(made, out)
-
-
-def _tell(session: Session, made: MigrationPlan, patch_path: Path, plan_path: Path) -> None:
+def _show_result(session: Session, made: MigrationPlan, patch_path: Path, plan_path: Path) -> None:
     if session.json:
         show_json({"patch_path": str(patch_path), **plan_document(made, plan_path)})
     else:
@@ -154,8 +145,8 @@ def _tell(session: Session, made: MigrationPlan, patch_path: Path, plan_path: Pa
         raise typer.Exit(ChangeBlocked.exit_code)
 
 
-def _tell_nothing(session: Session) -> None:
+def _show_nothing_to_do(session: Session) -> None:
     if session.json:
         show_json({"patch_path": None, "plan_path": None, "plan": None})
     else:
-        show("Nothing to do: the index is as it shall be. No file was written.")
+        show("Nothing to do: the index matches the target. No file was written.")

@@ -1,4 +1,9 @@
-"""What an index is, and its three spellings: FT.INFO, FT.CREATE and YAML."""
+"""The definition of an index, and its three representations: FT.INFO, FT.CREATE and YAML. No I/O.
+
+``model`` and ``attribute`` hold the data. ``info`` parses FT.INFO, ``create`` makes FT.CREATE, ``schema`` converts to
+and from schema files. ``canonical`` gives equal definitions one form, and ``mismatches`` lists differences as text.
+May import: ``support`` and below. Must not know: servers, documents, changes.
+"""
 
 from fieldfare.definition.attribute import (
     ATTRIBUTES,

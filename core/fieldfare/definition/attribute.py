@@ -1,7 +1,7 @@
 """The attributes that a field of each type can have, as one table.
 
-Everything that reads, writes or compares a definition goes through this table: to teach fieldfare a
-new attribute is to add a row. Sources: https://redis.io/docs/latest/commands/ft.create/ and
+Everything that reads, writes or compares a definition uses this table. To support a new attribute, add a row.
+Sources: https://redis.io/docs/latest/commands/ft.create/ and
 https://redis.io/docs/latest/develop/ai/search-and-query/vectors/ .
 """
 
@@ -62,15 +62,15 @@ class Attribute:
 
     Attributes:
         key: its name in schema files and in ``Field.attrs``.
-        token: its FT.CREATE keyword; flags stand under this name in FT.INFO too.
+        token: its FT.CREATE keyword; flags have this name in FT.INFO, too.
         form: how the value is written and parsed.
         types: the field types that take it.
         algorithms: for vectors, the algorithms that take it; empty for all.
         info: its key in FT.INFO, or None where FT.INFO does not report it.
-        default: what the server assumes where it is left out; None where it is required or has none.
+        default: the server's default; None if it is required or has none.
             (A TAG of JSON documents has no separator unless one is given.)
-        choices: the values that it takes, as definitions spell them; empty for any. Case never matters.
-        minimum: the least value that it takes, or None.
+        choices: its allowed values, as definitions spell them; empty for any. Case is ignored.
+        minimum: its smallest allowed value, or None.
     """
 
     key: str
@@ -84,7 +84,7 @@ class Attribute:
     minimum: int | None = None
 
     def spell(self, text: str) -> str:
-        """Return a value as definitions spell it; one that is not among the choices as it is."""
+        """Return a value as definitions spell it; a value that is not among the choices is returned unchanged."""
         return next((choice for choice in self.choices if choice.lower() == text.lower()), text)
 
 
@@ -131,7 +131,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute("distance_metric", "DISTANCE_METRIC", Form.TEXT, _VECTOR, info="distance_metric", choices=_METRICS),
     Attribute("initial_cap", "INITIAL_CAP", Form.INTEGER, _VECTOR, _PLAIN, minimum=0),
     Attribute("block_size", "BLOCK_SIZE", Form.INTEGER, _VECTOR, frozenset({Algorithm.FLAT}), default=1024, minimum=1),
-    # The server takes M 1, and ends when it builds the graph.
+    # The server accepts M 1, and crashes when it builds the graph.
     Attribute("m", "M", Form.INTEGER, _VECTOR, _HNSW, info="M", default=16, minimum=2),
     Attribute(
         "ef_construction",
@@ -195,5 +195,5 @@ def attributes_of(kind: FieldType, algorithm: str | None = None) -> tuple[Attrib
 
 
 def find_attribute(kind: FieldType, key: str) -> Attribute | None:
-    """Return the attribute that this type of field knows under ``key``, or None."""
+    """Return the attribute of this type of field with this key, or None."""
     return next((attribute for attribute in ATTRIBUTES if attribute.key == key and kind in attribute.types), None)

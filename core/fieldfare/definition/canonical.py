@@ -1,7 +1,7 @@
-"""The one form that all definitions of the same index share.
+"""The canonical form of a definition.
 
-A server fills in defaults, adds what it takes for granted, and changes case and order. Two definitions
-mean the same index if their canonical forms are equal.
+A server adds defaults and implied options, and changes case and order. Two definitions mean the same index if their
+canonical forms are equal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["OPTIONS", "canonical", "canonical_field", "canonical_language", "def
 OPTIONS: Final = ("MAXTEXTFIELDS", "NOFIELDS", "NOFREQS", "NOHL", "NOOFFSETS")
 """Options of the whole index, sorted."""
 
-WIDE: Final = 32
-"""With more indexed text fields than this, an index has MAXTEXTFIELDS, asked for or not."""
+MAX_NARROW_TEXT_FIELDS: Final = 32
+"""With more indexed text fields than this, the server adds MAXTEXTFIELDS."""
 
 TRAINING_THRESHOLD: Final = 10240
-"""What an SVS-VAMANA index with compression has if none is given."""
+"""The server's default for an SVS-VAMANA index with compression."""
 
 
 def canonical(definition: IndexDefinition) -> IndexDefinition:
@@ -52,12 +52,12 @@ def canonical_field(field: Field, storage: Storage) -> Field:
 
 
 def canonical_language(language: str | None) -> str | None:
-    """Return a language in lower case, None for English: every server's default, which none reports."""
+    """Return a language in lower case; None for English, which is the default and is never reported."""
     return None if language is None or language.lower() == "english" else language.lower()
 
 
 def default_of(attribute: Attribute, storage: Storage) -> AttributeValue | None:
-    """Return what the server assumes where an attribute is left out; None if nothing.
+    """Return the server's default of an attribute; None if it has none.
 
     A TAG of JSON documents has no separator: FT.INFO shows an empty one, which FT.CREATE refuses.
     """
@@ -105,6 +105,6 @@ def _options(definition: IndexDefinition) -> tuple[str, ...]:
     if "NOOFFSETS" in options:
         options.add("NOHL")
     indexed = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
-    if len(indexed) > WIDE and "NOFIELDS" not in options:
+    if len(indexed) > MAX_NARROW_TEXT_FIELDS and "NOFIELDS" not in options:
         options.add("MAXTEXTFIELDS")
     return tuple(sorted(options))

@@ -1,6 +1,6 @@
 """Definition → FT.CREATE.
 
-Source: https://redis.io/docs/latest/commands/ft.create/, and what search 2.10 accepts.
+Source: https://redis.io/docs/latest/commands/ft.create/, and tests with search 2.10.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["create_arguments", "creation_order"]
 def create_arguments(definition: IndexDefinition) -> list[bytes]:
     """Return the FT.CREATE command for a definition, ``FT.CREATE`` first.
 
-    Fields stand in :func:`creation_order`.
+    Fields are in :func:`creation_order`.
 
     Raises:
-        ValueError: no order of these fields can be written down.
+        ValueError: FT.CREATE cannot express these fields in any order.
     """
     definition = canonical(definition)
     words = ["FT.CREATE", definition.name, "ON", definition.storage.upper()]
@@ -53,11 +53,11 @@ def create_arguments(definition: IndexDefinition) -> list[bytes]:
 
 
 def creation_order(fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Return fields in the order nearest to the given one that FT.CREATE can be told.
+    """Return fields in the order closest to the given one that FT.CREATE can express.
 
-    FT.CREATE has no quotes: in ``title TEXT weight NUMERIC`` it takes ``weight`` for an option of
-    ``title``. Such indexes exist (FT.ALTER adds fields one by one), so a field whose path reads as an
-    option of the field before it moves towards the front, where it is the first at the latest.
+    FT.CREATE has no quotes: in ``title TEXT weight NUMERIC`` it parses ``weight`` as an option of ``title``. Such
+    indexes exist, because FT.ALTER adds fields one by one. So a field whose path is also an option of the field before
+    it moves towards the front, at most to the first place.
 
     Raises:
         ValueError: two fields would both have to be the first.
@@ -67,8 +67,8 @@ def creation_order(fields: Sequence[Field]) -> tuple[Field, ...]:
         place = next((at for at in range(len(order), -1, -1) if _fits(field, order[:at], order[at:])), None)
         if place is None:
             raise ValueError(
-                f"FT.CREATE cannot tell the path {field.path!r} of field {field.name!r} from an option of the "
-                "field before it, wherever it stands. Give another field SORTABLE or NOINDEX, or rename it."
+                f"FT.CREATE parses the path {field.path!r} of field {field.name!r} as an option of the field before "
+                "it, in every order of the fields. Give another field SORTABLE or NOINDEX, or rename it."
             )
         order.insert(place, field)
     return tuple(order)
@@ -80,7 +80,7 @@ def _fits(field: Field, before: Sequence[Field], after: Sequence[Field]) -> bool
 
 
 def _open_options(field: Field) -> set[str]:
-    """Return the words that the server would still take for options of this field."""
+    """Return the words that the server would parse as options of this field if they followed it."""
     if field.is_vector:
         return {"INDEXMISSING"}
     if field.attrs.get("no_index"):
@@ -97,7 +97,7 @@ def _field(field: Field) -> list[str]:
     if field.is_vector:
         return [*words, *_vector(attrs), *(["INDEXMISSING"] if attrs.get("index_missing") else [])]
     if field.type is FieldType.GEOSHAPE:
-        attrs.setdefault("coord_system", "SPHERICAL")  # or a field called "flat" behind it would be read as this
+        attrs.setdefault("coord_system", "SPHERICAL")  # or a next field called "flat" would be parsed as this
     for attribute in attributes_of(field.type):
         if attribute.key in attrs:
             words += _option(attribute, attrs[attribute.key])
@@ -126,10 +126,10 @@ def _spelled(key: str, value: AttributeValue) -> str:
         return _number(value)
     if key in {"datatype", "distance_metric"}:
         return value.upper()
-    # What servers without Intel's library report for every compression, and none accepts.
+    # Servers without Intel's library report GlobalSQ8 for every compression; no server accepts it.
     return "LVQ8" if value == "GlobalSQ8" else value
 
 
 def _number(value: float) -> str:
-    """Spell a number so that reading it gives the same one: ``2``, ``0.1``, ``1e-09``."""
+    """Return a number as text that is read as the same number: ``2``, ``0.1``, ``1e-09``."""
     return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))

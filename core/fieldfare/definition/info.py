@@ -1,4 +1,4 @@
-"""FT.INFO → definition and figures.
+"""FT.INFO → definition and statistics.
 
 Source: https://redis.io/docs/latest/commands/ft.info/, and recorded replies of search 2.10, 8.0 and 8.2.
 """
@@ -35,17 +35,17 @@ _DEFINITION_KEYS: Final = frozenset(
     }
 )
 _ESCAPED: Final = {"\\n": "\n", "\\r": "\r"}
-"""How the server shows line breaks. It does not escape backslashes, so that text with these is ambiguous."""
+"""The server's escapes of line breaks. It does not escape backslashes, so text with these sequences is ambiguous."""
 
 
 @frozen(hash=False)
 class Info:
-    """What FT.INFO says.
+    """The content of a reply to FT.INFO.
 
     Attributes:
         definition: in canonical form.
-        stats: the figures.
-        unknown: one line for everything in the definition that is not understood.
+        stats: the statistics.
+        unknown: one line for each part of the definition that fieldfare does not know.
     """
 
     definition: IndexDefinition
@@ -84,7 +84,7 @@ def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:
         filter=_optional(rule, "filter"),
         language=_optional(rule, "default_language"),
         language_field=_optional(rule, "language_field"),
-        score=float(rule.get("default_score", 0)),  # the server leaves out a score of 0, not one of 1
+        score=float(rule.get("default_score", 0)),  # the server omits a score of 0, not one of 1
         score_field=_optional(rule, "score_field"),
         payload_field=_optional(rule, "payload_field"),
         stopwords=None if stopwords is None else tuple(text(word) for word in stopwords),
@@ -120,7 +120,7 @@ def _field(row: Any, unknown: list[str]) -> Field | None:
 
 
 def _flat(row: list[Any]) -> tuple[str, str, str, list[Any]]:
-    # By position: a field may well be called "type" or "SORTABLE".
+    # By position, because a field may be called "type" or "SORTABLE".
     if [text(word) for word in row[0:6:2]] != ["identifier", "attribute", "type"]:
         raise KeyError(*row[0:6:2])
     return text(row[1]), text(row[3]), text(row[5]), row[6:]

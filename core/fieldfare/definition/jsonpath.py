@@ -1,7 +1,7 @@
-"""JSON paths that lead to one place, taken apart and put together.
+"""Splits and joins JSON paths that match one place.
 
-Syntax: https://redis.io/docs/latest/develop/data-types/json/path/ . What Redis takes behind a dot was tried on
-JSON 2.8: ASCII letters, digits, ``_`` and ``-``; every other name goes into brackets, which know no escapes.
+Syntax: https://redis.io/docs/latest/develop/data-types/json/path/ . After a dot, Redis accepts ASCII letters, digits,
+``_`` and ``-`` (tested with JSON 2.8). Every other name must be in brackets, in which there are no escapes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 __all__ = ["Segments", "join_path", "split_path"]
 
 Segments: TypeAlias = tuple[str | int, ...]
-"""Names of members and positions in arrays, from the root on."""
+"""Names of members and positions in arrays, from the root."""
 
 _STEP: Final = re.compile(
     r"""\.(?P<plain>[^.\[\]\s"'\\*?,()@]+)
@@ -26,14 +26,14 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def split_path(path: str) -> tuple[Segments, str]:
-    """Take a path apart.
+    """Split a path into segments.
 
     Args:
-        path: as FT.CREATE and JSON.GET take it, with or without ``$`` at its beginning.
+        path: of FT.CREATE or JSON.GET, with or without ``$`` at its beginning.
 
     Returns:
-        The beginning that leads to one place, and the rest from the first wildcard, slice or filter on;
-        "" if the whole path leads to one place.
+        The segments up to the first wildcard, slice or filter; and the rest of the path from there, "" if there is
+        none.
     """
     text = path[1:] if path.startswith("$") else path if path.startswith((".", "[")) else f".{path}"
     segments: list[str | int] = []
@@ -46,7 +46,7 @@ def split_path(path: str) -> tuple[Segments, str]:
 
 
 def join_path(segments: Sequence[str | int]) -> str:
-    """Return the path to a place. A name with a backslash, or both kinds of quotes, has none that Redis takes."""
+    """Return the path of segments. Redis accepts no path for a name with a backslash or with both kinds of quotes."""
     return "$" + "".join(map(_spell, segments))
 
 

@@ -1,4 +1,4 @@
-"""What an index is: ``IndexDefinition`` and its ``Field``s. Data only."""
+"""The definition of an index: ``IndexDefinition`` and its ``Field``s. Data only."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Field:
     """One field of an index.
 
     Attributes:
-        name: what queries call it (``AS``).
+        name: its name in queries (``AS``).
         type: its type.
-        path: where the value lives in the document: a hash field's name or a JSON path.
+        path: of the value in the document: a hash field's name or a JSON path.
         attrs: attribute key → value (keys of :data:`fieldfare.definition.attribute.ATTRIBUTES`).
-            Scalar attributes at the server's default are left out; vectors keep all they have.
+            Scalar attributes at the server's default are omitted; attributes of vectors are not.
     """
 
     name: str
@@ -82,10 +82,10 @@ class IndexDefinition:
     index_all: bool = False
 
     def find(self, name: str) -> Field | None:
-        """Return the field that queries call ``name``, or None."""
+        """Return the field of this name, or None."""
         return next((each for each in self.fields if each.name == name), None)
 
     def with_field(self, name: str, replacement: Field | None) -> IndexDefinition:
-        """Return a copy in which field ``name`` is replaced, or left out if ``replacement`` is None."""
+        """Return a copy in which field ``name`` is replaced, or removed if ``replacement`` is None."""
         fields = tuple(replacement if each.name == name else each for each in self.fields)
         return evolve(self, fields=tuple(each for each in fields if each is not None))

@@ -1,9 +1,8 @@
-"""Definition ↔ the mapping that schema files hold.
+"""Definition ↔ the mapping in schema files.
 
-The keys are those of RedisVL's schema files, and a few more for what those leave out
-(https://docs.redisvl.com/en/latest/api/schema.html), which may leave out a vector's ``datatype`` and
-``distance_metric``. ``key_separator`` and ``version`` are accepted and mean nothing to an index. A ``prefix``
-must be given, since tools disagree on its default.
+The keys are those of RedisVL's schema files (https://docs.redisvl.com/en/latest/api/schema.html), and a few more for
+options that these lack. A vector's ``datatype`` and ``distance_metric`` may be omitted. ``key_separator`` and
+``version`` are accepted and ignored. A ``prefix`` is required, because tools differ in its default.
 """
 
 from __future__ import annotations
@@ -11,20 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fieldfare.definition.attribute import Algorithm, AttributeValue, FieldType, attributes_of
+from fieldfare.definition.attribute_value import parse_attribute_value, parse_choice
 from fieldfare.definition.canonical import OPTIONS, canonical_language, default_of
 from fieldfare.definition.model import Field, IndexDefinition, Storage
-from fieldfare.definition.value import choose, read_value
-from fieldfare.structure import Misfit, require
-from fieldfare.suggestion import suggestion
+from fieldfare.support.structure import StructureError, require
+from fieldfare.support.suggestion import suggestion
+
+if TYPE_CHECKING:
+    from fieldfare.support.yamlfile import Location, Problem
 
 __all__ = ["SchemaError", "field_from_dict", "field_to_dict", "from_schema", "to_schema"]
 
 T = TypeVar("T")
-_Location: TypeAlias = tuple[str | int, ...]
-_Problem: TypeAlias = tuple[_Location, str]
 
 _OPTIONAL: Final = ("filter", "language", "language_field", "score_field", "payload_field", "temporary")
 _INDEX_KEYS: Final = (
@@ -39,22 +39,22 @@ _INDEX_KEYS: Final = (
     "index_all",
 )
 _REQUIRED: Final = ("algorithm", "dims", "datatype", "distance_metric")
-"""What a vector field cannot do without."""
+"""Required attributes of a vector field."""
 
-_ASSUMED: Final[Mapping[str, AttributeValue]] = {"datatype": "float32", "distance_metric": "cosine"}
-"""What schema files mean where they leave one of these out."""
+_SCHEMA_DEFAULTS: Final[Mapping[str, AttributeValue]] = {"datatype": "float32", "distance_metric": "cosine"}
+"""Defaults of required attributes in schema files."""
 
 
-class SchemaError(Misfit):
-    """A mapping that is not a schema.
+class SchemaError(StructureError):
+    """A mapping that is not a valid schema.
 
     Attributes:
-        problems: where in the mapping, and what; all of them.
+        problems: location in the mapping and message, for all problems.
     """
 
 
 def to_schema(definition: IndexDefinition) -> dict[str, Any]:
-    """Return the mapping of a definition, with plain values; what stands at its default is left out."""
+    """Return a definition as a mapping of plain values, without options at their default."""
     prefixes = definition.prefixes
     index: dict[str, Any] = {
         "name": definition.name,
@@ -74,32 +74,34 @@ def to_schema(definition: IndexDefinition) -> dict[str, Any]:
 
 
 def from_schema(mapping: object) -> IndexDefinition:
-    """Return the definition that a mapping spells.
+    """Read a definition from a mapping.
 
     Raises:
-        SchemaError: it spells none, with every problem in it.
+        SchemaError: it is not a valid schema; with all problems.
     """
-    problems: list[_Problem] = []
+    problems: list[Problem] = []
     top = _Section(mapping, (), ("version", "index", "fields"), problems)
-    section = top.need("index", _as_is)
+    section = top.required("index", _unchecked)
     index = _Section(section, ("index",), _INDEX_KEYS, [] if section is None else problems)
-    storage = index.take("storage_type", lambda value: Storage(choose(_text(value), tuple(Storage))), Storage.HASH)
-    fields = _fields(top.need("fields", _list) or (), storage, problems)
+    storage = index.optional(
+        "storage_type", lambda value: Storage(parse_choice(_text(value), tuple(Storage))), Storage.HASH
+    )
+    fields = _fields(top.required("fields", _list) or (), storage, problems)
     definition = IndexDefinition(
-        name=index.need("name", _text) or "",
+        name=index.required("name", _text) or "",
         storage=storage,
-        prefixes=index.need("prefix", _prefixes) or (),
+        prefixes=index.required("prefix", _prefixes) or (),
         fields=fields,
-        filter=index.take("filter", _text, None),
-        language=canonical_language(index.take("language", _text, None)),
-        language_field=index.take("language_field", _text, None),
-        score=index.take("score", _score, 1.0),
-        score_field=index.take("score_field", _text, None),
-        payload_field=index.take("payload_field", _text, None),
-        stopwords=index.take("stopwords", _texts, None),
-        options=index.take("options", _options, ()),
-        temporary=index.take("temporary", _seconds, None),
-        index_all=index.take("index_all", _flag, default=False),
+        filter=index.optional("filter", _text, None),
+        language=canonical_language(index.optional("language", _text, None)),
+        language_field=index.optional("language_field", _text, None),
+        score=index.optional("score", _score, 1.0),
+        score_field=index.optional("score_field", _text, None),
+        payload_field=index.optional("payload_field", _text, None),
+        stopwords=index.optional("stopwords", _texts, None),
+        options=index.optional("options", _options, ()),
+        temporary=index.optional("temporary", _seconds, None),
+        index_all=index.optional("index_all", _flag, default=False),
     )
     if problems:
         raise SchemaError(problems)
@@ -107,11 +109,11 @@ def from_schema(mapping: object) -> IndexDefinition:
 
 
 def field_to_dict(field: Field, storage: Storage | None = None) -> dict[str, Any]:
-    """Return the mapping of one field, with plain values.
+    """Return a field as a mapping of plain values.
 
     Args:
         field: the field.
-        storage: leaves out the path if it is what this storage takes by default; None never leaves it out.
+        storage: omits the path if it is the default of this storage; None never omits it.
     """
     mapping: dict[str, Any] = {"name": field.name, "type": field.type.value}
     if storage is None or field.path != _default_path(field.name, storage):
@@ -125,12 +127,12 @@ def field_to_dict(field: Field, storage: Storage | None = None) -> dict[str, Any
 
 
 def field_from_dict(mapping: object, storage: Storage) -> Field:
-    """Return the field that a mapping spells; scalar attributes at their default are left out.
+    """Read a field from a mapping; scalar attributes at their default are omitted.
 
     Raises:
-        SchemaError: it spells none, with every problem in it; places are relative to this mapping.
+        SchemaError: it is not a valid field; with all problems, located relative to this mapping.
     """
-    problems: list[_Problem] = []
+    problems: list[Problem] = []
     field = _field(mapping, (), storage, problems)
     if field is None or problems:
         raise SchemaError(problems)
@@ -138,42 +140,42 @@ def field_from_dict(mapping: object, storage: Storage) -> Field:
 
 
 class _Section:
-    """One mapping of a file; notes every problem with its place."""
+    """One mapping of a file; collects every problem with its location."""
 
-    def __init__(self, value: object, at: _Location, known: Sequence[str], problems: list[_Problem]) -> None:
+    def __init__(self, value: object, at: Location, known: Sequence[str], problems: list[Problem]) -> None:
         self._at = at
         self._problems = problems
         self._values: Mapping[Any, Any] = value if isinstance(value, Mapping) else {}
         if value is not None and not isinstance(value, Mapping):
             problems.append((at, f"must be a mapping of keys to values, not {value!r:.60}"))
-            self._problems = []  # that nothing is in it goes without saying
+            self._problems = []  # do not report its keys as missing
         for key in self._values:
             if key not in known:
                 hint = suggestion(str(key), known) or f"; known are {', '.join(known)}"
                 problems.append(((*at, key), f"unknown key{hint}"))
 
-    def take(self, key: str, read: Callable[[object], T], default: T) -> T:
-        """Return what a key holds; the default where it is missing, empty or wrong."""
+    def optional(self, key: str, read: Callable[[object], T], default: T) -> T:
+        """Return the value of a key; the default if it is missing, empty or invalid."""
         value = self._values.get(key)
         try:
             return default if value is None else read(value)
-        except Misfit as error:
+        except StructureError as error:
             self._problems += [((*self._at, key, *place), message) for place, message in error.problems]
         except ValueError as error:
             self._problems.append(((*self._at, key), str(error)))
         return default
 
-    def need(self, key: str, read: Callable[[object], T]) -> T | None:
-        """Return what a key holds, which must be there; None where it is missing or wrong."""
+    def required(self, key: str, read: Callable[[object], T]) -> T | None:
+        """Return the value of a required key; None if it is missing or invalid."""
         if self._values.get(key) is None:
             self._problems.append((self._at, f"the key {key!r} is missing"))
-        return self.take(key, read, None)
+        return self.optional(key, read, None)
 
 
-def _fields(values: Sequence[object], storage: Storage, problems: list[_Problem]) -> tuple[Field, ...]:
+def _fields(values: Sequence[object], storage: Storage, problems: list[Problem]) -> tuple[Field, ...]:
     fields: dict[str, Field] = {}
     for number, value in enumerate(values):
-        field = _field(value, ("fields", number), storage, problems, _ASSUMED)
+        field = _field(value, ("fields", number), storage, problems, _SCHEMA_DEFAULTS)
         if field is not None and field.name in fields:
             problems.append((("fields", number, "name"), f"there is another field named {field.name!r}"))
         elif field is not None:
@@ -183,26 +185,26 @@ def _fields(values: Sequence[object], storage: Storage, problems: list[_Problem]
 
 def _field(
     value: object,
-    at: _Location,
+    at: Location,
     storage: Storage,
-    problems: list[_Problem],
-    assumed: Mapping[str, AttributeValue] = MappingProxyType({}),
+    problems: list[Problem],
+    defaults: Mapping[str, AttributeValue] = MappingProxyType({}),
 ) -> Field | None:
     section = _Section(value, at, ("name", "type", "path", "attrs"), problems)
-    name = section.need("name", _text)
-    kind = section.need("type", lambda word: FieldType(choose(_text(word), tuple(FieldType))))
-    path = section.take("path", _text, None)
-    attrs = section.take("attrs", _as_is, None)
+    name = section.required("name", _text)
+    kind = section.required("type", lambda word: FieldType(parse_choice(_text(word), tuple(FieldType))))
+    path = section.optional("path", _text, None)
+    attrs = section.optional("attrs", _unchecked, None)
     if name is None or kind is None:
         return None
     if kind is FieldType.VECTOR and isinstance(attrs, Mapping):
-        attrs = {**assumed, **{key: item for key, item in attrs.items() if item is not None or key not in assumed}}
+        attrs = {**defaults, **{key: item for key, item in attrs.items() if item is not None or key not in defaults}}
     read = _attributes(attrs, (*at, "attrs"), kind, storage, problems)
     return Field(name, kind, _default_path(name, storage) if path is None else path, read)
 
 
 def _attributes(
-    value: object, at: _Location, kind: FieldType, storage: Storage, problems: list[_Problem]
+    value: object, at: Location, kind: FieldType, storage: Storage, problems: list[Problem]
 ) -> dict[str, AttributeValue]:
     algorithm = value.get("algorithm") if kind is FieldType.VECTOR and isinstance(value, Mapping) else None
     every = attributes_of(kind)
@@ -210,15 +212,15 @@ def _attributes(
     section = _Section(value, at, [each.key for each in every], problems)
     read: dict[str, AttributeValue] = {}
     for each in every:
-        found = section.take(each.key, partial(read_value, each), None)
+        found = section.optional(each.key, partial(parse_attribute_value, each), None)
         if found is None:
             continue
         read[each.key] = found
         if each not in takes:
-            problems.append(((*at, each.key), f"{algorithm} has no such attribute; {_named(each.algorithms)} has"))
+            problems.append(((*at, each.key), f"{algorithm} has no such attribute; {_joined(each.algorithms)} has"))
     if kind is FieldType.VECTOR:
         for key in _REQUIRED:
-            section.need(key, _as_is)
+            section.required(key, _unchecked)
         return {key: found for key, found in read.items() if found is not False}
     defaults = {each.key: default_of(each, storage) for each in every}
     return {key: found for key, found in read.items() if found != defaults[key]}
@@ -228,11 +230,11 @@ def _default_path(name: str, storage: Storage) -> str:
     return name if storage is Storage.HASH else f"$.{name}"
 
 
-def _named(algorithms: frozenset[Algorithm]) -> str:
+def _joined(algorithms: frozenset[Algorithm]) -> str:
     return " and ".join(sorted(algorithms))
 
 
-def _as_is(value: object) -> object:
+def _unchecked(value: object) -> object:
     return value
 
 
@@ -261,7 +263,7 @@ def _prefixes(value: object) -> tuple[str, ...]:
 
 
 def _options(value: object) -> tuple[str, ...]:
-    return tuple(sorted({choose(word, OPTIONS) for word in _texts(value)}))
+    return tuple(sorted({parse_choice(word, OPTIONS) for word in _texts(value)}))
 
 
 def _score(value: object) -> float:

@@ -1,4 +1,4 @@
-"""What is known of a live index at one moment. Data only; ``fieldfare.server.inspect`` reads it."""
+"""A snapshot of a live index. Data only; ``fieldfare.server.inspect`` reads it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["IndexStats", "Snapshot"]
 
 @frozen
 class IndexStats:
-    """Figures from FT.INFO.
+    """Statistics from FT.INFO.
 
     Attributes:
         num_docs: documents in the index.
@@ -34,16 +34,16 @@ class IndexStats:
 
 @frozen(hash=False)
 class Snapshot:
-    """A live index: its definition and what hangs on it.
+    """A live index: its definition, statistics, synonyms and aliases.
 
     Attributes:
-        definition: as far as the server tells.
-        stats: figures at that moment.
+        definition: as far as the server reports it.
+        stats: statistics at that moment.
         synonyms: synonym group → its terms, sorted.
-        aliases: the aliases that are known; no Redis command lists them.
+        aliases: the known aliases; Redis has no command that lists them.
         key_sample: a few keys of documents, decoded with ``surrogateescape``, sorted.
-        unreadable: what this server cannot tell, one line each (``PHONETIC of title``).
-        unknown: what it told and we do not understand, one line each; planning refuses these.
+        unreadable: options that the server does not report, one line each (``PHONETIC of title``).
+        unknown: parts of the definition that fieldfare does not know, one line each; planning refuses these.
     """
 
     definition: IndexDefinition

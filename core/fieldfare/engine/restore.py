@@ -1,59 +1,62 @@
-"""The way back from a rewrite pass: every original is written to its document again."""
+"""Rolling back a rewrite pass: every original is written to its document again."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from fieldfare.backup import ADDED, LATE, REWRITE, SUPERSEDED, Shard
+from fieldfare.backup import CONCURRENT_UPDATES, OVERWRITTEN, REWRITE, Shard
 from fieldfare.documents import Batch
-from fieldfare.engine.foreign import foreign_notes, foreign_values, problem_notes
-from fieldfare.engine.generations import Kind, generations, origins_of
-from fieldfare.engine.kept import Kept
-from fieldfare.engine.late import ATTEMPTS
-from fieldfare.engine.rewrite_pass import RewritePass, transform
-from fieldfare.engine.run import Run
-from fieldfare.engine.workers import share_out
-from fieldfare.errors import PluginError
-from fieldfare.server.documents import Problems, read_batches, read_documents
-from fieldfare.server.writing import Replacement, WriteResult, write_batches, write_documents
+from fieldfare.engine.concurrent.external_values import external_notes, external_values, problem_notes
+from fieldfare.engine.concurrent.saved_values import SavedValues
+from fieldfare.engine.concurrent.updates import ATTEMPTS, CONTENDED
+from fieldfare.engine.concurrent.value_history import ValueState, find_origins, transformed_if_possible, value_versions
+from fieldfare.engine.rewrite_pass import RewritePass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.workers import map_shards
+from fieldfare.server.document_reader import Problems, read_batches, read_documents
+from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches, write_documents
 
 __all__ = ["restore"]
 
+UPDATED_SINCE: Final = "updated since the run"
 
-def restore(run: Run, work: RewritePass) -> int:
-    """Write every original back: of what somebody wrote during the run, the value that was converted.
 
-    What somebody has written since goes to the backup, as ``SUPERSEDED``. What is told about such values is read
-    from there, so that each is kept once and counted once, however often a rollback is killed.
+def restore(run: ActiveRun, work: RewritePass) -> int:
+    """Restore every original; of a document that was updated during the run, its latest original.
+
+    What an application has written since goes to the backup first, as ``OVERWRITTEN``. Notes about such values are made
+    from there, so that each is saved and counted once, however often a rollback is interrupted.
 
     Returns:
         How many documents were written.
     """
-    way_back = _WayBack(run, work, Kept(run.store, SUPERSEDED), Kept(run.store, LATE))
-    notes = run.journal.progress.notes
+    restorer = _Restorer(run, work, SavedValues(run.store, OVERWRITTEN), SavedValues(run.store, CONCURRENT_UPDATES))
+    notes = run.notes
     try:
-        written = sum(share_out(run, way_back.restore))
-        way_back.restore_added()
+        written = sum(map_shards(run, restorer.restore))
+        restorer.restore_added()
     except BaseException:
-        run.journal.progress = evolve(run.journal.progress, notes=notes)  # another attempt notes all of it again
+        run.set_notes(notes)  # another attempt notes all of it again
         raise
-    detail = f"the original is back; what was there is in the backup as {SUPERSEDED!r}"
-    for foreign in run.store.iter_batches(SUPERSEDED):
-        run.note(foreign_notes("changed since", foreign, detail))
+    detail = f"the original is restored; what was there is in the backup as {OVERWRITTEN!r}"
+    for external in run.store.iter_batches(OVERWRITTEN):
+        run.note(external_notes(UPDATED_SINCE, external, detail))
     return written
 
 
 @frozen(hash=False)
-class _WayBack:
+class _Restorer:
     """Restores the documents of one shard after the other, or of several at a time."""
 
-    run: Run
+    run: ActiveRun
     work: RewritePass
-    superseded: Kept
-    late: Kept
+    overwritten: SavedValues
+    updates: SavedValues
 
     def restore(self, shard: Shard) -> int:
         run = self.run
@@ -67,39 +70,37 @@ class _WayBack:
                 read.append(batch)
                 yield batch.keys
 
-        def replacements() -> Iterator[Replacement]:
+        def replacements() -> Iterator[ConditionalWrite]:
             for found, problems in read_batches(run.server, storage, keys(), paths):
                 sizes.append((read.popleft(), problems))
                 yield self._replacement(sizes[-1][0], found)
 
         for result in write_batches(run.server, storage, replacements(), paths):
             before, problems = sizes.popleft()
-            again = self._again(before, result.changed)
+            again = self._retry(before, result.changed)
             gone = [*problems.get("vanished", ()), *result.vanished, *again.vanished]
             other = [*problems.get("wrong type", ()), *result.wrong_type, *again.wrong_type]
             written += result.written + again.written
             with run.guard:
-                run.note(
-                    problem_notes({"vanished": gone, "wrong type": other, "written to all the time": again.changed})
-                )
+                run.note(problem_notes({"vanished": gone, "wrong type": other, CONTENDED: again.changed}))
                 run.advance(len(before))
         return written
 
     def restore_added(self) -> None:
-        """Restore documents that came while the run was under way, and were converted."""
-        for batch in self.run.store.iter_batches(ADDED):
-            self._again(batch, batch.keys)
+        """Restore documents that were added during the run, and converted."""
+        for batch in self.run.concurrent_inserts():
+            self._retry(batch, batch.keys)
 
-    def _again(self, before: Batch, keys: Sequence[bytes]) -> WriteResult:
-        """Restore documents that somebody wrote to between our look and our write."""
+    def _retry(self, before: Batch, keys: Sequence[bytes]) -> WriteResult:
+        """Restore documents that an application wrote to between our read and our write."""
         result = WriteResult(0, [], [], list(keys))
         for _ in range(ATTEMPTS):
             if not result.changed:
                 break
             storage, paths = self.run.source.storage, list(self.work.paths)
             found, problems = read_documents(self.run.server, storage, result.changed, paths)
-            way = self._replacement(before, found)
-            new = write_documents(self.run.server, storage, way.after, paths, before=found)
+            replacement = self._replacement(before, found)
+            new = write_documents(self.run.server, storage, replacement.after, paths, before=found)
             result = WriteResult(
                 result.written + new.written,
                 [*result.vanished, *problems.get("vanished", ()), *new.vanished],
@@ -108,26 +109,19 @@ class _WayBack:
             )
         return result
 
-    def _replacement(self, before: Batch, found: Batch) -> Replacement:
-        """Say what is to be put in the place of what was found; foreign values are kept first."""
-        known = generations(self.run, self.late, before, self._converted)
-        origins = origins_of(self.run.source.storage, found, known)
-        self._keep(before.keys, origins.only(Kind.FOREIGN))
-        return Replacement(origins.originals, found)
+    def _replacement(self, before: Batch, found: Batch) -> ConditionalWrite:
+        """Return what is to be written in place of what was found; external values are saved first."""
+        known = value_versions(self.run, self.updates, before, partial(transformed_if_possible, self.run))
+        origins = find_origins(self.run.source.storage, found, known)
+        self._save(before.keys, origins.only(ValueState.EXTERNAL))
+        return ConditionalWrite(origins.originals, found)
 
-    def _converted(self, before: Batch) -> Batch:
-        """Return what a run made of originals; the originals themselves if the plugin fails to say."""
-        try:
-            return transform(self.run, self.work, before)
-        except PluginError:
-            return before  # then more is kept than need be
-
-    def _keep(self, keys: Sequence[bytes], foreign: Batch) -> None:
-        """Keep what is about to be overwritten, unless a rollback that was killed has kept it already."""
-        if not len(foreign):
+    def _save(self, keys: Sequence[bytes], external: Batch) -> None:
+        """Save what is about to be overwritten, unless an interrupted rollback has saved it already."""
+        if not len(external):
             return
         with self.run.guard:
-            earlier = self.superseded.of(keys)
-            news = foreign_values(self.run.source.storage, foreign, earlier) if earlier else foreign
-            if len(news):
-                self.superseded.append(news)
+            known = self.overwritten.find(keys)
+            new = external_values(self.run.source.storage, external, known) if known else external
+            if len(new):
+                self.overwritten.append(new)

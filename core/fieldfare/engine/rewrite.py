@@ -4,42 +4,41 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 from attrs import evolve
 
-from fieldfare.backup import LATE, REWRITE, Shard
+from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.documents import Note
-from fieldfare.engine.foreign import problem_notes
-from fieldfare.engine.generations import Generation, Kind, generations, origins_of
-from fieldfare.engine.kept import Kept
-from fieldfare.engine.late import Latecomers, convert_late
-from fieldfare.engine.rewrite_pass import RewritePass, transform
-from fieldfare.engine.run import Run
-from fieldfare.engine.workers import share_out
-from fieldfare.errors import DocumentsUnfit
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.saved_values import SavedValues
+from fieldfare.engine.concurrent.updates import CONTENDED, UPDATED, UnconvertedUpdates, convert_concurrent_updates
+from fieldfare.engine.concurrent.value_history import ValueState, ValueVersion, find_origins, value_versions
+from fieldfare.engine.rewrite_pass import RewritePass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.workers import map_shards
+from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
-from fieldfare.server.documents import read_batches, read_documents
-from fieldfare.server.writing import Replacement, write_batches
+from fieldfare.server.document_reader import read_batches, read_documents
+from fieldfare.server.document_writer import ConditionalWrite, write_batches
 
-__all__ = ["dump", "refuse_unfit", "rewrite", "verify"]
+__all__ = ["dump", "refuse_unconvertible", "rewrite", "verify"]
 
 
-def dump(run: Run, work: RewritePass) -> None:
+def dump(run: ActiveRun, work: RewritePass) -> None:
     """Write every original to the backup, and rehearse every transform. Changes nothing on Redis.
 
     Raises:
         PluginBroken: a transform raised on some document.
     """
     run.store.split(run.options.workers)
-    share_out(run, lambda shard: _dump(run, work, shard))
+    map_shards(run, lambda shard: _dump(run, work, shard))
 
 
-def _dump(run: Run, work: RewritePass, shard: Shard) -> None:
+def _dump(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
     keys = run.store.iter_keys(shard.start, shard.stop)
     for batch, problems in read_batches(run.server, run.source.storage, keys, list(work.paths)):
         shard.append(REWRITE, batch)
-        rehearsed = transform(run, work, batch)
+        rehearsed = run.transformed(batch)
         with run.guard:
             run.note([*rehearsed.notes, *problem_notes(problems)])
             progress = run.journal.progress
@@ -47,55 +46,59 @@ def _dump(run: Run, work: RewritePass, shard: Shard) -> None:
             run.advance(len(batch))
 
 
-def refuse_unfit(run: Run) -> None:
-    """Stop, with the index untouched, if documents hold what a step cannot carry over.
+def refuse_unconvertible(run: ActiveRun) -> None:
+    """Stop, with the index untouched, if documents hold values that a step cannot convert.
 
     Raises:
-        DocumentsUnfit: with a line for each kind of problem.
+        UnconvertibleDocuments: with a line for each kind of problem.
     """
-    unfit = [
+    blocking = [
         note
         for note in run.journal.progress.notes
         if note.blocking and not (note.allow and note.allow in run.options.allow)
     ]
-    if unfit:
-        allowed = {note.allow for note in unfit}
+    if blocking:
+        allowed = {note.allow for note in blocking}
         override = (
             " ".join(f"--allow-{name}" for name in sorted(filter(None, allowed))) if None not in allowed else None
         )
-        raise DocumentsUnfit([_line(note) for note in unfit], override=override)
+        raise UnconvertibleDocuments([_describe(note) for note in blocking], override=override)
 
 
-def rewrite(run: Run, work: RewritePass) -> list[Receipt]:
+def rewrite(run: ActiveRun, work: RewritePass) -> list[Receipt]:
     """Write the new values of every document, from where the journal says that the pass stopped.
 
-    What somebody else has written since the dump is not overwritten: it is saved, and converted in its turn.
+    What an application has written since the dump is not overwritten: it is saved, and converted as well.
     """
-    late = Kept(run.store, LATE)
-    share_out(run, lambda shard: _rewrite(run, work, shard, late))
+    saved = SavedValues(run.store, CONCURRENT_UPDATES)
+    map_shards(run, lambda shard: _rewrite(run, work, shard, saved))
     records = run.journal.progress.steps
     return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
 
 
-def _rewrite(run: Run, work: RewritePass, shard: Shard, late: Kept) -> None:
+def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues) -> None:
     steps = [step.id for step in work.steps]
-    start = min(run.journal.progress.steps[step].through(shard.number) for step in steps)
-    under_way: deque[Generation] = deque()
+    start = min(run.journal.progress.steps[step].completed_batches_of(shard.number) for step in steps)
+    under_way: deque[ValueVersion] = deque()
 
-    def replacements() -> Iterator[Replacement]:
+    def replacements() -> Iterator[ConditionalWrite]:
         for batch in shard.iter_batches(REWRITE, start):
-            under_way.append(Generation(batch, transform(run, work, batch)))
-            yield Replacement(under_way[-1].after, batch)
+            under_way.append(ValueVersion(batch, run.transformed(batch)))
+            yield ConditionalWrite(under_way[-1].after, batch)
 
     results = write_batches(run.server, run.source.storage, replacements(), list(work.paths))
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
-        left = convert_late(run, work, late, batch.before, result.changed) if result.changed else Latecomers()
+        unconverted = (
+            convert_concurrent_updates(run, work, saved, batch.before, result.changed)
+            if result.changed
+            else UnconvertedUpdates()
+        )
         problems = {
-            "vanished": [*result.vanished, *left.vanished],
-            "wrong type": [*result.wrong_type, *left.wrong_type],
-            "written to all the time": left.restless,
-            "changed meanwhile": left.left,
+            "vanished": [*result.vanished, *unconverted.vanished],
+            "wrong type": [*result.wrong_type, *unconverted.wrong_type],
+            CONTENDED: unconverted.contended,
+            UPDATED: unconverted.unchanged,
         }
         written = set(_changed_keys(batch)).difference(*problems.values())
         # notes and counters are saved together, so that a batch that is done twice is counted once
@@ -105,22 +108,22 @@ def _rewrite(run: Run, work: RewritePass, shard: Shard, late: Kept) -> None:
             run.advance(len(batch.before))
 
 
-def verify(run: Run, work: RewritePass) -> bool:
+def verify(run: ActiveRun, work: RewritePass) -> bool:
     """Whether no document of each worker's last batch still has an original value that was to be replaced."""
     return all(_verify(run, work, shard) for shard in run.store.shards)
 
 
-def _verify(run: Run, work: RewritePass, shard: Shard) -> bool:
-    batches = shard.found[REWRITE]
+def _verify(run: ActiveRun, work: RewritePass, shard: Shard) -> bool:
+    batches = shard.batch_counts[REWRITE]
     if not batches:
         return True
     before = next(iter(shard.iter_batches(REWRITE, batches - 1)))
     found, _ = read_documents(run.server, run.source.storage, before.keys, list(work.paths))
-    known = generations(run, Kept(run.store, LATE), before, partial(transform, run, work))
-    return not origins_of(run.source.storage, found, known).rows(Kind.ORIGINAL)
+    known = value_versions(run, SavedValues(run.store, CONCURRENT_UPDATES), before, run.transformed)
+    return not find_origins(run.source.storage, found, known).rows(ValueState.ORIGINAL)
 
 
-def _changed_keys(batch: Generation) -> Sequence[bytes]:
+def _changed_keys(batch: ValueVersion) -> Sequence[bytes]:
     """Return the documents in which some value becomes another one."""
     before, after = batch.before, batch.after
     if any(set(column.lengths).isdisjoint(after[name].lengths) for name, column in before.columns.items()):
@@ -135,7 +138,7 @@ def _changed_keys(batch: Generation) -> Sequence[bytes]:
     ]
 
 
-def _line(note: Note) -> str:
+def _describe(note: Note) -> str:
     keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
     field = f" in field {note.field!r}" if note.field else ""
     return f"{note.count:,} documents with {note.kind}{field}, such as {keys}"

@@ -1,4 +1,4 @@
-"""The rewrite pass: which steps it takes, and what they make of documents."""
+"""The rewrite pass of a plan: which steps it takes, and where it leaves values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from fieldfare.changes import RenameField
-from fieldfare.documents import Batch
-from fieldfare.engine.run import Run
 from fieldfare.plan import MigrationPlan, Step
-from fieldfare.transformation import transformed
 
-__all__ = ["RewritePass", "is_renamed", "paths_after", "rewrite_pass", "transform"]
+__all__ = ["RewritePass", "is_renamed", "paths_after", "rewrite_pass"]
 
 
 @frozen(hash=False)
@@ -27,16 +24,6 @@ def rewrite_pass(plan: MigrationPlan) -> RewritePass:
     """Return the plan's rewrite pass; without steps if nothing is rewritten."""
     steps = tuple(step for step in plan.steps if step.transforms)
     return RewritePass(steps, tuple(dict.fromkeys(path for step in steps for path in step.fields)))
-
-
-def transform(run: Run, work: RewritePass, batch: Batch) -> Batch:
-    """Return what the documents of a batch become.
-
-    Raises:
-        PluginBroken: a transform raised.
-        HookContractBroken: it returned other documents or other fields than it got.
-    """
-    return transformed(run.plugins, run.source.storage, work.steps, batch)
 
 
 def is_renamed(plan: MigrationPlan) -> bool:

@@ -1,4 +1,4 @@
-"""Putting everything back: every step undone in reverse order, from journal and backup alone."""
+"""Roll back a run: undo every step in reverse order, from journal and backup alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
-from fieldfare.engine.distrust import distrust, source_is_back
-from fieldfare.engine.options import Options
-from fieldfare.engine.outcome import make_report
-from fieldfare.engine.patience import patiently
-from fieldfare.engine.recognition import refuse_another_server
+from fieldfare.backup.journal import Journal, RollbackStatus, Status, StepRecord
+from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.modes import mode_of
+from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.restore import restore
+from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rewrite_pass import rewrite_pass
-from fieldfare.engine.run import Run, StopRequested
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.server_identity import check_server_identity
+from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
 from fieldfare.engine.session import find_backup, open_session
-from fieldfare.engine.stop import StopRequest
-from fieldfare.engine.validate import validate
+from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
-from fieldfare.findings import Finding
-from fieldfare.journal import Journal, Status, StepRecord, Undo
+from fieldfare.hooks.manager import Plugins
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import Receipt, Step
-from fieldfare.plugins import Plugins
-from fieldfare.report import MigrationReport, Result
+from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
 
 __all__ = ["rollback"]
@@ -36,10 +36,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     backup_dir: Path,
     *,
     index: str | None = None,
-    options: Options | None = None,
+    options: RunOptions | None = None,
     stop: StopRequest | None = None,
 ) -> MigrationReport:
-    """Put back what a run changed: original bytes, original definition, synonyms and aliases.
+    """Restore what a run changed: original bytes, original definition, synonyms and aliases.
 
     Works after success and after a failure at any point, and can itself be interrupted and run again.
 
@@ -52,7 +52,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         stop: set to stop after the current batch.
 
     Returns:
-        The report; its findings compare the index with what it was.
+        The report; its findings compare the index with the source.
 
     Raises:
         BackupUnusable: no such backup, or it is damaged; nothing was written.
@@ -60,15 +60,15 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
-    options = options or Options()
-    plugins.require_sound()
+    options = options or RunOptions()
+    plugins.raise_if_broken()
     started = time.monotonic()
     name = find_backup(backup_dir, index).plan.index
     with open_session(server, name, backup_dir, options, create=False) as session:
         journal = session.load_journal()
         plan = journal.plan
         warnings = plugins.require(plan.plugins)
-        run = Run(
+        run = ActiveRun(
             server,
             plan,
             plugins,
@@ -78,41 +78,41 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             session.store,
             session.lock,
         )
-        if (journal.progress.undo is Undo.DONE and source_is_back(run)) or not journal.progress.steps:
+        if (journal.progress.undo is RollbackStatus.DONE and source_is_restored(run)) or not journal.progress.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
-        # every original is read once before the first is written back
-        if journal.progress.undo is not Undo.NONE:
-            session.store.sync()  # drops what a crash cut short when values found were kept
+        # every original is read once before the first one is restored
+        if journal.progress.undo is not RollbackStatus.NONE:
+            session.store.sync()  # drops a frame that a crash cut short
         session.store.verify(journal.expected_backup)
-        refuse_another_server(run, rollback=session.commands.rollback)
-        if journal.progress.undo is Undo.NONE:
+        check_server_identity(run, rollback=session.commands.rollback)
+        if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
-            journal.update(undo=Undo.RUNNING, timings={}, notes=(), notes_before=())
-        was = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
+            journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=())
+        as_before = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
         try:
-            findings = patiently(run, lambda: _put_back(run, was))
+            findings = with_retries(run, lambda: _roll_back(run, as_before))
         except StopRequested as request:
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
             reason = str(error).rstrip(".") or type(error).__name__
-            raise RollbackFailed(_where(journal), reason, rollback=session.commands.rollback) from error
-        return make_report(was, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
+            raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
+        return make_report(as_before, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
 
 
-def _put_back(run: Run, was: Run) -> tuple[Finding, ...]:
-    """Undo what the journal says is left to undo, and compare the index with what it was."""
-    distrust(run)
+def _roll_back(run: ActiveRun, as_before: ActiveRun) -> tuple[Finding, ...]:
+    """Undo what the journal says is left to undo, and compare the index with the source."""
+    reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
-    findings = validate(was)
-    # not before: a server that was started anew until then may have forgotten what was put back
-    run.journal.update(undo=Undo.DONE)
+    findings = run_validators(as_before)
+    # not before: a server that restarted until then may have lost what was restored
+    run.journal.update(undo=RollbackStatus.DONE)
     return findings
 
 
-def _where(journal: Journal) -> str:
-    """Return the step that was being undone, the first one that is not."""
+def _current_step(journal: Journal) -> str:
+    """Return the step that was being undone."""
     left = [
         step.id
         for step in journal.plan.steps
@@ -121,24 +121,26 @@ def _where(journal: Journal) -> str:
     return left[-1] if left else "validate"
 
 
-def _undo(run: Run, step: Step) -> None:
+def _undo(run: ActiveRun, step: Step) -> None:
     record = run.journal.record(step.id)
     if record is None or record.status is Status.UNDONE:
         return
-    run.check()  # the process may have stood still while somebody else took the lock
+    run.check()  # the process may have been suspended while another one took the lock
     if step.transforms:
         _undo_pass(run)
         return
-    if step.kind == "index.create" and record.status is Status.DONE:
-        run.journal.update(dropped_at=time.time())  # until now the target was there
-    with run.activity("create" if step.kind == "index.drop" else step.kind, f"Undo: {step.summary}", step=step.id):
-        run.plugins.demand(step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run)
-    if step.kind == "index.drop" and run.journal.progress.dropped_at is not None:
-        run.time("downtime", time.time() - run.journal.progress.dropped_at)
-    run.journal.mark(step.id, StepRecord(Status.UNDONE))
+    mode = mode_of(run.plan)
+    changes = mode.on_undo_start(run, step)
+    if changes:
+        run.journal.update(**changes)
+    with run.activity(mode.undo_activity(step), f"Undo: {step.summary}", step=step.id):
+        run.plugins.call_required(
+            step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run
+        )
+    run.journal.mark(step.id, StepRecord(Status.UNDONE), **mode.on_undone(run, step))
 
 
-def _undo_pass(run: Run) -> None:
+def _undo_pass(run: ActiveRun) -> None:
     work = rewrite_pass(run.plan)
     with run.activity("restore", "Restore originals", step=work.steps[0].id, total=run.journal.progress.documents):
         written = restore(run, work)

@@ -1,41 +1,44 @@
-"""The run: what a step gets to work with."""
+"""The run as the engine carries it out: what implements :class:`fieldfare.hooks.run.Run`."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from attrs import define, evolve, field
+from attrs import Factory, define, evolve, field
 
-from fieldfare.definition import IndexDefinition
+from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, BackupStore
+from fieldfare.backup.journal import Journal, RollbackStatus, Status
+from fieldfare.definition import IndexDefinition, IndexStats
 from fieldfare.documents import Batch, Note
-from fieldfare.engine.options import Options
-from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupUnusable
-from fieldfare.faults import during
-from fieldfare.plan import MigrationPlan, Step
-from fieldfare.report import Moment, StepReport
+from fieldfare.engine.rewrite_pass import rewrite_pass
+from fieldfare.engine.step_reports import StepReporter
+from fieldfare.engine.stop import StopRequest, StopRequested
+from fieldfare.engine.transformation import transformed
+from fieldfare.errors import BackupUnusable, FieldfareError, InvalidHookResult
+from fieldfare.hooks.manager import Plugins
+from fieldfare.hooks.run_options import RunOptions
+from fieldfare.plan import MigrationPlan, Receipt, Step
+from fieldfare.server import Server
+from fieldfare.server.document_reader import read_batches
+from fieldfare.server.lock import IndexLock
 
-if TYPE_CHECKING:  # plugins import this module for their annotations, so it must load fast
-    from fieldfare.backup import BackupStore
-    from fieldfare.journal import Journal
-    from fieldfare.plugins import Plugins
-    from fieldfare.server import Server
-    from fieldfare.server.lock import IndexLock
+__all__ = ["ActiveRun"]
 
-__all__ = ["Run", "StopRequested"]
+MOVE_KEYS: Final = "fieldfare_move_keys"
 
 
-class StopRequested(BaseException):
-    """Somebody asked to stop; raised between two batches, through the plugin that works on them."""
+def _reporter(run: ActiveRun) -> StepReporter:
+    return StepReporter(run.plugins, run.plan.index, run.add_time)
 
 
 @define
-class Run:
-    """One migration, as hooks see it.
+class ActiveRun:
+    """One migration, its rollback or its validation.
+
+    What hooks may use is documented in :class:`fieldfare.hooks.run.Run`; everything else is the engine's own.
 
     Attributes:
         server: the server, with bulk reads and writes.
@@ -49,20 +52,19 @@ class Run:
     server: Server
     plan: MigrationPlan
     plugins: Plugins
-    options: Options = field(factory=Options)
+    options: RunOptions = field(factory=RunOptions)
     stop: StopRequest = field(factory=StopRequest)
     _journal: Journal | None = None
     _store: BackupStore | None = None
     _lock: IndexLock | None = None
-    _step: Step | None = None
-    _activity: StepReport | None = None
-    _started: float = 0.0
-    _halted: bool = field(init=False, default=False)
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
+    _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
+    _executed: Step | None = field(init=False, default=None)
+    _halted: bool = field(init=False, default=False)
 
     @property
     def redis(self) -> Any:
-        """redis-py's client: ``redis.Redis`` or ``redis.cluster.RedisCluster``; replies are bytes."""
+        """redis-py's client."""
         return self.server.client
 
     @property
@@ -76,11 +78,16 @@ class Run:
         return self.plan.target
 
     @property
+    def source_stats(self) -> IndexStats:
+        """Figures of the source index."""
+        return self.journal.progress.source_stats if self.has_backup else self.plan.source.stats
+
+    @property
     def journal(self) -> Journal:
         """The record of this run.
 
         Raises:
-            BackupUnusable: nothing is run here, only looked at (``fieldfare validate``).
+            BackupUnusable: this is a validation without a backup.
         """
         if self._journal is None:
             raise BackupUnusable(".", "validation runs without a backup")
@@ -99,124 +106,154 @@ class Run:
 
     @property
     def has_backup(self) -> bool:
-        """Whether there are a journal and a backup: not on ``fieldfare validate``."""
+        """Whether there are a journal and a backup."""
         return self._store is not None
 
-    # ---- batches, for steps that do their own work
+    @property
+    def plan_fingerprint(self) -> str:
+        """The SHA-256 that names the plan."""
+        return self.journal.fingerprint
+
+    @property
+    def document_count(self) -> int:
+        """How many keys were captured."""
+        return self.journal.progress.documents
+
+    @property
+    def rollback_started(self) -> bool:
+        """Whether a rollback of this run was started, or is complete."""
+        return self.journal.progress.undo is not RollbackStatus.NONE
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What turned up in documents so far."""
+        return self.journal.progress.notes
+
+    def receipt(self, step: Step) -> Receipt | None:
+        """Return what executing a step returned; None while it is not done."""
+        record = self.journal.record(step.id)
+        return record.receipt if record and record.status is Status.DONE else None
+
+    # ---- batches
+
+    def captured_keys(self) -> Iterator[tuple[bytes, ...]]:
+        """Yield all captured keys, a batch at a time."""
+        return self.store.iter_keys()
 
     def keys(self, step: Step) -> Iterator[tuple[bytes, ...]]:
-        """Yield the captured keys of the index, a batch at a time, from where this step stopped.
+        """Yield the captured keys from where this step stopped."""
+        return self.store.iter_keys(self._completed_batches(step))
 
-        Keys are those that documents had when the run started. While the step is executed, call :meth:`done`
-        after each batch; in all other hooks every key is given.
-        """
-        record = self.journal.record(step.id)
-        yield from self.store.iter_keys(record.completed_batches if record and self._step == step else 0)
+    def keys_with_originals(self, step: Step) -> Iterator[tuple[tuple[bytes, ...], Batch]]:
+        """Yield the keys from where this step stopped, with what was saved for each batch."""
+        saved, batches = self.store.count(step.id), self.store.key_batches
+        if saved != batches:
+            raise BackupUnusable(self.store.prefix, f"it has {saved} of {batches} batches of {step.id}")
+        originals = self.store.iter_batches(step.id, self._completed_batches(step))
+        yield from zip(self.keys(step), originals, strict=True)
 
     def done(self, batch: Sequence[bytes] | Batch) -> None:
-        """Record that a batch of the current step is through.
-
-        Raises:
-            StopRequested: the user asked to stop; the batch is recorded.
-            LockHeld: the lock on the index was lost.
-        """
-        if self._step is not None:
-            record = self.journal.progress.steps[self._step.id]
-            self.journal.advance([self._step.id], record.completed_batches + 1)
+        """Record that a batch of the current step is complete."""
+        if self._executed is not None:
+            step = self._executed.id
+            self.journal.advance([step], self.journal.progress.steps[step].completed_batches + 1)
         self.advance(len(batch))
 
     @contextmanager
     def executing(self, step: Step) -> Iterator[None]:
-        """Count the batches of a step that are done inside; the engine says so, not a plugin."""
-        self._step = step
+        """Count the batches of a step that are done in the body."""
+        self._executed = step
         try:
             yield
         finally:
-            self._step = None
+            self._executed = None
 
     def documents(self, paths: Sequence[str]) -> Iterator[Batch]:
-        """Yield the captured documents of the index as they are now, with these fields."""
-        from fieldfare.server.documents import read_batches  # noqa: PLC0415 - start-up time
-
-        for batch, _ in read_batches(self.server, self.source.storage, self.store.iter_keys(), list(paths)):
+        """Yield the captured documents as they are now, with these fields."""
+        for batch, _ in read_batches(self.server, self.source.storage, self.captured_keys(), list(paths)):
             yield batch
 
-    def save(self, step: Step, batch: Batch) -> None:
-        """Write originals of a step to the backup; durable before anything is changed."""
+    def save(self, step: Step, batch: Batch, *, report: bool = True) -> None:
+        """Write originals of a step to the backup."""
         self.store.append(step.id, batch)
-        self.advance(len(batch))
+        if report:
+            self.advance(len(batch))
 
     def originals(self, step: Step) -> Iterator[Batch]:
-        """Yield what was saved for a step; for a rewrite step, all that the plan's rewrite steps overwrite."""
-        from fieldfare.backup import REWRITE  # noqa: PLC0415 - start-up time
-
+        """Yield what was saved for a step."""
         return self.store.iter_batches(REWRITE if step.transforms else step.id)
 
     def transformed(self, batch: Batch) -> Batch:
-        """Return what the plan's rewrite steps make of originals; a batch with the fields of all of them."""
-        from fieldfare.engine.rewrite_pass import rewrite_pass, transform  # noqa: PLC0415 - it imports this module
+        """Return what the plan's rewrite steps make of originals."""
+        return transformed(self.plugins, self.source.storage, rewrite_pass(self.plan).steps, batch)
 
-        return transform(self, rewrite_pass(self.plan), batch)
+    def concurrent_updates(self) -> Iterator[Batch]:
+        """Yield what was written to captured documents after the dump, and saved."""
+        return self.store.iter_batches(CONCURRENT_UPDATES)
 
-    # ---- notes and reports
+    def concurrent_inserts(self) -> Iterator[Batch]:
+        """Yield the originals of documents that were added after the dump, and converted."""
+        return self.store.iter_batches(CONCURRENT_INSERTS)
+
+    def implementers(self, hook: str) -> tuple[str, ...]:
+        """Return the names of the plugins that implement a hook."""
+        return self.plugins.implementers(hook)
+
+    def move_keys(self, pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[bool]:
+        """Rename keys through the hook ``fieldfare_move_keys``."""
+        answer: Sequence[bool] | None = self.plugins.manager.hook.fieldfare_move_keys(pairs=pairs, run=self)
+        if answer is None:
+            raise FieldfareError("no plugin can move keys between the slots of a cluster; the plugin 'cluster' does")
+        if len(answer) != len(pairs):
+            names = ", ".join(self.implementers(MOVE_KEYS))
+            raise InvalidHookResult(names, MOVE_KEYS, f"{len(answer)} answers for {len(pairs)} keys")
+        return answer
+
+    # ---- notes, reports, timings
 
     def note(self, notes: Sequence[Note]) -> None:
-        """Remember what turned up in documents; notes of one kind and field are added up."""
+        """Add notes; those of one kind and field are added up."""
         with self.guard:
-            merged = {(note.kind, note.field): note for note in self.journal.progress.notes}
+            merged = {(note.kind, note.field): note for note in self.notes}
             for note in notes:
-                earlier = merged.get((note.kind, note.field))
-                merged[note.kind, note.field] = earlier.merged(note) if earlier else note
-            self.journal.progress = evolve(self.journal.progress, notes=tuple(merged.values()))
+                known = merged.get((note.kind, note.field))
+                merged[note.kind, note.field] = known.merged(note) if known else note
+            self.set_notes(tuple(merged.values()))
 
-    @contextmanager
-    def activity(self, name: str, title: str, *, step: str = "", total: int = 0) -> Iterator[None]:
-        """Report and time what goes on inside."""
-        outer, outer_started = self._activity, self._started
-        self._started = time.monotonic()
-        self._activity = StepReport(self.plan.index, name, Moment.STARTED, step, title, 0, total)
-        self._tell(self._activity)
-        try:
-            with during(name):
-                yield
-        except BaseException as error:
-            reason = str(error) or (type(error).__name__ if isinstance(error, Exception) else "interrupted")
-            self._tell(evolve(self._activity, moment=Moment.FAILED, error=reason, seconds=self._seconds()))
-            raise
-        else:
-            done = max(self._activity.documents_done, total)
-            self._tell(evolve(self._activity, moment=Moment.FINISHED, documents_done=done, seconds=self._seconds()))
-        finally:
-            if self._journal is not None:
-                self.time(name, self._seconds())
-            self._activity, self._started = outer, outer_started
+    def set_notes(self, notes: tuple[Note, ...]) -> None:
+        """Replace all notes."""
+        self.journal.progress = evolve(self.journal.progress, notes=notes)
 
-    def time(self, name: str, seconds: float) -> None:
+    def activity(self, name: str, title: str, *, step: str = "", total: int = 0) -> AbstractContextManager[None]:
+        """Report and time what is done in the body."""
+        return self._reports.activity(name, title, step, total)
+
+    def skipped(self, step: Step) -> None:
+        """Report a step that an earlier run has done."""
+        self._reports.skipped(step.kind, step.id, step.summary)
+
+    def add_time(self, activity: str, seconds: float) -> None:
         """Add seconds to an activity's time, over all attempts of the run."""
-        progress = self.journal.progress
-        timings = {**progress.timings, name: progress.timings.get(name, 0.0) + seconds}
-        self.journal.progress = evolve(progress, timings=timings)
+        if self._journal is not None:
+            timings: Mapping[str, float] = self._journal.progress.timings
+            timings = {**timings, activity: timings.get(activity, 0.0) + seconds}
+            self._journal.progress = evolve(self._journal.progress, timings=timings)
+
+    # ---- stopping
 
     def advance(self, documents: int) -> None:
-        """Report progress of the current activity, and stop between batches if somebody asked.
-
-        Raises:
-            StopRequested: the user asked to stop.
-            LockHeld: the lock on the index was lost.
-        """
+        """Report progress of the current activity, and stop between batches if the user asked."""
         with self.guard:
-            if self._activity is not None:
-                self._activity = evolve(
-                    self._activity,
-                    moment=Moment.PROGRESS,
-                    documents_done=self._activity.documents_done + documents,
-                    seconds=self._seconds(),
-                )
-                self._tell(self._activity)
+            self._reports.advance(documents)
             self.check()
 
     def check(self) -> None:
-        """Stop here if somebody asked, if the lock was lost, or if another worker stopped."""
+        """Stop here if the user asked, if the lock was lost, or if another worker stopped.
+
+        Raises:
+            StopRequested: the user asked to stop, or another worker stopped.
+            LockHeld: the lock on the index was lost.
+        """
         if self._lock is not None:
             self._lock.check()
         if self._halted or self.stop.is_set:
@@ -226,29 +263,17 @@ class Run:
         """Stop every worker after its batch, because one of them stopped."""
         self._halted = True
 
-    def take_up_again(self) -> None:
-        """Go on after the server was away.
+    def resume_after_reconnect(self) -> None:
+        """Resume after the server was away.
 
         Raises:
-            LockHeld: somebody else has taken the index meanwhile.
+            LockHeld: another migration has taken the index in the meantime.
             redis.exceptions.RedisError: the server is still away.
         """
         self._halted = False
         if self._lock is not None:
             self._lock.renew()
 
-    def skipped(self, step: Step) -> None:
-        """Report a step that an earlier run has done."""
-        self._tell(StepReport(self.plan.index, step.kind, Moment.SKIPPED, step.id, step.summary))
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._started
-
-    def _tell(self, report: StepReport) -> None:
-        for name in self.plugins.implementers("fieldfare_step_report"):
-            try:
-                self.plugins.ask(name, "fieldfare_step_report", report=report)
-            except Exception:  # noqa: BLE001 - an observer never fails a step
-                import structlog  # noqa: PLC0415 - start-up time
-
-                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)
+    def _completed_batches(self, step: Step) -> int:
+        record = self.journal.record(step.id)
+        return record.completed_batches if record and self._executed == step else 0

@@ -1,4 +1,4 @@
-"""A backup directory and an index, held by one migrator at a time."""
+"""A backup directory and an index, held by one run at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from attrs import frozen
 
-from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, hold_backup, open_directory
-from fieldfare.engine.command import NextCommands
-from fieldfare.engine.options import Options
+from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, lock_backup, open_directory
+from fieldfare.backup.journal import Journal, RollbackStatus, RunPhase
+from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
-from fieldfare.journal import Journal, RunPhase, Undo
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
@@ -25,14 +25,14 @@ __all__ = ["Session", "find_backup", "list_backups", "open_session", "read_backu
 
 @frozen(hash=False)
 class Session:
-    """What one migrator holds while it works.
+    """What one run holds: a backup directory and the lock on an index.
 
     Attributes:
         directory: the backup directory.
         prefix: of this index's files in it.
         store: keys and originals.
         lock: on the index.
-        commands: what messages name as the way on.
+        commands: those that messages name for resume and rollback.
     """
 
     directory: Path
@@ -59,17 +59,17 @@ class Session:
         """
         journal = Journal.load(self.header)
         if backup_prefix(self.directory, journal.plan.index) != self.prefix:
-            raise BackupUnusable(self.header, f"it is of the index {journal.plan.index!r}: somebody renamed it")
+            raise BackupUnusable(self.header, f"it is of the index {journal.plan.index!r}: the file was renamed")
         return journal
 
     def set_aside(self) -> None:
-        """Rename the files of a run that is over; nothing is deleted."""
+        """Rename the files of a completed run; nothing is deleted."""
         self.store.set_aside(datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
 
 
 @contextmanager
 def open_session(
-    server: Server, index: str, backup_dir: Path, options: Options, *, create: bool = True
+    server: Server, index: str, backup_dir: Path, options: RunOptions, *, create: bool = True
 ) -> Iterator[Session]:
     """Open a backup directory and take both locks.
 
@@ -82,12 +82,12 @@ def open_session(
 
     Raises:
         BackupUnusable: the directory cannot be used.
-        LockHeld: another migrator holds the directory's files or the index.
+        LockHeld: another migration holds the directory's files or the index.
     """
     directory = open_directory(backup_dir, create=create, index=index)
     prefix = backup_prefix(directory, index)
     with (
-        hold_backup(prefix),
+        lock_backup(prefix),
         IndexLock(server, index, backup_dir=str(directory)) as lock,
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
@@ -98,10 +98,10 @@ def open_session(
 def read_backup(
     backup_dir: str | Path | None, plan: MigrationPlan
 ) -> Iterator[tuple[Journal | None, BackupStore | None]]:
-    """Open the backup of a run that is through, to read it; without a directory, give nothing.
+    """Open the backup of a completed run for reading; without a directory, yield nothing.
 
     Raises:
-        BackupUnusable: there is none of this plan, or the run is not through, or was taken back.
+        BackupUnusable: there is none of this plan, or the run is not complete, or was rolled back.
     """
     if backup_dir is None:
         yield None, None
@@ -109,8 +109,8 @@ def read_backup(
     journal = find_backup(Path(backup_dir), plan.index)
     if not journal.belongs_to(plan):
         raise BackupUnusable(journal.path, "it belongs to a run of another plan")
-    is_through = journal.progress.phase in (RunPhase.TARGET_CREATED, RunPhase.VALIDATED)
-    if not is_through or journal.progress.undo is not Undo.NONE:
+    is_complete = journal.progress.phase in (RunPhase.TARGET_CREATED, RunPhase.VALIDATED)
+    if not is_complete or journal.progress.undo is not RollbackStatus.NONE:
         raise BackupUnusable(journal.path, f"there is no migrated index to compare it with: {describe_state(journal)}")
     prefix = backup_prefix(open_directory(Path(backup_dir), create=False), plan.index)
     with BackupStore(prefix, batch_size=journal.progress.batch_size) as store:
@@ -118,7 +118,7 @@ def read_backup(
 
 
 def find_backup(backup_dir: Path, index: str | None) -> Journal:
-    """Return the journal of the one run that is meant.
+    """Return the journal of one run.
 
     Args:
         backup_dir: where backups are.
@@ -150,7 +150,7 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
 
 
 def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
-    """The backups that may be meant: the one of this index, or all."""
+    """Return the prefix of the backup of this index, or of all if there is none."""
     directory = open_directory(backup_dir, create=False, index=index)
     exact = backup_prefix(directory, index) if index is not None else None
     if exact is not None and backup_file(exact, "header").exists():

@@ -1,4 +1,4 @@
-"""Several workers at the shards of one backup."""
+"""Working on the shards of one backup with several threads."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from fieldfare.backup import Shard
-    from fieldfare.engine.run import Run
+    from fieldfare.engine.run import ActiveRun
 
-__all__ = ["share_out"]
+__all__ = ["map_shards"]
 
 T = TypeVar("T")
 
 
-def share_out(run: Run, work: Callable[[Shard], T]) -> list[T]:
+def map_shards(run: ActiveRun, work: Callable[[Shard], T]) -> list[T]:
     """Do some work on each shard of the backup, as many at a time as the user asked for.
 
     Workers are threads: see ``docs/workers.md`` for why. Each has connections and files of its own; the rest of
-    the run they touch under ``run.guard``. One worker does everything in the caller's thread.
+    the run is changed under ``run.guard`` only. One worker does everything in the caller's thread.
 
     Args:
-        run: what they work for.
+        run: the run.
         work: calls ``run.advance`` after each batch.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The sections of a patch as plain values."""
+"""The sections of a patch ↔ plain values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import evolve
 
 from fieldfare.definition import ATTRIBUTES, AttributeValue, FieldType, Storage
+from fieldfare.definition.attribute_value import parse_attribute_value, parse_choice
 from fieldfare.definition.schema import SchemaError, field_from_dict, from_schema
-from fieldfare.definition.value import choose, read_value
 from fieldfare.patch.model import (
     SETTINGS,
     CustomRequest,
@@ -21,13 +21,13 @@ from fieldfare.patch.model import (
     SchemaPatch,
     Sections,
 )
-from fieldfare.structure import Misfit, make_converter, require, structure
-from fieldfare.suggestion import suggestion
+from fieldfare.support.structure import StructureError, make_converter, require, structure
+from fieldfare.support.suggestion import suggestion
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-    from fieldfare.yamlfile import Problem
+    from fieldfare.support.yamlfile import Problem
 
 __all__ = ["from_plain", "to_plain"]
 
@@ -37,40 +37,40 @@ INDEX_KEYS: Final = ("name", "prefix", "prefixes", "storage_type", *SETTINGS)
 
 
 def to_plain(patch: SchemaPatch) -> dict[str, Any]:
-    """Return the sections that a patch uses, as plain values."""
+    """Return the sections of a patch that are not empty, as plain values."""
     plain: dict[str, Any] = _converter().unstructure(patch, Sections)
     return {name: section for name, section in plain.items() if section}
 
 
 def from_plain(value: object) -> Sections:
-    """Read the sections of a patch from plain values; an empty section is as good as none.
+    """Read the sections of a patch from plain values. A section may be empty.
 
     Raises:
-        Misfit: they are not the sections of a patch, with every problem.
+        StructureError: they are not the sections of a patch; with all problems.
     """
-    return structure(_converter(), {} if value is None else _filled(value), Sections)
+    return structure(_converter(), {} if value is None else _without_none(value), Sections)
 
 
 @cache
 def _converter() -> Converter:
-    words = make_converter()
-    words.register_structure_hook(FieldType, lambda value, _: FieldType(_choice(value, FieldType)))
-    words.register_structure_hook(Storage, lambda value, _: Storage(_choice(value, Storage)))
-    words.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
+    basic = make_converter()
+    basic.register_structure_hook(FieldType, lambda value, _: FieldType(_choice(value, FieldType)))
+    basic.register_structure_hook(Storage, lambda value, _: Storage(_choice(value, Storage)))
+    basic.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
 
     converter = make_converter(sparse={Sections, NewField, FieldUpdate})
-    for each in (words, converter):
+    for each in (basic, converter):
         each.register_structure_hook(str, lambda value, _: _text(value))
     converter.register_structure_hook(NewField, lambda value, _: _new_field(value))
-    converter.register_structure_hook(FieldUpdate, lambda value, _: _field_update(words, value))
-    converter.register_structure_hook(IndexUpdate, lambda value, _: _index_update(words, value))
+    converter.register_structure_hook(FieldUpdate, lambda value, _: _field_update(basic, value))
+    converter.register_structure_hook(IndexUpdate, lambda value, _: _index_update(basic, value))
     converter.register_unstructure_hook(IndexUpdate, _index_to_plain)
     converter.register_structure_hook(CustomRequest, lambda value, _: _custom_request(value))
     converter.register_unstructure_hook(CustomRequest, lambda request: {"kind": request.kind, **request.params})
     return converter
 
 
-def _filled(value: object) -> object:
+def _without_none(value: object) -> object:
     return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
@@ -83,38 +83,38 @@ def _text(value: object) -> str:
 
 def _choice(value: object, choices: type[StrEnum]) -> str:
     require(value, str)
-    return choose(str(value), tuple(choices))
+    return parse_choice(str(value), tuple(choices))
 
 
 def _new_field(value: Any) -> NewField:
     require(value, dict)
     path = value.get("path")
-    # Which storage it is for, the index will tell; only JSON has paths that are not mere names.
+    # The storage is only known with the index. A path that does not start with $ can only be a field of a hash.
     storage = Storage.HASH if isinstance(path, str) and not path.startswith("$") else Storage.JSON
     field = field_from_dict(value, storage)
     return NewField(field.name, field.type, path, value.get("attrs") or {})
 
 
-def _field_update(words: Converter, value: Any) -> FieldUpdate:
+def _field_update(basic: Converter, value: Any) -> FieldUpdate:
     require(value, dict)
-    value = _filled(value)
+    value = _without_none(value)
     if "options" not in value:
-        return structure(words, value, FieldUpdate)
+        return structure(basic, value, FieldUpdate)
     # RedisVL's other name for "attrs"
     if "attrs" in value:
-        raise Misfit([(("options",), "is another name for 'attrs', which is there too; keep one of them")])
+        raise StructureError([(("options",), "is another name for 'attrs', which is there too; keep one of them")])
     try:
         return structure(
-            words, {"attrs" if key == "options" else key: item for key, item in value.items()}, FieldUpdate
+            basic, {"attrs" if key == "options" else key: item for key, item in value.items()}, FieldUpdate
         )
-    except Misfit as error:
-        raise Misfit(
+    except StructureError as error:
+        raise StructureError(
             [(("options", *at[1:]) if at[:1] == ("attrs",) else at, message) for at, message in error.problems]
         ) from error
 
 
 def _attributes(value: Any) -> dict[str, AttributeValue | None]:
-    """Check attributes of a field whose type only the index knows."""
+    """Check the attributes of a field whose type is not known without the index."""
     require(value, dict)
     problems: list[Problem] = []
     for key, item in value.items():
@@ -124,15 +124,15 @@ def _attributes(value: Any) -> dict[str, AttributeValue | None]:
             problems.append(((key,), f"no field has such an attribute{hint}"))
         elif item is not None:
             try:
-                read_value(attribute, item)
+                parse_attribute_value(attribute, item)
             except ValueError as error:
                 problems.append(((key,), str(error)))
     if problems:
-        raise Misfit(problems)
+        raise StructureError(problems)
     return dict(value)
 
 
-def _index_update(words: Converter, value: Any) -> IndexUpdate:
+def _index_update(basic: Converter, value: Any) -> IndexUpdate:
     require(value, dict)
     plain = {key: item for key, item in value.items() if key not in SETTINGS}
     settings = {key: item for key, item in value.items() if key in SETTINGS}
@@ -148,15 +148,15 @@ def _index_update(words: Converter, value: Any) -> IndexUpdate:
     update = IndexUpdate()
     try:
         known = {key: item for key, item in plain.items() if key in INDEX_KEYS}
-        update = structure(words, _filled(known), IndexUpdate)
-    except Misfit as error:
+        update = structure(basic, _without_none(known), IndexUpdate)
+    except StructureError as error:
         problems += error.problems
     try:
         from_schema({"index": {"name": "any", "prefix": "any", **settings}, "fields": []})
     except SchemaError as error:
         problems += ((at[1:], message) for at, message in error.problems if at[:1] == ("index",) and at[1:])
     if problems:
-        raise Misfit(problems)
+        raise StructureError(problems)
     return evolve(update, settings=settings)
 
 
@@ -174,5 +174,5 @@ def _custom_request(value: Any) -> CustomRequest:
     require(value, dict)
     kind = value.get("kind")
     if not isinstance(kind, str) or not kind:
-        raise Misfit([((), "the key 'kind' is missing; it says what is asked for, as vendor.action")])
+        raise StructureError([((), "the key 'kind' is missing; it names the change, as vendor.action")])
     return CustomRequest(kind, {key: item for key, item in value.items() if key != "kind"})

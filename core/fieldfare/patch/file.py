@@ -1,4 +1,4 @@
-"""Patch files. Every problem of a file is reported at once, with its line."""
+"""Reads patch files, and reports all problems of a file at once, with their lines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from attrs import fields
 
 from fieldfare.patch.convert import from_plain, to_plain
 from fieldfare.patch.model import SchemaPatch, Sections
-from fieldfare.structure import Misfit
-from fieldfare.suggestion import suggestion
-from fieldfare.yamlfile import Problem, YamlFile, load_yaml
+from fieldfare.support.structure import StructureError
+from fieldfare.support.suggestion import suggestion
+from fieldfare.support.yamlfile import Problem, YamlFile, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def load_patch(path: Path | str) -> SchemaPatch:
 
 
 def patch_from_dict(mapping: Mapping[str, Any]) -> SchemaPatch:
-    """Read a patch from what its file holds: ``version`` and ``changes``.
+    """Read a patch from the content of its file: ``version`` and ``changes``.
 
     Raises:
         FileError: it cannot be used; all problems at once.
@@ -40,7 +40,7 @@ def patch_from_dict(mapping: Mapping[str, Any]) -> SchemaPatch:
 
 
 def patch_to_dict(patch: SchemaPatch) -> dict[str, Any]:
-    """Return what stands under ``changes`` in a patch's file: the sections that are used, as plain values."""
+    """Return the content of ``changes`` in a patch's file: the sections that are not empty, as plain values."""
     return to_plain(patch)
 
 
@@ -58,7 +58,7 @@ def _read(file: YamlFile) -> SchemaPatch:
     sections = Sections()
     try:
         sections = from_plain(file.data.get("changes"))
-    except Misfit as error:
+    except StructureError as error:
         problems += error.within("changes")
     if problems:
         raise file.error(problems)

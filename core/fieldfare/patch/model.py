@@ -1,4 +1,4 @@
-"""What a user asks for: ``SchemaPatch`` and its sections. Data only; ``patch.file`` reads it."""
+"""The patch: ``SchemaPatch`` and its sections. Data only; ``patch.file`` reads it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SETTINGS: Final = (
     "temporary",
     "index_all",
 )
-"""The options of a whole index that a patch can set, as ``IndexDefinition`` calls them."""
+"""The options of a whole index that a patch can set, with their names in ``IndexDefinition``."""
 
 
 @frozen(hash=False)
@@ -40,9 +40,9 @@ class NewField:
     """A field to add.
 
     Attributes:
-        name: what queries will call it.
+        name: its name in queries.
         type: its type.
-        path: where its value lives; None for the usual place, which depends on how the index stores documents.
+        path: of its value in the document; None for the default, which depends on the storage.
         attrs: attribute key → value.
     """
 
@@ -57,12 +57,12 @@ class FieldUpdate:
     """A field to change.
 
     Attributes:
-        name: its name before or after the patch, where the patch renames it.
-        attrs: attribute key → new value; None takes the attribute away.
-        type: its type, or None if that is not said.
-        path: where its value lives, or None if that is not said.
-        quantization: how its values become integers; what may stand here, the plugin that does it knows.
-        truncation: how its vectors lose dimensions; so too here.
+        name: its old name, or its new name if the patch renames it.
+        attrs: attribute key → new value; None removes the attribute.
+        type: its new type; None for no change.
+        path: its new path; None for no change.
+        quantization: options for the conversion to integers; checked by the plugin that converts.
+        truncation: options for fewer dimensions; checked by the plugin that truncates.
     """
 
     name: str
@@ -83,14 +83,14 @@ class FieldRename:
 
 @frozen(hash=False)
 class IndexUpdate:
-    """What is to change about the index as a whole.
+    """Changes of the index as a whole.
 
     Attributes:
         name: its new name, or None.
-        prefix: the new prefix of an index that has one, or None.
+        prefix: the new prefix of an index that has one prefix, or None.
         prefixes: old prefix → new prefix, for an index that has several.
-        storage_type: how documents are to be stored, or None.
-        settings: option (of ``SETTINGS``) → new value; None takes the option away.
+        storage_type: the new storage of its documents, or None.
+        settings: option (of ``SETTINGS``) → new value; None removes the option.
     """
 
     name: str | None = None
@@ -102,11 +102,11 @@ class IndexUpdate:
 
 @frozen(hash=False)
 class CustomRequest:
-    """Something that only its plugin understands.
+    """A change that a plugin defines.
 
     Attributes:
-        kind: what is asked for, as ``vendor.action``.
-        params: everything else that is said about it.
+        kind: ``vendor.action``.
+        params: the other keys of the entry.
     """
 
     kind: str
@@ -115,15 +115,15 @@ class CustomRequest:
 
 @frozen(hash=False)
 class Sections:
-    """What stands under ``changes:`` in a patch file.
+    """The content of ``changes:`` in a patch file.
 
     Attributes:
         add_fields: fields to add.
         remove_fields: names of fields to remove from the index; documents keep them.
         update_fields: fields to change.
         rename_fields: fields to rename.
-        index: what changes about the index as a whole.
-        custom: what plugins are asked to do.
+        index: changes of the index as a whole.
+        custom: changes that plugins define.
     """
 
     add_fields: tuple[NewField, ...] = ()
@@ -136,7 +136,7 @@ class Sections:
 
 @frozen(hash=False)
 class SchemaPatch(Sections):
-    """What a user wants changed, in the sections of a patch file.
+    """The changes that a user requests.
 
     Attributes:
         version: of the file format.

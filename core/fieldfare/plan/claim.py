@@ -1,4 +1,4 @@
-"""Claims: what a plugin says to a change. Data only."""
+"""Claims: a plugin's answer to a change. Data only."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ class Claim:
     """A plugin's answer to one change.
 
     Attributes:
-        is_supported: whether it can be carried out.
-        reason: if blocked, why.
-        workaround: if blocked, what to do instead.
+        is_supported: whether the change can be carried out.
+        reason: why the change is blocked.
+        workaround: what to do instead of a blocked change.
         warnings: what the user should know before applying.
         rewrites_documents: whether document bytes are overwritten.
-        lossy: whether information is lost (float32 → float16), so that only the backup can undo it.
-        details: facts and figures behind the answer, by title; plain YAML values. A list of mappings is shown as
-            a table.
+        lossy: whether information is lost (float32 → float16), so that only the backup can undo the change.
+        details: facts and figures for the user, by title; plain YAML values. A list of mappings is shown as a table.
     """
 
     is_supported: bool
@@ -61,14 +60,14 @@ class Claim:
 
 @frozen(hash=False)
 class ClaimedChange:
-    """A change, who claimed it, and how."""
+    """A change, the plugin that claimed it, and the claim."""
 
     change: Change
     plugin: str
     claim: Claim
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return one line for people."""
         if self.claim.is_supported:
             return f"{self.change} [{self.plugin}]"
         if not self.claim.workaround:

@@ -17,8 +17,8 @@ from fieldfare.plan.claim import Claim, ClaimedChange
 from fieldfare.plan.model import MigrationPlan
 from fieldfare.plan.step import Step
 from fieldfare.plan.summary import DiffClassification, RenameOperations
-from fieldfare.structure import Misfit, make_converter, require, structure
-from fieldfare.suggestion import suggestion
+from fieldfare.support.structure import StructureError, make_converter, require, structure
+from fieldfare.support.suggestion import suggestion
 
 __all__ = ["from_plain", "to_plain"]
 
@@ -27,7 +27,7 @@ CHANGES: Final = {kind.change: kind for kind in get_args(Change)}
 
 @frozen(hash=False)
 class Keyspace:
-    """``source.keyspace``: which keys the index covers, and some of them."""
+    """``source.keyspace``: the key prefixes of the index, and a sample of its keys."""
 
     prefixes: tuple[str, ...]
     key_sample: tuple[str, ...]
@@ -93,7 +93,7 @@ def from_plain(mapping: Mapping[str, Any]) -> MigrationPlan:
     """Read a plan from plain values.
 
     Raises:
-        Misfit: they are not a plan, with every problem.
+        StructureError: they are not a plan, with every problem.
     """
     layout = structure(_converter(_storage(mapping)), mapping, Layout)
     return MigrationPlan(
@@ -117,7 +117,7 @@ def from_plain(mapping: Mapping[str, Any]) -> MigrationPlan:
 
 
 def _storage(mapping: Mapping[str, Any]) -> Storage:
-    """How the documents of a plan are stored, as far as a mapping that may hold anything tells."""
+    """Return the storage in a mapping that is not checked yet; hash if it has none."""
     place: Any = mapping
     for key in ("source", "schema_snapshot", "index", "storage_type"):
         place = place.get(key) if isinstance(place, dict) else None
@@ -128,7 +128,7 @@ def _storage(mapping: Mapping[str, Any]) -> Storage:
 def _converter(storage: Storage) -> Converter:
     converter = make_converter(sparse={Claim, Step})
     converter.register_unstructure_hook(
-        IndexStats,  # memory differs from one moment to the next, and would make every plan another one
+        IndexStats,  # memory varies, and would give every plan another fingerprint
         make_dict_unstructure_fn(
             IndexStats,
             converter,
@@ -151,7 +151,7 @@ def _converter(storage: Storage) -> Converter:
 
 def _attribute_value(value: Any) -> AttributeValue | None:
     if value is not None and not isinstance(value, str | int | float):
-        raise Misfit([((), "must be text, a number, true, false or empty")])
+        raise StructureError([((), "must be text, a number, true, false or empty")])
     return value
 
 
@@ -165,14 +165,14 @@ def _prefixes(converter: Converter, value: Any) -> str | Mapping[str, str] | Non
 def _change(converter: Converter, value: Any) -> Change:
     require(value, dict)
     if len(value) != 1:
-        raise Misfit([((), f"must have one key, the kind of change; has {', '.join(value) or 'none'}")])
+        raise StructureError([((), f"must have one key, the kind of change; has {', '.join(value) or 'none'}")])
     [(name, content)] = value.items()
     if name not in CHANGES:
-        raise Misfit([((name,), f"unknown kind of change{suggestion(name, CHANGES)}")])
+        raise StructureError([((name,), f"unknown kind of change{suggestion(name, CHANGES)}")])
     try:
         change: Change = structure(converter, content, CHANGES[name])
-    except Misfit as error:
-        raise Misfit(error.within(name)) from error
+    except StructureError as error:
+        raise StructureError(error.within(name)) from error
     if isinstance(change, UpdateOption):
         return evolve(change, old=_frozen(change.old), new=_frozen(change.new))
     return change

@@ -1,4 +1,4 @@
-"""The plan and what it will need. Data only; ``plan.file`` reads and writes it."""
+"""The plan, and the resources that its steps need. Data only; ``plan.file`` reads and writes plans."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import frozen
 
 from fieldfare.changes import Change, ChangePrefix
 from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition.reply import encode
 from fieldfare.plan.claim import ClaimedChange
 from fieldfare.plan.step import Step
 from fieldfare.plan.summary import DiffClassification, RenameOperations
@@ -18,14 +19,14 @@ __all__ = ["Estimate", "MigrationPlan"]
 
 @frozen
 class Estimate:
-    """What a plugin's steps will need.
+    """The resources that a plugin's steps need.
 
     Attributes:
         disk_bytes: new bytes in the backup directory.
-        rdb_bytes: bytes that the next RDB snapshot holds of what is rewritten.
-        aof_bytes: bytes that the append-only file grows by.
-        memory_delta_bytes: change of the server's memory afterwards; negative is a saving.
-        lines: what to tell the user, one fact a line.
+        rdb_bytes: bytes of the rewritten values in the next RDB snapshot.
+        aof_bytes: growth of the append-only file in bytes.
+        memory_delta_bytes: change of the server's memory after the migration; negative for a saving.
+        lines: further facts for the user, one per line.
     """
 
     disk_bytes: int = 0
@@ -36,7 +37,7 @@ class Estimate:
 
     @classmethod
     def total(cls, estimates: Sequence[Estimate]) -> Estimate:
-        """Return what all of them say together."""
+        """Return the sum of estimates."""
         return cls(
             disk_bytes=sum(each.disk_bytes for each in estimates),
             rdb_bytes=sum(each.rdb_bytes for each in estimates),
@@ -59,7 +60,7 @@ class MigrationPlan:
         claims: every change with its claim, in order.
         steps: in the order in which they run.
         plugins: name → version of every plugin that the steps need.
-        warnings: what the user should know.
+        warnings: what the user should know before applying.
     """
 
     version: int
@@ -79,7 +80,7 @@ class MigrationPlan:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What changes, in order."""
+        """The changes, in order."""
         return tuple(each.change for each in self.claims)
 
     @property
@@ -94,16 +95,16 @@ class MigrationPlan:
 
     @property
     def moves_keys(self) -> bool:
-        """Whether keys have other names after the migration."""
+        """Whether the migration moves keys to another prefix."""
         return any(isinstance(change, ChangePrefix) for change in self.changes)
 
     def moved(self, key: bytes) -> bytes:
-        """Return the name that a document's key has after the migration.
+        """Return a key's name after the migration.
 
-        Where prefixes of the source contain each other, the longest one that fits decides.
+        If several prefixes of the source match, the longest one decides.
         """
-        changed = {_encoded(each.old): _encoded(each.new) for each in self.changes if isinstance(each, ChangePrefix)}
-        known = {*map(_encoded, self.source.definition.prefixes), *changed}
+        changed = {encode(each.old): encode(each.new) for each in self.changes if isinstance(each, ChangePrefix)}
+        known = {*map(encode, self.source.definition.prefixes), *changed}
         old = max((prefix for prefix in known if key.startswith(prefix)), key=len, default=b"")
         return changed[old] + key[len(old) :] if old in changed else key
 
@@ -129,7 +130,7 @@ class MigrationPlan:
 
     @property
     def rename_operations(self) -> RenameOperations:
-        """What gets another name: the index, its prefix, its fields."""
+        """The renames of the index, its prefix and its fields."""
         return RenameOperations.of(self.changes)
 
     @property
@@ -138,7 +139,3 @@ class MigrationPlan:
         from fieldfare.definition.schema import to_schema  # noqa: PLC0415 - start-up time
 
         return to_schema(self.target)
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Steps: what a plan has done, in which phase, and what came of it. Data only."""
+"""Steps: the units of work of a plan, their phases, and their receipts. Data only."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Step:
 
     Attributes:
         id: derived from the content; the same work has the same id on every machine.
-        kind: what is to be done, as ``owner.action``.
-        owner: the plugin that carries it out; filled in by the planner.
-        phase: when.
-        after: ids of steps of the same phase that must be done first.
-        params: all that the owner needs; plain YAML values only.
-        fields: for rewrite steps, the paths of the fields that ``fieldfare_transform`` gets and gives.
-        reversible: whether undo can put everything back.
+        kind: what the step does, as ``owner.action``.
+        owner: the plugin that carries it out; set by the planner.
+        phase: when it runs.
+        after: ids of steps of the same phase that run before it.
+        params: everything that the owner needs; plain YAML values only.
+        fields: for rewrite steps, the paths of the fields that ``fieldfare_transform`` reads and writes.
+        reversible: whether undo can restore everything.
         lossy: whether information is lost.
         rewrites_documents: whether document bytes are overwritten.
         summary: one line for people.
@@ -106,8 +106,7 @@ class Step:
     ) -> Step:
         """Build a step that rewrites these fields of every document through ``fieldfare_transform``.
 
-        Backup, durability, journal, resume, verify and undo are the kernel's. ``params`` default to those
-        of the custom change that asked for the step.
+        The kernel does backup, journal, resume, verify and undo. ``params`` default to those of the custom change.
         """
         return cls.new(
             kind, Phase.REWRITE, params=params, fields=fields, lossy=lossy, rewrites_documents=True, summary=summary
@@ -125,12 +124,12 @@ class Step:
 
 @frozen(hash=False)
 class Receipt:
-    """What executing a step returned; kept in the journal, used by verify and undo.
+    """The result of executing a step; stored in the journal, used by verify and undo.
 
     Attributes:
         step: the step's id.
         documents: how many documents were written.
-        details: whatever the owner wants to remember; plain JSON values only.
+        details: data of the owner; plain JSON values only.
     """
 
     step: str

@@ -1,4 +1,4 @@
-"""What a plan's changes amount to: the sections of a plan file that sum them up. Data only."""
+"""Summaries of a plan's changes, as sections of the plan file. Data only."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class DiffClassification:
     """Whether a plan can be applied.
 
     Attributes:
-        supported: whether every change can be carried out.
-        blocked_reasons: one line per change that cannot.
+        supported: whether every change is supported.
+        blocked_reasons: one line per blocked change.
     """
 
     supported: bool
@@ -34,7 +34,7 @@ class Rename:
 
 @frozen(hash=False)
 class RenameOperations:
-    """What gets another name.
+    """The renames of a plan.
 
     Attributes:
         rename_index: the index's new name, or None.
@@ -48,7 +48,7 @@ class RenameOperations:
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> RenameOperations:
-        """Pick out of some changes those that rename."""
+        """Return the renames among changes."""
         index: str | None = None
         prefixes: dict[str, str] = {}
         fields: list[Rename] = []

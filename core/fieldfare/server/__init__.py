@@ -1,7 +1,10 @@
-"""One Redis server or cluster: connecting, reading, writing, locking.
+"""One Redis server or cluster: connecting, capabilities, reading and writing documents, locks.
 
-What is exported here is loaded when it is first asked for: redis-py takes longer to import
-than ``fieldfare --help`` may take to answer.
+``connector`` opens a :class:`Server`, ``connection`` is one. ``inspect`` reads indexes, ``keys`` lists keys,
+``document_reader`` and ``document_writer`` read and write fields of documents in batches.
+May import: ``documents`` and below. Must not know: changes, plans, plugins, backups.
+
+The exports are imported on first use: the import of redis-py takes longer than ``fieldfare --help`` may take.
 """
 
 from __future__ import annotations
@@ -11,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from fieldfare.server.connection import Server
-    from fieldfare.server.opening import connect
+    from fieldfare.server.connector import connect
 
 __all__ = ["Server", "connect"]
 
-_HOMES: Final = {"Server": "connection", "connect": "opening"}
+_HOMES: Final = {"Server": "connection", "connect": "connector"}
 
 
 def __getattr__(name: str) -> Any:

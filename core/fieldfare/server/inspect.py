@@ -1,4 +1,4 @@
-"""Reading live indexes. Nothing here changes anything on the server."""
+"""Reads live indexes. Changes nothing on the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
-from fieldfare.server.debug import complete
+from fieldfare.server.ft_debug import complete_definition
 from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
 
 __all__ = [
-    "REHEARSAL",
-    "find_neighbours",
+    "REHEARSAL_PREFIX",
+    "find_overlapping_indexes",
     "index_exists",
     "list_indexes",
     "list_user_indexes",
     "read_definition",
-    "read_neighbours",
-    "read_others",
+    "read_other_definitions",
+    "read_overlapping_indexes",
     "read_snapshot",
     "read_stats",
 ]
 
 
-REHEARSAL: Final = "fieldfare:rehearsal:"
-"""What names of indexes with which a definition is tried out begin with."""
+REHEARSAL_PREFIX: Final = "fieldfare:rehearsal:"
+"""Prefix of the names of temporary indexes with which a run tests whether the server accepts a definition."""
 
 
 def list_indexes(server: Server) -> list[str]:
@@ -44,77 +44,80 @@ def list_indexes(server: Server) -> list[str]:
 
 
 def list_user_indexes(server: Server) -> list[str]:
-    """Return the names of all indexes but those with which migrations try a definition out, sorted."""
-    return [name for name in list_indexes(server) if not name.startswith(REHEARSAL)]
+    """Return the names of all indexes except those of rehearsals, sorted."""
+    return [name for name in list_indexes(server) if not name.startswith(REHEARSAL_PREFIX)]
 
 
 def _real_name(server: Server, listed: str) -> str:
-    """Return the name that was listed: search 2 spells line breaks in names with a backslash."""
+    """Return the name of a listed index: search 2 escapes line breaks in names."""
     broken = listed.replace("\\n", "\n").replace("\\r", "\r")
     return broken if broken != listed and not index_exists(server, listed) else listed
 
 
 def index_exists(server: Server, name: str) -> bool:
-    """Whether there is an index or an alias of this name."""
-    return _find(server, name) is not None
+    """Whether an index or an alias of this name exists."""
+    return _find_info(server, name) is not None
 
 
 def read_stats(server: Server, name: str) -> IndexStats:
-    """Return the figures of an index.
+    """Return the statistics of an index.
 
     Raises:
-        IndexNotFound: there is none of this name.
+        IndexNotFound: no index has this name.
     """
-    return _read(server, name).stats
+    return _require_info(server, name).stats
 
 
 def read_definition(server: Server, name: str) -> IndexDefinition:
-    """Return the definition of an index, as far as this server tells it.
+    """Return the definition of an index, as far as the server reports it.
 
     Raises:
-        IndexNotFound: there is none of this name.
+        IndexNotFound: no index has this name.
     """
-    return complete(server, _read(server, name).definition).definition
+    return complete_definition(server, _require_info(server, name).definition).definition
 
 
 def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key_sample_limit: int = 10) -> Snapshot:
-    """Return everything that the server tells about an index.
+    """Return everything that the server reports about an index.
 
     Args:
         server: where the index lives.
-        name: the index, or one of its aliases, which is then kept in the snapshot.
-        aliases: further aliases that are to be kept.
-        key_sample_limit: how many keys to note.
+        name: the index, or one of its aliases; an alias becomes part of the snapshot.
+        aliases: further aliases of the index for the snapshot.
+        key_sample_limit: how many keys to sample.
 
     Raises:
-        IndexNotFound: there is no index and no alias of this name.
-        PreconditionError: one of the aliases does not lead to this index.
+        IndexNotFound: no index and no alias has this name.
+        PreconditionError: one of the aliases does not exist, or is not an alias of this index.
     """
-    info = _read(server, name)
-    known = complete(server, info.definition)
+    info = _require_info(server, name)
+    complete = complete_definition(server, info.definition)
     real = info.definition.name
-    asked = {name} - {real}
+    named = {name} - {real}
     return Snapshot(
-        definition=known.definition,
+        definition=complete.definition,
         stats=info.stats,
         synonyms=_read_synonyms(server, real),
-        aliases=tuple(sorted(asked | {_checked_alias(server, alias, real) for alias in aliases})),
+        aliases=tuple(sorted(named | {_require_alias(server, alias, real) for alias in aliases})),
         key_sample=_read_keys(server, real, key_sample_limit),
-        unreadable=known.unreadable,
+        unreadable=complete.unreadable,
         unknown=info.unknown,
     )
 
 
-def read_neighbours(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
-    """Return the other live indexes that cover some of the same keys, by name.
+def read_overlapping_indexes(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
+    """Return the other live indexes that cover some of the same keys, sorted by name.
 
-    Those of the same storage with a prefix that starts with one of this index's, or the other way round.
+    An index overlaps if it has the same storage and a prefix that starts with a prefix of this index, or is the start
+    of one.
     """
-    return find_neighbours(definition, read_others(server, definition))
+    return find_overlapping_indexes(definition, read_other_definitions(server, definition))
 
 
-def find_neighbours(definition: IndexDefinition, others: Sequence[IndexDefinition]) -> tuple[IndexDefinition, ...]:
-    """Return those of the other indexes that are neighbours: see :func:`read_neighbours`."""
+def find_overlapping_indexes(
+    definition: IndexDefinition, others: Sequence[IndexDefinition]
+) -> tuple[IndexDefinition, ...]:
+    """Return those of the other indexes that overlap: see :func:`read_overlapping_indexes`."""
     return tuple(
         other
         for other in others
@@ -122,9 +125,9 @@ def find_neighbours(definition: IndexDefinition, others: Sequence[IndexDefinitio
     )
 
 
-def read_others(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
-    """Return all other live indexes, by name."""
-    others = (_find(server, name) for name in list_user_indexes(server) if name != definition.name)
+def read_other_definitions(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
+    """Return the definitions of all other live indexes, sorted by name."""
+    others = (_find_info(server, name) for name in list_user_indexes(server) if name != definition.name)
     return tuple(other.definition for other in others if other is not None)
 
 
@@ -132,36 +135,34 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
     return any(one.startswith(other) or other.startswith(one) for one in first for other in second)
 
 
-def _find(server: Server, name: str) -> Info | None:
+def _find_info(server: Server, name: str) -> Info | None:
     try:
         info = parse_info(server.command("FT.INFO", encode(name)))
     except ResponseError as error:
         if is_unknown_index(error):
             return None
         raise
-    told = info.definition.name
-    is_same = told != name and told == name.replace("\n", "\\n").replace("\r", "\\r")
+    reported = info.definition.name
+    is_same = reported != name and reported == name.replace("\n", "\\n").replace("\r", "\\r")
     return evolve(info, definition=evolve(info.definition, name=name)) if is_same else info
 
 
-def _read(server: Server, name: str) -> Info:
-    info = _find(server, name)
+def _require_info(server: Server, name: str) -> Info:
+    info = _find_info(server, name)
     if info is None:
         raise IndexNotFound(name, list_user_indexes(server))
     return info
 
 
-def _checked_alias(server: Server, alias: str, real: str) -> str:
-    info = _find(server, alias)
+def _require_alias(server: Server, alias: str, real: str) -> str:
+    info = _find_info(server, alias)
     if info is None:
         raise PreconditionError(f"There is no alias named {alias!r}. Nothing was changed.")
     target = info.definition.name
     if target == alias:
         raise PreconditionError(f"{alias!r} is an index, not an alias of {real!r}. Nothing was changed.")
     if target != real:
-        raise PreconditionError(
-            f"The alias {alias!r} leads to the index {target!r}, not to {real!r}. Nothing was changed."
-        )
+        raise PreconditionError(f"{alias!r} is an alias of the index {target!r}, not of {real!r}. Nothing was changed.")
     return alias
 
 

@@ -1,4 +1,4 @@
-"""The keys of an index's documents, a batch at a time."""
+"""Lists the keys of an index's documents, in batches."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.definition.reply import mapping
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
-from fieldfare.wire import encode
+from fieldfare.server.pipeline import encode
 
 __all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
-"""How long a cursor waits for its next read; the most that search allows by default (CURSOR_MAX_IDLE)."""
+"""Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
 
 COUNT_BATCH: Final = 5000
-"""Keys that the server looks at per round trip where they are only counted."""
+"""COUNT of SCAN where keys are only counted."""
 
 _TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 _GLOB: Final = re.compile(rb"[*?\[\]\\^-]")
 
 
 class _CursorBroken(Exception):
-    """The cursor did not give all documents."""
+    """The cursor did not return all documents."""
 
 
 def iterate_keys(
@@ -40,44 +40,45 @@ def iterate_keys(
 ) -> Generator[list[bytes], None, None]:
     """Yield the keys of all documents of an index; all batches but the last have ``batch_size`` keys.
 
-    The index itself is asked (FT.AGGREGATE WITHCURSOR). Where it does not know all of its documents, because
-    some could not be indexed or are not indexed yet, the keyspace is scanned for its prefixes instead; so it
-    is for the remainder if the cursor ends early. Not with a FILTER, though: only the index knows what that
-    lets through. Keys written or deleted meanwhile may or may not be given. A scan can give a key twice if
-    the server shrinks its table meanwhile (https://redis.io/docs/latest/commands/scan/).
+    The keys come from the index (FT.AGGREGATE WITHCURSOR). If the index does not hold all of its documents, because
+    some could not be indexed or are not indexed yet, the keyspace is scanned for the index's prefixes instead. If the
+    cursor ends early, the rest of the keys comes from a scan. An index with a FILTER is never replaced by a scan,
+    because only the index knows which documents the FILTER accepts. A key that is written or deleted during the
+    iteration may be missing or not. A scan can yield a key twice if the server shrinks its hash table during the scan
+    (https://redis.io/docs/latest/commands/scan/).
 
     Memory does not grow with the number of keys, unless a cursor ends early.
 
     Raises:
-        redis.exceptions.RedisError: the server cannot be asked.
+        redis.exceptions.RedisError: the server does not answer, or refuses a command.
     """
     incomplete = bool(stats.hash_indexing_failures) or stats.indexing
     if incomplete and definition.filter is None:
         yield from iterate_scan(server, definition, batch_size)
         return
-    with TemporaryFile(prefix="fieldfare-keys-") as given:
+    with TemporaryFile(prefix="fieldfare-keys-") as yielded:
         try:
             for keys in _iterate_cursor(server, definition, stats, batch_size):
-                given.write(msgpack.packb(keys))
+                yielded.write(msgpack.packb(keys))
                 yield keys
         except _CursorBroken:
-            seen = _read_keys(given)
+            seen = _read_keys(yielded)
         else:
             return
-    again = _iterate_rest(server, definition, batch_size)
-    yield from _regroup((key for keys in again for key in keys if key not in seen), batch_size)
+    rest = _iterate_rest(server, definition, batch_size)
+    yield from _regroup((key for keys in rest for key in keys if key not in seen), batch_size)
 
 
 def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
     """Yield the keys of an index's storage type under its prefixes, in batches of ``batch_size``.
 
-    In a cluster every node is scanned that has the index.
+    In a cluster, scans every node that has the index.
     """
     prefixes = _disjoint(definition.prefixes)
     kind = _TYPES[definition.storage]
     found = (
         key
-        for node in _holders(server, definition.name)
+        for node in _nodes_with_index(server, definition.name)
         for prefix in prefixes
         for key in _scan(server, node, prefix, kind, batch_size)
     )
@@ -85,9 +86,9 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
 
 
 def count_keys(server: Server, storage: Storage, prefix: str) -> int:
-    """Count the keys of a storage type below a prefix, on all nodes, by a scan of the whole keyspace.
+    """Count the keys of a storage type under a prefix, on all nodes, by a scan of the whole keyspace.
 
-    A scan can give a key twice if the server shrinks its table meanwhile.
+    A scan can count a key twice if the server shrinks its hash table during the scan.
     """
     return sum(1 for _ in scan_keys(server, storage, prefix))
 
@@ -101,20 +102,20 @@ def scan_keys(server: Server, storage: Storage, prefix: str) -> Iterator[bytes]:
 def _iterate_cursor(
     server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int
 ) -> Iterator[list[bytes]]:
-    """Yield what the index knows.
+    """Yield the keys that the index holds.
 
     Raises:
-        _CursorBroken: it expired, or gave fewer documents than the index has.
+        _CursorBroken: the cursor expired, or returned fewer documents than the index has.
     """
     index = encode(definition.name)
     cursor = 0
     count = 0
-    # without TIMEOUT 0 an answer that takes long is cut short, without a word
+    # without TIMEOUT 0 the server cuts a slow reply short without an error
     query = (b"FT.AGGREGATE", index, b"*", b"LOAD", 1, b"@__key", b"TIMEOUT", 0, b"WITHCURSOR", b"COUNT", batch_size)
     reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS)
     try:
         while True:
-            keys = _rows(reply)
+            keys = _keys_of(reply)
             count += len(keys)
             if keys:
                 yield keys
@@ -139,8 +140,8 @@ def _iterate_rest(server: Server, definition: IndexDefinition, batch_size: int) 
     return _iterate_cursor(server, definition, IndexStats(num_docs=0), batch_size)
 
 
-def _rows(reply: Any) -> list[bytes]:
-    """Return the keys of an answer; a document that is gone by now, or whose key holds a zero byte, has none."""
+def _keys_of(reply: Any) -> list[bytes]:
+    """Return the keys of a reply; the row of a deleted document, or of a key with a zero byte, has none."""
     if isinstance(reply, Mapping):  # RESP3
         fields = [row[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
     else:
@@ -148,19 +149,19 @@ def _rows(reply: Any) -> list[bytes]:
     return [row[b"__key"] for row in fields if row.get(b"__key") is not None]
 
 
-def _read_keys(given: IO[bytes]) -> set[bytes]:
-    given.seek(0)
-    return {key for keys in msgpack.Unpacker(given) for key in keys}
+def _read_keys(yielded: IO[bytes]) -> set[bytes]:
+    yielded.seek(0)
+    return {key for keys in msgpack.Unpacker(yielded) for key in keys}
 
 
 def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
-    """Leave out prefixes that start with another one, so that no key is found twice."""
+    """Return the prefixes without those that start with another one, so that no key is found twice."""
     every = {encode(prefix) for prefix in prefixes}
     return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
 
 
-def _holders(server: Server, index: str) -> list[Redis]:
-    """Return the nodes that have the index: all with a cluster coordinator, else one."""
+def _nodes_with_index(server: Server, index: str) -> list[Redis]:
+    """Return the nodes that have the index: all nodes with a cluster coordinator, otherwise one."""
     return [node for node in server.nodes() if encode(index) in server.command_at(node, b"FT._LIST")]
 
 

@@ -15,9 +15,9 @@ from redis.exceptions import LockError, RedisError
 
 from fieldfare.errors import LockHeld, LockLost
 from fieldfare.server.connection import Server
+from fieldfare.server.pipeline import encode
 from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
-from fieldfare.wire import encode
 
 __all__ = ["IndexLock"]
 
@@ -25,23 +25,23 @@ PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
 
 CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Goes on while the machine sleeps, as the lock's time does on the server; not every system has one."""
+"""Counts while the machine sleeps, as the server's clock does. Not every system has ``CLOCK_BOOTTIME``."""
 
-_ABANDONED: Final[set[bytes]] = set()
-"""Locks of this process that could not be given back, because the server was away."""
+_UNRELEASED: Final[set[bytes]] = set()
+"""Tokens of locks that this process could not release, because the server did not answer."""
 
 
 class IndexLock:
-    """A lock on an index, as a context manager. It is kept alive by a thread of its own.
+    """A lock on an index, as a context manager. A thread of its own renews it.
 
-    A lock whose holder has died on this machine is taken over at once; one of another machine
-    goes ``seconds`` after its holder's end.
+    If the holder was a process of this machine that has ended, the lock is removed at once. Otherwise it expires
+    ``seconds`` after its holder has ended.
 
     Args:
         server: where the index lives.
         index: its name.
-        backup_dir: shown to whoever meets the lock.
-        seconds: how long it outlives its holder.
+        backup_dir: stored in the lock; shown to processes that find the lock held.
+        seconds: how long the lock lasts if it is not renewed.
     """
 
     def __init__(self, server: Server, index: str, *, backup_dir: str, seconds: float = LOCK_SECONDS) -> None:
@@ -57,73 +57,73 @@ class IndexLock:
                 "backup_dir": backup_dir,
                 "nonce": uuid4().hex,
                 "machine": this_process().machine,
-                "birth": this_process().birth,
+                "birth": this_process().start_ticks,
             }
         )
         self._lock = self._redis_lock()
         self._stop = Event()
-        self._keeper = Thread(target=self._keep, name=f"fieldfare lock on {index}", daemon=True)
+        self._renewal = Thread(target=self._renew_until_stopped, name=f"fieldfare lock on {index}", daemon=True)
         self._lost = False
-        self._kept = 0.0
+        self._renewed_at = 0.0
 
     def __enter__(self) -> Self:
         """Take the lock.
 
         Raises:
-            LockHeld: somebody who lives has it.
+            LockHeld: another process holds it.
         """
-        self._hold()
-        self._keeper.start()
+        self._acquire()
+        self._renewal.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the lock back, if it is still ours."""
+        """Release the lock, if this process still holds it."""
         self._stop.set()
-        self._keeper.join()
+        self._renewal.join()
         try:
             self._lock.release()
         except LockError:
-            return  # it is somebody else's, or nobody's
+            return  # it has expired; another process may hold it
         except RedisError:
-            _ABANDONED.add(encode(self._token))
+            _UNRELEASED.add(encode(self._token))
 
     def renew(self) -> None:
-        """Make sure of the lock after the server was away, and take it again if it was forgotten or ran out.
+        """Renew the lock after the server did not answer; acquire it again if the server lost it or it expired.
 
         Raises:
-            LockHeld: somebody else has it by now.
-            redis.exceptions.RedisError: the server is still away.
+            LockHeld: another process holds it now.
+            redis.exceptions.RedisError: the server does not answer.
         """
-        asked = _now()
+        started = _now()
         try:
             self._lock.reacquire()
-            self._kept = asked
+            self._renewed_at = started
         except LockError:
-            self._hold()
+            self._acquire()
         self._lost = False
 
-    def _hold(self) -> None:
-        asked = _now()
-        while not self._take():
+    def _acquire(self) -> None:
+        started = _now()
+        while not self._lock.acquire(token=self._token):
             holder = self._server.command(b"GET", self._name)
-            if holder is not None and not self._evict(holder):
+            if holder is not None and not self._remove_stale_lock(holder):
                 raise LockHeld(self._what, describe(holder))
-            asked = _now()
-        self._kept = asked
+            started = _now()
+        self._renewed_at = started
 
     def check(self) -> None:
-        """Make sure that the lock is still ours.
+        """Check that this process still holds the lock.
 
         Raises:
-            LockLost: it is not, or the server has not confirmed it for too long.
+            LockLost: it does not, or the server has not confirmed it for longer than the lock lasts.
         """
-        if self._lost or _now() - self._kept > self._seconds:
+        if self._lost or _now() - self._renewed_at > self._seconds:
             holder = None
             with suppress(RedisError):
                 holder = self._server.command(b"GET", self._name)
-            raise LockLost(self._what, "nobody" if holder is None else describe(holder))
+            raise LockLost(self._what, "no process" if holder is None else describe(holder))
 
     @property
     def _what(self) -> str:
@@ -132,32 +132,29 @@ class IndexLock:
     def _redis_lock(self) -> RedisLock:
         return RedisLock(self._server, self._name, self._seconds)
 
-    def _take(self) -> bool:
-        return bool(self._lock.acquire(token=self._token))
-
-    def _evict(self, holder: bytes) -> bool:
-        """Remove the lock of a holder that is dead for certain, or has gone away; False if it may be at work."""
+    def _remove_stale_lock(self, holder: bytes) -> bool:
+        """Remove a lock that this process could not release, or whose holder has ended; False if neither is certain."""
         process = _process(holder)
-        if holder not in _ABANDONED and (process is None or not process.is_dead()):
+        if holder not in _UNRELEASED and (process is None or not process.is_dead()):
             return False
-        # redis-py compares the token and deletes in one script, so nobody else's lock can be hit
-        theirs = self._redis_lock()
-        theirs.local.token = holder
+        # redis-py compares the token and deletes in one script, so the lock of another holder cannot be deleted
+        stale = self._redis_lock()
+        stale.local.token = holder
         with suppress(LockError):
-            theirs.release()
+            stale.release()
         return True
 
-    def _keep(self) -> None:
+    def _renew_until_stopped(self) -> None:
         while not self._stop.wait(self._seconds / 3):
             started = _now()
             try:
                 self._lock.reacquire()
             except LockError:
-                self._lost = True  # unless it is renewed
+                self._lost = True  # until renew() acquires it again
                 continue
             except RedisError:
-                continue  # check() says so when it has lasted too long
-            self._kept = started
+                continue  # check() raises once the lock may have expired
+            self._renewed_at = started
 
 
 def _now() -> float:
@@ -168,7 +165,7 @@ def describe(token: bytes) -> str:
     """Name the holder of a lock: host, process, start."""
     facts = _facts(token)
     if not {"host", "pid", "started"} <= facts.keys():
-        return "a holder of unknown kind"
+        return "an unknown holder"
     backup = f", backup directory {facts['backup_dir']}" if "backup_dir" in facts else ""
     return f"process {facts['pid']} on {facts['host']} since {facts['started']}{backup}"
 

@@ -1,4 +1,4 @@
-"""The nodes behind a connection: which one a command goes to, and what they answer."""
+"""The nodes behind a connection: sends each command to its node and reads the replies."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from redis.cluster import ClusterNode
 from redis.connection import Connection
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
+from fieldfare.server.pipeline import Command, acquire_connection, exchange, receive, send
 from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, route
-from fieldfare.wire import Command, borrow, exchange, receive, send
 
-__all__ = ["Cluster", "Nodes", "Single"]
+__all__ = ["Cluster", "Nodes", "Standalone"]
 
 REDIRECTIONS: Final = 16
-"""How often one command follows the cluster's directions, as many as redis-cli's successors allow."""
+"""How many redirections (MOVED, ASK, TRYAGAIN) one command follows."""
 
 SETTLE_SECONDS: Final = 0.05
-"""How long a slot that is being moved is left alone before the next try."""
+"""Pause before the next attempt on a slot that is being moved."""
 
 
 class Nodes(ABC):
@@ -35,15 +35,15 @@ class Nodes(ABC):
 
     @abstractmethod
     def command(self, command: Command) -> Any:
-        """Return the raw reply to one command; an error reply as an instance."""
+        """Return the raw reply to one command; an error reply is returned, not raised."""
 
     @abstractmethod
-    def forget(self) -> None:
-        """Close all connections; the next ones are new, to wherever the server is then."""
+    def disconnect(self) -> None:
+        """Close all connections. The next command opens new ones, to the current address of the server."""
 
     @abstractmethod
-    def target(self, command: Command) -> Redis:
-        """Return the node that a command goes to."""
+    def node_for(self, command: Command) -> Redis:
+        """Return the node that gets a command."""
 
     def stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
         """Yield the replies to each batch, after the next batch has been sent."""
@@ -63,13 +63,13 @@ class Nodes(ABC):
 
     def _connection(self, node: Redis, connections: dict[Redis, Connection], stack: ExitStack) -> Connection:
         if node not in connections:
-            connections[node] = stack.enter_context(borrow(node))
+            connections[node] = stack.enter_context(acquire_connection(node))
         return connections[node]
 
     def _split(self, commands: Sequence[Command]) -> Iterable[tuple[Redis, Sequence[int]]]:
         groups: dict[Redis, list[int]] = {}
         for row, command in enumerate(commands):
-            groups.setdefault(self.target(command), []).append(row)
+            groups.setdefault(self.node_for(command), []).append(row)
         return groups.items()
 
     def _replies(self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]]) -> list[Any]:
@@ -82,7 +82,7 @@ class Nodes(ABC):
         return replies
 
 
-class Single(Nodes):
+class Standalone(Nodes):
     """One server."""
 
     def __init__(self, client: Redis) -> None:
@@ -92,15 +92,15 @@ class Single(Nodes):
         """Return the only client."""
         return (self._client,)
 
-    def forget(self) -> None:
-        """Close all connections; a pool of a sentinel asks for the primary anew."""
+    def disconnect(self) -> None:
+        """Close all connections; a pool of a sentinel looks up the primary again."""
         self._client.connection_pool.disconnect()
 
     def command(self, command: Command) -> Any:
         """Return the raw reply."""
         return exchange(self._client, [command])[0]
 
-    def target(self, command: Command) -> Redis:  # noqa: ARG002 - there is no choice
+    def node_for(self, command: Command) -> Redis:  # noqa: ARG002 - there is no choice
         """Return the only client."""
         return self._client
 
@@ -117,56 +117,56 @@ class Cluster(Nodes):
     def primaries(self) -> tuple[Redis, ...]:
         """Return a client for each primary, in the order of their addresses."""
         nodes = sorted(self._client.get_primaries(), key=lambda node: str(node.name))
-        return tuple(self._at(node) for node in nodes)
+        return tuple(self._client_of(node) for node in nodes)
 
-    def forget(self) -> None:
+    def disconnect(self) -> None:
         """Close all connections, and read the slot table again."""
         for node in self.primaries():
             node.connection_pool.disconnect()
         self._client.nodes_manager.initialize()
 
-    def target(self, command: Command) -> Redis:
+    def node_for(self, command: Command) -> Redis:
         """Return the node of the command's key or index."""
         key = route(command)
-        return self._at(self._client.get_default_node() if key is None else self._client.get_node_from_key(key))
+        return self._client_of(self._client.get_default_node() if key is None else self._client.get_node_from_key(key))
 
     def command(self, command: Command) -> Any:
-        """Return the raw reply; that of all primaries, if each answers for itself."""
+        """Return the raw reply; for commands of ``ROUTE_EVERYWHERE`` the combined replies of all primaries."""
         if command_name(command[0]) not in ROUTE_EVERYWHERE:
-            return self._redirected(command, exchange(self.target(command), [command])[0])
+            return self._follow_redirections(command, exchange(self.node_for(command), [command])[0])
         replies = [exchange(node, [command])[0] for node in self.primaries()]
         errors = [reply for reply in replies if isinstance(reply, ResponseError)]
         return errors[0] if errors else list(dict.fromkeys(chain.from_iterable(replies)))
 
-    def _redirected(self, command: Command, reply: Any) -> Any:
+    def _follow_redirections(self, command: Command, reply: Any) -> Any:
         """Follow MOVED, ASK and TRYAGAIN."""
         for _ in range(REDIRECTIONS):
             if isinstance(reply, MovedError):
-                self._learn(reply)
-                reply = exchange(self._named(reply) or self.target(command), [command])[0]
+                self._update_slots(reply)
+                reply = exchange(self._redirection_target(reply) or self.node_for(command), [command])[0]
             elif isinstance(reply, AskError):
-                reply = exchange(self._named(reply) or self.target(command), [("ASKING",), command])[1]
+                reply = exchange(self._redirection_target(reply) or self.node_for(command), [("ASKING",), command])[1]
             elif isinstance(reply, TryAgainError):
                 sleep(SETTLE_SECONDS)
-                reply = exchange(self.target(command), [command])[0]
+                reply = exchange(self.node_for(command), [command])[0]
             else:
                 break
         return reply
 
     def _replies(self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]]) -> list[Any]:
         replies = super()._replies(commands, sent)
-        return [self._redirected(command, reply) for command, reply in zip(commands, replies, strict=True)]
+        return [self._follow_redirections(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
-    def _learn(self, moved: MovedError) -> None:
-        """Read the slot table again, unless it already says where the slot went."""
+    def _update_slots(self, moved: MovedError) -> None:
+        """Read the slot table again, unless it already has the slot's new node."""
         known = self._client.nodes_manager.get_node_from_slot(moved.slot_id)
         if (known.host, known.port) != (moved.host, moved.port):
             self._client.nodes_manager.initialize()
 
-    def _named(self, error: AskError) -> Redis | None:
+    def _redirection_target(self, error: AskError) -> Redis | None:
         node = self._client.get_node(host=error.host, port=error.port) if error.host else None
-        return None if node is None else self._at(node)
+        return None if node is None else self._client_of(node)
 
-    def _at(self, node: ClusterNode) -> Redis:
+    def _client_of(self, node: ClusterNode) -> Redis:
         client: Redis = self._client.get_redis_connection(node)
         return client

@@ -1,4 +1,4 @@
-"""Finding out what a live server can do."""
+"""Reads the capabilities of a live server."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from typing import Any, Final
 from redis import Redis
 from redis.exceptions import BusyLoadingError, ResponseError
 
-from fieldfare.errors import ServerUnfit
-from fieldfare.server.capabilities import Capabilities, Version, show
-from fieldfare.wire import Argument, exchange
+from fieldfare.errors import UnsupportedServer
+from fieldfare.server.capabilities import Capabilities, Version, format_version
+from fieldfare.server.pipeline import Argument, exchange
 
-__all__ = ["process_of", "read_capabilities"]
+__all__ = ["read_capabilities", "read_run_id"]
 
 OLDEST_MODULE: Final = 20000
-"""What a module counts as that is there but does not tell its version: 2.0.0, so that nothing is promised."""
+"""The version assumed for a module that does not report one: 2.0.0, which has none of the newer features."""
 
 _MODULE_LINE = re.compile(r"^module:name=(?P<name>[^,]+),ver=(?P<version>\d+)", re.MULTILINE)
 
 
 def read_capabilities(client: Redis) -> Capabilities:
-    """Ask a server for its versions, modules and memory limits.
+    """Read a server's versions, modules and memory limits.
 
-    INFO tells all of it. Where a user may not call it, or where it does not list modules, MODULE LIST,
-    HELLO and COMMAND INFO tell what they can.
+    INFO reports all of them. If the user may not call it, or if it does not list modules, they are read from
+    MODULE LIST, HELLO and COMMAND INFO as far as possible.
 
     Raises:
-        ServerUnfit: the server has no search module.
+        UnsupportedServer: the server has no search module.
         redis.exceptions.BusyLoadingError: it is still loading its data.
-        redis.exceptions.RedisError: it cannot be asked.
+        redis.exceptions.RedisError: it does not answer, or refuses all of these commands.
     """
-    text = _ask(client, "INFO", "everything")
+    text = _reply_or_none(client, "INFO", "everything")
     facts = _facts(text)
     if facts.get("loading") == "1":
         done = facts.get("loading_loaded_perc", "?").partition(".")[0]
         raise BusyLoadingError(f"the server is still loading its data ({done} % done); try again when it has finished")
-    greeting = {} if facts.get("redis_version") else _pairs(_ask(client, "HELLO"))
+    greeting = {} if facts.get("redis_version") else _pairs(_reply_or_none(client, "HELLO"))
     version = _version(facts.get("redis_version") or greeting.get("version", ""))
     modules = (
         {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")}
         or _listed_modules(client)
-        or _noticed_modules(client)
+        or _modules_of_commands(client)
     )
     if "search" not in modules:
-        raise ServerUnfit(
-            "fieldfare", has=f"Redis {show(version)} without the search module", needs="a server with Redis Search"
+        raise UnsupportedServer(
+            "fieldfare",
+            has=f"Redis {format_version(version)} without the search module",
+            needs="a server with Redis Search",
         )
     return Capabilities(
         redis_version=version,
@@ -59,17 +61,17 @@ def read_capabilities(client: Redis) -> Capabilities:
     )
 
 
-def process_of(client: Redis) -> str:
-    """Return the run id of a server process; "" for a user who may not ask.
+def read_run_id(client: Redis) -> str:
+    """Return the run id of a server process; "" if the user may not read it.
 
     Raises:
-        redis.exceptions.ConnectionError: there was no answer.
+        redis.exceptions.ConnectionError: the server did not answer.
     """
-    return _facts(_ask(client, "INFO", "server")).get("run_id", "")
+    return _facts(_reply_or_none(client, "INFO", "server")).get("run_id", "")
 
 
-def _ask(client: Redis, *command: Argument) -> Any:
-    """Return the reply, or None where the server refuses to give one."""
+def _reply_or_none(client: Redis, *command: Argument) -> Any:
+    """Return the reply, or None for an error reply."""
     reply = exchange(client, [command])[0]
     return None if isinstance(reply, ResponseError) else _text(reply)
 
@@ -103,15 +105,15 @@ def _module_version(number: int) -> Version:
 
 
 def _listed_modules(client: Redis) -> dict[str, int]:
-    listed = [_pairs(module) for module in _ask(client, "MODULE", "LIST") or ()]
+    listed = [_pairs(module) for module in _reply_or_none(client, "MODULE", "LIST") or ()]
     return {module["name"]: int(module["ver"]) for module in listed}
 
 
-def _noticed_modules(client: Redis) -> dict[str, int]:
-    """Conclude from the commands that there are.
+def _modules_of_commands(client: Redis) -> dict[str, int]:
+    """Infer the modules from the commands that exist.
 
     Raises:
-        redis.exceptions.ResponseError: the user may not even ask for this.
+        redis.exceptions.ResponseError: the user may not call COMMAND INFO.
     """
     reply = exchange(client, [("COMMAND", "INFO", "FT.CREATE", "JSON.GET")])[0]
     if isinstance(reply, ResponseError):

@@ -1,4 +1,4 @@
-"""Telling one process from another, and a living one from a dead one."""
+"""Identifies processes of this machine, and checks whether one has ended."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Process:
 
     Attributes:
         host: name of its machine.
-        pid: its number.
-        machine: the boot and the process namespace in which that number counts; empty if unknown.
-        birth: its start in clock ticks since the boot.
+        pid: process id.
+        machine: the boot and the process namespace in which the process id is valid; empty if unknown.
+        start_ticks: its start time in clock ticks since the boot.
     """
 
     host: str
     pid: int
     machine: str
-    birth: int
+    start_ticks: int
 
     def is_dead(self) -> bool:
-        """Whether it is dead for certain: it ran in our own boot and namespace, and does not any more."""
+        """Whether it has certainly ended: it ran in this boot and namespace, and no longer does."""
         here = this_process()
         if not self.machine or (self.host, self.machine) != (here.host, here.machine):
             return False
@@ -40,13 +40,13 @@ class Process:
             pass
         except OverflowError:  # no process has such a number
             return False
-        birth = _birth(self.pid)
-        return birth is not None and birth != self.birth
+        start_ticks = _start_ticks(self.pid)
+        return start_ticks is not None and start_ticks != self.start_ticks
 
 
 def this_process() -> Process:
-    """Return our own process."""
-    return Process(socket.gethostname(), os.getpid(), _machine(), _birth(os.getpid()) or 0)
+    """Return the current process."""
+    return Process(socket.gethostname(), os.getpid(), _machine(), _start_ticks(os.getpid()) or 0)
 
 
 def _machine() -> str:
@@ -57,8 +57,8 @@ def _machine() -> str:
         return ""
 
 
-def _birth(pid: int) -> int | None:
-    """Return when a process started; 0 if it only waits to be reaped, None if we may not know.
+def _start_ticks(pid: int) -> int | None:
+    """Return the start time of a process; 0 for a zombie, None if it cannot be read.
 
     State and start time are fields 3 and 22 (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html);
     field 2, the name in parentheses, may hold anything.

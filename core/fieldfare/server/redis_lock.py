@@ -1,4 +1,4 @@
-"""redis-py's lock, for users who may not run scripts, too."""
+"""redis-py's lock, which also works for users who may not run scripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from redis.exceptions import LockNotOwnedError, NoPermissionError
 from redis.lock import Lock
 
 from fieldfare.server.connection import Server
+from fieldfare.server.pipeline import Command, encode
 from fieldfare.server.transaction import Decision, transact
-from fieldfare.wire import Command, encode
 
 __all__ = ["RedisLock"]
 
 
 class RedisLock(Lock):
-    """A lock whose holder alone prolongs and removes it: with a script, or else in a transaction.
+    """A lock that only its holder renews and removes: with a script, or in a transaction if scripts are not allowed.
 
     Args:
         server: where the lock is.
@@ -42,10 +42,10 @@ class RedisLock(Lock):
             self._if_owned(expected_token, [(b"DEL", self._key)])
 
     def do_reacquire(self) -> Literal[True]:
-        """Prolong the lock if it is still ours.
+        """Renew the lock if this process still holds it.
 
         Raises:
-            LockNotOwnedError: it is not.
+            LockNotOwnedError: it does not.
         """
         try:
             return super().do_reacquire()

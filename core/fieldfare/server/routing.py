@@ -6,7 +6,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from fieldfare.wire import Argument, Command, encode
+from fieldfare.server.pipeline import Argument, Command, encode
 
 __all__ = ["ROUTE_EVERYWHERE", "command_name", "is_unknown_index", "route"]
 
@@ -32,17 +32,17 @@ _POSITIONS: Final = {
     b"FT.DEBUG": 2,
     b"_FT.DEBUG": 2,
 }
-"""Where the key, or the name of the index, stands if not behind the command."""
+"""The argument that holds the key, or the name of the index, where it is not the first one."""
 
 _UNKNOWN_INDEX: Final = ("unknown index name", "no such index", "index_not_found", "alias does not exist")
 
 
 def route(command: Command) -> bytes | None:
-    """Return the key, or the name of the index, that decides where the command goes; None if nothing does.
+    """Return the key, or the name of the index, that decides which node gets the command; None if any node can.
 
-    Where search has no cluster coordinator, an index and its aliases live on the node that owns the slot of
-    their names, which must be one slot. Where it has one, any node will do, as long as a cursor is read on
-    the node that opened it.
+    Without a cluster coordinator, an index and its aliases live on the node that owns the slot of their names; the
+    names must share one slot. With a coordinator any node can answer, but a cursor must be read on the node that
+    opened it.
     """
     name = command_name(command[0])
     position = _POSITIONS.get(name, 1)
@@ -57,5 +57,5 @@ def command_name(argument: Argument) -> bytes:
 
 
 def is_unknown_index(reply: object) -> bool:
-    """Whether this reply says that there is no such index or alias; the words differ between versions."""
+    """Whether this reply says that no such index or alias exists; the words differ between versions."""
     return isinstance(reply, ResponseError) and any(words in str(reply).lower() for words in _UNKNOWN_INDEX)

@@ -1,6 +1,6 @@
-"""Scripts that the server is expected to know, and is told when it does not.
+"""Calls of Lua scripts by their SHA-1 (EVALSHA); scripts that the server does not have are sent in full (EVAL).
 
-See https://redis.io/docs/latest/develop/programmability/eval-intro/ : it forgets them when it is started anew.
+A server loses its scripts with a restart: https://redis.io/docs/latest/develop/programmability/eval-intro/ .
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from attrs import frozen
 from redis.exceptions import NoScriptError
 
 from fieldfare.server.connection import Server
-from fieldfare.wire import Argument, Command
+from fieldfare.server.pipeline import Argument, Command
 
-__all__ = ["Call", "completed", "sent"]
+__all__ = ["ScriptCall", "evalsha_command", "resend_unknown_scripts"]
 
 
 @frozen
-class Call:
-    """A script, some documents that one call may name together, and what else it takes."""
+class ScriptCall:
+    """A script, its keys (in a cluster: of one slot), and its other arguments."""
 
     script: bytes
     keys: Sequence[bytes]
     arguments: Sequence[Argument]
 
 
-def sent(call: Call) -> Command:
-    """Return the command that runs a script of which the server knows the text already."""
+def evalsha_command(call: ScriptCall) -> Command:
+    """Return the command that runs a script which the server already has."""
     return (b"EVALSHA", _digest(call.script), len(call.keys), *call.keys, *call.arguments)
 
 
-def completed(server: Server, calls: Sequence[Call], replies: Sequence[Any]) -> list[Any]:
-    """Return the replies to calls, after those that the server knew no text for were sent again with it."""
+def resend_unknown_scripts(server: Server, calls: Sequence[ScriptCall], replies: Sequence[Any]) -> list[Any]:
+    """Send the calls that failed with NOSCRIPT again, with the script's text, and return the replies to all calls."""
     found = list(replies)
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-    commands = [(b"EVAL", calls[place].script, *sent(calls[place])[2:]) for place in unknown]
+    commands = [(b"EVAL", calls[place].script, *evalsha_command(calls[place])[2:]) for place in unknown]
     for place, reply in zip(unknown, server.bulk(commands) if commands else [], strict=True):
         found[place] = reply
     return found

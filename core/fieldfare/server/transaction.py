@@ -1,6 +1,6 @@
-"""Optimistic transactions: read, decide, write, and start over if somebody else wrote in between.
+"""Optimistic transactions: read, decide, write, and start over if another client wrote in between.
 
-What scripts do on the server, for users who may not run scripts. See
+They replace scripts for users who may not run scripts. See
 https://redis.io/docs/latest/develop/using-commands/transactions/ .
 """
 
@@ -16,17 +16,17 @@ from redis.crc import key_slot
 from redis.exceptions import NoPermissionError, ResponseError, WatchError
 
 from fieldfare.server.connection import Server
-from fieldfare.wire import Command, borrow, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, receive, send
 
-__all__ = ["Decision", "forbids_scripts", "same_slot", "transact"]
+__all__ = ["Decision", "forbids_scripts", "group_by_slot", "transact"]
 
 T = TypeVar("T")
 
 Decision: TypeAlias = tuple[T, Sequence[Command]]
-"""What to answer for a key, and what to write about it."""
+"""The result for a key, and the commands that write to it."""
 
 ATTEMPTS: Final = 100
-"""How often a single key is tried before its writers have won."""
+"""How often a single key is tried before ``WatchError`` is raised."""
 
 
 def transact(
@@ -35,32 +35,33 @@ def transact(
     read: Callable[[bytes], Sequence[Command]],
     decide: Callable[[bytes, Sequence[Any]], Decision[T]],
 ) -> list[T]:
-    """Read some keys, and write to each as what was read says, as if nobody else was there.
+    """Read keys, decide from the replies what to write to each, and write it, isolated from other clients.
 
-    Keys that share a node (in a cluster: a slot) share a transaction. One that somebody wrote to meanwhile is
+    Keys of one node (in a cluster: of one slot) share a transaction. A key that another client writes to in between is
     read again.
 
     Args:
         server: where the keys are.
-        keys: any number; each is answered for on its own.
-        read: gives the commands that read a key, at least one.
-        decide: takes a key and the replies, error replies as instances, and gives answer and writes.
+        keys: any number; the result of each depends on this key alone.
+        read: returns the commands that read a key, at least one.
+        decide: takes a key and the replies, error replies as instances; returns the result and the writes.
 
     Returns:
-        What ``decide`` answered for each key, in order.
+        The result of ``decide`` for each key, in order.
 
     Raises:
-        redis.exceptions.WatchError: somebody else writes to a key all the time.
+        redis.exceptions.WatchError: another client writes to a key at every attempt.
         redis.exceptions.ResponseError: a write was refused.
-        redis.exceptions.ConnectionError: there was no answer; a transaction happened as a whole or not at all.
+        redis.exceptions.ConnectionError: the server did not answer; a transaction was executed as a whole or not at
+            all.
 
-    A command that Redis takes and that fails all the same does not keep the ones behind it from happening:
-    delete nothing in the transaction that copies it, unless the copy cannot fail.
+    If a command fails inside a transaction, Redis still executes the commands after it. So never delete a key in the
+    transaction that copies it, unless the copy cannot fail.
     """
     answers: dict[int, T] = {}
-    for rows in same_slot(server, keys):
-        with borrow(_node(server, keys[rows[0]])) as connection:
-            _settle(connection, [(row, keys[row]) for row in rows], read, decide, answers)
+    for rows in group_by_slot(server, keys):
+        with acquire_connection(_node(server, keys[rows[0]])) as connection:
+            _transact_group(connection, [(row, keys[row]) for row in rows], read, decide, answers)
     return [answers[row] for row in range(len(keys))]
 
 
@@ -71,8 +72,8 @@ def forbids_scripts(reply: object) -> bool:
     )
 
 
-def same_slot(server: Server, keys: Sequence[bytes]) -> Iterable[Sequence[int]]:
-    """Return the rows of keys that one command or transaction may name together."""
+def group_by_slot(server: Server, keys: Sequence[bytes]) -> Iterable[Sequence[int]]:
+    """Return groups of row numbers; one command or transaction may name all keys of a group."""
     if not isinstance(server.client, RedisCluster):
         return [range(len(keys))] if keys else []
     groups: dict[int, list[int]] = {}
@@ -81,7 +82,7 @@ def same_slot(server: Server, keys: Sequence[bytes]) -> Iterable[Sequence[int]]:
     return groups.values()
 
 
-def _settle(
+def _transact_group(
     connection: Connection,
     rows: list[tuple[int, bytes]],
     read: Callable[[bytes], Sequence[Command]],
@@ -95,12 +96,12 @@ def _settle(
         if done is not None:
             answers.update(zip((row for row, _ in part), done, strict=True))
             attempts = 0
-        elif len(part) > 1:  # the one that is written to must not hold up the others
+        elif len(part) > 1:  # split, so that the key with the other writer does not delay the rest
             pending += [part[len(part) // 2 :], part[: len(part) // 2]]
         else:
             attempts += 1
             if attempts == ATTEMPTS:
-                raise WatchError(f"somebody else writes to {part[0][1]!r} all the time")
+                raise WatchError(f"another client writes to {part[0][1]!r} at every attempt")
             pending.append(part)
 
 
@@ -110,20 +111,20 @@ def _attempt(
     read: Callable[[bytes], Sequence[Command]],
     decide: Callable[[bytes, Sequence[Any]], Decision[T]],
 ) -> list[T] | None:
-    """Return the answers, or None if somebody else wrote to one of the keys."""
+    """Return the results, or None if another client wrote to one of the keys."""
     reads = [read(key) for key in keys]
     replies = iter(_exchange(connection, [(b"WATCH", *keys), *(command for each in reads for command in each)]))
-    _checked([next(replies)])
+    _raise_errors([next(replies)])
     decisions = [decide(key, list(islice(replies, len(each)))) for key, each in zip(keys, reads, strict=True)]
     writes = [command for _, commands in decisions for command in commands]
     if not writes:
-        _checked(_exchange(connection, [(b"UNWATCH",)]))
+        _raise_errors(_exchange(connection, [(b"UNWATCH",)]))
         return [answer for answer, _ in decisions]
     *queued, outcome = _exchange(connection, [(b"MULTI",), *writes, (b"EXEC",)])
-    _checked([*queued, outcome])
+    _raise_errors([*queued, outcome])
     if outcome is None:
         return None
-    _checked(outcome)
+    _raise_errors(outcome)
     return [answer for answer, _ in decisions]
 
 
@@ -132,7 +133,7 @@ def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
     return receive(connection, len(commands))
 
 
-def _checked(replies: Iterable[Any]) -> None:
+def _raise_errors(replies: Iterable[Any]) -> None:
     for reply in replies:
         if isinstance(reply, ResponseError):
             raise reply

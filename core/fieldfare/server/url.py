@@ -1,4 +1,4 @@
-"""Connection URLs: what they mean."""
+"""Parses connection URLs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import field, frozen
 from redis.connection import parse_url
 
 from fieldfare.errors import UnsupportedURL
-from fieldfare.redaction import redact_url
+from fieldfare.support.redaction import redact_url
 
 __all__ = ["Address", "parse"]
 
@@ -21,14 +21,14 @@ BEHIND_ADDRESS: Final = re.compile("[/?#]")
 
 @frozen(hash=False)
 class Address:
-    """Where a server is.
+    """A parsed connection URL.
 
     Attributes:
         kind: ``single``, ``sentinel`` or ``embedded``.
-        options: what redis-py's connections take.
+        options: of redis-py's connections.
         sentinels: host and port of each sentinel.
-        service: the name under which the sentinels know the server.
-        sentinel_options: what the connections to the sentinels take.
+        service: the name of the server's service in Sentinel.
+        sentinel_options: of the connections to the sentinels.
     """
 
     kind: str
@@ -73,10 +73,10 @@ def parse(url: str) -> Address:
 
 
 def _refuse_broken_credentials(rest: str) -> None:
-    """Refuse an ``@`` behind the address: its half of a password would be taken for a path or a database.
+    """Refuse an ``@`` after the address: part of a password would be parsed as a path or a database.
 
     Raises:
-        ValueError: there is one.
+        ValueError: the URL has one.
     """
     _, *behind = BEHIND_ADDRESS.split(rest, maxsplit=1)
     if any("@" in each for each in behind):

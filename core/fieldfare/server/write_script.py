@@ -1,7 +1,7 @@
-"""Writing with scripts, on the server: it reads, compares and writes in one go.
+"""Conditional writes with Lua scripts: the server reads, compares and writes atomically.
 
-A script is atomic (https://redis.io/docs/latest/develop/programmability/eval-intro/), so nobody writes between its
-look and its write, and nobody sees a document half-way.
+A script is atomic (https://redis.io/docs/latest/develop/programmability/eval-intro/): no client writes between its
+read and its write, and no client reads a document that is only partly written.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from itertools import chain
 from typing import Any, Final
 
 from fieldfare.definition import Storage
+from fieldfare.server.conditional_write import Row
 from fieldfare.server.connection import Server
-from fieldfare.server.replacement import Row
-from fieldfare.server.script import Call
-from fieldfare.wire import Argument, encode
+from fieldfare.server.pipeline import Argument, encode
+from fieldfare.server.script import ScriptCall
 
-__all__ = ["outcomes", "write_calls"]
+__all__ = ["outcomes", "script_calls"]
 
 ROWS_PER_CALL: Final = 100
-"""How many documents one call takes: the server does nothing else meanwhile, for about a millisecond."""
+"""Documents per call. A call blocks the server for about a millisecond."""
 
 _LOOP: Final = b"""\
 local count = tonumber(ARGV[2])
 local place = 2 + count
 local others = {}
 for row, key in ipairs(KEYS) do
-  local is_wanted, is_there, outcome = false, false, nil
+  local is_required, is_found, outcome = false, false, nil
   for number = 3, 2 + count do
     local name, expected, value = ARGV[number], ARGV[place + 1], ARGV[place + 2]
     place = place + 2
     if expected ~= '-' then
-      is_wanted = is_wanted or expected ~= '?'
+      is_required = is_required or expected ~= '?'
       local found, failure = read(key, name)
       if failure and failure ~= 'wrong type' then return failure end
       outcome = failure or outcome
       if found then
-        is_there = true
+        is_found = true
         if not same(name, found, value) then
           if expected == '' or redis.sha1hex(found) == expected then
             write(key, name, value)
@@ -47,7 +47,7 @@ for row, key in ipairs(KEYS) do
       end
     end
   end
-  if is_wanted and not is_there then outcome = outcome or 'vanished' end
+  if is_required and not is_found then outcome = outcome or 'vanished' end
   if outcome then
     others[#others + 1] = row
     others[#others + 1] = outcome
@@ -55,10 +55,10 @@ for row, key in ipairs(KEYS) do
 end
 return others
 """
-"""Answers row, outcome, row, outcome, ... for all documents that are not as they should be now.
+"""Returns row, outcome, row, outcome, ... for the documents that were not written, or not in all of their fields.
 
-Arguments: a mode, the number of fields, their names; then for each key and each field what it must have, and the
-new value (see ``replacement``).
+Arguments: a mode, the number of fields, the names of the fields; then for each key and each field the expected digest
+and the new value (see ``conditional_write``).
 """
 
 HASH_WRITE: Final = (
@@ -82,7 +82,7 @@ end
 """
     + _LOOP
 )
-"""HSET clears a field's expiry. HSETEX can leave it; where there is none, it is set again."""
+"""HSET clears a field's expiry. HSETEX keeps it; on servers without HSETEX, the script sets the expiry again."""
 
 JSON_WRITE: Final = (
     b"""\
@@ -101,10 +101,10 @@ local function write(key, path, value) redis.call('JSON.SET', key, path, value, 
 )
 
 
-def write_calls(
+def script_calls(
     server: Server, storage: Storage, rows: Sequence[Row], paths: Sequence[str]
-) -> list[tuple[Sequence[Row], Call]]:
-    """Return the calls that write these documents, each with its rows."""
+) -> list[tuple[Sequence[Row], ScriptCall]]:
+    """Return the script calls that write these rows, each with its part of the rows."""
     mode = "HSET"
     if server.capabilities.has_hash_field_ttl:
         mode = "HSETEX" if server.capabilities.has_hsetex else "HPEXPIREAT"
@@ -113,13 +113,13 @@ def write_calls(
     # while a slot moves, its nodes refuse calls that name more than one of its keys
     size = 1 if server.capabilities.cluster else ROWS_PER_CALL
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    return [(part, Call(script, [key for key, _ in part], [*arguments, *_values(part)])) for part in parts]
+    return [(part, ScriptCall(script, [key for key, _ in part], [*arguments, *_values(part)])) for part in parts]
 
 
 def _values(rows: Sequence[Row]) -> Iterable[bytes]:
     return chain.from_iterable(values for _, values in rows)
 
 
-def outcomes(call: Call, reply: Any) -> dict[bytes, str]:
-    """Return what came of the documents that are not as they should be now."""
+def outcomes(call: ScriptCall, reply: Any) -> dict[bytes, str]:
+    """Return key → outcome for the documents that were not written, or not in all of their fields."""
     return {call.keys[row - 1]: outcome.decode() for row, outcome in zip(reply[::2], reply[1::2], strict=True)}

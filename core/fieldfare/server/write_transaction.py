@@ -1,4 +1,4 @@
-"""Writing without scripts, where Redis forbids them: read, compare, and write in a transaction."""
+"""Conditional writes for users who may not run scripts: read, compare, and write in a transaction."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
-from fieldfare.server.connection import Server
-from fieldfare.server.replacement import (
-    ANYTHING,
+from fieldfare.server.conditional_write import (
+    ABSENT,
+    ANY_VALUE,
     CHANGED,
-    KEEP,
-    NOTHING,
+    SKIP_FIELD,
     VANISHED,
     WRONG_TYPE,
     Row,
     digest,
+    expected_reply,
     is_wrong_type,
-    spelled,
 )
+from fieldfare.server.connection import Server
+from fieldfare.server.pipeline import Command, encode
 from fieldfare.server.transaction import Decision, transact
-from fieldfare.wire import Command, encode
 
-__all__ = ["write_optimistically"]
+__all__ = ["write_in_transactions"]
 
 
-def write_optimistically(
+def write_in_transactions(
     server: Server, storage: Storage, rows: Sequence[Row], paths: Sequence[str]
 ) -> dict[bytes, str]:
-    """Do as the scripts do.
+    """Write rows with the same result as the scripts of ``write_script``.
 
     Returns:
-        What came of the documents that are not as they should be now.
+        Key → outcome, for the documents that were not written, or not in all of their fields.
 
     Raises:
-        redis.exceptions.WatchError: somebody else writes to a document all the time.
+        redis.exceptions.WatchError: another client writes to a document at every attempt.
         redis.exceptions.ResponseError: a write was refused.
     """
     names = [encode(path) for path in paths]
@@ -53,10 +53,9 @@ def write_optimistically(
         if any(map(is_wrong_type, replies)):
             return WRONG_TYPE, []
         found = [_value(reply) for reply in replies[: len(names)]]
-        expiries = replies[-1] if has_expiries and isinstance(replies[-1], list) else [-1] * len(names)
-        return _decision(
-            storage, key, list(zip(names, found, expiries or [-1] * len(names), strict=True)), parts_of[key]
-        )
+        has_reply = has_expiries and isinstance(replies[-1], list) and replies[-1]
+        expiries = replies[-1] if has_reply else [-1] * len(names)
+        return _decision(storage, key, list(zip(names, found, expiries, strict=True)), parts_of[key])
 
     answers = transact(server, list(parts_of), read, decide)
     return {key: answer for key, answer in zip(parts_of, answers, strict=True) if answer is not None}
@@ -73,15 +72,15 @@ def _decision(
 ) -> Decision[str | None]:
     outcome = None
     writes: list[Command] = []
-    wanted = there = False
+    required = exists = False
     for (name, found, expires), expected, value in zip(fields, parts[::2], parts[1::2], strict=True):
-        if expected == KEEP:
+        if expected == SKIP_FIELD:
             continue
-        wanted = wanted or expected != NOTHING
-        there = there or found is not None
-        if found is None or found == spelled(storage, name, value):
+        required = required or expected != ABSENT
+        exists = exists or found is not None
+        if found is None or found == expected_reply(storage, name, value):
             continue
-        if expected != ANYTHING and digest(found) != expected:
+        if expected != ANY_VALUE and digest(found) != expected:
             outcome = CHANGED
         elif storage is Storage.JSON:
             writes.append((b"JSON.SET", key, name, value, b"XX"))
@@ -89,6 +88,6 @@ def _decision(
             writes.append((b"HSET", key, name, value))
             if expires > 0:
                 writes.append((b"HPEXPIREAT", key, expires, b"FIELDS", 1, name))
-    if wanted and not there:
+    if required and not exists:
         outcome = VANISHED
     return outcome, writes

@@ -1,1 +1,1 @@
-"""What plugin authors, and our own tests, use: real servers and pytest fixtures."""
+"""What tests of plugins use, other people's and our own: real servers, pytest fixtures, a conformance suite, faults."""

@@ -1,6 +1,6 @@
-"""Points before and after what goes through redis-py's own client: the commands of ``run.redis``.
+"""Fault points before and after the commands of redis-py's own client: those of ``run.redis``.
 
-The rest of fieldfare sends its commands through :mod:`fieldfare.wire`, which has points of its own.
+The rest of fieldfare sends its commands through :mod:`fieldfare.server.pipeline`, which has points of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Final
 from redis.client import Pipeline, Redis
 from redis.cluster import ClusterPipeline, RedisCluster
 
-from fieldfare.faults import reach
+from fieldfare.support.fault_points import reach
 
-__all__ = ["CLIENT_POINTS", "give_points"]
+__all__ = ["CLIENT_POINTS", "instrument_client"]
 
 CLIENT_POINTS: Final = ("client.command:before", "client.command:after")
 
@@ -26,29 +26,29 @@ METHODS: Final = (
 )
 
 
-def give_points() -> Callable[[], None]:
-    """Let redis-py's clients reach :data:`CLIENT_POINTS` from now on.
+def instrument_client() -> Callable[[], None]:
+    """Make redis-py's clients reach :data:`CLIENT_POINTS`.
 
     Returns:
-        What ends that.
+        A function that restores the clients.
     """
-    were = [(kind, name, vars(kind)[name]) for kind, name in METHODS]
-    for kind, name, method in were:
-        setattr(kind, name, _reaching(method))
+    originals = [(kind, name, vars(kind)[name]) for kind, name in METHODS]
+    for kind, name, method in originals:
+        setattr(kind, name, _instrumented(method))
 
-    def end() -> None:
-        for kind, name, method in were:
+    def restore() -> None:
+        for kind, name, method in originals:
             setattr(kind, name, method)
 
-    return end
+    return restore
 
 
-def _reaching(method: Callable[..., Any]) -> Callable[..., Any]:
+def _instrumented(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
-    def reaching(*arguments: Any, **options: Any) -> Any:
+    def instrumented(*arguments: Any, **options: Any) -> Any:
         reach(CLIENT_POINTS[0])
         reply = method(*arguments, **options)
         reach(CLIENT_POINTS[1])
         return reply
 
-    return reaching
+    return instrumented

@@ -1,7 +1,7 @@
-"""Running the real command line in a process of its own.
+"""The real command line in a separate process.
 
-Processes come from a fork server that has fieldfare loaded already: starting Python and importing everything
-takes far longer than most commands do.
+Processes come from a fork server that has imported fieldfare: to start Python and import everything takes far longer
+than most commands do.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from typing import Final
 from attrs import frozen
 
 from fieldfare.testing.crash import VARIABLE, install_crash_plugin
-from fieldfare.testing.faults import Fault, Scene, arm
+from fieldfare.testing.faults import Fault, FaultContext, inject
 
 __all__ = ["CommandLine", "Outcome"]
 
-OTHERS: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
-"""What else commands load: numpy's own, and what typer asks about types."""
+EXTRA_MODULES: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
+"""Modules that commands import besides fieldfare."""
 
-NEVER: Final = ("__main__", "testing.fixtures", "testing.conformance")
-"""Modules that are a program, or need pytest."""
+NOT_PRELOADED: Final = ("__main__", "testing.fixtures", "testing.conformance")
+"""Modules that run a program when imported, or need pytest."""
 
 
 @frozen
 class Outcome:
-    """What a command did.
+    """The result of a command.
 
     Attributes:
-        code: exit code; negative for the signal that ended it.
-        stdout: its output.
-        stderr: its messages.
+        code: the exit code; negative for the signal that ended the process.
+        stdout: the standard output.
+        stderr: the standard error.
     """
 
     code: int
@@ -52,7 +52,7 @@ class CommandLine:
     """``fieldfare``, against one server, in one directory.
 
     Attributes:
-        url: of the server.
+        url: the URL of the server.
         directory: the working directory; plans and backups are relative to it.
     """
 
@@ -63,19 +63,19 @@ class CommandLine:
         self,
         *arguments: str,
         crash_at: str | None = None,
-        fault: tuple[Fault, Scene] | None = None,
-        timeout: float = 120,
+        fault: tuple[Fault, FaultContext] | None = None,
+        timeout: float = 300,
     ) -> Outcome:
         """Run a command.
 
         Args:
-            arguments: as typed.
-            crash_at: moment at which the process kills itself, as ``activity:moment:number``.
-            fault: what goes wrong in the process, and where.
-            timeout: seconds after which it is killed and the test fails.
+            arguments: the arguments.
+            crash_at: the moment at which the process kills itself, as ``activity:moment:number``.
+            fault: the fault to inject into the process.
+            timeout: seconds after which the process is killed and the test fails.
 
         Raises:
-            TimeoutError: it did not end in time.
+            TimeoutError: the command did not end in time.
         """
         environment = {**os.environ, "FIELDFARE_URL": self.url, "NO_COLOR": "1"}
         plugins: Path | None = None
@@ -104,11 +104,11 @@ def _context() -> ForkServerContext:
 def _preloaded() -> list[str]:
     """Return every module of fieldfare and of the installed plugins."""
     packages = {"fieldfare", *(point.module.partition(".")[0] for point in entry_points(group="fieldfare"))}
-    names = list(OTHERS)
+    names = list(EXTRA_MODULES)
     for name in sorted(packages):
-        places = getattr(importlib.import_module(name), "__path__", ())
-        names += [name, *(each.name for each in pkgutil.walk_packages(places, f"{name}."))]
-    return [name for name in names if not name.endswith(NEVER)]
+        path = getattr(importlib.import_module(name), "__path__", ())
+        names += [name, *(each.name for each in pkgutil.walk_packages(path, f"{name}."))]
+    return [name for name in names if not name.endswith(NOT_PRELOADED)]
 
 
 def _run(
@@ -116,9 +116,9 @@ def _run(
     directory: Path,
     environment: Mapping[str, str],
     plugins: Path | None,
-    fault: tuple[Fault, Scene] | None,
+    fault: tuple[Fault, FaultContext] | None,
 ) -> None:
-    """Be the command: in its directory, with its environment, its output in files."""
+    """Run the command in this process: in its directory, with its environment, its output in files."""
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
@@ -130,7 +130,7 @@ def _run(
         os.close(descriptor)
 
     if fault is not None:
-        arm(*fault)
+        inject(*fault)
 
     from fieldfare.cli.app import run  # noqa: PLC0415 - after the environment is set
 

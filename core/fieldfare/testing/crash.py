@@ -1,6 +1,6 @@
 """A plugin that kills its own process with SIGKILL at a chosen moment of a run.
 
-``FIELDFARE_CRASH_AT=rewrite:progress:3`` dies at the third progress report of the activity ``rewrite``.
+``FIELDFARE_CRASH_AT=rewrite:progress:3`` kills at the third progress report of the activity ``rewrite``.
 Activities and moments are those of :class:`fieldfare.report.StepReport`.
 """
 
@@ -12,22 +12,22 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import StepReport
 from fieldfare.testing.installation import install_plugin
 
 __all__ = ["VARIABLE", "install_crash_plugin"]
 
 VARIABLE: Final = "FIELDFARE_CRASH_AT"
-_SEEN: Final[Counter[str]] = Counter()
+_COUNTS: Final[Counter[str]] = Counter()
 
 
 @hookimpl
 def fieldfare_step_report(report: StepReport) -> None:
-    """Count the moments, and die at the chosen one."""
+    """Count the moments, and kill the process at the chosen one."""
     moment = f"{report.activity}:{report.moment}"
-    _SEEN[moment] += 1
-    if os.environ.get(VARIABLE) == f"{moment}:{_SEEN[moment]}":
+    _COUNTS[moment] += 1
+    if os.environ.get(VARIABLE) == f"{moment}:{_COUNTS[moment]}":
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,7 +1,7 @@
-"""Faults at the points of :mod:`fieldfare.faults`: what kills a run, cuts its power, fills its disk, takes its server.
+"""Faults at fault points (:mod:`fieldfare.support.fault_points`): a kill, a power loss, a full disk, and others.
 
-A fault is written ``rewrite:server.send:before:2=kill``: when this point is reached for the second time, die.
-:class:`~fieldfare.testing.commandline.CommandLine` takes one for the process that it starts.
+A fault is written ``rewrite:server.send:before:2=kill``: kill the process when it reaches this point for the second
+time. :class:`~fieldfare.testing.commandline.CommandLine` injects a fault into the process that it starts.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any, Final, Self, TypeAlias
 import redis
 from attrs import frozen
 
-from fieldfare import faults
-from fieldfare.testing.client_commands import give_points
-from fieldfare.testing.power import PowerSupply
+from fieldfare.support import fault_points
+from fieldfare.testing.client_commands import instrument_client
+from fieldfare.testing.power_loss import PowerLoss
 
 __all__ = [
     "ACTIONS",
     "BALLAST",
     "LARGEST_DISK",
     "Fault",
+    "FaultContext",
     "InjectedError",
-    "Scene",
-    "arm",
     "count_points",
+    "inject",
     "record_points",
 ]
 
@@ -39,98 +39,98 @@ BALLAST: Final = "ballast"
 """The file that fills the disk."""
 
 LARGEST_DISK: Final = 64 << 20
-"""Bytes of a disk that may be filled; a larger one is somebody's."""
+"""Bytes of a disk that may be filled; a larger one is not one for tests."""
 
-HEAL_SECONDS: Final = 0.3
-"""How long a fault that passes lasts. Any time will do: the run tries again for far longer."""
+RECOVERY_SECONDS: Final = 0.3
+"""How long a transient fault lasts. The run retries for far longer."""
 
 
 @frozen
 class Fault:
-    """What goes wrong, and where.
+    """A fault and where it happens.
 
     Attributes:
-        point: its full name, as :func:`fieldfare.faults.reach` gives it to a listener.
-        hit: at which time that it is reached, from 1.
+        point: the full name of the fault point, as :func:`fieldfare.support.fault_points.reach` gives it to a listener.
+        hit: at which of the times that the point is reached, from 1.
         action: one of :data:`ACTIONS`.
-        passing: whether the server recovers by itself a moment later.
-        save_at: after how many points of any name the server writes its data, to come back to them; 0 for never.
+        transient: whether the server recovers by itself a moment later.
+        save_at: after how many points of any name the server saves its data, to restart with them; 0 for never.
     """
 
     point: str
     hit: int
     action: str
-    passing: bool = False
+    transient: bool = False
     save_at: int = 0
 
     def __str__(self) -> str:
-        """Write it as one word."""
+        """Write the fault as one word."""
         saved = f"@{self.save_at}" if self.save_at else ""
-        return f"{self.point}:{self.hit}={self.action}{saved}{'~' if self.passing else ''}"
+        return f"{self.point}:{self.hit}={self.action}{saved}{'~' if self.transient else ''}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what ``str`` wrote."""
-        place, _, what = text.partition("=")
+        place, _, effect = text.partition("=")
         point, _, hit = place.rpartition(":")
-        action, _, saved = what.removesuffix("~").partition("@")
-        return cls(point, int(hit), action, what.endswith("~"), int(saved or 0))
+        action, _, saved = effect.removesuffix("~").partition("@")
+        return cls(point, int(hit), action, effect.endswith("~"), int(saved or 0))
 
 
 @frozen
-class Scene:
-    """Where a fault happens.
+class FaultContext:
+    """The server and the disk that a fault acts on.
 
     Attributes:
-        url: of the server, for a connection of the fault's own.
+        url: the URL of the server.
         disk: the backup directory; for a full disk, on a file system of its own.
-        pid: of the server's process; only needed to let it hang.
+        pid: the server's process; only needed to make it hang.
     """
 
     url: str
     disk: Path
     pid: int = 0
 
-    def ask(self, *arguments: str | int) -> Any:
-        """Send one command on a connection of its own, of which fieldfare knows nothing."""
+    def command(self, *arguments: str | int) -> Any:
+        """Send one command on a separate connection, past fieldfare."""
         with redis.Redis.from_url(self.url) as client:
             return client.execute_command(*arguments)
 
 
 class InjectedError(Exception):
-    """What nobody foresaw."""
+    """An exception that no code expects."""
 
 
-Action: TypeAlias = Callable[[Scene], Callable[[], object] | None]
-"""Does harm, and gives what makes it good again, if that takes something."""
+Action: TypeAlias = Callable[[FaultContext], Callable[[], object] | None]
+"""Causes the fault; may return a function that ends it."""
 
 
-def kill(_: Scene) -> None:
-    """Die without a word: kill -9, the out-of-memory killer."""
+def kill(_: FaultContext) -> None:
+    """Kill this process: kill -9, the out-of-memory killer."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def raise_error(_: Scene) -> None:
-    """Raise what nobody foresaw."""
+def raise_error(_: FaultContext) -> None:
+    """Raise an unexpected exception."""
     raise InjectedError("injected by a test")
 
 
-def interrupt(_: Scene) -> None:
+def interrupt(_: FaultContext) -> None:
     """Press Ctrl-C."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def fill_disk(scene: Scene) -> None:
+def fill_disk(context: FaultContext) -> None:
     """Leave no room on the disk, if it is one for tests."""
-    if shutil.disk_usage(scene.disk).total > LARGEST_DISK:
-        raise InjectedError(f"{scene.disk} is on a disk that is too large to be filled")
-    with (scene.disk / BALLAST).open("ab", buffering=0) as ballast:
+    if shutil.disk_usage(context.disk).total > LARGEST_DISK:
+        raise InjectedError(f"{context.disk} is on a disk that is too large to be filled")
+    with (context.disk / BALLAST).open("ab", buffering=0) as ballast:
         for size in (1 << 16, 1 << 12, 1):
-            while _wrote(ballast.fileno(), size):
+            while _write(ballast.fileno(), size):
                 pass
 
 
-def _wrote(descriptor: int, size: int) -> bool:
+def _write(descriptor: int, size: int) -> bool:
     try:
         os.write(descriptor, bytes(size))
     except OSError:
@@ -138,58 +138,59 @@ def _wrote(descriptor: int, size: int) -> bool:
     return True
 
 
-def drop_connections(scene: Scene) -> None:
+def drop_connections(context: FaultContext) -> None:
     """Close every connection of the server."""
-    scene.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    context.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
-def refuse_writes(scene: Scene) -> Callable[[], object]:
-    """Make a replica of the server: READONLY. Later it is a primary again, as after a failover."""
-    scene.ask("REPLICAOF", "127.0.0.1", 1)
-    return lambda: scene.ask("REPLICAOF", "NO", "ONE")
+def refuse_writes(context: FaultContext) -> Callable[[], object]:
+    """Make the server a replica: READONLY. Afterwards it is a primary again, as after a failover."""
+    context.command("REPLICAOF", "127.0.0.1", 1)
+    return lambda: context.command("REPLICAOF", "NO", "ONE")
 
 
-def exhaust_memory(scene: Scene) -> None:
-    """Leave the server no memory: OOM."""
-    scene.ask("CONFIG", "SET", "maxmemory", 1)
+def exhaust_memory(context: FaultContext) -> None:
+    """Set maxmemory to one byte: OOM."""
+    context.command("CONFIG", "SET", "maxmemory", 1)
 
 
-def stop_answering(scene: Scene) -> Callable[[], object]:
-    """Let the server hang: replies never come."""
-    os.kill(scene.pid, signal.SIGSTOP)
-    return lambda: os.kill(scene.pid, signal.SIGCONT)
+def stop_answering(context: FaultContext) -> Callable[[], object]:
+    """Make the server hang: replies never come."""
+    os.kill(context.pid, signal.SIGSTOP)
+    return lambda: os.kill(context.pid, signal.SIGCONT)
 
 
-def restart(scene: Scene) -> None:
-    """Have the server write its data and end.
+def restart(context: FaultContext) -> None:
+    """Make the server save its data and end.
 
-    Whoever looks after it starts it again; while it reads its data it answers LOADING.
+    :class:`~fieldfare.testing.restartable_server.RestartableServer` starts it again; while it reads its data it
+    answers LOADING.
     """
-    _shut_down(scene, "SAVE")
+    _shut_down(context, "SAVE")
 
 
-def restart_forgetful(scene: Scene) -> None:
-    """Have the server end without writing its data: it comes back as it was when it last did."""
-    _shut_down(scene, "NOSAVE")
+def restart_without_saving(context: FaultContext) -> None:
+    """Make the server end without saving: it restarts with the data that it saved last."""
+    _shut_down(context, "NOSAVE")
 
 
-def lose_data(scene: Scene) -> None:
-    """Have the server end, and lose its data: it comes back empty."""
-    directory, name = (scene.ask("CONFIG", "GET", what)[what.encode()] for what in ("dir", "dbfilename"))
+def lose_data(context: FaultContext) -> None:
+    """Make the server end and lose its data: it restarts empty."""
+    directory, name = (context.command("CONFIG", "GET", what)[what.encode()] for what in ("dir", "dbfilename"))
     Path(directory.decode(), name.decode()).unlink(missing_ok=True)
-    _shut_down(scene, "NOSAVE")
+    _shut_down(context, "NOSAVE")
 
 
-def _shut_down(scene: Scene, how: str) -> None:
+def _shut_down(context: FaultContext, how: str) -> None:
     try:
-        scene.ask("SHUTDOWN", how, "NOW", "FORCE")
+        context.command("SHUTDOWN", how, "NOW", "FORCE")
     except redis.ConnectionError:
-        return  # nobody is left to answer
+        return  # the server has ended
 
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "kill": kill,
-    "power": kill,  # see arm()
+    "power": kill,  # see inject()
     "error": raise_error,
     "interrupt": interrupt,
     "disk": fill_disk,
@@ -198,39 +199,39 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "oom": exhaust_memory,
     "hang": stop_answering,
     "restart": restart,
-    "forget": restart_forgetful,
+    "forget": restart_without_saving,
     "lose": lose_data,
 }
-"""What can happen, by name. ``power`` is a ``kill`` that also takes away whatever was not synced."""
+"""The faults by name. ``power`` is a ``kill`` that also removes whatever was not synced."""
 
 
-def arm(fault: Fault, scene: Scene) -> None:
-    """Let a fault happen in this process, once."""
-    seen: Counter[str] = Counter()
+def inject(fault: Fault, context: FaultContext) -> None:
+    """Make a fault happen in this process, once."""
+    reached: Counter[str] = Counter()
     guard = threading.Lock()
-    power = PowerSupply(scene.disk) if fault.action == "power" else None
+    power = PowerLoss(context.disk) if fault.action == "power" else None
     if power is not None:
-        power.plug_in()
+        power.record_syncs()
 
     def listen(point: str) -> None:
         with guard:
-            seen[point] += 1
-            if seen.total() == fault.save_at:
-                scene.ask("SAVE")
-            if point != fault.point or seen[point] != fault.hit:
+            reached[point] += 1
+            if reached.total() == fault.save_at:
+                context.command("SAVE")
+            if point != fault.point or reached[point] != fault.hit:
                 return
         if power is not None:
-            power.cut()
-        heal = ACTIONS[fault.action](scene)
-        if fault.passing and heal is not None:
-            threading.Timer(HEAL_SECONDS, heal).start()
+            power.discard_unsynced()
+        recover = ACTIONS[fault.action](context)
+        if fault.transient and recover is not None:
+            threading.Timer(RECOVERY_SECONDS, recover).start()
 
     _listen(listen)
 
 
 @contextmanager
 def record_points() -> Iterator[list[str]]:
-    """Note each point that is reached inside, in this process, in order."""
+    """Record each point that this process reaches inside, in order."""
     reached: list[str] = []
     end = _listen(reached.append)
     try:
@@ -241,40 +242,44 @@ def record_points() -> Iterator[list[str]]:
 
 @contextmanager
 def count_points() -> Iterator[Counter[str]]:
-    """Count how often each point is reached inside, in this process."""
-    seen: Counter[str] = Counter()
+    """Count how often this process reaches each point inside."""
+    reached: Counter[str] = Counter()
     guard = threading.Lock()
 
     def listen(point: str) -> None:
         with guard:
-            seen[point] += 1
+            reached[point] += 1
 
     end = _listen(listen)
     try:
-        yield seen
+        yield reached
     finally:
         end()
 
 
 def _listen(listener: Callable[[str], None]) -> Callable[[], None]:
-    """Have a function told of every point, but for those of its own commands, until what is returned is called."""
-    telling = threading.local()
+    """Call a function at every point, but for those of its own commands.
 
-    def tell(point: str) -> None:
+    Returns:
+        A function that ends this.
+    """
+    current = threading.local()
+
+    def notify(point: str) -> None:
         # between activities it is the lock on the index that uses redis-py's client, in a thread of its own
-        if getattr(telling, "now", False) or point.startswith(f"{faults.OUTSIDE}:client."):
+        if getattr(current, "notifying", False) or point.startswith(f"{fault_points.OUTSIDE}:client."):
             return
-        telling.now = True
+        current.notifying = True
         try:
             listener(point)
         finally:
-            telling.now = False
+            current.notifying = False
 
-    take_points = give_points()
-    faults.listen(tell)
+    restore_client = instrument_client()
+    fault_points.listen(notify)
 
     def end() -> None:
-        faults.listen(None)
-        take_points()
+        fault_points.listen(None)
+        restore_client()
 
     return end

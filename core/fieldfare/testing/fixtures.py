@@ -1,6 +1,6 @@
 """Pytest fixtures that give tests a real Redis server.
 
-Say ``pytest_plugins = ["fieldfare.testing.fixtures"]`` in ``conftest.py``. Tests run on a private server
+Write ``pytest_plugins = ["fieldfare.testing.fixtures"]`` in ``conftest.py``. Tests run on a private server
 (extra ``embedded``), one per pytest-xdist worker, or on the one that ``FIELDFARE_TEST_URL`` names:
 ALL ITS DATA IS DELETED.
 """
@@ -15,10 +15,10 @@ from typing import TypeAlias
 import pytest
 from redis import Redis
 
-from fieldfare.plugins import Plugins
+from fieldfare.hooks.manager import Plugins
 from fieldfare.server.connection import Server
+from fieldfare.server.connector import connect
 from fieldfare.server.embedded import EmbeddedServer
-from fieldfare.server.opening import connect
 from fieldfare.testing.recorder import HookRecorder, recording
 from fieldfare.testing.servers import clear, start_cluster
 
@@ -37,10 +37,10 @@ __all__ = [
 pytest.register_assert_rewrite("fieldfare.testing.conformance")
 
 PrivateServer: TypeAlias = Callable[..., EmbeddedServer]
-"""Takes what :class:`~fieldfare.server.embedded.EmbeddedServer` takes, and gives one that runs."""
+"""Takes the arguments of :class:`~fieldfare.server.embedded.EmbeddedServer`, and returns a running one."""
 
 RecordHooks: TypeAlias = Callable[[Plugins], HookRecorder]
-"""Takes plugins, and gives what records the calls of their hooks until the test ends."""
+"""Takes plugins, and returns a recorder of their hook calls until the test ends."""
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def session_server(redis_url: str) -> Iterator[Server]:
-    """Give a connection for the whole session; tests ask for ``server`` instead."""
+    """Give a connection for the whole session; tests use ``server`` instead."""
     with connect(redis_url) as server:
         yield server
 
@@ -78,14 +78,14 @@ def client(server: Server) -> Redis:
 
 @pytest.fixture
 def private_server() -> Iterator[PrivateServer]:
-    """Give a function that starts a server of the test's own, with the options that it names."""
+    """Give a function that starts another server, with the given options."""
     with ExitStack() as stack:
         yield lambda *arguments, **options: stack.enter_context(EmbeddedServer(*arguments, **options))
 
 
 @pytest.fixture
 def record_hooks() -> Iterator[RecordHooks]:
-    """Give a function that begins to record which hooks are called."""
+    """Give a function that starts to record hook calls."""
     with ExitStack() as stack:
         yield lambda plugins: stack.enter_context(recording(plugins))
 
@@ -99,7 +99,7 @@ def cluster_urls() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def session_cluster(cluster_urls: list[str]) -> Iterator[Server]:
-    """Give a connection for the whole session; tests ask for ``cluster`` instead."""
+    """Give a connection for the whole session; tests use ``cluster`` instead."""
     with connect(cluster_urls[0]) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Installing plugins for the processes of one test, without pip."""
+"""Installs plugins for the processes of one test, without pip."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def install_plugin(directory: Path, name: str, module: str | None = None) -> Pat
     """Make a module an installed plugin for processes that have ``directory`` on their PYTHONPATH.
 
     Args:
-        directory: where it is said that the plugin is installed; the module may be there, or anywhere.
-        name: of the entry point; the distribution has the same name, and version 1.0.
-        module: to be loaded, by default the one of this name.
+        directory: the directory for the metadata; the module may be there, or elsewhere.
+        name: the name of the entry point and of the distribution, whose version is 1.0.
+        module: the module to load, by default the one of this name.
 
     Returns:
         The directory.

@@ -1,6 +1,6 @@
-"""Damaging files on purpose: what a disk, a careless editor or a stranger might make of them.
+"""Damages files on purpose, as a disk, a careless editor or an attacker might.
 
-A case is told by its seed and its number alone, so that a failure can be repeated.
+A case depends on its seed and its number alone, so that a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOSTILE_NAMES: Final = (
     *("\x1b]0;x\x07", "\u202egnp.exe", "\ufeff", "\udcff", "\udc80\udcff", "A" * 10_000, "\u212a", "con", " "),
     *("'; FLUSHALL; '", "%s%n", "{0.__class__}", "!!python/object:os.system", "fieldfare:lock:x", "*"),
 )
-"""Names that lead elsewhere, mean something to somebody, or are no name at all."""
+"""Names that are paths, that have a meaning for a shell or a parser, or that are no valid names."""
 
 NUMBERS: Final = (-1, 0, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**30, 0.5, 1e308, float("inf"), float("nan"))
 TOKENS: Final = (
@@ -94,7 +94,7 @@ def mutate_lines(content: bytes, random: Random) -> bytes:
 
 
 def mutate_structure(value: Any, random: Random) -> Any:
-    """Return a copy of plain values in which one has become something else, has gone, or has company."""
+    """Return a copy of plain values in which one is replaced, removed or doubled."""
     changed = [copy.deepcopy(value)]  # in a list, so that the whole value can be replaced
     for _ in range(random.choice((1, 1, 2))):
         holder, key = random.choice(_places(changed))
@@ -112,7 +112,7 @@ def mutate_structure(value: Any, random: Random) -> Any:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Return every place in a value: what holds it, and under which key."""
+    """Return every place in a value: its container and its key."""
     keys: Sequence[Any] = list(value) if isinstance(value, dict) else range(len(value))
     found: list[tuple[Any, Any]] = [(value, key) for key in keys]
     for _, key in tuple(found):

@@ -1,4 +1,4 @@
-"""Which hooks were called, in what order, of which plugins, with what, and what came of it."""
+"""Records hook calls: their order, plugins, arguments and results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pluggy
 from attrs import define, field, frozen
 
-from fieldfare.plugins import Plugins
+from fieldfare.hooks.manager import Plugins
 
 __all__ = ["HookCall", "HookRecorder", "recording"]
 
@@ -20,27 +20,27 @@ class HookCall:
     """One call of a hook.
 
     Attributes:
-        hook: its name.
-        plugins: those that were asked, wrappers left out: for most hooks one.
-        arguments: what they were given, by name.
-        answer: what they said; a list of answers where several are asked at once.
-        error: what was raised in place of an answer.
-        thread: in which it was called.
+        hook: the name of the hook.
+        plugins: the plugins that were called, without wrappers: for most hooks one.
+        arguments: the arguments by name.
+        result: what the plugin returned; a list if the hook collects the results of several plugins.
+        error: the exception, if one was raised.
+        thread: the thread of the call.
     """
 
     hook: str
     plugins: tuple[str, ...]
     arguments: Mapping[str, Any]
-    answer: Any = None
+    result: Any = None
     error: BaseException | None = None
     thread: int = 0
 
     @property
     def owner(self) -> str:
-        """The plugin that was asked.
+        """The plugin that was called.
 
         Raises:
-            ValueError: it was not exactly one.
+            ValueError: there was not exactly one.
         """
         if len(self.plugins) != 1:
             raise ValueError(f"{self.hook} was called of {len(self.plugins)} plugins: {', '.join(self.plugins)}")
@@ -49,10 +49,10 @@ class HookCall:
 
 @define
 class HookRecorder:
-    """What :func:`recording` recorded.
+    """The calls that :func:`recording` recorded.
 
     Attributes:
-        calls: in the order in which they ended. Calls that nobody implements are not among them.
+        calls: in the order in which they ended, without calls that no plugin implements.
     """
 
     calls: list[HookCall] = field(factory=list)
@@ -66,8 +66,8 @@ class HookRecorder:
         """Return the calls of one hook, of one plugin, or of both.
 
         Args:
-            hook: its name, with or without ``fieldfare_``.
-            owner: a plugin that was asked.
+            hook: the name of the hook, with or without ``fieldfare_``.
+            owner: a plugin that was called.
         """
         name = hook and f"fieldfare_{hook.removeprefix('fieldfare_')}"
         return [call for call in self.calls if name in {None, call.hook} and (owner is None or owner in call.plugins)]
@@ -78,23 +78,23 @@ def recording(plugins: Plugins) -> Iterator[HookRecorder]:
     """Record every call of a hook inside.
 
     Args:
-        plugins: whose hooks; hand the same to ``MigrationPlanner`` and ``MigrationExecutor``.
+        plugins: the plugins; pass the same to ``MigrationPlanner`` and ``MigrationExecutor``.
     """
     recorder = HookRecorder()
 
     def before(hook: str, methods: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]) -> None:
-        """Say nothing: a call is recorded when it has ended."""
+        """Do nothing: a call is recorded when it has ended."""
 
     def after(
         outcome: pluggy.Result[Any], hook: str, methods: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
     ) -> None:
-        asked = tuple(each.plugin_name for each in methods if not (each.wrapper or each.hookwrapper))
-        if not asked:
+        called = tuple(each.plugin_name for each in methods if not (each.wrapper or each.hookwrapper))
+        if not called:
             return
-        answer = None if outcome.exception else outcome.get_result()
-        if isinstance(answer, list) and len(asked) == 1 and not _stops_at_the_first(plugins, hook):
-            answer = answer[0] if answer else None
-        recorder.calls.append(HookCall(hook, asked, dict(arguments), answer, outcome.exception, get_ident()))
+        result = None if outcome.exception else outcome.get_result()
+        if isinstance(result, list) and len(called) == 1 and not _is_first_result(plugins, hook):
+            result = result[0] if result else None
+        recorder.calls.append(HookCall(hook, called, dict(arguments), result, outcome.exception, get_ident()))
 
     stop = plugins.manager.add_hookcall_monitoring(before, after)
     try:
@@ -103,6 +103,6 @@ def recording(plugins: Plugins) -> Iterator[HookRecorder]:
         stop()
 
 
-def _stops_at_the_first(plugins: Plugins, hook: str) -> bool:
+def _is_first_result(plugins: Plugins, hook: str) -> bool:
     spec = getattr(plugins.manager.hook, hook).spec
     return spec is not None and bool(spec.opts["firstresult"])

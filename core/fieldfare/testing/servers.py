@@ -12,12 +12,12 @@ from redis.exceptions import ResponseError
 
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer, free_port
-from fieldfare.wire import Argument, exchange
+from fieldfare.server.pipeline import Argument, exchange
 
 __all__ = ["clear", "start_cluster"]
 
 SLOTS: Final = 16384
-JOIN_SECONDS: Final = 30
+JOIN_SECONDS: Final = 120
 POLL_SECONDS: Final = 0.02
 
 
@@ -47,12 +47,12 @@ def start_cluster(size: int = 3) -> Iterator[list[str]]:
         for place, client in enumerate(clients):
             stack.callback(client.close)
             first, last = place * SLOTS // size, (place + 1) * SLOTS // size - 1
-            _order(client, "ADDSLOTSRANGE", first, last)
-            _order(client, "SET-CONFIG-EPOCH", place + 1)
+            _cluster_command(client, "ADDSLOTSRANGE", first, last)
+            _cluster_command(client, "SET-CONFIG-EPOCH", place + 1)
         for node, bus in zip(nodes[1:], buses[1:], strict=True):
-            _order(clients[0], "MEET", "127.0.0.1", node.port, bus)
+            _cluster_command(clients[0], "MEET", "127.0.0.1", node.port, bus)
         deadline = monotonic() + JOIN_SECONDS
-        while not all(_is_joined(client, size) for client in clients):
+        while not all(_has_joined(client, size) for client in clients):
             if monotonic() > deadline:
                 message = f"the {size} nodes of a test cluster did not find each other"
                 raise TimeoutError(message)
@@ -64,13 +64,13 @@ def _cluster_node(bus: int) -> EmbeddedServer:
     return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus)], tcp=True)
 
 
-def _order(client: Redis, *arguments: Argument) -> Any:
+def _cluster_command(client: Redis, *arguments: Argument) -> Any:
     [reply] = exchange(client, [("CLUSTER", *arguments)])
     if isinstance(reply, ResponseError):
         raise reply
     return reply
 
 
-def _is_joined(client: Redis, size: int) -> bool:
-    lines = _order(client, "INFO").splitlines()
+def _has_joined(client: Redis, size: int) -> bool:
+    lines = _cluster_command(client, "INFO").splitlines()
     return b"cluster_state:ok" in lines and b"cluster_known_nodes:%d" % size in lines

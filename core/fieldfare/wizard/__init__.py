@@ -1,4 +1,4 @@
-"""Building a patch by asking questions. Nothing but the command line imports this."""
+"""Builds a patch by asking questions. Only the command line imports it."""
 
 from fieldfare.wizard.dialogue import Dialogue
 from fieldfare.wizard.document import document_of, revise, write_new

@@ -1,11 +1,11 @@
-"""Asking for a field's attributes."""
+"""Asks for the attributes of a field."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fieldfare.wizard.draft import update_field, value_of
-from fieldfare.wizard.question import questions_about, read_answer
+from fieldfare.wizard.question import main_questions, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,50 +19,49 @@ __all__ = ["ask_attribute", "ask_attributes"]
 
 
 def ask_attributes(
-    dialogue: Dialogue, draft: Draft, name: str, examine: Callable[[Draft], Draft] = lambda draft: draft
+    dialogue: Dialogue, draft: Draft, name: str, check: Callable[[Draft], Draft] = lambda draft: draft
 ) -> Draft:
     """Ask for the attributes of a field of the target, one after the other.
 
     Args:
-        dialogue: asks.
+        dialogue: the dialogue with the user.
         draft: the patch so far.
         name: the field's name in the target.
-        examine: gives a draft back if it can be carried out; else raises ``ValueError``, and the same
-            question is asked again.
+        check: returns a draft if it can be applied; else raises ``ValueError``, and the question is asked again.
 
     Returns:
-        The draft with what was answered.
+        The draft with the answers.
     """
     asked: set[str] = set()
     while True:
-        questions = _questions(draft, name)  # anew each time: they depend on the algorithm
+        questions = _questions(draft, name)  # each time: they depend on the algorithm
         question = next((each for each in questions if each.attribute.key not in asked), None)
         if question is None:
             return draft
         asked.add(question.attribute.key)
-        draft = ask_attribute(dialogue, draft, name, question, examine)
+        draft = ask_attribute(dialogue, draft, name, question, check)
 
 
 def ask_attribute(
-    dialogue: Dialogue, draft: Draft, name: str, question: Question, examine: Callable[[Draft], Draft]
+    dialogue: Dialogue, draft: Draft, name: str, question: Question, check: Callable[[Draft], Draft]
 ) -> Draft:
-    """Ask for one attribute; a blank answer leaves it as it is.
+    """Ask for one attribute; a blank answer keeps it.
 
     The arguments are those of :func:`ask_attributes`.
     """
     attribute = question.attribute
     field = _field(draft, name)
-    dialogue.tell(*(f"  {line}" for line in question.explanation))
+    dialogue.show(*(f"  {line}" for line in question.explanation))
     answered = dialogue.ask(
         question.prompt(value_of(field, attribute, draft.source)),
-        lambda answer: examine(update_field(draft, name, attribute, read_answer(question, answer))),
+        lambda answer: check(update_field(draft, name, attribute, read_answer(question, answer))),
         exact=attribute.key == "separator",
     )
     return answered or draft
 
 
 def _questions(draft: Draft, name: str) -> tuple[Question, ...]:
-    return questions_about(_field(draft, name), draft.source.storage)
+    return main_questions(_field(draft, name), draft.source.storage)
 
 
 def _field(draft: Draft, name: str) -> Field:

@@ -1,4 +1,4 @@
-"""Asking until an answer can be used."""
+"""Questions to the user, repeated until an answer is valid."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Terminal(Protocol):
     """Where questions go and answers come from."""
 
     def read(self, prompt: str) -> str:
-        """Return one line that was typed, without its end.
+        """Return one typed line, without its line break.
 
         Raises:
-            EOFError: there are no more.
+            EOFError: there are no more lines.
         """
         ...
 
@@ -29,30 +29,30 @@ class Terminal(Protocol):
 
 
 class Dialogue:
-    """A conversation with somebody at a terminal, or with a file of answers.
+    """A dialogue with a user at a terminal, or with a file of answers.
 
     Args:
-        terminal: where it takes place.
+        terminal: the terminal.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
-    def tell(self, *lines: str) -> None:
+    def show(self, *lines: str) -> None:
         """Show some lines."""
         for line in lines:
             self._terminal.write(line)
 
     def ask(self, prompt: str, read: Callable[[str], T], *, exact: bool = False) -> T | None:
-        """Ask until an answer can be read.
+        """Ask until an answer is valid.
 
         Args:
             prompt: the question.
-            read: makes a result of an answer; its ``ValueError`` is shown, and the question asked again.
+            read: converts an answer; its ``ValueError`` is shown, and the question asked again.
             exact: whether blanks around an answer belong to it.
 
         Returns:
-            What was read, or None for a blank answer.
+            The converted answer, or None for a blank one.
 
         Raises:
             EOFError: there are no more answers.
@@ -65,21 +65,21 @@ class Dialogue:
             try:
                 return read(answer)
             except ValueError as error:
-                self.tell(str(error))
+                self.show(str(error))
 
     def choose(self, title: str, items: Sequence[tuple[str, str]], prompt: str, read: Callable[[str], T]) -> T | None:
         """Show a numbered list and ask for one of its items.
 
         Args:
             title: the line above the list.
-            items: name, what is shown.
+            items: name and text of each item.
             prompt: the question.
-            read: makes a result of the chosen name; its ``ValueError`` is shown, and the question asked again.
+            read: converts the chosen name; its ``ValueError`` is shown, and the question asked again.
 
         Returns:
-            What was read, or None for a blank answer.
+            The converted name, or None for a blank answer.
         """
-        self.tell(title, *(f"{number}. {shown}" for number, (_, shown) in enumerate(items, 1)))
+        self.show(title, *(f"{number}. {shown}" for number, (_, shown) in enumerate(items, 1)))
         names = [name for name, _ in items]
         return self.ask(prompt, lambda answer: read(_chosen(answer, names)))
 

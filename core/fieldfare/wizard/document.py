@@ -1,4 +1,4 @@
-"""The patch as a YAML document; comments of the file that it came from stay."""
+"""The patch as a YAML document, with the comments of its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.util import load_yaml_guess_indent
 
 from fieldfare.patch import patch_to_dict
-from fieldfare.yamlfile import dump_yaml, parse_yaml
+from fieldfare.support.yamlfile import dump_yaml, parse_yaml
 
 if TYPE_CHECKING:
     from fieldfare.patch import SchemaPatch
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["document_of", "revise", "write_new"]
 
 IDENTITIES: Final = ("name", "old_name", "kind")
-"""The keys that say which entry of a section this is."""
+"""The keys that identify an entry of a section."""
 
 WIDTH: Final = 1_000_000  # folded lines are hard to read and to compare
 
 
 def document_of(patch: SchemaPatch) -> dict[str, Any]:
-    """Return what the file of a patch holds, as plain values."""
+    """Return the content of a patch file, as plain values."""
     return {"version": patch.version, "changes": patch_to_dict(patch)}
 
 
@@ -36,15 +36,15 @@ def revise(text: str, document: dict[str, Any]) -> str | None:
     """Return YAML text that holds this document, with the comments of ``text``.
 
     Returns:
-        None if the text cannot be kept: it would not hold what it should.
+        None if the text cannot be revised: the result would not be this document.
     """
     if parse_yaml(text, "").data == document:
         return text
     try:
         revised = _revised(text, document)
-        revised.encode()  # names may hold bytes that are no text
+        revised.encode()  # names may hold bytes that are not UTF-8
         same = parse_yaml(revised, "").data == document
-    except Exception:  # noqa: BLE001 - whatever ruamel cannot do with this text, a new one can
+    except Exception:  # noqa: BLE001 - if ruamel fails, the caller writes a new text
         return None
     return revised if same else None
 
@@ -63,7 +63,7 @@ def _revised(text: str, document: dict[str, Any]) -> str:
 
 
 def _merged(old: Any, new: Any) -> Any:
-    """Return the new value, as part of the old one wherever that has comments to keep."""
+    """Return the new value, within the old one where that may hold comments."""
     if isinstance(old, dict) and isinstance(new, dict):
         _merge_mapping(old, new)
         return old

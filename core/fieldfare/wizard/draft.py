@@ -1,4 +1,4 @@
-"""A patch in the making: what each action of the wizard does to it. Pure data and functions."""
+"""The draft of a patch: what each action of the wizard does to it. Pure data and functions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import evolve, frozen
 
 from fieldfare.changes import apply_changes
+from fieldfare.changes.diff import changes_from_patch
 from fieldfare.definition import Attribute, AttributeValue, Field, IndexDefinition, attributes_of
 from fieldfare.definition.canonical import default_of
-from fieldfare.diff import changes_from_patch
 from fieldfare.patch import FieldRename, FieldUpdate, SchemaPatch
 
 if TYPE_CHECKING:
@@ -35,24 +35,24 @@ T = TypeVar("T")
 
 @frozen(hash=False)
 class Draft:
-    """A patch in the making.
+    """The draft of a patch.
 
     Attributes:
         source: the live index.
-        patch: what is asked for so far.
-        earlier: what was asked for before each change, oldest first.
+        patch: the patch so far.
+        previous_patches: the patch before each change, oldest first.
     """
 
     source: IndexDefinition
     patch: SchemaPatch
-    earlier: tuple[SchemaPatch, ...] = ()
+    previous_patches: tuple[SchemaPatch, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What the patch changes.
+        """The changes of the patch.
 
         Raises:
-            DiffError: it does not fit the index.
+            DiffError: the patch does not fit the index.
         """
         return changes_from_patch(self.source, self.patch)
 
@@ -65,26 +65,30 @@ class Draft:
         """
         return apply_changes(self.source, self.changes)
 
-    def remember(self, before: Draft) -> Draft:
-        """Return the draft with ``before`` as the state that undo goes back to."""
-        return self if self.patch == before.patch else evolve(self, earlier=(*before.earlier, before.patch))
+    def with_undo_to(self, before: Draft) -> Draft:
+        """Return the draft with ``before`` as the state that undo restores."""
+        return (
+            self
+            if self.patch == before.patch
+            else evolve(self, previous_patches=(*before.previous_patches, before.patch))
+        )
 
     def origin(self, name: str) -> str | None:
-        """Return what a field of the target is called now; None for one that the patch adds."""
+        """Return the source name of a field of the target; None for one that the patch adds."""
         if any(new.name == name for new in self.patch.add_fields):
             return None
         return next((each.old_name for each in self.patch.rename_fields if each.new_name == name), name)
 
 
 def undo(draft: Draft) -> Draft:
-    """Go back to what was asked for before the last change; nothing is before the first one."""
-    if not draft.earlier:
+    """Restore the patch before the last change, if there was one."""
+    if not draft.previous_patches:
         return draft
-    return evolve(draft, patch=draft.earlier[-1], earlier=draft.earlier[:-1])
+    return evolve(draft, patch=draft.previous_patches[-1], previous_patches=draft.previous_patches[:-1])
 
 
 def value_of(field: Field, attribute: Attribute, definition: IndexDefinition) -> AttributeValue | None:
-    """Return the value of an attribute, the server's default where the field has none."""
+    """Return the value of an attribute, or the server's default."""
     return field.attrs.get(attribute.key, default_of(attribute, definition.storage))
 
 
@@ -96,15 +100,15 @@ def add_field(draft: Draft, new: NewField) -> Draft:
 def update_field(draft: Draft, name: str, attribute: Attribute, value: AttributeValue) -> Draft:
     """Give one attribute of a field of the target another value.
 
-    What the field has now needs no change, so that is taken out of the patch again. Another algorithm
-    takes those attributes out that it does not have.
+    The present value needs no change, so the attribute is removed from the patch again. Another algorithm removes
+    the attributes that it does not have.
     """
     old = draft.origin(name)
     if old is None:
         return _update_added(draft, name, attribute, value)
     field = draft.source.find(old)
-    mine = [update for update in draft.patch.update_fields if _origin_of(draft, update) == old]
-    attrs = {key: item for update in mine for key, item in update.attrs.items()} | {attribute.key: value}
+    same_field = [each for each in draft.patch.update_fields if _origin_of(draft, each) == old]
+    attrs = {key: item for each in same_field for key, item in each.attrs.items()} | {attribute.key: value}
     if field is not None:
         if value_of(field, attribute, draft.source) == value:
             del attrs[attribute.key]
@@ -114,17 +118,17 @@ def update_field(draft: Draft, name: str, attribute: Attribute, value: Attribute
     merged = FieldUpdate(
         name=old,
         attrs=attrs,
-        type=next((update.type for update in mine if update.type is not None), None),
-        path=next((update.path for update in mine if update.path is not None), None),
-        quantization={key: item for update in mine for key, item in update.quantization.items()},
-        truncation={key: item for update in mine for key, item in update.truncation.items()},
+        type=next((each.type for each in same_field if each.type is not None), None),
+        path=next((each.path for each in same_field if each.path is not None), None),
+        quantization={key: item for each in same_field for key, item in each.quantization.items()},
+        truncation={key: item for each in same_field for key, item in each.truncation.items()},
     )
-    asks = None if merged == FieldUpdate(old) else merged
-    return _patched(draft, update_fields=_replaced(draft.patch.update_fields, mine, asks))
+    update = None if merged == FieldUpdate(old) else merged
+    return _patched(draft, update_fields=_replaced(draft.patch.update_fields, same_field, update))
 
 
 def remove_field(draft: Draft, name: str) -> Draft:
-    """Remove a field of the target, with all else that was asked for it; one that was to be added is not."""
+    """Remove a field of the target and its other changes; a field that the patch adds is not added."""
     old = draft.origin(name)
     if old is None:
         return _patched(draft, add_fields=tuple(new for new in draft.patch.add_fields if new.name != name))
@@ -137,31 +141,31 @@ def remove_field(draft: Draft, name: str) -> Draft:
 
 
 def rename_field(draft: Draft, name: str, new_name: str) -> Draft:
-    """Call a field of the target something else; its name as it is now takes the rename out of the patch."""
+    """Rename a field of the target; its source name removes the rename from the patch."""
     old = draft.origin(name)
     if old is None:
         added = tuple(evolve(new, name=new_name) if new.name == name else new for new in draft.patch.add_fields)
         return _patched(draft, add_fields=added)
-    mine = [each for each in draft.patch.rename_fields if each.old_name == old]
+    same_field = [each for each in draft.patch.rename_fields if each.old_name == old]
     return _patched(
         draft,
-        # updates may name a field as it was to be called
+        # updates may use the new name of a field
         update_fields=tuple(
             evolve(each, name=old) if _origin_of(draft, each) == old else each for each in draft.patch.update_fields
         ),
         rename_fields=_replaced(
-            draft.patch.rename_fields, mine, None if new_name == old else FieldRename(old, new_name)
+            draft.patch.rename_fields, same_field, None if new_name == old else FieldRename(old, new_name)
         ),
     )
 
 
 def rename_index(draft: Draft, name: str) -> Draft:
-    """Call the index something else; its name as it is now takes the rename out of the patch."""
+    """Rename the index; its source name removes the rename from the patch."""
     return _patched(draft, index=evolve(draft.patch.index, name=None if name == draft.source.name else name))
 
 
 def change_prefix(draft: Draft, old: str, new: str) -> Draft:
-    """Move the keys below a prefix of the source; the same prefix takes the move out of the patch."""
+    """Move the keys of a prefix of the source; the same prefix removes the move from the patch."""
     index = draft.patch.index
     has = draft.source.prefixes
     moves = {**index.prefixes, **({} if index.prefix is None else {has[0]: index.prefix}), old: new}
@@ -173,7 +177,7 @@ def change_prefix(draft: Draft, old: str, new: str) -> Draft:
 
 
 def _update_added(draft: Draft, name: str, attribute: Attribute, value: AttributeValue) -> Draft:
-    """Say more about a field that is to be added; what it has by default goes without saying."""
+    """Update a field that the patch adds; a default value is not written."""
     given = {} if value == default_of(attribute, draft.source.storage) else {attribute.key: value}
     added = tuple(
         evolve(new, attrs={key: item for key, item in new.attrs.items() if key != attribute.key} | given)
@@ -189,12 +193,12 @@ def _patched(draft: Draft, **sections: Any) -> Draft:
 
 
 def _origin_of(draft: Draft, update: FieldUpdate) -> str | None:
-    """Return the field that an update is about, as it is called now."""
+    """Return the source name of the field that an update changes."""
     return update.name if draft.source.find(update.name) is not None else draft.origin(update.name)
 
 
-def _replaced(items: Sequence[T], mine: Collection[T], new: T | None) -> tuple[T, ...]:
-    """Return the items with ``new`` where the first of ``mine`` was, or at the end, and without the others."""
-    place = next((number for number, each in enumerate(items) if each in mine), len(items))
-    before, after = items[:place], [each for each in items[place:] if each not in mine]
+def _replaced(items: Sequence[T], old: Collection[T], new: T | None) -> tuple[T, ...]:
+    """Return the items with ``new`` in place of the first of ``old``, or at the end, and without the others."""
+    place = next((number for number, each in enumerate(items) if each in old), len(items))
+    before, after = items[:place], [each for each in items[place:] if each not in old]
     return (*before, *([] if new is None else [new]), *after)

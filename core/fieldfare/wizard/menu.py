@@ -1,25 +1,25 @@
-"""What the wizard offers."""
+"""The menu of the wizard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fieldfare.wizard.actions.add_field import OFFERED, ask_new_field
+from fieldfare.wizard.actions.add_field import FIELD_TYPES, ask_new_field
 from fieldfare.wizard.actions.change_prefix import ask_prefix
 from fieldfare.wizard.actions.preview import show_patch
 from fieldfare.wizard.actions.remove_field import ask_removed_field
 from fieldfare.wizard.actions.rename_field import ask_renamed_field
 from fieldfare.wizard.actions.rename_index import ask_index_name
-from fieldfare.wizard.actions.take_back import ask_request_to_drop, undo_last
+from fieldfare.wizard.actions.undo import ask_request_to_remove, undo_last
 from fieldfare.wizard.actions.update_field import ask_any_attribute, ask_updates
 
 if TYPE_CHECKING:
-    from fieldfare.wizard.workbench import Action
+    from fieldfare.wizard.context import Action
 
 __all__ = ["MENU", "read_choice"]
 
 MENU: Final[tuple[tuple[str, Action | None], ...]] = (
-    (f"Add field ({', '.join(OFFERED)})", ask_new_field),
+    (f"Add field ({', '.join(FIELD_TYPES)})", ask_new_field),
     ("Update field (sortable, weight, separator, vector config)", ask_updates),
     ("Remove field", ask_removed_field),
     ("Rename field (rename field in all documents)", ask_renamed_field),
@@ -28,17 +28,17 @@ MENU: Final[tuple[tuple[str, Action | None], ...]] = (
     ("Preview patch (show pending changes as YAML)", show_patch),
     ("Finish", None),
     ("Undo the last change", undo_last),
-    ("Take back one change of the patch", ask_request_to_drop),
+    ("Remove one change from the patch", ask_request_to_remove),
     ("Update any attribute of a field", ask_any_attribute),
 )
-"""What the menu says, and what it does; None ends the session. The guide's numbers come first."""
+"""Text and action of each entry; None ends the session. The entries of RedisVL's wizard come first."""
 
 
 def read_choice(answer: str) -> int:
     """Read the number of an entry, from 1.
 
     Raises:
-        ValueError: there is no such entry.
+        ValueError: no entry has this number.
     """
     if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(MENU):
         return int(answer)

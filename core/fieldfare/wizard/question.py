@@ -1,4 +1,4 @@
-"""What the wizard asks about a field's attributes, and how answers are read. Pure data and functions."""
+"""Questions about a field's attributes, and how answers are read. Pure data and functions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from fieldfare.definition import Algorithm, Attribute, AttributeValue, Field, FieldType, Form, attributes_of
+from fieldfare.definition.attribute_value import parse_attribute_value
 from fieldfare.definition.canonical import default_of
-from fieldfare.definition.value import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fieldfare.definition import Storage
 
-__all__ = ["Question", "further_questions", "questions_about", "read_answer", "read_yes", "spell"]
+__all__ = ["Question", "all_questions", "format_value", "main_questions", "read_answer", "read_yes_or_no"]
 
 _YES: Final[Mapping[str, bool]] = {"y": True, "yes": True, "n": False, "no": False}
 
@@ -25,9 +25,9 @@ class Question:
     """A question about one attribute.
 
     Attributes:
-        attribute: what it is about.
-        label: what the prompt calls it.
-        explanation: lines to show before.
+        attribute: the attribute.
+        label: its name in the prompt.
+        explanation: lines to show before the prompt.
     """
 
     attribute: Attribute
@@ -38,12 +38,12 @@ class Question:
         """Return the prompt.
 
         Args:
-            current: the value that a blank answer keeps; for vectors it is shown.
+            current: the value that a blank answer keeps; shown for vectors.
         """
         if self.attribute.form is Form.FLAG:
             return f"{self.label} [y/n]: "
         if FieldType.VECTOR in self.attribute.types:
-            return f"{self.label} [current: {spell(current)}]: "
+            return f"{self.label} [current: {format_value(current)}]: "
         return f"{self.label} [leave blank to keep existing/default]: "
 
 
@@ -99,40 +99,40 @@ _WORDING: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 _NAMES: Final[Mapping[str, str]] = {",": "comma", "": "none"}
 
 
-def questions_about(field: Field, storage: Storage) -> tuple[Question, ...]:
-    """Return the questions that adding or updating a field asks, in order; a vector's by its algorithm."""
+def main_questions(field: Field, storage: Storage) -> tuple[Question, ...]:
+    """Return the questions about the attributes that are changed most; those of a vector depend on its algorithm."""
     if not field.is_vector:
         return tuple(_question(field.type, key, storage) for key in _SCALARS[field.type])
     keys = ("algorithm", "datatype", "distance_metric", *_ALGORITHMS[str(field.attrs["algorithm"])])
     return tuple(_question(field.type, key, storage) for key in keys)
 
 
-def further_questions(field: Field, storage: Storage) -> tuple[Question, ...]:
-    """Return a question for every attribute that a field can have."""
+def all_questions(field: Field, storage: Storage) -> tuple[Question, ...]:
+    """Return a question about every attribute that a field can have."""
     algorithm = str(field.attrs["algorithm"]) if field.is_vector else None
     return tuple(_question(field.type, each.key, storage) for each in attributes_of(field.type, algorithm))
 
 
 def read_answer(question: Question, answer: str) -> AttributeValue:
-    """Read what was typed as a value of the attribute that a question is about.
+    """Convert an answer to a value of the question's attribute.
 
     Raises:
-        ValueError: the attribute does not take it; the message says what it takes.
+        ValueError: the value is not valid; the message names the valid ones.
     """
     attribute = question.attribute
     if attribute.form is Form.FLAG:
-        return read_yes(answer)
+        return read_yes_or_no(answer)
     try:
-        return read_value(attribute, _typed(attribute.form, answer))
+        return parse_attribute_value(attribute, _typed(attribute.form, answer))
     except ValueError as error:
         raise ValueError(f"{question.label} {error}.") from error
 
 
-def read_yes(answer: str) -> bool:
-    """Read a yes or a no.
+def read_yes_or_no(answer: str) -> bool:
+    """Convert an answer to True or False.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the answer is neither yes nor no.
     """
     try:
         return _YES[answer.lower()]
@@ -140,8 +140,8 @@ def read_yes(answer: str) -> bool:
         raise ValueError("Please answer y or n.") from None
 
 
-def spell(value: AttributeValue | None) -> str:
-    """Spell a value as it would be typed."""
+def format_value(value: AttributeValue | None) -> str:
+    """Return a value as the user would type it."""
     if isinstance(value, bool):
         return "y" if value else "n"
     return "none" if value is None else str(value)
@@ -151,14 +151,14 @@ def _question(kind: FieldType, key: str, storage: Storage) -> Question:
     attribute = next(each for each in attributes_of(kind) if each.key == key)
     label, explanation = _WORDING.get(key, (key, ()))
     if kind is not FieldType.VECTOR and attribute.form is not Form.FLAG:
-        default = spell(default_of(attribute, storage))
+        default = format_value(default_of(attribute, storage))
         first, *rest = explanation or (f"{key}: {', '.join(attribute.choices) or attribute.form}",)
         explanation = (f"{first} (default: {_NAMES.get(default, default)})", *rest)
     return Question(attribute, label, explanation)
 
 
 def _typed(form: Form, answer: str) -> AttributeValue:
-    """Return what was typed as the number that it spells, or as it is where that is for others to refuse."""
+    """Return the number that was typed; other text as it is, for the attribute to refuse."""
     try:
         match form:
             case Form.INTEGER:

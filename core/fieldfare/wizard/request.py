@@ -1,4 +1,4 @@
-"""The single requests of a patch, each of which can be taken back."""
+"""The single requests of a patch, each of which can be removed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Request", "requests_of"]
 
 @frozen(hash=False)
 class Request:
-    """One thing that a patch asks for.
+    """One request of a patch.
 
     Attributes:
-        text: it, in a line.
-        rest: the patch without it.
+        text: the request in one line.
+        rest: the patch without the request.
     """
 
     text: str
@@ -28,7 +28,7 @@ class Request:
 
 
 def requests_of(patch: SchemaPatch) -> tuple[Request, ...]:
-    """Return all that a patch asks for, in the order of its file."""
+    """Return the requests of a patch, in the order of its file."""
     return tuple(_requests(patch))
 
 
@@ -53,7 +53,7 @@ def _parts(update: FieldUpdate) -> Iterator[tuple[str, FieldUpdate]]:
     where = f"update field {update.name!r}"
     for key, value in update.attrs.items():
         attrs = {other: item for other, item in update.attrs.items() if other != key}
-        yield f"{where}: {key} {_shown(value)}", evolve(update, attrs=attrs)
+        yield f"{where}: {key} {_text(value)}", evolve(update, attrs=attrs)
     if update.type is not None:
         yield f"{where}: type {update.type}", evolve(update, type=None)
     if update.path is not None:
@@ -72,15 +72,15 @@ def _index_requests(patch: SchemaPatch) -> Iterator[Request]:
         yield Request(f"index: prefix {old!r} to {new!r}", evolve(patch, index=evolve(index, prefixes=prefixes)))
     for key, value in index.settings.items():
         settings = {each: item for each, item in index.settings.items() if each != key}
-        yield Request(f"index: {key} {_shown(value)}", evolve(patch, index=evolve(index, settings=settings)))
+        yield Request(f"index: {key} {_text(value)}", evolve(patch, index=evolve(index, settings=settings)))
 
 
 def _without(patch: SchemaPatch, section: str, number: int, rest: FieldUpdate | None = None) -> SchemaPatch:
     items: Sequence[Any] = getattr(patch, section)
-    kept = [] if rest is None or rest == FieldUpdate(rest.name) else [rest]
-    left: dict[str, Any] = {section: (*items[:number], *kept, *items[number + 1 :])}
-    return evolve(patch, **left)
+    replacement = [] if rest is None or rest == FieldUpdate(rest.name) else [rest]
+    remaining: dict[str, Any] = {section: (*items[:number], *replacement, *items[number + 1 :])}
+    return evolve(patch, **remaining)
 
 
-def _shown(value: object) -> str:
-    return "taken away" if value is None else str(value)
+def _text(value: object) -> str:
+    return "removed" if value is None else str(value)

@@ -10,11 +10,11 @@ from attrs import frozen
 from fieldfare.definition import IndexDefinition
 from fieldfare.patch import SchemaPatch
 from fieldfare.plan import MigrationPlan
+from fieldfare.wizard.context import WizardContext
 from fieldfare.wizard.dialogue import Dialogue, Terminal
 from fieldfare.wizard.draft import Draft
-from fieldfare.wizard.examiner import Examiner, Objection
 from fieldfare.wizard.menu import MENU, read_choice
-from fieldfare.wizard.workbench import Workbench
+from fieldfare.wizard.plan_check import BlockedChange, PlanCheck
 
 __all__ = ["MakePlan", "Outcome", "run_wizard"]
 
@@ -23,11 +23,11 @@ MakePlan: TypeAlias = Callable[[SchemaPatch], MigrationPlan]
 
 @frozen(hash=False)
 class Outcome:
-    """What a session ended with.
+    """The result of a session.
 
     Attributes:
-        patch: what is asked for.
-        plan: how it is carried out; it changes nothing if the patch asks for nothing.
+        patch: the patch.
+        plan: its plan; without claims if the patch changes nothing.
     """
 
     patch: SchemaPatch
@@ -37,54 +37,54 @@ class Outcome:
 def run_wizard(
     terminal: Terminal, source: IndexDefinition, make_plan: MakePlan, patch: SchemaPatch | None = None
 ) -> Outcome:
-    """Build a patch by asking, until the user is done.
+    """Build a patch by asking questions, until the user chooses Finish.
 
     Args:
-        terminal: whom to ask.
+        terminal: the terminal.
         source: the live index.
         make_plan: plans a patch for this index; changes nothing.
-        patch: where to start from.
+        patch: the patch to start from.
 
     Raises:
-        EOFError: the answers ended before the session did.
+        EOFError: the answers ended before Finish.
         FieldfareError: ``make_plan`` refused the patch to start from.
     """
     dialogue = Dialogue(terminal)
-    dialogue.tell(*_opening(source))
+    dialogue.show(*_introduction(source))
     draft = Draft(source, patch or SchemaPatch())
     known = make_plan(draft.patch).blocked_reasons if patch is not None else ()
     if patch is not None:
-        dialogue.tell("The patch asks for:", *(f"- {change}" for change in draft.changes))
+        dialogue.show("Changes of the patch:", *(f"- {change}" for change in draft.changes))
     if known:
-        dialogue.tell(str(Objection(known)))
-    bench = Workbench(dialogue, Examiner(make_plan, known))
+        dialogue.show(str(BlockedChange(known)))
+    context = WizardContext(dialogue, PlanCheck(make_plan, known))
     while True:
-        dialogue.tell("", "Choose an action:", *(f"{number}. {text}" for number, (text, _) in enumerate(MENU, 1)))
+        dialogue.show("", "Choose an action:", *(f"{number}. {text}" for number, (text, _) in enumerate(MENU, 1)))
         number = dialogue.ask("Enter a number: ", read_choice)
         if number is None:
             continue
         action = MENU[number - 1][1]
         if action is not None:
-            draft = _carried_out(bench, draft, action(bench, draft))
+            draft = _after_action(context, draft, action(context, draft))
             continue
         try:
-            return Outcome(draft.patch, bench.examine.plan(draft))
-        except Objection as objection:
-            dialogue.tell(str(objection))
+            return Outcome(draft.patch, context.check.plan(draft))
+        except BlockedChange as blocked:
+            dialogue.show(str(blocked))
 
 
-def _carried_out(bench: Workbench, before: Draft, after: Draft) -> Draft:
-    """Say what an action changed, and remember it for undo, unless it was an undo."""
-    come = [change for change in after.changes if change not in before.changes]
-    gone = [change for change in before.changes if change not in after.changes]
-    bench.dialogue.tell(
-        *(f"Taken back: {change}" for change in gone),
-        *(f"Noted: {change}" for change in come),
+def _after_action(context: WizardContext, before: Draft, after: Draft) -> Draft:
+    """Show what an action changed, and keep the state before it for undo, unless the action was an undo."""
+    added = [change for change in after.changes if change not in before.changes]
+    removed = [change for change in before.changes if change not in after.changes]
+    context.dialogue.show(
+        *(f"Change removed: {change}" for change in removed),
+        *(f"Change added: {change}" for change in added),
     )
-    return after.remember(before) if after.earlier == before.earlier else after
+    return after.with_undo_to(before) if after.previous_patches == before.previous_patches else after
 
 
-def _opening(source: IndexDefinition) -> list[str]:
+def _introduction(source: IndexDefinition) -> list[str]:
     return [
         f"Building a migration plan for index {source.name!r}",
         "Current schema:",

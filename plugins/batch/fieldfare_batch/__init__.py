@@ -1,6 +1,6 @@
-"""Many indexes: one patch, one plan for each index, one record of how far all of them got.
+"""Migrating many indexes with one patch: one plan for each index, one state file for the batch.
 
-The guide's classes are loaded when they are asked for: this package is imported whenever ``fieldfare`` starts.
+The classes are imported lazily, because this package is imported whenever ``fieldfare`` starts.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchMigrationExecutor", "BatchMigrationPlanner"]
 
-_HOMES = {"BatchMigrationExecutor": "fieldfare_batch.executor", "BatchMigrationPlanner": "fieldfare_batch.planner"}
+_MODULES = {"BatchMigrationExecutor": "fieldfare_batch.executor", "BatchMigrationPlanner": "fieldfare_batch.planner"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load one of the guide's classes."""
-    if name not in _HOMES:
+    """Import one of the classes."""
+    if name not in _MODULES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""Whether the migrations of a batch get into each other's way."""
+"""Conflicts between the migrations of a batch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from fieldfare.plan import MigrationPlan
-from fieldfare_batch.errors import OverlappingIndexes, SharedTarget
-from fieldfare_batch.grouping import disjoint_groups
-from fieldfare_batch.overlap import Overlap, find_overlaps
-from fieldfare_batch.survey import Prospect, Survey, keyspace
+from fieldfare_batch.candidates import Candidate, CandidatePlanner, keyspace
+from fieldfare_batch.errors import DuplicateIndexName, OverlappingIndexes
+from fieldfare_batch.overlap import Overlap, find_overlaps, overlap_free_groups
 
-__all__ = ["Conflict", "find_conflict", "refuse_shared_targets"]
+__all__ = ["Conflict", "find_conflict", "require_distinct_targets"]
 
 
 @frozen(hash=False)
@@ -21,35 +20,35 @@ class Conflict:
     """Indexes of a batch that must not be migrated together.
 
     Attributes:
-        overlaps: the pairs.
-        groups: all indexes of the batch that can be migrated, divided so that none overlap in a group.
-        alone: index of such a pair → what the patch means for it with all others in sight.
+        overlaps: the pairs of overlapping indexes.
+        groups: all indexes of the batch that can be migrated, divided so that no two of a group overlap.
+        replanned: name of an overlapping index → its candidate, planned with regard to all other indexes.
     """
 
     overlaps: tuple[Overlap, ...]
     groups: tuple[tuple[str, ...], ...]
-    alone: Mapping[str, Prospect]
+    replanned: Mapping[str, Candidate]
 
     @property
-    def stuck(self) -> dict[str, str]:
-        """Index → why it cannot be migrated while the others are there."""
-        return {each.name: each.reason for each in self.alone.values() if each.reason is not None}
+    def ungroupable(self) -> dict[str, str]:
+        """Index → why it cannot be migrated in any group."""
+        return {each.name: each.reason for each in self.replanned.values() if each.reason is not None}
 
     def error(self) -> OverlappingIndexes:
-        """Return the error that tells about it."""
-        return OverlappingIndexes(self.overlaps, self.groups, self.stuck)
+        """Return the conflict as an error."""
+        return OverlappingIndexes(self.overlaps, self.groups, self.ungroupable)
 
 
-def find_conflict(survey: Survey, plans: Sequence[MigrationPlan], *, strict: bool) -> Conflict | None:
-    """Return what speaks against migrating these indexes in one batch; None if nothing does.
+def find_conflict(planner: CandidatePlanner, plans: Sequence[MigrationPlan], *, strict: bool) -> Conflict | None:
+    """Return the conflict that prevents migrating these indexes in one batch; None if there is none.
 
-    Indexes that overlap hurt each other if documents are rewritten for one of them. Where only the indexes
-    change, each is dropped and created over the same documents, whatever happens to the others.
+    Overlapping indexes conflict if a migration of one of them rewrites documents. If only index definitions change,
+    each index is dropped and created over the same documents, independently of the others.
 
     Args:
-        survey: that made the plans.
-        plans: of the indexes that the patch fits.
-        strict: whether to take offence at harmless overlaps, too.
+        planner: that made the plans.
+        plans: of the indexes that the patch applies to.
+        strict: whether every overlap is a conflict.
     """
     rewriting = {plan.index for plan in plans if plan.rewrites_documents}
     overlaps = tuple(
@@ -59,24 +58,24 @@ def find_conflict(survey: Survey, plans: Sequence[MigrationPlan], *, strict: boo
     )
     if not overlaps:
         return None
-    involved = {name for each in overlaps for name in (each.first, each.second)}
-    alone = {plan.index: survey.run_alone(plan.index) for plan in plans if plan.index in involved}
-    free = [plan.index for plan in plans if plan.index not in alone or alone[plan.index].plan is not None]
-    return Conflict(overlaps, disjoint_groups(free, _among(overlaps, set(free))), alone)
+    overlapping = {name for each in overlaps for name in (each.first, each.second)}
+    replanned = {plan.index: planner.replan(plan.index) for plan in plans if plan.index in overlapping}
+    migratable = [plan.index for plan in plans if plan.index not in replanned or replanned[plan.index].plan is not None]
+    return Conflict(overlaps, overlap_free_groups(migratable, _among(overlaps, set(migratable))), replanned)
 
 
-def refuse_shared_targets(plans: Iterable[MigrationPlan]) -> None:
-    """Make sure that no two indexes get the same name.
+def require_distinct_targets(plans: Iterable[MigrationPlan]) -> None:
+    """Check that no two indexes get the same name.
 
     Raises:
-        SharedTarget: they do.
+        DuplicateIndexName: two do.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     for plan in plans:
         by_target[plan.target.name].append(plan.index)
     for target, names in by_target.items():
         if len(names) > 1:
-            raise SharedTarget(target, names)
+            raise DuplicateIndexName(target, names)
 
 
 def _among(overlaps: Iterable[Overlap], names: set[str]) -> list[Overlap]:

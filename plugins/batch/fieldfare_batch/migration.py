@@ -1,4 +1,4 @@
-"""Carrying out the migrations of a batch, one after the other or several at a time."""
+"""Running the migrations of a batch, one after the other or several at the same time."""
 
 from __future__ import annotations
 
@@ -17,37 +17,36 @@ from fieldfare.errors import FieldfareError, Interrupted, MigrationIncomplete
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
-from fieldfare_batch.clock import now
-from fieldfare_batch.grouping import chains
-from fieldfare_batch.index_report import write_index_report
-from fieldfare_batch.next_step import resume_command, rollback_command
-from fieldfare_batch.opening import was_left_half_way
+from fieldfare.support.wording import counted
+from fieldfare_batch.candidates import keyspace
+from fieldfare_batch.index_files import write_index_report
+from fieldfare_batch.next_commands import resume_command, rollback_command
+from fieldfare_batch.overlap import connected_groups
 from fieldfare_batch.plan import FailurePolicy
-from fieldfare_batch.report import HALF_WAY
-from fieldfare_batch.state import IndexState, Status
+from fieldfare_batch.resume import is_partially_migrated
+from fieldfare_batch.state import IndexState, Status, utc_timestamp
 from fieldfare_batch.state_file import StateFile
-from fieldfare_batch.survey import keyspace
 
-__all__ = ["FAILURES", "Migrations", "ProgressCallback", "outcome_of"]
+__all__ = ["INDEX_ERRORS", "Migrations", "ProgressCallback", "failure_fields"]
 
 ProgressCallback: TypeAlias = Callable[[str, int, int, str], object]
-"""Called with name, position, total and status whenever an index gets another status."""
+"""Called with name, position, total and status whenever the status of an index changes."""
 
-FAILURES: Final = (FieldfareError, RedisError, OSError)
-"""What counts as the failure of one index. Anything else is a defect, and ends the batch."""
+INDEX_ERRORS: Final = (FieldfareError, RedisError, OSError)
+"""Errors that make one index fail. Any other error is a bug and stops the batch."""
 
 
 @define
 class Migrations:
-    """The migrations that are left to do.
+    """Migrates the remaining indexes of a batch.
 
     Attributes:
-        server: where the indexes live.
-        executor: migrates one.
-        file: the record.
-        plans: index → its plan, in order.
-        stop: looked at between two batches of documents, and between two indexes.
-        callback: told about every transition, from one thread at a time.
+        server: the server of the indexes.
+        executor: migrates one index.
+        file: the batch state.
+        plans: index → its plan, in the order of migration.
+        stop: checked between two batches of documents, and between two indexes.
+        callback: called at every transition, from one thread at a time.
     """
 
     server: Server
@@ -56,55 +55,55 @@ class Migrations:
     plans: Mapping[str, MigrationPlan]
     stop: StopRequest
     callback: ProgressCallback | None = None
-    _halt: Event = field(factory=Event, init=False)
-    _telling: Lock = field(factory=Lock, init=False)
+    _stop_all: Event = field(factory=Event, init=False)
+    _callback_lock: Lock = field(factory=Lock, init=False)
 
-    def carry_out(self) -> None:
-        """Migrate every index, or stop at a failure if the policy says so.
+    def run(self) -> None:
+        """Migrate every index, or stop at the first failure, according to the failure policy.
 
         Raises:
-            Interrupted: ``stop`` was set before everything was done.
+            Interrupted: ``stop`` was set before every index was migrated.
         """
         parallel = self.file.state.settings.parallel
         if parallel == 1:
             self._migrate_each(self.plans)
         else:
-            rows = chains([keyspace(plan) for plan in self.plans.values()])
+            groups = connected_groups([keyspace(plan) for plan in self.plans.values()])
             with ThreadPoolExecutor(parallel, thread_name_prefix="fieldfare-batch") as pool:
-                runs = [pool.submit(self._migrate_each, row) for row in rows]
+                runs = [pool.submit(self._migrate_each, group) for group in groups]
             for run in runs:
                 run.result()
-        if self.stop.is_set and self.file.state.having(Status.PENDING, Status.IN_PROGRESS):
+        if self.stop.is_set and self.file.state.with_status(Status.PENDING, Status.IN_PROGRESS):
             raise self._interrupted()
 
     def _migrate_each(self, names: Iterable[str]) -> None:
         for name in names:
-            if self._halt.is_set() or self.stop.is_set:
+            if self._stop_all.is_set() or self.stop.is_set:
                 return
             try:
                 self._migrate(name)
             except BaseException:
-                self._halt.set()
+                self._stop_all.set()
                 raise
 
     def _migrate(self, name: str) -> None:
-        earlier = self._record(name)
-        self._move(name, Status.IN_PROGRESS, started_at=now())
+        earlier = self._index_state(name)
+        self._set_status(name, Status.IN_PROGRESS, started_at=utc_timestamp())
         try:
             report = self._apply(name)
         except Interrupted:
-            return  # it stays in progress
-        except FAILURES as error:
+            return  # its status stays in_progress
+        except INDEX_ERRORS as error:
             if self.file.state.failure_policy is FailurePolicy.FAIL_FAST:
-                self._halt.set()
+                self._stop_all.set()
             partial = error.report if isinstance(error, MigrationIncomplete) else None
-            path = None if partial is None else self._write(partial)
-            outcome = outcome_of(error)
-            if was_left_half_way(Path(self.file.state.backup_dir), earlier):
-                outcome["exit_code"] = HALF_WAY  # whatever keeps it from going on now
-            self._move(name, Status.FAILED, **outcome, finished_at=now(), report_path=path)
+            path = None if partial is None else self._write_report(partial)
+            failure = failure_fields(error)
+            if is_partially_migrated(Path(self.file.state.backup_dir), earlier):
+                failure["exit_code"] = MigrationIncomplete.exit_code  # whatever the new error is
+            self._set_status(name, Status.FAILED, **failure, finished_at=utc_timestamp(), report_path=path)
             return
-        self._move(name, Status.SUCCESS, finished_at=now(), report_path=self._write(report))
+        self._set_status(name, Status.SUCCESS, finished_at=utc_timestamp(), report_path=self._write_report(report))
 
     def _apply(self, name: str) -> MigrationReport:
         state = self.file.state
@@ -120,36 +119,36 @@ class Migrations:
             retry_for=settings.retry_for,
             timeout=settings.timeout,
             verify=settings.verify,
-            plan_path=self._record(name).plan_path,
+            plan_path=self._index_state(name).plan_path,
             stop=self.stop,
         )
 
-    def _record(self, name: str) -> IndexState:
+    def _index_state(self, name: str) -> IndexState:
         return next(each for each in self.file.state.indexes if each.name == name)
 
-    def _write(self, report: MigrationReport) -> str:
+    def _write_report(self, report: MigrationReport) -> str:
         return write_index_report(report, self.file.state.report_dir, report.index)
 
-    def _move(self, name: str, status: Status, **changes: Any) -> None:
-        blank = {"reason": None, "exit_code": None, "finished_at": None}
-        self.file.update_index(name, status=status, **{**blank, **changes})
+    def _set_status(self, name: str, status: Status, **changes: Any) -> None:
+        cleared = {"reason": None, "exit_code": None, "finished_at": None}
+        self.file.update_index(name, status=status, **{**cleared, **changes})
         if self.callback is not None:
-            names = [each.name for each in self.file.state.migrating]
-            with self._telling:
+            names = [each.name for each in self.file.state.applicable]
+            with self._callback_lock:
                 self.callback(name, names.index(name) + 1, len(names), status.value)
 
     def _interrupted(self) -> Interrupted:
         state = self.file.state
-        done, half = len(state.having(Status.SUCCESS)), state.having(Status.IN_PROGRESS)
-        stopped = f"; stopped in {', '.join(each.name for each in half)}" if half else ""
+        done, interrupted = len(state.with_status(Status.SUCCESS)), state.with_status(Status.IN_PROGRESS)
+        stopped = f"; stopped in {', '.join(each.name for each in interrupted)}" if interrupted else ""
         return Interrupted(
-            f"{done} of {len(state.migrating)} indexes are migrated{stopped}.",
+            f"Migrated {done} of {counted(len(state.applicable), 'index', 'indexes')}{stopped}.",
             resume=resume_command(self.file.path, state),
             rollback=rollback_command(self.file.path),
         )
 
 
-def outcome_of(error: Exception) -> dict[str, Any]:
-    """Return what the state of an index remembers of an error."""
+def failure_fields(error: Exception) -> dict[str, Any]:
+    """Return the fields of an index state that describe an error."""
     code = error.exit_code if isinstance(error, FieldfareError) else FieldfareError.exit_code
     return {"reason": str(error) or type(error).__name__, "exit_code": code}

@@ -1,19 +1,20 @@
-"""Which indexes cover the same keys, as FT.CREATE's PREFIX means it.
+"""Which indexes cover the same keys, according to PREFIX of FT.CREATE, and how to group them.
 
-A prefix is a literal string of bytes: ``*`` stands for itself, the empty one covers every key. An index
-covers a key that starts with any of its prefixes and that is of its type, a hash or a JSON document.
+A prefix is a literal string of bytes: ``*`` has no special meaning, and the empty prefix covers every key. An index
+covers the keys of its storage type (hash or JSON) that start with any of its prefixes.
 https://redis.io/docs/latest/commands/ft.create/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
 from fieldfare.definition import IndexDefinition, Storage
 
-__all__ = ["Keyspace", "Overlap", "components", "find_overlaps"]
+__all__ = ["Keyspace", "Overlap", "connected_groups", "find_overlaps", "overlap_free_groups"]
 
 
 @frozen
@@ -23,7 +24,7 @@ class Keyspace:
     Attributes:
         name: of the index.
         storage: the type of its keys.
-        prefixes: any of these.
+        prefixes: of its keys.
     """
 
     name: str
@@ -32,14 +33,14 @@ class Keyspace:
 
     @classmethod
     def of(cls, name: str, *definitions: IndexDefinition) -> Keyspace:
-        """Return the keys that an index covers under any of these definitions: before and after a migration."""
+        """Return the keys that an index covers with any of these definitions, such as before and after a migration."""
         prefixes = {_encoded(prefix) for definition in definitions for prefix in definition.prefixes}
         return cls(name, definitions[0].storage, tuple(sorted(prefixes)))
 
 
 @frozen
 class Overlap:
-    """Two indexes that can cover the same key, and the prefixes by which they do."""
+    """Two indexes that can cover the same key, and their overlapping prefixes."""
 
     first: str
     second: str
@@ -47,28 +48,58 @@ class Overlap:
     second_prefix: bytes
 
     def __str__(self) -> str:
-        """Say it as ``a <-> b: 'product:' <-> 'product:premium:'``."""
+        """Return ``a <-> b: 'product:' <-> 'product:premium:'``."""
         return f"{self.first} <-> {self.second}: {_shown(self.first_prefix)} <-> {_shown(self.second_prefix)}"
 
 
 def find_overlaps(keyspaces: Iterable[Keyspace]) -> Iterator[Overlap]:
-    """Yield each pair of indexes that overlap, once, ``first`` being the smaller name.
+    """Yield each pair of overlapping indexes once; ``first`` is the smaller name.
 
-    Takes the time of sorting, plus that of the answer.
+    Takes O(n log n) for n prefixes, plus the number of pairs.
     """
-    told: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for name, prefix, outer in _nested(keyspaces):
-        for other, others_prefix in outer:
+        for other, other_prefix in outer:
             pair = (name, other) if name < other else (other, name)
-            if name == other or pair in told:
+            if name == other or pair in seen:
                 continue
-            told.add(pair)
-            prefixes = (prefix, others_prefix) if name < other else (others_prefix, prefix)
+            seen.add(pair)
+            prefixes = (prefix, other_prefix) if name < other else (other_prefix, prefix)
             yield Overlap(*pair, *prefixes)
 
 
-def components(keyspaces: Iterable[Keyspace]) -> dict[str, str]:
-    """Return for each index the one that stands for all that overlap with it, directly or through others."""
+def overlap_free_groups(names: Sequence[str], overlaps: Iterable[Overlap]) -> tuple[tuple[str, ...], ...]:
+    """Divide indexes into few groups, so that no two indexes of a group overlap.
+
+    Each index is added to the first group that has no overlapping index.
+    """
+    overlapping: dict[str, set[str]] = defaultdict(set)
+    for overlap in overlaps:
+        overlapping[overlap.first].add(overlap.second)
+        overlapping[overlap.second].add(overlap.first)
+    group_of: dict[str, int] = {}
+    groups: list[list[str]] = []
+    for name in names:
+        excluded = {group_of[other] for other in overlapping[name] if other in group_of}
+        number = next(number for number in range(len(groups) + 1) if number not in excluded)
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(name)
+        group_of[name] = number
+    return tuple(map(tuple, groups))
+
+
+def connected_groups(keyspaces: Sequence[Keyspace]) -> tuple[tuple[str, ...], ...]:
+    """Divide indexes into groups, so that indexes of different groups never overlap and can run at the same time."""
+    representatives = _representatives(keyspaces)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for each in keyspaces:
+        groups[representatives.get(each.name, each.name)].append(each.name)
+    return tuple(map(tuple, groups.values()))
+
+
+def _representatives(keyspaces: Iterable[Keyspace]) -> dict[str, str]:
+    """Return for each index the representative of all indexes that overlap with it, directly or through others."""
     parents: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -80,7 +111,7 @@ def components(keyspaces: Iterable[Keyspace]) -> dict[str, str]:
     for name, _, outer in _nested(keyspaces):
         root = find(name)
         if outer:
-            # those further out were joined with this one when it came
+            # the prefixes further out were joined with this one before
             parents[root] = find(outer[-1][0])
     return {name: find(name) for name in parents}
 

@@ -1,4 +1,4 @@
-"""The batch plan: one patch, and which indexes it fits. Data only; ``plan_file`` reads and writes it."""
+"""The batch plan: one patch, and the indexes that it applies to. Data only; ``plan_file`` reads and writes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["BatchIndex", "BatchPlan", "FailurePolicy"]
 
 
 class FailurePolicy(StrEnum):
-    """What the failure of one index means for those behind it."""
+    """Whether the failure of one index stops the batch."""
 
     FAIL_FAST = "fail_fast"
     CONTINUE_ON_ERROR = "continue_on_error"
@@ -24,11 +24,11 @@ class BatchIndex:
 
     Attributes:
         name: its real name.
-        applicable: whether the patch fits it.
-        skip_reason: if not, why.
+        applicable: whether the patch applies to it.
+        skip_reason: why it does not.
         plan_path: of its own migration plan.
         fingerprint: of that plan.
-        documents: how many it has.
+        documents: its document count.
         rewrites_documents: whether document bytes are overwritten.
         lossy: the steps that lose information.
     """
@@ -49,13 +49,13 @@ class BatchPlan:
 
     Attributes:
         version: of the file format.
-        batch_id: names the batch; from the time at which it was planned.
+        batch_id: name of the batch, made from the time of planning.
         mode: of every migration: ``drop_recreate``.
         failure_policy: whether a failure stops the batch.
         requires_quantization: whether vectors in documents are converted.
-        shared_patch: what a patch file holds.
-        warnings: of all plans, each with the number of indexes that it is about.
-        indexes: in the order in which they are migrated.
+        shared_patch: the content of the patch file.
+        warnings: of all plans, each with the number of its indexes.
+        indexes: in the order of migration.
         created_at: UTC, ISO 8601.
     """
 

@@ -1,4 +1,4 @@
-"""Batch plan files: YAML with the guide's keys."""
+"""Batch plan files: YAML, with the keys of RedisVL's migration guide."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from fieldfare.structure import Misfit, make_converter, structure
-from fieldfare.yamlfile import Problem, load_yaml, write_yaml
+from fieldfare.support.structure import StructureError, make_converter, structure
+from fieldfare.support.yamlfile import Problem, load_yaml, write_yaml
 from fieldfare_batch.plan import BatchPlan
 
 __all__ = ["VERSION", "batch_plan_to_dict", "load_batch_plan", "write_batch_plan"]
 
 VERSION: Final = 1
 LARGEST: Final = 16 * 2**20
-"""Bytes: of thousands of indexes, each with the reason why it is skipped."""
+"""Bytes: enough for thousands of indexes, each with a skip reason."""
 
 _COMMENT: Final = """\
 A batch plan, written by 'fieldfare batch-plan'. Review it, and the plan of each index ('plan_path').
-To leave an index out, set its 'applicable' to false. Next:
+To skip an index, set its 'applicable' to false. Next:
   fieldfare batch-apply --plan THIS_FILE --backup-dir ./migration_backups
 """
 
@@ -27,13 +27,13 @@ _CONVERTER: Final = make_converter()
 
 
 def batch_plan_to_dict(plan: BatchPlan) -> dict[str, Any]:
-    """Return what the plan's file holds, as plain values."""
+    """Return the content of the plan's file, as plain values."""
     plain: dict[str, Any] = _CONVERTER.unstructure(plan)
     return plain
 
 
 def write_batch_plan(plan: BatchPlan, path: Path | str) -> None:
-    """Write a batch plan, whole or not at all. Plans of indexes below its directory are named relative to it.
+    """Write a batch plan atomically. Paths of index plans are relative to its directory if they are below it.
 
     Raises:
         FileError: it cannot be written.
@@ -47,12 +47,12 @@ def load_batch_plan(path: Path | str) -> BatchPlan:
     """Read a batch plan.
 
     Raises:
-        FileError: it cannot be used; all problems at once, with line numbers.
+        FileError: it is invalid; with all problems and their line numbers.
     """
     file = load_yaml(path, largest=LARGEST)
     try:
         plan = structure(_CONVERTER, file.data, BatchPlan)
-    except Misfit as error:
+    except StructureError as error:
         raise file.error(error.problems) from error
     problems: list[Problem] = []
     if plan.version != VERSION:
@@ -60,7 +60,7 @@ def load_batch_plan(path: Path | str) -> BatchPlan:
     seen: set[str] = set()
     for number, each in enumerate(plan.indexes):
         if each.name in seen:
-            problems.append((("indexes", number, "name"), f"{each.name!r} is there twice"))
+            problems.append((("indexes", number, "name"), f"{each.name!r} is listed twice"))
         if each.applicable and not (each.plan_path and each.fingerprint):
             problems.append((("indexes", number), "an applicable index needs plan_path and fingerprint"))
         seen.add(each.name)

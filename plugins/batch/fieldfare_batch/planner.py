@@ -1,4 +1,4 @@
-"""``BatchMigrationPlanner``: from a patch and a choice of indexes to a batch plan."""
+"""``BatchMigrationPlanner``: makes a batch plan from a patch and a selection of indexes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from typing import Any, Final, TypedDict, Unpack
 from attrs import define
 
 from fieldfare.api.arguments import server_at
-from fieldfare.errors import FileError, UsageError
+from fieldfare.changes import UpdateField
+from fieldfare.errors import UsageError
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, write_plan
-from fieldfare.plan_options import plan_options
-from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.planning.options import plan_options
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_user_indexes
-from fieldfare_batch.clock import now
-from fieldfare_batch.conflict import Conflict, find_conflict, refuse_shared_targets
-from fieldfare_batch.filename import file_stem
+from fieldfare_batch.candidates import Candidate, CandidatePlanner
+from fieldfare_batch.conflict import Conflict, find_conflict, require_distinct_targets
+from fieldfare_batch.index_files import create_directory, index_file_stem
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import VERSION, write_batch_plan
-from fieldfare_batch.selection import select
-from fieldfare_batch.survey import Prospect, Survey, quantizes
+from fieldfare_batch.selection import select_indexes
+from fieldfare_batch.state import utc_timestamp
 
 __all__ = ["BatchMigrationPlanner"]
 
@@ -51,9 +53,9 @@ class BatchMigrationPlanner:
     """Makes batch plans.
 
     Args:
-        plugins: who may claim changes; by default every installed plugin.
-        min_recall: the least recall@10 that a change of vectors must keep, 0 to 1; predicted on a sample.
-        accept_recall_loss: plan a change that keeps less all the same, with a warning.
+        plugins: that claim the changes; by default every installed plugin.
+        min_recall: the required recall@10 of changed vectors, 0 to 1; predicted on a sample.
+        accept_recall_loss: only warn about a lower recall.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -65,7 +67,7 @@ class BatchMigrationPlanner:
         self.plugins = plugins or load_plugins()
         self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
 
-    def create_batch_plan(  # noqa: PLR0913 - the guide's signature
+    def create_batch_plan(  # noqa: PLR0913 - the signature of RedisVL's migration guide
         self,
         *,
         redis_url: str | None = None,
@@ -80,26 +82,26 @@ class BatchMigrationPlanner:
         strict_overlap: bool = False,
         aliases: Sequence[str] = (),
     ) -> BatchPlan:
-        """Plan many indexes with one patch, and write the plan of each one that it fits.
+        """Plan many indexes with one patch, and write a plan for each index that the patch applies to.
 
         Args:
-            redis_url: where the indexes live.
-            server: an open connection, in place of ``redis_url``.
-            pattern: which indexes, as in a shell: ``*_idx``.
-            indexes: or their names.
-            indexes_file: or a file with their names, one a line.
-            schema_patch_path: what to change.
-            schema_patch: the same, in memory.
+            redis_url: the server of the indexes.
+            server: an open connection, instead of ``redis_url``.
+            pattern: a shell pattern for the names of the indexes: ``*_idx``.
+            indexes: or the names of the indexes.
+            indexes_file: or a file with their names, one per line.
+            schema_patch_path: the patch file.
+            schema_patch: or the patch itself.
             failure_policy: ``fail_fast`` or ``continue_on_error``.
-            plan_dir: where the plans of the indexes go; created if it is not there.
-            strict_overlap: refuse indexes that share keys even where nothing is rewritten.
-            aliases: of any of these indexes, to be kept.
+            plan_dir: the directory for the plans of the indexes; created if missing.
+            strict_overlap: refuse indexes that share keys even if no document is rewritten.
+            aliases: of any of these indexes, to keep.
 
         Raises:
             UsageError: no patch or two, no indexes, an unknown policy, or a file that cannot be used.
-            OverlappingIndexes: indexes that the patch fits share keys; nothing was written.
-            SharedTarget: several indexes would get the same name; nothing was written.
-            PreconditionError: no server, or no index fits the pattern.
+            OverlappingIndexes: indexes that the patch applies to share keys; nothing was written.
+            DuplicateIndexName: several indexes would get the same name; nothing was written.
+            PreconditionError: no server, or no index matches the pattern.
             PluginError: no plugin, or more than one, claims a change.
         """
         draft, conflict = self._draft(
@@ -120,12 +122,12 @@ class BatchMigrationPlanner:
         return draft.write()
 
     def create_group_plans(self, **options: Unpack[PlanOptions]) -> tuple[BatchPlan, ...]:
-        """Do as :meth:`create_batch_plan` does, with one batch plan for each group of indexes that share no keys.
+        """Like :meth:`create_batch_plan`, but with one batch plan for each group of indexes that share no keys.
 
-        Indexes that cannot be migrated at all while the others are there are skipped, with the reason.
+        Indexes that cannot be migrated while the other indexes exist are skipped, with the reason.
 
         Returns:
-            The plans; one if nothing is in the way. Skipped indexes are in the first.
+            The plans; one if there is no conflict. The first one holds the skipped indexes.
 
         Raises:
             OverlappingIndexes: there is no such group.
@@ -146,68 +148,67 @@ class BatchMigrationPlanner:
         patch = _patch(options.get("schema_patch_path"), options.get("schema_patch"))
         policy = _policy(options.get("failure_policy", FailurePolicy.FAIL_FAST))
         with server_at(options.get("server"), options.get("redis_url")) as server:
-            names = select(
+            names = select_indexes(
                 list_user_indexes(server),
                 pattern=options.get("pattern"),
                 indexes=options.get("indexes"),
                 indexes_file=options.get("indexes_file"),
             )
-            survey = Survey(server, self.plugins, patch, aliases=options.get("aliases", ()), options=self.options)
-            prospects = survey.run(names)
-            plans = [each.plan for each in prospects if each.plan is not None]
-            conflict = find_conflict(survey, plans, strict=options.get("strict_overlap", False))
+            planner = CandidatePlanner(
+                server, self.plugins, patch, aliases=options.get("aliases", ()), options=self.options
+            )
+            candidates = planner.plan(names)
+            plans = [each.plan for each in candidates if each.plan is not None]
+            conflict = find_conflict(planner, plans, strict=options.get("strict_overlap", False))
         if conflict is None:
-            refuse_shared_targets(plans)
-        return _Draft(patch, policy, Path(options.get("plan_dir", "plans")), prospects), conflict
+            require_distinct_targets(plans)
+        return _Draft(patch, policy, Path(options.get("plan_dir", "plans")), candidates), conflict
 
 
 @define
 class _Draft:
-    """A batch plan before anything of it is written."""
+    """A batch plan before any file is written."""
 
     patch: SchemaPatch
     policy: FailurePolicy
     plan_dir: Path
-    prospects: tuple[Prospect, ...]
+    candidates: tuple[Candidate, ...]
 
     def write(self) -> BatchPlan:
-        return self._write(self.prospects)
+        return self._write(self.candidates)
 
     def write_groups(self, conflict: Conflict) -> tuple[BatchPlan, ...]:
-        prospects = [conflict.alone.get(each.name, each) for each in self.prospects]
-        refused = [each for each in prospects if each.plan is None]
-        groups = [[each for each in prospects if each.name in group] for group in map(set, conflict.groups)]
+        candidates = [conflict.replanned.get(each.name, each) for each in self.candidates]
+        skipped = [each for each in candidates if each.plan is None]
+        groups = [[each for each in candidates if each.name in group] for group in map(set, conflict.groups)]
         for members in groups:
-            refuse_shared_targets(each.plan for each in members if each.plan is not None)
+            require_distinct_targets(each.plan for each in members if each.plan is not None)
         return tuple(
-            self._write([*members, *(refused if number == 1 else ())], suffix=f"_{number}")
+            self._write([*members, *(skipped if number == 1 else ())], suffix=f"_{number}")
             for number, members in enumerate(groups, 1)
         )
 
-    def _write(self, prospects: Collection[Prospect], suffix: str = "") -> BatchPlan:
-        plans = [each.plan for each in prospects if each.plan is not None]
+    def _write(self, candidates: Collection[Candidate], suffix: str = "") -> BatchPlan:
+        plans = [each.plan for each in candidates if each.plan is not None]
         warnings = Counter(line for plan in plans for line in plan.warnings)
         return BatchPlan(
             version=VERSION,
             batch_id=f"batch_{datetime.now(UTC):%Y%m%d_%H%M%S}{suffix}",
             mode=MODE,
             failure_policy=self.policy,
-            requires_quantization=any(map(quantizes, plans)),
+            requires_quantization=any(map(_quantizes, plans)),
             shared_patch={"version": self.patch.version, "changes": patch_to_dict(self.patch)},
             warnings=tuple(f"{line} ({count} indexes)" if count > 1 else line for line, count in warnings.items()),
-            indexes=tuple(map(self._index, prospects)),
-            created_at=now(),
+            indexes=tuple(map(self._index, candidates)),
+            created_at=utc_timestamp(),
         )
 
-    def _index(self, prospect: Prospect) -> BatchIndex:
-        plan = prospect.plan
+    def _index(self, candidate: Candidate) -> BatchIndex:
+        plan = candidate.plan
         if plan is None:
-            return BatchIndex(prospect.name, applicable=False, skip_reason=prospect.reason)
-        path = self.plan_dir.absolute() / f"{file_stem(plan.index)}.yaml"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(path.parent, [error.strerror or str(error)]) from error
+            return BatchIndex(candidate.name, applicable=False, skip_reason=candidate.reason)
+        path = self.plan_dir.absolute() / f"{index_file_stem(plan.index)}.yaml"
+        create_directory(path.parent)
         write_plan(plan, path)
         return BatchIndex(
             plan.index,
@@ -218,6 +219,12 @@ class _Draft:
             rewrites_documents=plan.rewrites_documents,
             lossy=tuple(step.summary for step in plan.steps if step.lossy),
         )
+
+
+def _quantizes(plan: MigrationPlan) -> bool:
+    """Whether a plan converts vectors in documents."""
+    datatypes = (isinstance(change, UpdateField) and change.attribute == "datatype" for change in plan.changes)
+    return plan.rewrites_documents and any(datatypes)
 
 
 def _patch(path: str | Path | None, patch: SchemaPatch | Mapping[str, Any] | None) -> SchemaPatch:
@@ -233,4 +240,4 @@ def _policy(name: str) -> FailurePolicy:
         return FailurePolicy(name)
     except ValueError:
         known = " or ".join(FailurePolicy)
-        raise UsageError(f"failure_policy={name!r}: it is {known}. Nothing was written.") from None
+        raise UsageError(f"failure_policy={name!r}: must be {known}. Nothing was written.") from None

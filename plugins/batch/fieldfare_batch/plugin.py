@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     import typer

@@ -1,4 +1,4 @@
-"""The batch report: how all migrations of a batch ended, with the guide's keys."""
+"""The batch report: the outcome of all migrations of a batch, with the keys of RedisVL's migration guide."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from fieldfare.journal import Undo
-from fieldfare.structure import make_converter
-from fieldfare.yamlfile import write_yaml
-from fieldfare_batch.clock import now
-from fieldfare_batch.state import BatchState, IndexState, Status
+from fieldfare.backup.journal import RollbackStatus
+from fieldfare.support.structure import make_converter
+from fieldfare.support.yamlfile import write_yaml
+from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
 
 __all__ = [
-    "HALF_WAY",
     "BatchReport",
     "BatchStatus",
     "IndexReport",
     "Summary",
     "batch_report_to_dict",
-    "is_half_way",
     "make_report",
     "write_report",
 ]
 
 VERSION: Final = 1
-HALF_WAY: Final = 3
-"""The exit code of a migration that was left half-way."""
 
 
 class BatchStatus(StrEnum):
-    """How a batch ended."""
+    """The outcome of a batch."""
 
     COMPLETED = "completed"
     PARTIAL_FAILURE = "partial_failure"  # some indexes are migrated, others are not
@@ -42,16 +37,16 @@ class BatchStatus(StrEnum):
 
 @frozen
 class Summary:
-    """How many indexes ended how.
+    """Counts of indexes by outcome.
 
     Attributes:
         total_indexes: of the batch.
         successful: migrated.
-        failed: not migrated, for a reason.
-        skipped: the patch does not fit them.
-        remaining: not begun, or interrupted.
-        rolled_back: as they were.
-        total_duration_seconds: that the batch has been running, over all attempts.
+        failed: not migrated, because of an error.
+        skipped: the patch does not apply to them.
+        remaining: not started, or interrupted.
+        rolled_back: restored.
+        total_duration_seconds: the duration of the batch, over all runs.
     """
 
     total_indexes: int
@@ -65,7 +60,7 @@ class Summary:
 
 @frozen
 class IndexReport:
-    """How one index ended.
+    """The outcome of one index.
 
     Attributes:
         name: its name before the migration.
@@ -84,14 +79,14 @@ class IndexReport:
 
 @frozen(hash=False)
 class BatchReport:
-    """How a batch ended.
+    """The outcome of a batch.
 
     Attributes:
         version: of the file format.
         batch_id: of the batch plan.
         status: of the whole batch.
         summary: counts.
-        indexes: all of them, in order.
+        indexes: all of them, in the order of migration.
         completed_at: UTC, ISO 8601.
     """
 
@@ -104,14 +99,14 @@ class BatchReport:
 
 
 def make_report(state: BatchState) -> BatchReport:
-    """Return the report of a batch that has come to an end, for now."""
+    """Return the report of a batch that is not running."""
     summary = Summary(
         total_indexes=len(state.indexes),
-        successful=len(state.having(Status.SUCCESS)),
-        failed=len(state.having(Status.FAILED)),
-        skipped=len(state.having(Status.SKIPPED)),
-        remaining=len(state.having(Status.PENDING, Status.IN_PROGRESS)),
-        rolled_back=len(state.having(Status.ROLLED_BACK)),
+        successful=len(state.with_status(Status.SUCCESS)),
+        failed=len(state.with_status(Status.FAILED)),
+        skipped=len(state.with_status(Status.SKIPPED)),
+        remaining=len(state.with_status(Status.PENDING, Status.IN_PROGRESS)),
+        rolled_back=len(state.with_status(Status.ROLLED_BACK)),
         total_duration_seconds=round(state.elapsed_seconds, 3),
     )
     return BatchReport(
@@ -120,25 +115,18 @@ def make_report(state: BatchState) -> BatchReport:
         status=_status(state, summary),
         summary=summary,
         indexes=tuple(map(_index, state.indexes)),
-        completed_at=now(),
-    )
-
-
-def is_half_way(state: BatchState) -> bool:
-    """Whether a batch that failed has changed something on the server."""
-    return state.rollback is Undo.RUNNING or any(
-        each.status in {Status.SUCCESS, Status.IN_PROGRESS} or each.exit_code == HALF_WAY for each in state.indexes
+        completed_at=utc_timestamp(),
     )
 
 
 def batch_report_to_dict(report: BatchReport) -> dict[str, Any]:
-    """Return what the report's file holds, as plain values."""
+    """Return the content of the report's file, as plain values."""
     plain: dict[str, Any] = _CONVERTER.unstructure(report)
     return plain
 
 
 def write_report(report: BatchReport, path: Path | str) -> None:
-    """Write a report file, whole or not at all.
+    """Write a report file atomically.
 
     Raises:
         FileError: it cannot be written.
@@ -147,9 +135,9 @@ def write_report(report: BatchReport, path: Path | str) -> None:
 
 
 def _status(state: BatchState, summary: Summary) -> BatchStatus:
-    if state.rollback is Undo.DONE:
+    if state.rollback is RollbackStatus.DONE:
         return BatchStatus.ROLLED_BACK
-    if state.rollback is Undo.NONE and not summary.failed and not summary.remaining:
+    if state.rollback is RollbackStatus.NONE and not summary.failed and not summary.remaining:
         return BatchStatus.COMPLETED
     return BatchStatus.PARTIAL_FAILURE if summary.successful or summary.rolled_back else BatchStatus.FAILED
 

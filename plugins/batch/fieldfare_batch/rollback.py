@@ -1,4 +1,4 @@
-"""Undoing a batch: every index that was begun, in reverse order."""
+"""Rolling back a batch: every started index, in reverse order."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from attrs import define
 
 from fieldfare.api import MigrationExecutor
+from fieldfare.backup.journal import RollbackStatus
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable, Interrupted
-from fieldfare.journal import Undo
 from fieldfare.server import Server
-from fieldfare_batch.clock import now
-from fieldfare_batch.index_report import write_index_report
-from fieldfare_batch.migration import FAILURES, ProgressCallback, outcome_of
-from fieldfare_batch.next_step import rollback_command
-from fieldfare_batch.opening import find_journal
-from fieldfare_batch.state import IndexState, Status
+from fieldfare.support.wording import counted
+from fieldfare_batch.index_files import write_index_report
+from fieldfare_batch.migration import INDEX_ERRORS, ProgressCallback, failure_fields
+from fieldfare_batch.next_commands import rollback_command
+from fieldfare_batch.resume import find_journal
+from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, utc_timestamp
 from fieldfare_batch.state_file import StateFile
 
 __all__ = ["Rollbacks"]
@@ -25,15 +25,15 @@ __all__ = ["Rollbacks"]
 
 @define
 class Rollbacks:
-    """The rollbacks that are left to do.
+    """Rolls back the indexes of a batch.
 
     Attributes:
-        server: where the indexes live.
-        executor: rolls one back.
-        file: the record.
-        stop: looked at between two batches of documents, and between two indexes.
-        force: put back even where the server is not as the migration left it.
-        callback: told about every index that is put back, or cannot be.
+        server: the server of the indexes.
+        executor: rolls back one index.
+        file: the batch state.
+        stop: checked between two batches of documents, and between two indexes.
+        force: roll back even if the server changed since the migration.
+        callback: called when the rollback of an index starts and ends.
     """
 
     server: Server
@@ -43,26 +43,26 @@ class Rollbacks:
     force: bool = False
     callback: ProgressCallback | None = None
 
-    def carry_out(self) -> None:
-        """Undo every index that was begun. One that fails does not keep the others from being put back.
+    def run(self) -> None:
+        """Roll back every started index. A failed index does not stop the others.
 
         Raises:
-            Interrupted: ``stop`` was set before everything was put back.
+            Interrupted: ``stop`` was set before every index was rolled back.
         """
-        self.file.update(rollback=Undo.RUNNING)
-        begun = self.file.state.begun
+        self.file.update(rollback=RollbackStatus.RUNNING)
+        started = self.file.state.started
         results: list[Status] = []
-        for position, index in enumerate(reversed(begun), 1):
+        for position, index in enumerate(reversed(started), 1):
             if self.stop.is_set:
                 raise self._interrupted()
-            self._tell(index.name, position, len(begun), "rolling_back")
+            self._report_progress(index.name, position, len(started), ROLLING_BACK)
             try:
                 results.append(self._undo(index))
             except Interrupted as error:
                 raise self._interrupted() from error
-            self._tell(index.name, position, len(begun), results[-1])
+            self._report_progress(index.name, position, len(started), results[-1])
         if Status.FAILED not in results:
-            self.file.update(rollback=Undo.DONE)
+            self.file.update(rollback=RollbackStatus.DONE)
 
     def _undo(self, index: IndexState) -> Status:
         changes: dict[str, Any] = {"status": Status.ROLLED_BACK, "reason": None, "exit_code": None}
@@ -70,12 +70,12 @@ class Rollbacks:
             if find_journal(Path(self.file.state.backup_dir), index) is not None:
                 changes["report_path"] = self._roll_back(index.name)
             elif index.status is Status.SUCCESS:
-                raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is not there any more")
+                raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is missing")
         except Interrupted:
             raise
-        except FAILURES as error:
-            changes = {"status": Status.FAILED, **outcome_of(error)}
-        self.file.update_index(index.name, **changes, finished_at=now())
+        except INDEX_ERRORS as error:
+            changes = {"status": Status.FAILED, **failure_fields(error)}
+        self.file.update_index(index.name, **changes, finished_at=utc_timestamp())
         status: Status = changes["status"]
         return status
 
@@ -86,10 +86,12 @@ class Rollbacks:
         )
         return write_index_report(report, state.report_dir, name, "rollback_report")
 
-    def _tell(self, name: str, position: int, total: int, status: str) -> None:
+    def _report_progress(self, name: str, position: int, total: int, status: str) -> None:
         if self.callback is not None:
             self.callback(name, position, total, status)
 
     def _interrupted(self) -> Interrupted:
-        left = len(self.file.state.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS))
-        return Interrupted(f"{left} indexes are left to be put back.", resume=rollback_command(self.file.path))
+        left = len(self.file.state.started)
+        return Interrupted(
+            f"{counted(left, 'index is', 'indexes are')} not rolled back yet.", resume=rollback_command(self.file.path)
+        )

@@ -1,4 +1,4 @@
-"""Which indexes a batch is about."""
+"""Selecting the indexes of a batch."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Final
 
 from fieldfare.errors import FileError, PreconditionError, UsageError
 
-__all__ = ["read_names", "select"]
+__all__ = ["read_names", "select_indexes"]
 
 LARGEST: Final = 2 * 2**20
 MOST_PROBLEMS: Final = 200
 COMMENT: Final = re.compile(r"(^|\s)#.*")
-"""A name may hold ``#``, as in ``{tag}#1``; a comment stands alone, or behind a space."""
+"""A name may contain ``#``, as in ``{tag}#1``: a comment starts at the beginning of a line or after a space."""
 
 
-def select(
+def select_indexes(
     live: Sequence[str],
     *,
     pattern: str | None = None,
     indexes: Sequence[str] | None = None,
     indexes_file: Path | str | None = None,
 ) -> tuple[str, ...]:
-    """Return the names that were asked for, each once.
+    """Return the names of the selected indexes, each once.
 
     Args:
         live: the indexes of the server.
-        pattern: as in a shell: ``*_idx``.
-        indexes: names, which need not be live.
-        indexes_file: a file of names, one a line; what follows ``#`` is a comment.
+        pattern: a shell pattern: ``*_idx``.
+        indexes: names, also of indexes that do not exist.
+        indexes_file: a file of names, one per line; ``#`` starts a comment.
 
     Raises:
-        UsageError: none or several ways of asking; or no name at all.
-        PreconditionError: no index fits the pattern.
+        UsageError: none or several of the arguments are given; or no name at all.
+        PreconditionError: no index matches the pattern.
         FileError: the file cannot be read.
     """
-    if sum(way is not None for way in (pattern, indexes, indexes_file)) != 1:
+    if sum(each is not None for each in (pattern, indexes, indexes_file)) != 1:
         raise UsageError("Give exactly one of --pattern, --indexes and --indexes-file. Nothing was written.")
     if pattern is not None:
         found = tuple(name for name in live if fnmatchcase(name, pattern))
         if not found:
             known = ", ".join(live) or "none"
             raise PreconditionError(
-                f"No index fits the pattern {pattern!r}. Nothing was written. Indexes here: {known}."
+                f"No index matches the pattern {pattern!r}. Nothing was written. Existing indexes: {known}."
             )
         return found
     names = read_names(Path(indexes_file)) if indexes_file is not None else _unique(indexes or ())
@@ -58,7 +58,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     """Read a file of index names.
 
     Raises:
-        FileError: it cannot be read, or is no file of names.
+        FileError: it cannot be read, or is not a file of names.
     """
     try:
         with path.open("rb") as file:
@@ -69,7 +69,7 @@ def read_names(path: Path) -> tuple[str, ...]:
         raise FileError(path, [f"larger than {LARGEST // 2**20} MiB"])
     lines = content.decode("utf-8-sig", "surrogateescape").splitlines()
     problems = [
-        f"line {number}: a NUL character: the server cuts names off there"
+        f"line {number}: a NUL character: the server truncates names there"
         for number, line in enumerate(lines, 1)
         if "\0" in line
     ]

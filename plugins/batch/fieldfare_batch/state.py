@@ -1,38 +1,56 @@
-"""How far a batch got. Data only; ``state_file`` keeps it on disk."""
+"""The state of a batch: the status of each index. Data only; ``state_file`` reads and writes it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from attrs import frozen
 
-from fieldfare.engine.options import RETRY_SECONDS, Verify
-from fieldfare.journal import Undo
+from fieldfare.backup.journal import RollbackStatus
+from fieldfare.errors import MigrationIncomplete
+from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare_batch.plan import FailurePolicy
 
-__all__ = ["BatchState", "IndexState", "Settings", "Status"]
+__all__ = [
+    "ROLLING_BACK",
+    "RUNNING_STATUSES",
+    "BatchState",
+    "IndexState",
+    "Settings",
+    "Status",
+    "utc_timestamp",
+]
 
 
 class Status(StrEnum):
-    """How far the migration of one index got."""
+    """The status of the migration of one index."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
     SUCCESS = "success"
     FAILED = "failed"
-    SKIPPED = "skipped"  # the patch does not fit the index
+    SKIPPED = "skipped"  # the patch does not apply to the index
     ROLLED_BACK = "rolled_back"
+
+
+ROLLING_BACK: Final = "rolling_back"
+"""The progress status of an index that is rolled back; not kept in the state."""
+
+RUNNING_STATUSES: Final = frozenset({Status.IN_PROGRESS.value, ROLLING_BACK})
+"""The progress status of an index at the start of its migration or rollback."""
 
 
 @frozen
 class IndexState:
-    """How far one index got.
+    """The state of one index.
 
     Attributes:
         name: its name before the migration.
-        status: how far.
+        status: of its migration.
         reason: why it failed, or was skipped.
-        exit_code: of the failure: 3 if the index was left half-way, else it is as it was.
+        exit_code: of the failure: 3 if the index is partly migrated, otherwise it is unchanged.
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
         plan_path: of its migration plan.
@@ -55,16 +73,16 @@ class IndexState:
 
 @frozen
 class Settings:
-    """What the user chose for every index; kept, so that resuming needs no repetition.
+    """The user's options for every index; saved, so that resuming needs none of them again.
 
     Attributes:
         batch_size: documents per round trip.
         num_workers: for the documents of one index.
         parallel: indexes at the same time.
-        allow_overflow: go on where values are too large for a new datatype.
+        allow_overflow: convert values that are too large for a new datatype, too.
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
-        retry_for: seconds for which a server that is away is tried again; 0 to give up at once.
-        timeout: seconds that an index may take to be ready; None for as long as it takes.
+        retry_for: seconds for which a lost connection is retried; 0 not to retry.
+        timeout: seconds to wait for an index to be built; None without a limit.
         verify: how many documents are compared with the backup: ``sample``, ``full`` or ``none``.
     """
 
@@ -80,20 +98,20 @@ class Settings:
 
 @frozen(hash=False)
 class BatchState:
-    """How far a batch got: all that resuming and rolling back need, besides plans and backups.
+    """The state of a batch: all that resuming and rolling back need, besides plans and backups.
 
     Attributes:
         version: of the file format.
         batch_id: of the batch plan.
         failure_policy: of the batch plan.
         backup_dir: of all indexes.
-        report_dir: where the reports of indexes go.
-        rollback: how far a rollback of the whole batch got.
+        report_dir: the directory for the reports of indexes.
+        rollback: whether the whole batch is being or was rolled back.
         started_at: UTC, ISO 8601.
         updated_at: UTC, ISO 8601.
-        elapsed_seconds: that the batch has been running, over all attempts.
-        settings: the user's choices.
-        indexes: all of them, in the order in which they are migrated.
+        elapsed_seconds: the duration of the batch, over all runs.
+        settings: the user's options.
+        indexes: all of them, in the order of migration.
     """
 
     version: int
@@ -101,29 +119,42 @@ class BatchState:
     failure_policy: FailurePolicy
     backup_dir: str
     report_dir: str
-    rollback: Undo
+    rollback: RollbackStatus
     started_at: str
     updated_at: str
     elapsed_seconds: float
     settings: Settings
     indexes: tuple[IndexState, ...]
 
-    def having(self, *statuses: Status) -> tuple[IndexState, ...]:
+    def with_status(self, *statuses: Status) -> tuple[IndexState, ...]:
         """Return the indexes that have one of these statuses."""
         return tuple(each for each in self.indexes if each.status in statuses)
 
     @property
-    def migrating(self) -> tuple[IndexState, ...]:
-        """The indexes that the patch fits."""
+    def applicable(self) -> tuple[IndexState, ...]:
+        """The indexes that the patch applies to."""
         return tuple(each for each in self.indexes if each.status is not Status.SKIPPED)
 
     @property
-    def begun(self) -> tuple[IndexState, ...]:
-        """The indexes of which something may be there to put back."""
-        return self.having(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+    def started(self) -> tuple[IndexState, ...]:
+        """The indexes that may have to be rolled back."""
+        return self.with_status(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to do, to retry or to put back."""
-        left = self.having(Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
-        return self.rollback is Undo.DONE or (self.rollback is Undo.NONE and not left)
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to migrate, to retry or to roll back."""
+        left = self.with_status(Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
+        return self.rollback is RollbackStatus.DONE or (self.rollback is RollbackStatus.NONE and not left)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the batch changed something on the server, and did not finish."""
+        return self.rollback is RollbackStatus.RUNNING or any(
+            each.status in {Status.SUCCESS, Status.IN_PROGRESS} or each.exit_code == MigrationIncomplete.exit_code
+            for each in self.indexes
+        )
+
+
+def utc_timestamp() -> str:
+    """Return the current time as batch files hold it: ``2026-03-20T10:00:00Z``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

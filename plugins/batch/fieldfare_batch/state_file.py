@@ -1,4 +1,4 @@
-"""The state file of a batch: YAML, written whole after every transition, so that anybody may read it meanwhile."""
+"""The state file of a batch: YAML, written atomically after every transition, so that it can be read at any time."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from fieldfare.backup import hold_backup, write_durably
+from fieldfare.backup import lock_backup, write_durably
 from fieldfare.errors import BackupUnusable, FileError, LockHeld
-from fieldfare.structure import Misfit, make_converter, structure
-from fieldfare.yamlfile import Problem, dump_yaml, load_yaml
-from fieldfare_batch.clock import now
+from fieldfare.support.structure import StructureError, make_converter, structure
+from fieldfare.support.yamlfile import Problem, dump_yaml, load_yaml
 from fieldfare_batch.errors import BatchStateUnusable
-from fieldfare_batch.state import BatchState, IndexState, Status
+from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
 
-__all__ = ["VERSION", "StateFile", "hold_state", "load_state", "state_to_dict"]
+__all__ = ["VERSION", "StateFile", "load_state", "lock_state", "state_to_dict"]
 
 VERSION: Final = 1
 LARGEST: Final = 16 * 2**20
-"""Bytes: of thousands of indexes, each with the reason why it failed."""
+"""Bytes: enough for thousands of indexes, each with a failure reason."""
 
 COMMENT: Final = """\
-# How far a batch got, written by 'fieldfare batch-apply'. Keep it until the batch is over. Next:
+# The state of a batch, written by 'fieldfare batch-apply'. Keep it until the batch is finished. Next:
 #   fieldfare batch-status --state THIS_FILE
 #   fieldfare batch-resume --state THIS_FILE
 #   fieldfare batch-rollback --state THIS_FILE
@@ -37,17 +36,17 @@ _CONVERTER: Final = make_converter(sparse={IndexState})
 
 
 class StateFile:
-    """A state, and its file, which is always up to date. Threads may share it.
+    """A batch state that is written to its file at every change. Threads may share it.
 
     Args:
         path: of the file; its directory must exist.
-        state: what it holds.
+        state: the initial content.
     """
 
     def __init__(self, path: Path, state: BatchState) -> None:
         self.path = path.absolute()
         self.state = state
-        self._earlier = state.elapsed_seconds
+        self._earlier_seconds = state.elapsed_seconds
         self._opened = time.monotonic()
         self._lock = Lock()
 
@@ -55,7 +54,7 @@ class StateFile:
         """Change the state, and write it.
 
         Raises:
-            FileError: the file cannot be written; the old content stands.
+            FileError: the file cannot be written; it keeps its old content.
         """
         with self._lock:
             self._write(evolve(self.state, **changes))
@@ -71,8 +70,8 @@ class StateFile:
             self._write(evolve(self.state, indexes=tuple(indexes)))
 
     def _write(self, state: BatchState) -> None:
-        elapsed = self._earlier + time.monotonic() - self._opened
-        state = evolve(state, updated_at=now(), elapsed_seconds=round(elapsed, 3))
+        elapsed = self._earlier_seconds + time.monotonic() - self._opened
+        state = evolve(state, updated_at=utc_timestamp(), elapsed_seconds=round(elapsed, 3))
         try:
             write_durably(self.path, _text(state).encode())
         except OSError as error:
@@ -84,15 +83,15 @@ def load_state(path: Path) -> BatchState:
     """Read a state file.
 
     Raises:
-        BatchStateUnusable: there is none.
-        FileError: it is damaged; all problems at once, with line numbers.
+        BatchStateUnusable: there is no such file.
+        FileError: it is invalid; with all problems and their line numbers.
     """
     if not path.exists():
-        raise BatchStateUnusable(path, "there is no such file. Give the --state of 'fieldfare batch-apply'.")
+        raise BatchStateUnusable(path, "there is no such file. Use the --state of 'fieldfare batch-apply'.")
     file = load_yaml(path, largest=LARGEST)
     try:
         state = structure(_CONVERTER, file.data, BatchState)
-    except Misfit as error:
+    except StructureError as error:
         raise file.error(error.problems) from error
     problems = list(_problems(state))
     if problems:
@@ -101,7 +100,7 @@ def load_state(path: Path) -> BatchState:
 
 
 def _problems(state: BatchState) -> Iterator[Problem]:
-    """Yield what no batch can have written: the record decides where files are read and written."""
+    """Yield problems that no written state can have: the state decides which files are read and written."""
     if state.version != VERSION:
         yield ("version",), f"format {state.version}; this fieldfare reads {VERSION}"
     for key in ("backup_dir", "report_dir"):
@@ -113,24 +112,24 @@ def _problems(state: BatchState) -> Iterator[Problem]:
     seen: set[str] = set()
     for number, each in enumerate(state.indexes):
         if each.name in seen:
-            yield ("indexes", number, "name"), f"{each.name!r} is there twice"
+            yield ("indexes", number, "name"), f"{each.name!r} is listed twice"
         seen.add(each.name)
         if each.status is not Status.SKIPPED and not (each.plan_path and each.fingerprint):
             yield ("indexes", number), "an index that is migrated needs plan_path and fingerprint"
 
 
 def state_to_dict(state: BatchState) -> dict[str, Any]:
-    """Return what the file holds, as plain values."""
+    """Return the content of the file, as plain values."""
     plain: dict[str, Any] = _CONVERTER.unstructure(state)
     return plain
 
 
 @contextmanager
-def hold_state(path: Path) -> Iterator[None]:
-    """Be the only one who writes a state file.
+def lock_state(path: Path) -> Iterator[None]:
+    """Lock a state file, so that no other process writes it.
 
     Raises:
-        LockHeld: another process holds it.
+        LockHeld: another process has locked it.
         BatchStateUnusable: its directory is missing, or cannot be written.
     """
     path = path.absolute()
@@ -138,7 +137,7 @@ def hold_state(path: Path) -> Iterator[None]:
         raise BatchStateUnusable(path, f"the directory {path.parent} does not exist")
     with ExitStack() as stack:
         try:
-            stack.enter_context(hold_backup(path))
+            stack.enter_context(lock_backup(path))
         except LockHeld as error:
             raise LockHeld(f"the batch state {path}", error.holder) from error
         except BackupUnusable as error:
@@ -149,7 +148,7 @@ def hold_state(path: Path) -> Iterator[None]:
 def _text(state: BatchState) -> str:
     head = _CONVERTER.unstructure(evolve(state, indexes=()))
     del head["indexes"]
-    # of many indexes one has changed: the others are not spelled again
+    # the YAML of unchanged indexes is cached
     return "".join([COMMENT, dump_yaml(head), "indexes:\n", *map(_index_text, state.indexes)])
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
-    from fieldfare.engine.run import Run
+    from fieldfare.hooks.run import Run
 
 __all__ = ["fieldfare_move_keys"]
 
 
 @hookimpl(trylast=True)
 def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Sequence[bool] | None:
-    """Move keys whose old and new name lie in different slots; a plugin that knows the topology better comes first."""
+    """Move keys whose old and new name lie in different slots; a plugin for a special topology is asked first."""
     if not run.server.capabilities.cluster:
         return None
     from fieldfare_cluster.transfer import transfer  # noqa: PLC0415 - start-up time

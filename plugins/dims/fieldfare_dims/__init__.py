@@ -1,5 +1,5 @@
-"""Reduce the dimensions of vector fields: keep the leading values."""
+"""Reduce the dimensions of vector fields: keep the leading values of each vector."""
 
-from fieldfare_dims.query import encode_query
+from fieldfare_dims.query_encoder import encode_query
 
 __all__ = ["encode_query"]

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fieldfare.changes import Change, UpdateField
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare_dims.claim import claim_dims, parameters_of
-from fieldfare_dims.forecast import forecast
-from fieldfare_dims.recall import RECALL, plan_recall
-from fieldfare_dims.truncation import Parameters, plan_truncation, truncate_batch
+from fieldfare_dims.estimate import estimate_truncations
+from fieldfare_dims.parameters import TruncationParameters
+from fieldfare_dims.truncation import plan_truncation, truncate_batch
+from fieldfare_vectors.prediction_table import requested_recall
+from fieldfare_vectors.recall_step import plan_recall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fieldfare.documents import Batch
-    from fieldfare.engine.run import Run
-    from fieldfare.findings import Finding
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
 
 __all__ = [
     "fieldfare_backup",
@@ -32,6 +34,9 @@ __all__ = [
     "fieldfare_verify_step",
 ]
 
+RECALL: Final = "dims.recall"
+"""The kind of the steps that measure recall."""
+
 
 @hookimpl
 def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
@@ -41,56 +46,59 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
-    """Cut the vectors of every document, and ask for neighbours before and after."""
+    """Truncate the vectors of every document, and measure recall before and after."""
     field = live.definition.find(change.name) if isinstance(change, UpdateField) else None
     if field is None or not isinstance(change, UpdateField):
         return []
     parameters = parameters_of(change, field, live)
-    return [plan_truncation(parameters), *plan_recall(parameters, claim, live.options)]
+    return [
+        plan_truncation(parameters),
+        *plan_recall(RECALL, parameters.field, requested_recall(claim.details), live.options),
+    ]
 
 
 @hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate the backup's size and the memory afterwards."""
-    return forecast(plan)
+    return estimate_truncations(plan)
 
 
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
-    """Write down questions and their true answers."""
-    from fieldfare_vectors.measurement import record  # noqa: PLC0415 - numpy costs start-up time
+    """Save recall queries and their true neighbours."""
+    from fieldfare_vectors.recall_measurement import record_baseline  # noqa: PLC0415 - numpy costs start-up time
 
-    record(step, run)
+    record_baseline(step, run)
 
 
 @hookimpl
 def fieldfare_transform(step: Step, batch: Batch) -> Batch:
-    """Cut a batch of vectors."""
-    return truncate_batch(Parameters.of(step), batch)
+    """Truncate a batch of vectors."""
+    return truncate_batch(TruncationParameters.of(step), batch)
 
 
 @hookimpl
 def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
-    """Ask the target index the questions."""
-    from fieldfare_vectors.measurement import measure  # noqa: PLC0415 - numpy costs start-up time
+    """Measure the recall of the target index."""
+    from fieldfare_vectors.recall_measurement import measure_recall  # noqa: PLC0415 - numpy costs start-up time
 
-    return measure(step, run)
+    return measure_recall(step, run)
 
 
 @hookimpl
 def fieldfare_verify_step(receipt: Receipt | None) -> bool:
-    """Whether the questions were asked; asking them again changes nothing."""
+    """Return whether recall was measured; measuring it again changes nothing."""
     return receipt is not None
 
 
 @hookimpl
 def fieldfare_undo_step() -> None:
-    """Nothing was changed by asking."""
+    """Undo nothing: measuring recall changes nothing."""
 
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
-    """Compare the measured recall with what the user wants kept."""
-    from fieldfare_vectors.judgement import findings  # noqa: PLC0415 - plans are made without it
+    """Compare the measured recall with the required one."""
+    from fieldfare_vectors.recall_check import check_recall  # noqa: PLC0415 - plans are made without it
 
-    return findings(RECALL, plan, run)
+    return check_recall(RECALL, plan, run)

@@ -12,32 +12,32 @@ if TYPE_CHECKING:
 
     from fieldfare.definition import Field
 
-__all__ = ["algorithm_warnings", "refused_algorithm"]
+__all__ = ["algorithm_blockers", "algorithm_warnings"]
 
 SVS_DATATYPES: Final = ("float16", "float32")
 """https://redis.io/docs/latest/develop/ai/search-and-query/vectors/#svs-vamana-index"""
 
-_CHARACTER: Final[Mapping[str, str]] = {
+_TRADE_OFFS: Final[Mapping[str, str]] = {
     Algorithm.FLAT: "FLAT compares every vector: results are exact, and queries take longer with every document",
     Algorithm.HNSW: "HNSW is approximate, and its graph takes memory on top of the vectors",
     Algorithm.SVS_VAMANA: "SVS-VAMANA is approximate; LVQ and LeanVec compression need Intel's build of Redis Search",
 }
 
 
-def refused_algorithm(after: Field) -> Iterator[Claim]:
-    """Give why a field cannot have its new algorithm."""
+def algorithm_blockers(after: Field) -> Iterator[Claim]:
+    """Yield a blocked claim if a field cannot have its new algorithm."""
     datatype = str(after.attrs.get("datatype", "")).lower()
     if _algorithm(after) == Algorithm.SVS_VAMANA and datatype not in SVS_DATATYPES:
         yield Claim.blocked(
             f"SVS-VAMANA indexes {' and '.join(SVS_DATATYPES)} only, and {after.name!r} holds {datatype}",
-            workaround="change the datatype in a migration of its own first",
+            workaround="first change the datatype, in a migration of its own",
         )
 
 
 def algorithm_warnings(before: Field, after: Field) -> tuple[str, ...]:
-    """Return what changes with the algorithm: how it answers, and which attributes are dropped."""
+    """Return what the new algorithm means for queries, and which attributes are dropped."""
     algorithm = _algorithm(after)
-    return (f"{before.name!r}: {_CHARACTER[algorithm]}", *_dropped(before, after, algorithm))
+    return (f"{before.name!r}: {_TRADE_OFFS[algorithm]}", *_dropped(before, after, algorithm))
 
 
 def _dropped(before: Field, after: Field, algorithm: str) -> Iterator[str]:

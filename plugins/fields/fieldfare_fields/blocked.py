@@ -1,15 +1,15 @@
-"""Changes that would need other documents than there are."""
+"""Changes that fieldfare does not support, because every document would have to be converted."""
 
 from __future__ import annotations
 
 from fieldfare.changes import ChangeFieldPath, ChangeFieldType, ChangeStorage
 from fieldfare.plan import Claim
 
-__all__ = ["claim_blocked"]
+__all__ = ["claim_unsupported"]
 
 
-def claim_blocked(change: ChangeStorage | ChangeFieldType | ChangeFieldPath) -> Claim:
-    """Claim a change that cannot be carried out, with the reason and what to do instead."""
+def claim_unsupported(change: ChangeStorage | ChangeFieldType | ChangeFieldPath) -> Claim:
+    """Claim an unsupported change, with the reason and a workaround."""
     match change:
         case ChangeStorage(old, new):
             return Claim.blocked(
@@ -18,12 +18,12 @@ def claim_blocked(change: ChangeStorage | ChangeFieldType | ChangeFieldPath) -> 
             )
         case ChangeFieldType(name, old, new):
             return Claim.blocked(
-                f"values that were written as {old} need not be valid as {new}, and documents with other values "
+                f"values that were written as {old} may not be valid as {new}, and documents with such values "
                 "would drop out of the index",
                 workaround=f"remove {name!r}, and add the {new} field in a second migration, once its values fit",
             )
         case ChangeFieldPath(name, old, new):
             return Claim.blocked(
-                f"the documents have their values at {old!r}, and nothing says that they have them at {new!r} too",
+                f"the documents hold their values at {old!r}, and may not hold them at {new!r}",
                 workaround=f"write the values to {new!r}, then remove {name!r} and add it again in two migrations",
             )

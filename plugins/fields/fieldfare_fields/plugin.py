@@ -15,56 +15,57 @@ from fieldfare.changes import (
     UpdateField,
     UpdateOption,
 )
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.plan import Claim, Estimate, MigrationPlan, Step
-from fieldfare_fields.added import claim_added
-from fieldfare_fields.blocked import claim_blocked
-from fieldfare_fields.option import claim_option
-from fieldfare_fields.removed import claim_removed
-from fieldfare_fields.renamed import claim_renamed
-from fieldfare_fields.updated import claim_updated
+from fieldfare.support.wording import counted
+from fieldfare_fields.add_field import claim_add_field
+from fieldfare_fields.blocked import claim_unsupported
+from fieldfare_fields.index_option import claim_index_option
+from fieldfare_fields.remove_field import claim_remove_field
+from fieldfare_fields.rename_index import claim_rename_index
+from fieldfare_fields.update_field import claim_update_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["fieldfare_classify", "fieldfare_estimate", "fieldfare_plan_steps"]
 
 
 @hookimpl
 def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:  # noqa: PLR0911 - one line per kind
-    """Claim what concerns the index alone, and block what would need other documents."""
+    """Claim changes of the index alone, and block changes that would need converted documents."""
     match change:
         case AddField():
-            return claim_added(change, live)
+            return claim_add_field(change, live)
         case RemoveField():
-            return claim_removed(change, live)
+            return claim_remove_field(change, live)
         case UpdateField():
-            return claim_updated(change, live)
+            return claim_update_field(change, live)
         case UpdateOption():
-            return claim_option(change, live)
+            return claim_index_option(change, live)
         case RenameIndex():
-            return claim_renamed(change, live)
+            return claim_rename_index(change, live)
         case ChangeStorage() | ChangeFieldType() | ChangeFieldPath():
-            return claim_blocked(change)
+            return claim_unsupported(change)
         case _:
             return None
 
 
 @hookimpl
 def fieldfare_plan_steps() -> Sequence[Step]:
-    """Plan nothing: dropping the index and creating it anew is all that these changes need."""
+    """Plan nothing: these changes only need the index to be dropped and created again."""
     return []
 
 
 @hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
-    """Say that these changes write nothing to disk."""
+    """Report that these changes write nothing to disk."""
     count = sum(_is_index_only(change) for change in plan.changes) if plan.supported else 0
     if not count:
         return None
-    return Estimate(lines=(f"{count} index-only {'change' if count == 1 else 'changes'}: nothing is written to disk",))
+    return Estimate(lines=(f"{counted(count, 'index-only change')}: nothing is written to disk",))
 
 
 def _is_index_only(change: Change) -> bool:

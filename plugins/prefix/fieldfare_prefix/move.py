@@ -1,4 +1,4 @@
-"""The step ``prefix.move``: what a plan says of it, and which name each key gets."""
+"""The step ``prefix.move``: its parameters, and the new name of each key."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["KIND", "Move", "Pair", "plan_move"]
 KIND: Final = "prefix.move"
 
 Pair: TypeAlias = tuple[bytes, bytes]
-"""The name that a key has, and the name that it gets."""
+"""The current and the new name of a key."""
 
 
 @frozen
 class Move:
-    """What a step of this kind has in ``params``.
+    """The parameters of the step.
 
     Attributes:
-        old: the prefix that keys have.
-        new: the prefix that they get.
+        old: the prefix of the keys before the move.
+        new: the prefix of the keys after the move.
         excluded: longer prefixes of the index that start with ``old``: keys below them stay.
     """
 
@@ -44,35 +44,35 @@ class Move:
             excluded=tuple(map(encode, step.params["excluded"])),
         )
 
-    def takes(self, key: bytes) -> bool:
+    def applies_to(self, key: bytes) -> bool:
         """Whether a key of this name is moved."""
         return key.startswith(self.old) and not key.startswith(self.excluded)
 
-    def taken(self, keys: Iterable[bytes]) -> list[bytes]:
-        """Return those keys that are moved."""
+    def keys_to_move(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Return the keys that are moved."""
         old, excluded = self.old, self.excluded
         found = [key for key in keys if key.startswith(old)]
         return [key for key in found if not key.startswith(excluded)] if excluded else found
 
-    def there(self, keys: Iterable[bytes]) -> list[Pair]:
-        """Return old and new name of those keys that are moved."""
+    def forward_pairs(self, keys: Iterable[bytes]) -> list[Pair]:
+        """Return (old, new) names of the keys that are moved."""
         length, new = len(self.old), self.new
-        return [(key, new + key[length:]) for key in self.taken(keys)]
+        return [(key, new + key[length:]) for key in self.keys_to_move(keys)]
 
-    def back(self, keys: Iterable[bytes]) -> list[Pair]:
-        """Return new and old name of those keys that were moved; ``keys`` are the old names."""
+    def backward_pairs(self, keys: Iterable[bytes]) -> list[Pair]:
+        """Return (new, old) names of the keys that are moved back; ``keys`` are the old names."""
         length, new = len(self.old), self.new
-        return [(new + key[length:], key) for key in self.taken(keys)]
+        return [(new + key[length:], key) for key in self.keys_to_move(keys)]
 
-    def source_of(self, name: bytes) -> bytes:
-        """Return the old name that becomes this new one."""
-        return self.old + name[len(self.new) :]
+    def old_name(self, new_name: bytes) -> bytes:
+        """Return the old name of a key."""
+        return self.old + new_name[len(self.new) :]
 
     def is_ambiguous(self, pair: Pair) -> bool:
-        """Whether a key looks as if it had been moved already, or would look as if it had yet to be.
+        """Whether the name of a key does not tell if it was moved: both names start with both prefixes.
 
-        That can be only where one prefix starts with the other. Without such keys no old name is the new
-        name of another key, so that whatever is found under a name can be told for what it is.
+        That happens only if one prefix starts with the other. Without such keys, no old name is the new name of
+        another key, so a key's name tells whether it was moved.
         """
         old, new = pair
         return old.startswith(self.new) if self.new.startswith(self.old) else new.startswith(self.old)
@@ -83,7 +83,7 @@ def plan_move(change: ChangePrefix, prefixes: Sequence[str]) -> Step:
 
     Args:
         change: the prefix, before and after.
-        prefixes: all that the source index has; the longest one that fits decides about a key.
+        prefixes: all prefixes of the source index; the longest one that a key starts with decides.
     """
     excluded = sorted(prefix for prefix in prefixes if prefix != change.old and prefix.startswith(change.old))
     return Step.new(

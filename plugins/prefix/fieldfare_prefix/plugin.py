@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fieldfare.changes import Change, ChangePrefix
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare_prefix.claim import claim_prefix
-from fieldfare_prefix.forecast import forecast
+from fieldfare_prefix.estimate import estimate_moves
 from fieldfare_prefix.move import plan_move
 
 if TYPE_CHECKING:
-    from fieldfare.engine.run import Run
-    from fieldfare.findings import Finding
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
 
 __all__ = [
     "fieldfare_backup",
@@ -38,22 +38,22 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
-    """Move the keys below one prefix in one step."""
+    """Plan one step that moves the keys below the prefix."""
     return [plan_move(change, live.snapshot.definition.prefixes)] if isinstance(change, ChangePrefix) else []
 
 
 @hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate what moving writes to the append-only file."""
-    return forecast(plan)
+    return estimate_moves(plan)
 
 
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
-    """Look for whatever would stand in the way of some key, before any key moves."""
-    from fieldfare_prefix.inspection import inspect  # noqa: PLC0415 - start-up time
+    """Check all keys before any of them moves."""
+    from fieldfare_prefix.preflight import check_keys  # noqa: PLC0415 - start-up time
 
-    inspect(step, run)
+    check_keys(step, run)
 
 
 @hookimpl
@@ -66,7 +66,7 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
 
 @hookimpl
 def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:
-    """Look for keys that still have nothing but their old name."""
+    """Look for keys that exist only under their old name."""
     from fieldfare_prefix.execution import verify  # noqa: PLC0415 - start-up time
 
     return receipt is not None and verify(step, run)
@@ -82,7 +82,7 @@ def fieldfare_undo_step(step: Step, run: Run) -> None:
 
 @hookimpl(trylast=True)
 def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Sequence[bool] | None:
-    """Rename keys whose old and new name lie in one slot; a plugin that knows the topology better comes first."""
+    """Rename keys whose old and new name lie in one slot; a plugin for a special topology is asked first."""
     from fieldfare_prefix.rename import rename_keys  # noqa: PLC0415 - start-up time
 
     return rename_keys(run.server, pairs)
@@ -90,7 +90,7 @@ def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Seque
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
-    """Look for documents that have the old prefix; after a rollback, for those that have the new one."""
+    """Look for keys below the old prefix; after a rollback, below the new one."""
     from fieldfare_prefix.finding import check_moves  # noqa: PLC0415 - start-up time
 
     return check_moves(plan, run)

@@ -1,4 +1,4 @@
-"""Giving keys another name where they are."""
+"""Renaming keys on their node, with RENAMENX."""
 
 from __future__ import annotations
 
@@ -30,45 +30,45 @@ for i = 1, #KEYS, 2 do
 end
 return unmoved
 """
-"""Renames keys, given as old, new, old, new, ...; answers with the numbers of the pairs that it did not rename."""
+"""Renames keys, given as old, new, old, new, ...; returns the numbers of the pairs that it did not rename."""
 
 SCRIPT_PAIRS: Final = 500
-"""Pairs per call: the server does nothing else meanwhile, for about a millisecond."""
+"""Pairs per call: each blocks the server for about a millisecond."""
 
 
 def rename_keys(server: Server, pairs: Sequence[Pair]) -> list[bool] | None:
-    """Rename keys, unless something has the new name (https://redis.io/docs/latest/commands/renamenx/).
+    """Rename keys, unless the new name exists (https://redis.io/docs/latest/commands/renamenx/).
 
     Values, TTLs of keys and of hash fields stay as they are; nothing passes through the client.
 
     Args:
-        server: where the keys are.
-        pairs: names before and after.
+        server: the server of the keys.
+        pairs: old and new names.
 
     Returns:
         Whether each was renamed by this call; None if a pair has names in two slots of a cluster.
 
     Raises:
-        FieldfareError: the server refused to rename a key. Whatever was renamed stays renamed.
+        FieldfareError: the server refused to rename a key. Keys that were renamed stay renamed.
     """
     if server.capabilities.cluster:
         return _rename_one_by_one(server, pairs) if all(share_slot(pair) for pair in pairs) else None
     renamed: list[bool] = []
     for start in range(0, len(pairs), SCRIPT_PAIRS):
-        some = pairs[start : start + SCRIPT_PAIRS]
+        batch = pairs[start : start + SCRIPT_PAIRS]
         try:
-            unmoved = set(server.command(b"EVAL", SCRIPT, 2 * len(some), *(name for pair in some for name in pair)))
-        except NoPermissionError:  # to run scripts, or to rename: then the next line says so
-            renamed += _rename_one_by_one(server, some)
+            unmoved = set(server.command(b"EVAL", SCRIPT, 2 * len(batch), *(name for pair in batch for name in pair)))
+        except NoPermissionError:  # for scripts; if it is for RENAMENX, the next line raises
+            renamed += _rename_one_by_one(server, batch)
         except ResponseError as error:
             raise FieldfareError(f"the server refused to rename keys: {error}") from error
         else:
-            renamed += (row not in unmoved for row in range(len(some)))
+            renamed += (row not in unmoved for row in range(len(batch)))
     return renamed
 
 
 def share_slot(pair: Pair) -> bool:
-    """Whether both names lie in one slot of a cluster, and so on one node whatever happens to it."""
+    """Whether both names lie in one slot of a cluster, and so always on one node."""
     old, new = pair
     return key_slot(old) == key_slot(new)
 

@@ -1,5 +1,5 @@
 """Change the datatype of vector fields: floats and integers, in every direction."""
 
-from fieldfare_quantize.query import encode_query
+from fieldfare_quantize.query_encoder import encode_query
 
 __all__ = ["encode_query"]

@@ -1,4 +1,4 @@
-"""The step ``quantize.convert``: what a plan says of it, and what it does to a batch of documents."""
+"""The step ``quantize.convert``: its plan, and what it does to a batch of documents."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from attrs import asdict, frozen
 
 from fieldfare.plan import Step
 from fieldfare_quantize.calibration import Calibration
-from fieldfare_quantize.fate import faint, fates, vanished
+from fieldfare_quantize.overflow_messages import overflow_messages, subnormal_message, underflow_message
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
-from fieldfare_vectors.hygiene import NO_COSINE, ZEROS
+from fieldfare_vectors.sample_warnings import NO_COSINE, ZEROS
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.documents import Batch
 
-__all__ = ["KIND", "OVERFLOW", "Parameters", "convert_batch", "plan_conversion"]
+__all__ = ["CONVERT", "OVERFLOW", "ConversionParameters", "convert_batch", "plan_conversion"]
 
-KIND: Final = "quantize.convert"
+CONVERT: Final = "quantize.convert"
+"""The kind of the steps that convert vectors."""
 
 OVERFLOW: Final = "overflow"
-"""The name under which values that become, or are, no finite number may be allowed."""
+"""Allows values that become, or are, no finite number (``--allow-overflow``)."""
 
 CALIBRATIONS: Final = ("decoding", "encoding")
 
 
 @frozen
-class Parameters:
-    """What a step of this kind has in ``params``.
+class ConversionParameters:
+    """The ``params`` of the step.
 
     Attributes:
-        field: what queries call the field.
+        field: the name of the field in queries.
         path: the hash field that holds the vector.
         source: datatype before.
         target: datatype after.
         dims: values of one vector.
         metric: how the index compares vectors: ``cosine``, ``l2`` or ``ip``.
-        decoding: what integer codes stand for, on the way to floats.
-        encoding: what integer codes shall stand for, on the way from floats.
+        decoding: what the integer codes of the source stand for.
+        encoding: what the integer codes of the target stand for.
     """
 
     field: str
@@ -51,14 +52,14 @@ class Parameters:
     encoding: Calibration | None = None
 
     @classmethod
-    def unchanged(cls, field: Field) -> Parameters:
-        """Return those of a field that keeps its datatype."""
+    def for_field(cls, field: Field) -> ConversionParameters:
+        """Return the parameters of a field as it is: source and target are its datatype."""
         datatype = str(field.attrs["datatype"]).lower()
         metric = str(field.attrs.get("distance_metric", "l2")).lower()
         return cls(field.name, field.path, datatype, datatype, int(field.attrs["dims"]), metric)
 
     @classmethod
-    def of(cls, step: Step) -> Parameters:
+    def of(cls, step: Step) -> ConversionParameters:
         """Read the parameters of a step."""
         calibrations = {key: Calibration.of(step.params[key]) for key in CALIBRATIONS if key in step.params}
         return cls(**{**step.params, **calibrations})
@@ -71,16 +72,16 @@ class Parameters:
 
     @property
     def keeps_values(self) -> bool:
-        """Whether every vector can be computed back from what becomes of it."""
+        """Whether every vector can be computed from its converted form."""
         if self.source in INTEGERS:
             return self.target in {*INTEGERS, "float32", "float64"}
         return self.target not in INTEGERS and is_lossless(DATATYPES[self.source], DATATYPES[self.target])
 
 
-def plan_conversion(parameters: Parameters) -> Step:
+def plan_conversion(parameters: ConversionParameters) -> Step:
     """Build the step that converts a vector field in every document."""
     return Step.rewrite(
-        KIND,
+        CONVERT,
         [parameters.path],
         params=parameters.to_plain(),
         lossy=not parameters.keeps_values,
@@ -90,8 +91,8 @@ def plan_conversion(parameters: Parameters) -> Step:
     )
 
 
-def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
-    """Convert the vectors of a batch, and note the documents that deserve a word.
+def convert_batch(parameters: ConversionParameters, batch: Batch) -> Batch:
+    """Convert the vectors of a batch, and note the documents that need attention.
 
     Args:
         parameters: of the step.
@@ -119,21 +120,25 @@ def convert_batch(parameters: Parameters, batch: Batch) -> Batch:
     for kind, rows, detail in zip(
         ("NaN", "infinity", "overflow", "underflow"),
         (done.nan, done.infinite, done.overflow, done.underflow if is_cosine else ()),
-        (*fates(parameters.target), f"{vanished(target)} and {NO_COSINE}"),
+        (*overflow_messages(target), f"{underflow_message(target)} and {NO_COSINE}"),
         strict=True,
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
     for kind, rows, detail in (
         (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
-        ("clipped", done.clipped, f"a value lies a little beyond what {target} reaches here, and is cut off there"),
-        ("subnormal", done.subnormal, faint(target)),
-        ("underflow", () if is_cosine else done.underflow, vanished(target)),
+        (
+            "clipped",
+            done.clipped,
+            f"a value lies a little beyond the largest or the least {target} code, and becomes that code",
+        ),
+        ("subnormal", done.subnormal, subnormal_message(target)),
+        ("underflow", () if is_cosine else done.underflow, underflow_message(target)),
         (
             "wrong length",
             done.wrong_length,
             f"not the {length} bytes of a {source} vector: its bytes are kept, and Redis will not index it",
         ),
-        ("converted already", done.converted_already, f"looks converted already, to {target}: its bytes are kept"),
+        ("converted already", done.already_converted, f"looks converted already, to {target}: its bytes are kept"),
     ):
         batch = batch.note(kind, path, rows, detail=detail)
     return batch

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fieldfare.changes import Change, UpdateField
 from fieldfare.definition import Storage
-from fieldfare.markers import hookimpl
-from fieldfare_quantize.calibrated import calibrations_in
+from fieldfare.hooks.markers import hookimpl
 from fieldfare_quantize.claim import claim_datatype, parameters_of
-from fieldfare_quantize.conversion import Parameters, convert_batch, plan_conversion
-from fieldfare_quantize.forecast import forecast
-from fieldfare_quantize.notice import tell_queries
-from fieldfare_quantize.numbers import looker
-from fieldfare_quantize.published import PUBLISH, is_published, plan_publishing, publish, remember, take_back
-from fieldfare_quantize.recall import RECALL, plan_recall
+from fieldfare_quantize.conversion import ConversionParameters, convert_batch, plan_conversion
+from fieldfare_quantize.estimate import estimate_conversions
+from fieldfare_quantize.json_vectors import batch_inspector
+from fieldfare_quantize.parameter_calibration import with_claimed_calibration
+from fieldfare_quantize.published_calibration import (
+    PUBLISH,
+    back_up_calibration,
+    is_published,
+    plan_publishing,
+    publish_calibration,
+    restore_calibration,
+)
+from fieldfare_quantize.query_notice import query_encoding_findings
+from fieldfare_vectors.prediction_table import requested_recall
+from fieldfare_vectors.recall_step import plan_recall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +30,10 @@ if TYPE_CHECKING:
     import typer
 
     from fieldfare.documents import Batch
-    from fieldfare.engine.run import Run
-    from fieldfare.findings import Finding
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
 
 __all__ = [
     "fieldfare_add_commands",
@@ -39,6 +47,9 @@ __all__ = [
     "fieldfare_validate",
     "fieldfare_verify_step",
 ]
+
+RECALL: Final = "quantize.recall"
+"""The kind of the steps that measure recall."""
 
 
 @hookimpl
@@ -57,67 +68,68 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:
-    """Convert the vectors of hashes, store what integers stand for, and ask for neighbours before and after.
+    """Convert the vectors of hashes, publish the calibration of integers, and measure recall before and after.
 
     Redis itself converts the numbers of JSON documents.
     """
     field = live.definition.find(change.name) if isinstance(change, UpdateField) else None
     if field is None or not isinstance(change, UpdateField):
         return []
-    parameters = calibrations_in(parameters_of(change, field), claim.details)
+    parameters = with_claimed_calibration(parameters_of(change, field), claim.details)
     conversion = [] if live.definition.storage is Storage.JSON else [plan_conversion(parameters)]
-    return [*conversion, *plan_publishing(parameters), *plan_recall(parameters, claim, live.options)]
+    recall = plan_recall(RECALL, parameters.field, requested_recall(claim.details), live.options)
+    return [*conversion, *plan_publishing(parameters), *recall]
 
 
 @hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate the backup's size and the memory afterwards."""
-    return forecast(plan)
+    return estimate_conversions(plan)
 
 
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
-    """Write down questions and their true answers, and the calibration that Redis has."""
+    """Save recall queries and their true neighbours, and the calibration that Redis has."""
     if step.kind == PUBLISH:
-        remember(step, run)
+        back_up_calibration(step, run)
         return
-    from fieldfare_vectors.measurement import record  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.recall_measurement import record_baseline  # noqa: PLC0415 - numpy costs start-up time
 
-    record(step, run, looker(step, run))
+    record_baseline(step, run, batch_inspector(step, run))
 
 
 @hookimpl
 def fieldfare_transform(step: Step, batch: Batch) -> Batch:
     """Convert a batch of vectors."""
-    return convert_batch(Parameters.of(step), batch)
+    return convert_batch(ConversionParameters.of(step), batch)
 
 
 @hookimpl
 def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
-    """Ask the target index the questions, or store its calibration."""
+    """Measure the recall of the target index, or publish its calibration."""
     if step.kind == PUBLISH:
-        return publish(step, run)
-    from fieldfare_vectors.measurement import measure  # noqa: PLC0415 - numpy costs start-up time
+        return publish_calibration(step, run)
+    from fieldfare_vectors.recall_measurement import measure_recall  # noqa: PLC0415 - numpy costs start-up time
 
-    return measure(step, run)
+    return measure_recall(step, run)
 
 
 @hookimpl
 def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:
-    """Whether the questions were asked; asking them again changes nothing. A calibration must be there."""
+    """Return whether recall was measured, or Redis has the calibration; measuring recall again changes nothing."""
     return receipt is not None and (step.kind != PUBLISH or is_published(step, run))
 
 
 @hookimpl
 def fieldfare_undo_step(step: Step, run: Run) -> None:
-    """Put the earlier calibration back; nothing was changed by asking."""
+    """Restore the earlier calibration; measuring recall changes nothing."""
     if step.kind == PUBLISH:
-        take_back(step, run)
+        restore_calibration(step, run)
 
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
-    """Compare the measured recall with what the user wants kept, and say what queries must be."""
-    from fieldfare_vectors.judgement import findings  # noqa: PLC0415 - plans are made without it
+    """Compare the measured recall with the required one, and say how queries must be encoded."""
+    from fieldfare_vectors.recall_check import check_recall  # noqa: PLC0415 - plans are made without it
 
-    return [*findings(RECALL, plan, run), *tell_queries(plan)]
+    return [*check_recall(RECALL, plan, run), *query_encoding_findings(plan)]

@@ -1,14 +1,15 @@
-"""Whether a field can have another name."""
+"""Claiming a renamed field."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fieldfare.changes.renaming import EACH, OPTIONS
 from fieldfare.definition import Storage
 from fieldfare.definition.jsonpath import split_path
+from fieldfare.documents import KeyCounter
 from fieldfare.plan import Claim
-from fieldfare.renaming import EACH, OPTIONS
-from fieldfare_rename.reader import filter_names, overlaps, readers
+from fieldfare_rename.reader import filter_reads, overlaps, readers
 from fieldfare_rename.rename import Rename, place_of
 
 if TYPE_CHECKING:
@@ -16,55 +17,53 @@ if TYPE_CHECKING:
 
     from fieldfare.changes import RenameField
     from fieldfare.definition import Field
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["claim_rename", "fields_of"]
 
 SAMPLE_LIMIT: Final = 1000
-"""How many documents are looked at while a plan is made."""
-
-SHOWN: Final = 3  # example keys in a line
+"""How many documents are sampled while planning."""
 
 
 def claim_rename(change: RenameField, live: LiveIndex) -> Claim | None:
-    """Claim another name for a field, as supported or as blocked; None if there is no such field."""
+    """Claim a renamed field, as supported or as blocked; None if there is no such field."""
     fields = fields_of(change, live)
     if fields is None:
         return None
-    refusal = next(_refusals(*fields, live), None)
-    if refusal is not None:
-        return refusal
+    blocked = next(_blockers(*fields, live), None)
+    if blocked is not None:
+        return blocked
     before, after = fields
     if before.path == after.path:
-        line = f"Documents keep the value of {before.name!r} at {before.path!r}: only queries use another name"
+        line = f"Documents keep the value of {before.name!r} at {before.path!r}: only its name in queries changes"
         return Claim.supported(warnings=[line])
     return Claim.supported(rewrites_documents=True, warnings=list(_warnings(change, before, after, live)))
 
 
 def fields_of(change: RenameField, live: LiveIndex) -> tuple[Field, Field] | None:
-    """Return a field before and after it is renamed; None if there is none of this name."""
+    """Return a field before and after the rename; None if there is no such field."""
     before, after = live.definition.find(change.old), live.after(change).definition.find(change.new)
     return None if before is None or after is None else (before, after)
 
 
-def _refusals(before: Field, after: Field, live: LiveIndex) -> Iterator[Claim]:
-    """Give what stands in the way, the most telling first."""
-    if filter_names(live.definition.filter, before.name):
+def _blockers(before: Field, after: Field, live: LiveIndex) -> Iterator[Claim]:
+    """Yield what blocks the rename, the most important reason first."""
+    if filter_reads(live.definition.filter, before.name):
         yield Claim.blocked(
-            f"FILTER {live.definition.filter} names {before.name!r}: once it is renamed, the filter lets no document "
-            "through",
-            workaround=f"give the index a filter that names {after.name!r}, in the same patch",
+            f"FILTER {live.definition.filter} reads {before.name!r}: after the rename the filter would match no "
+            "document",
+            workaround=f"set a filter that reads {after.name!r}, in the same patch",
         )
     if before.path == after.path:
         return
     if live.definition.storage is Storage.JSON:
-        yield from _indefinite(before, after)
+        yield from _ambiguous_paths(before, after)
     rename = Rename.between(before, after, live.definition.storage)
-    yield from _entangled(rename, live)
+    yield from _conflicts_within_plan(rename, live)
     yield from _other_readers(rename, live)
 
 
-def _indefinite(before: Field, after: Field) -> Iterator[Claim]:
+def _ambiguous_paths(before: Field, after: Field) -> Iterator[Claim]:
     (source, rest), (target, new_rest) = split_path(before.path), split_path(after.path)
     if rest not in {"", EACH}:
         yield Claim.blocked(
@@ -84,12 +83,13 @@ def _indefinite(before: Field, after: Field) -> Iterator[Claim]:
         )
 
 
-def _entangled(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
-    """Give what this plan does besides, or the documents would have to do, that cannot happen at once."""
+def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
+    """Yield conflicts with the other changes of this plan, and between source and target."""
     storage = live.definition.storage
     if overlaps(rename.source, rename.target, storage):
         yield Claim.blocked(
-            f"one of {rename.source} and {rename.target} holds the other", workaround="take a third name in between"
+            f"one of {rename.source} and {rename.target} contains the other",
+            workaround="rename in two plans, with a third name in between",
         )
     for field in live.snapshot.definition.fields:
         if (
@@ -98,32 +98,31 @@ def _entangled(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
             and overlaps(field.path, rename.target, storage)
         ):
             yield Claim.blocked(
-                f"this plan takes field {field.name!r} away from {field.path}, which {rename.target} holds or lies in",
-                workaround="do it in two plans",
+                f"this plan moves or removes field {field.name!r} at {field.path}, which overlaps {rename.target}",
+                workaround="use two plans",
             )
 
 
 def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
-    for place, happens in ((rename.source, "would find nothing any more"), (rename.target, "would find these values")):
+    for place, effect in ((rename.source, "would find no values any more"), (rename.target, "would find these values")):
         for reader in readers(live.definition, place, besides=rename.old):
             yield Claim.blocked(
-                f"{reader} of this index reads {place!r} too, and {happens}",
-                workaround=f"take {reader} away, or give it another value, in a migration of its own first",
+                f"{reader} of this index reads {place!r} too, and {effect}",
+                workaround=f"first remove or change {reader}, in a migration of its own",
             )
-        for neighbour in live.neighbours:
-            for reader in readers(neighbour, place):
+        for other in live.overlapping_indexes:
+            for reader in readers(other, place):
                 yield Claim.blocked(
-                    f"index {neighbour.name!r} covers some of the same keys, and its {reader} reads {place!r}: "
-                    f"it {happens}",
-                    workaround=f"drop {neighbour.name!r} before and create it anew afterwards, or copy the value to a "
-                    "new field and move every index over to it",
+                    f"index {other.name!r} covers some of the same keys, and its {reader} reads {place!r}: it {effect}",
+                    workaround=f"drop {other.name!r} before and create it again afterwards, or copy the value to a "
+                    "new field and change every index to read it",
                 )
 
 
 def _warnings(change: RenameField, before: Field, after: Field, live: LiveIndex) -> Iterator[str]:
     yield (
-        f"Applications must write {after.path!r} instead of {before.path!r} from then on: "
-        "the index does not see what is written under the old name"
+        f"Applications must write {after.path!r} instead of {before.path!r} after the migration: "
+        "the index does not read values under the old name"
     )
     followed = live.after(change).definition
     for option in OPTIONS:
@@ -134,21 +133,20 @@ def _warnings(change: RenameField, before: Field, after: Field, live: LiveIndex)
 
 
 def _sampled_conflicts(rename: Rename, live: LiveIndex) -> Iterator[str]:
-    """Tell of sampled documents that have both names; not where an earlier rename makes room first."""
+    """Warn about sampled documents that have both names; not if an earlier rename moves the second one away."""
     storage = live.definition.storage
     if any(overlaps(field.path, rename.target, storage) for field in live.snapshot.definition.fields):
         return
-    documents, both = 0, []
+    sampled, both_names = 0, KeyCounter()
     for batch in live.sample([rename.source, rename.target], SAMPLE_LIMIT):
-        documents += len(batch)
-        both += [
+        sampled += len(batch)
+        both_names.add(
             key
             for key, old, new in zip(batch.keys, batch[rename.source], batch[rename.target], strict=True)
             if old is not None and new is not None
-        ]
-    if both:
-        keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in both[:SHOWN])
+        )
+    if both_names.count:
         yield (
-            f"{len(both):,} of {documents:,} sampled documents have both {rename.source!r} and {rename.target!r} "
-            f"({keys}): apply stops unless --on-conflict keep-old or --on-conflict keep-new is given"
+            f"Of {sampled:,} sampled documents, both {rename.source!r} and {rename.target!r} exist in {both_names}: "
+            "apply stops unless --on-conflict keep-old or --on-conflict keep-new is given"
         )

@@ -10,66 +10,70 @@ from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
-from fieldfare.server.documents import is_wrong_type
-from fieldfare.server.script import Call, completed, sent
+from fieldfare.server.conditional_write import is_wrong_type
+from fieldfare.server.pipeline import Command
+from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
 from fieldfare.server.transaction import forbids_scripts
-from fieldfare.wire import Command
-from fieldfare_rename import optimistic
+from fieldfare_rename import transaction_move
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
-from fieldfare_rename.script import move_calls, restore_calls, unmoved
+from fieldfare_rename.script import move_calls, restore_calls, unmoved_keys
 
-__all__ = ["Work", "move_values", "restore_originals"]
+__all__ = ["MoveBatch", "move_values", "restore_originals"]
 
-Work: TypeAlias = Iterable[tuple[Movement, Sequence[bytes]]]
-"""Movements, and the keys of the documents that each is for."""
+MoveBatch: TypeAlias = Iterable[tuple[Movement, Sequence[bytes]]]
+"""Movements, each with the keys of its documents."""
 
 
-def move_values(server: Server, storage: Storage, batches: Iterable[Work]) -> Iterator[list[tuple[bytes, Outcome]]]:
+def move_values(
+    server: Server, storage: Storage, batches: Iterable[MoveBatch]
+) -> Iterator[list[tuple[bytes, Outcome]]]:
     """Move values from one place to another within documents, batch after batch.
 
-    Times to live stay: of keys, and of hash fields. No document comes into being. Doing it again changes nothing.
-    The next batch is sent before a batch is answered for.
+    TTLs of keys and of hash fields are kept. No document is created. Moving twice changes nothing.
+    The next batch is sent before the replies to a batch are read.
 
     Args:
-        server: where the documents are.
+        server: the server of the documents.
         storage: how they are stored.
-        batches: what to do.
+        batches: the movements.
 
     Yields:
-        For each batch, the keys of documents whose value was not moved, and what came of each.
+        For each batch, the keys of documents whose value was not moved, each with its outcome.
 
     Raises:
-        redis.exceptions.ResponseError: the server refused a write; documents may have been written all the same.
-        redis.exceptions.ConnectionError: there was no answer; so too here.
+        redis.exceptions.ResponseError: the server refused a write; some documents may be written.
+        redis.exceptions.ConnectionError: the connection was lost; some documents may be written.
     """
-    under_way: deque[list[tuple[Movement, Call]]] = deque()
+    in_flight: deque[list[tuple[Movement, ScriptCall]]] = deque()
 
     def commands() -> Iterator[list[Command]]:
         for batch in batches:
             calls = [
                 (movement, call) for movement, keys in batch for call in move_calls(server, storage, keys, movement)
             ]
-            under_way.append(calls)
-            yield [sent(call) for _, call in calls]
+            in_flight.append(calls)
+            yield [evalsha_command(call) for _, call in calls]
 
     for replies in server.bulk_stream(commands()):
-        calls = under_way.popleft()
-        others: list[tuple[bytes, Outcome]] = []
-        for (movement, call), reply in zip(calls, completed(server, [call for _, call in calls], replies), strict=True):
+        calls = in_flight.popleft()
+        unmoved: list[tuple[bytes, Outcome]] = []
+        for (movement, call), reply in zip(
+            calls, resend_unknown_scripts(server, [call for _, call in calls], replies), strict=True
+        ):
             if forbids_scripts(reply):
-                others += optimistic.move(server, storage, call.keys, movement)
+                unmoved += transaction_move.move(server, storage, call.keys, movement)
             elif isinstance(reply, ResponseError):
                 raise reply
             else:
-                others += _moved_after_all(server, storage, movement, list(unmoved(call, reply)))
-        yield others
+                unmoved += _move_changed_numbers(server, storage, movement, list(unmoved_keys(call, reply)))
+        yield unmoved
 
 
 def restore_originals(
     server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str
 ) -> None:
-    """Write back both values of documents that had both, where the document still has one of them.
+    """Restore both values of documents that had both names, if the document still has one of them.
 
     Raises:
         redis.exceptions.RedisError: as for :func:`move_values`.
@@ -77,18 +81,18 @@ def restore_originals(
     if not originals:
         return
     calls = restore_calls(storage, originals, source, target)
-    replies = completed(server, calls, server.bulk([sent(call) for call in calls]))
+    replies = resend_unknown_scripts(server, calls, server.bulk([evalsha_command(call) for call in calls]))
     if any(map(forbids_scripts, replies)):
-        replies = optimistic.restore(server, storage, originals, source, target)
+        replies = transaction_move.restore(server, storage, originals, source, target)
     for reply in replies:
         if isinstance(reply, ResponseError) and not is_wrong_type(reply):
             raise reply
 
 
-def _moved_after_all(
-    server: Server, storage: Storage, movement: Movement, answers: Sequence[tuple[bytes, Outcome]]
+def _move_changed_numbers(
+    server: Server, storage: Storage, movement: Movement, outcomes: Sequence[tuple[bytes, Outcome]]
 ) -> list[tuple[bytes, Outcome]]:
-    """Move numbers that Redis reads otherwise than it writes them: scripts cannot spell them anew."""
-    misread = [key for key, outcome in answers if outcome is Outcome.MISREAD]
-    others = [each for each in answers if each[1] is not Outcome.MISREAD]
-    return [*others, *optimistic.move(server, storage, misread, movement)] if misread else others
+    """Move numbers that Redis does not read back unchanged: a script cannot write them with more digits."""
+    changed = [key for key, outcome in outcomes if outcome is Outcome.NUMBER_CHANGED]
+    unmoved = [each for each in outcomes if each[1] is not Outcome.NUMBER_CHANGED]
+    return [*unmoved, *transaction_move.move(server, storage, changed, movement)] if changed else unmoved

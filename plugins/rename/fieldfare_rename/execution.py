@@ -1,4 +1,4 @@
-"""Carrying out the step, and taking it back."""
+"""Executing and undoing the step."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from attrs import evolve
 
 from fieldfare.definition import Storage
 from fieldfare.documents import EXAMPLES, Note
-from fieldfare.engine.run import Run
-from fieldfare.errors import BackupUnusable
+from fieldfare.hooks.run import Run
 from fieldfare.plan import Receipt, Step
-from fieldfare_rename.document import Work, move_values, restore_originals
+from fieldfare_rename.document import MoveBatch, move_values, restore_originals
 from fieldfare_rename.movement import Keep, Movement, Outcome
 from fieldfare_rename.original import Original
 from fieldfare_rename.rename import Rename, containers
@@ -25,90 +24,84 @@ _Originals: TypeAlias = Mapping[bytes, Original]
 _Keys: TypeAlias = Sequence[bytes]
 
 _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
-    Outcome.MISSING: ("without the field", "nothing to rename"),
-    Outcome.DONE: ("new name only", "nothing to rename: the index reads what was there"),
-    Outcome.VANISHED: ("vanished", "deleted or expired since the run began"),
+    Outcome.NO_VALUE: ("without the field", "nothing to rename"),
+    Outcome.NEW_NAME_ONLY: ("new name only", "nothing to rename: the index reads the value that is there"),
+    Outcome.NO_DOCUMENT: ("vanished", "deleted or expired since the run started"),
     Outcome.WRONG_TYPE: ("wrong type", "left as they are"),
-    Outcome.BOTH: ("second name since the backup", "both names are there with other values: left as they are"),
-    Outcome.NO_ROOM: ("no room since the backup", "no object where the new name needs one: left as they are"),
+    Outcome.BOTH: ("second name since the backup", "both names exist with different values: left as they are"),
+    Outcome.NO_PARENT: ("no room since the backup", "the parent of the new name is not an object: left as they are"),
 }
-"""What the report says of documents that were not renamed: kind of note, detail."""
+"""Notes about documents that were not renamed: kind, detail. The journal keeps the kinds: never change them."""
 
 
 def execute(step: Step, run: Run) -> Receipt:
-    """Move the value in every document, from where the last attempt stopped."""
+    """Move the value in every document, from where the last run stopped."""
     rename, storage = Rename.of(step), run.source.storage
-    record = run.journal.record(step.id)
-    batches = zip(run.keys(step), _originals(step, run, record.completed_batches if record else 0), strict=True)
-    for keys, originals, others in _move(run, batches, partial(_forth, rename, storage)):
-        # that only the new name is there means an earlier attempt, unless it was so before
-        found = [each for each in others if each[1] is not Outcome.DONE or _had_new_only(originals.get(each[0]))]
+    batches = _batches(step, run)
+    for keys, originals, unmoved in _move(run, batches, partial(_forward_batch, rename, storage)):
+        # a document with the new name only was renamed by an interrupted run, unless it was like that in the backup
+        found = [
+            each
+            for each in unmoved
+            if each[1] is not Outcome.NEW_NAME_ONLY or _had_new_name_only(originals.get(each[0]))
+        ]
         run.note(_notes(rename, found))
         run.done(keys)
-    return Receipt(step.id, documents=run.journal.progress.documents - _left(rename, run))
+    return Receipt(step.id, documents=run.document_count - _unrenamed_count(rename, run))
 
 
 def undo(step: Step, run: Run) -> None:
-    """Move every value back, and put back both where both were there."""
+    """Move every value back; restore both values of documents that had both names."""
     rename, storage = Rename.of(step), run.source.storage
-    batches = zip(run.store.iter_keys(), _originals(step, run, 0), strict=True)
-    for keys, originals, others in _move(run, batches, partial(_back, rename, storage)):
-        both = [original for original in originals.values() if original.kept is not None]
+    batches = _batches(step, run)
+    for keys, originals, unmoved in _move(run, batches, partial(_backward_batch, rename, storage)):
+        both = [original for original in originals.values() if original.keep_choice is not None]
         restore_originals(run.server, storage, both, rename.source, rename.target)
-        run.note(_notes(rename, [each for each in others if each[1] in {Outcome.BOTH, Outcome.NO_ROOM}]))
+        run.note(_notes(rename, [each for each in unmoved if each[1] in {Outcome.BOTH, Outcome.NO_PARENT}]))
         run.advance(len(keys))
 
 
 def _move(
-    run: Run, batches: Iterable[tuple[_Keys, _Originals]], work: Callable[[_Keys, _Originals], Work]
+    run: Run, batches: Iterable[tuple[_Keys, _Originals]], work: Callable[[_Keys, _Originals], MoveBatch]
 ) -> Iterator[tuple[_Keys, _Originals, list[tuple[bytes, Outcome]]]]:
-    """Carry out the work of each batch; yield the batch, and the documents whose value was not moved."""
-    under_way: deque[tuple[_Keys, _Originals]] = deque()
+    """Move the values of each batch; yield the batch, and the documents whose value was not moved."""
+    in_flight: deque[tuple[_Keys, _Originals]] = deque()
 
-    def works() -> Iterator[Work]:
+    def move_batches() -> Iterator[MoveBatch]:
         for keys, originals in batches:
-            under_way.append((keys, originals))
+            in_flight.append((keys, originals))
             yield work(keys, originals)
 
-    for others in move_values(run.server, run.source.storage, works()):
-        yield (*under_way.popleft(), others)
+    for unmoved in move_values(run.server, run.source.storage, move_batches()):
+        yield (*in_flight.popleft(), unmoved)
 
 
-def _forth(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> Work:
+def _forward_batch(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> MoveBatch:
     plain = Movement(rename.source, rename.target, containers=containers(rename.source, rename.target, storage))
-    chosen = {key: original.kept for key, original in originals.items() if original.kept is not None}
+    chosen = {key: original.keep_choice for key, original in originals.items() if original.keep_choice is not None}
     yield plain, [key for key in keys if key not in chosen] if chosen else keys
     for keep in Keep:
-        yield evolve(plain, keep=keep), [key for key, kept in chosen.items() if kept is keep]
+        yield evolve(plain, keep=keep), [key for key, keep_choice in chosen.items() if keep_choice is keep]
 
 
-def _back(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> Work:
+def _backward_batch(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> MoveBatch:
     plain = Movement(rename.target, rename.source, containers=containers(rename.target, rename.source, storage))
     yield plain, [key for key in keys if key not in originals] if originals else keys
     created = containers(rename.source, rename.target, storage)
     for count in range(1, len(created) + 1):
-        leftovers = created[: -count - 1 : -1]
-        members = [key for key, original in originals.items() if original.created == b"%d" % count]
-        yield evolve(plain, leftovers=leftovers), members
+        remove_if_empty = created[: -count - 1 : -1]
+        keys_with_count = [key for key, original in originals.items() if original.created == b"%d" % count]
+        yield evolve(plain, remove_if_empty=remove_if_empty), keys_with_count
 
 
-def _originals(step: Step, run: Run, start: int) -> Iterator[_Originals]:
-    """Yield what was saved for each batch of keys, by key.
-
-    Raises:
-        BackupUnusable: there is not one batch of originals for each batch of keys.
-    """
-    if run.store.count(step.id) != run.store.key_batches:
-        raise BackupUnusable(
-            run.store.prefix,
-            f"it has {run.store.count(step.id)} of {run.store.key_batches} batches of {step.id}",
-        )
-    for batch in run.store.iter_batches(step.id, start):
-        yield {original.key: original for original in Original.from_batch(batch)}
+def _batches(step: Step, run: Run) -> Iterator[tuple[_Keys, _Originals]]:
+    """Yield batches of keys, each with its backed up documents by key."""
+    for keys, batch in run.keys_with_originals(step):
+        yield keys, {original.key: original for original in Original.from_batch(batch)}
 
 
-def _had_new_only(original: Original | None) -> bool:
-    return original is not None and original.only_new
+def _had_new_name_only(original: Original | None) -> bool:
+    return original is not None and original.had_new_name_only
 
 
 def _notes(rename: Rename, found: Iterable[tuple[bytes, Outcome]]) -> list[Note]:
@@ -122,7 +115,7 @@ def _notes(rename: Rename, found: Iterable[tuple[bytes, Outcome]]) -> list[Note]
     ]
 
 
-def _left(rename: Rename, run: Run) -> int:
-    """Return how many documents were not renamed, over all attempts."""
+def _unrenamed_count(rename: Rename, run: Run) -> int:
+    """Return how many documents were not renamed, over all runs of the step."""
     kinds = {kind for kind, _ in _NOTES.values()}
-    return sum(note.count for note in run.journal.progress.notes if note.field == rename.old and note.kind in kinds)
+    return sum(note.count for note in run.notes if note.field == rename.old and note.kind in kinds)

@@ -1,4 +1,4 @@
-"""Whether documents still have a value under the old name alone."""
+"""Validation: documents with the old name after a migration, or with the new name after a rollback."""
 
 from __future__ import annotations
 
@@ -6,63 +6,64 @@ from collections.abc import Iterator, Sequence
 
 from fieldfare.changes import RenameField
 from fieldfare.definition import Storage
-from fieldfare.engine.meanwhile import Tally, departed
-from fieldfare.engine.newcomers import newcomers
-from fieldfare.engine.run import Run
-from fieldfare.findings import Finding, Severity
-from fieldfare.journal import Undo
+from fieldfare.documents import KeyCounter
+from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.new_documents import find_new_documents
+from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
-from fieldfare.wire import encode
+from fieldfare.report import Finding, Severity
+from fieldfare.server.pipeline import encode
+from fieldfare.support.wording import counted
 from fieldfare_rename.rename import Rename, renames_of
 
 __all__ = ["check_renames"]
 
 
 def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
-    """Look for documents that have the old name again, or still; all that were captured or came meanwhile.
+    """Look for captured and added documents that have the old name; None if no field was renamed.
 
-    Without a backup only the sampled keys are looked at. When a run was taken back, documents that were added after
-    it are looked at, for they stay as they are. None if nothing was renamed.
+    Without a backup only the sampled keys are checked. After a rollback, documents that were added since the
+    migration are checked: a rollback does not change them.
     """
-    if run.has_backup and run.journal.progress.undo is not Undo.NONE:
+    if run.has_backup and run.rollback_started:
         steps = [rename for _, rename in renames_of(plan.steps)]
         emptied = {rename.source for rename in steps}
-        return [_check_back(rename, run) for rename in steps if rename.target not in emptied] or None
-    wanted = {change.old for change in plan.changes if isinstance(change, RenameField)}
-    renames = [rename for _, rename in renames_of(plan.steps) if rename.old in wanted]
-    taken = {rename.target for rename in renames}
-    return [_check(rename, plan, run) for rename in renames if rename.source not in taken] or None
+        return [_check_after_rollback(rename, run) for rename in steps if rename.target not in emptied] or None
+    requested = {change.old for change in plan.changes if isinstance(change, RenameField)}
+    renames = [rename for _, rename in renames_of(plan.steps) if rename.old in requested]
+    targets = {rename.target for rename in renames}
+    return [_check(rename, plan, run) for rename in renames if rename.source not in targets] or None
 
 
-def _check_back(rename: Rename, run: Run) -> Finding:
-    ask = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
+def _check_after_rollback(rename: Rename, run: Run) -> Finding:
+    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
     source, target = encode(rename.source), encode(rename.target)
-    stayed = Tally()
-    for keys in newcomers(run, departed(run).count):
-        replies = run.server.bulk([(ask, key, name) for key in keys for name in (target, source)])
+    new_name_only = KeyCounter()
+    for keys in find_new_documents(run, find_missing_documents(run).count):
+        replies = run.server.bulk([(command, key, name) for key in keys for name in (target, source)])
         pairs = zip(keys, replies[::2], replies[1::2], strict=True)
-        stayed.add(key for key, new, old in pairs if _is_there(new) and not _is_there(old))
+        new_name_only.add(key for key, new, old in pairs if _exists(new) and not _exists(old))
     return Finding(
         f"renamed_back:{rename.old}",
-        not stayed.count,
-        severity=Severity.WARNING,  # they were there at no time under the old name
-        detail=f"added since, with {rename.target!r} and no {rename.source!r}: {stayed}",
-        data={"documents": stayed.count},
+        not new_name_only.count,
+        severity=Severity.WARNING,  # these documents never had the old name
+        detail=f"added since, with {rename.target!r} and no {rename.source!r}: {new_name_only}",
+        data={"documents": new_name_only.count},
     )
 
 
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
-    ask = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
+    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
     source, target = encode(rename.source), encode(rename.target)
-    old, both = Tally(), Tally()
-    looked = 0
+    old, both = KeyCounter(), KeyCounter()
+    checked = 0
     for keys in _keys(plan, run):
-        replies = run.server.bulk([(ask, key, source) for key in keys])
-        suspects = [key for key, reply in zip(keys, replies, strict=True) if _is_there(reply)]
-        replies = run.server.bulk([(ask, key, target) for key in suspects]) if suspects else []
-        old.add(key for key, reply in zip(suspects, replies, strict=True) if not _is_there(reply))
-        both.add(key for key, reply in zip(suspects, replies, strict=True) if _is_there(reply))
-        looked += len(keys)
+        replies = run.server.bulk([(command, key, source) for key in keys])
+        suspects = [key for key, reply in zip(keys, replies, strict=True) if _exists(reply)]
+        replies = run.server.bulk([(command, key, target) for key in suspects]) if suspects else []
+        old.add(key for key, reply in zip(suspects, replies, strict=True) if not _exists(reply))
+        both.add(key for key, reply in zip(suspects, replies, strict=True) if _exists(reply))
+        checked += len(keys)
     problems = []
     if old.count:
         problems.append(f"{rename.source!r} and no {rename.target!r}: {old}")
@@ -71,21 +72,21 @@ def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     return Finding(
         f"renamed:{rename.new}",
         not problems,
-        severity=Severity.WARNING,  # somebody may write documents under the old name all the time
-        detail="; ".join(problems) or f"{looked:,} documents looked at",
-        data={"documents": looked, "old_name": old.count, "both_names": both.count},
+        severity=Severity.WARNING,  # applications may still write documents with the old name
+        detail="; ".join(problems) or f"{counted(checked, 'document')} checked",
+        data={"documents": checked, "old_name": old.count, "both_names": both.count},
     )
 
 
 def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
-    """Yield the keys that documents have after the migration, a batch at a time; those that came meanwhile, too."""
+    """Yield the keys of documents after the migration, a batch at a time; also of documents that were added."""
     if not run.has_backup:
         yield [plan.moved(encode(key)) for key in plan.source.key_sample]
         return
-    for keys in run.store.iter_keys():
+    for keys in run.captured_keys():
         yield [plan.moved(key) for key in keys]
-    yield from newcomers(run, departed(run).count)
+    yield from find_new_documents(run, find_missing_documents(run).count)
 
 
-def _is_there(reply: object) -> bool:
+def _exists(reply: object) -> bool:
     return reply == 1 or (isinstance(reply, list) and reply not in ([], [[]]))

@@ -1,4 +1,4 @@
-"""What is to be done to a value in a document, and what came of it. Data only."""
+"""Moving one value within a document, and the outcome. Data only."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ __all__ = ["Keep", "Movement", "Outcome"]
 
 
 class Keep(StrEnum):
-    """Which value stays where a document has both."""
+    """Which value is kept if a document has both names."""
 
     SOURCE = "source"
     TARGET = "target"
 
 
 class Outcome(StrEnum):
-    """What came of it."""
+    """The outcome for one document."""
 
     MOVED = "moved"
-    DONE = "done"  # only the target is there
-    MISSING = "missing"  # neither is there
-    VANISHED = "vanished"
+    NEW_NAME_ONLY = "new name only"
+    NO_VALUE = "no value"  # under neither name
+    NO_DOCUMENT = "no document"  # deleted or expired
     WRONG_TYPE = "wrong type"
-    BOTH = "both"  # they differ, and nothing says which one stays
-    MISREAD = "misread"  # Redis makes other numbers of the text that it gave
-    NO_ROOM = "no room"  # something that is no object is where a container must be
+    BOTH = "both"  # the values differ, and ``keep`` is None
+    NUMBER_CHANGED = "number changed"  # Redis reads another number from the text that it wrote
+    NO_PARENT = "no parent"  # the parent of the target is not an object
 
 
 @frozen
 class Movement:
-    """A value on its way.
+    """A value that moves from one place of a document to another.
 
-    A value that is in both places already has been copied and not yet taken away: it is taken away.
+    If both places hold the same value, it was copied before: only the source is removed.
 
     Attributes:
-        source: where it is: a hash field's name, or a JSON path.
-        target: where it goes.
-        keep: what stays if other values are in both places; None leaves both.
-        containers: objects to create around the target where they are missing, from the outermost in.
-        leftovers: objects to take away afterwards if nothing is in them, from the innermost out.
+        source: the old place: a hash field's name, or a JSON path.
+        target: the new place.
+        keep: which value is kept if the values differ; None leaves both.
+        containers: parent objects of the target to create where they are missing, the outermost first.
+        remove_if_empty: objects to remove afterwards if they are empty, the innermost first.
     """
 
     source: str
     target: str
     keep: Keep | None = None
     containers: tuple[str, ...] = ()
-    leftovers: tuple[str, ...] = ()
+    remove_if_empty: tuple[str, ...] = ()

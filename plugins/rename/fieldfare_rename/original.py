@@ -1,4 +1,4 @@
-"""What the backup knows of a document that is not simply moved there and back."""
+"""Documents that are saved in the backup, because moving the value back does not restore them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _COLUMNS: Final = ("old", "new", "old_expires_at", "new_expires_at", "keep", "cr
 
 @frozen
 class Original:
-    """A document that had the new name already, or lacks an object around it.
+    """A document that has the new name before the migration, or lacks a parent object of it.
 
     Attributes:
-        key: the document's.
-        old: the value under the old name, if both are there.
-        new: the value under the new name, if both are there.
-        old_expires_at: when that hash field expires, in milliseconds since the epoch, as digits.
-        new_expires_at: likewise.
-        keep: which value stays, if both are there. It is decided once, for every later attempt.
-        created: how many objects have to be created around the new name, as digits.
+        key: of the document.
+        old: the value under the old name, if both names exist.
+        new: the value under the new name, if both names exist.
+        old_expires_at: when the hash field ``old`` expires, in milliseconds since the epoch, as digits.
+        new_expires_at: the same for ``new``.
+        keep: which value is kept, if both names exist. Chosen once; resuming uses the same choice.
+        created: how many parent objects of the new name have to be created, as digits.
     """
 
     key: bytes
@@ -38,13 +38,13 @@ class Original:
     created: bytes | None = None
 
     @property
-    def kept(self) -> Keep | None:
-        """Which value stays; None unless both are there."""
+    def keep_choice(self) -> Keep | None:
+        """Which value is kept; None unless both names exist."""
         return Keep(self.keep.decode()) if self.keep else None
 
     @property
-    def only_new(self) -> bool:
-        """Whether the document had the new name and not the old one."""
+    def had_new_name_only(self) -> bool:
+        """Whether the document had the new name and not the old one before the migration."""
         return self.keep is None and self.created is None
 
     @staticmethod
@@ -56,6 +56,6 @@ class Original:
 
     @staticmethod
     def from_batch(batch: Batch) -> Iterator[Original]:
-        """Yield those of a batch from the backup."""
+        """Yield the documents of a batch from the backup."""
         for key, *values in zip(batch.keys, *(batch[name] for name in _COLUMNS), strict=True):
             yield Original(key, **dict(zip(_COLUMNS, values, strict=True)))

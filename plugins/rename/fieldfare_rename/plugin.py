@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fieldfare.changes import Change, RenameField
-from fieldfare.markers import hookimpl
+from fieldfare.hooks.markers import hookimpl
 from fieldfare.plan import Estimate
 from fieldfare_rename.claim import claim_rename, fields_of
 from fieldfare_rename.rename import Rename, plan_rename, renames_of
@@ -13,10 +13,10 @@ from fieldfare_rename.rename import Rename, plan_rename, renames_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldfare.engine.run import Run
-    from fieldfare.findings import Finding
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
 
 __all__ = [
     "fieldfare_backup",
@@ -38,7 +38,7 @@ def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
 
 @hookimpl
 def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
-    """Move the value in every document, unless the index alone called it by that name."""
+    """Plan one step that moves the value in every document, unless only the name in queries changes."""
     fields = fields_of(change, live) if isinstance(change, RenameField) else None
     if fields is None or fields[0].path == fields[1].path:
         return []
@@ -47,7 +47,7 @@ def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
 
 @hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
-    """Say what is written to disk."""
+    """Estimate what is written to disk."""
     renames = [rename for _, rename in renames_of(plan.steps)]
     lines = [f"rename {each.old!r}: only documents that have {each.new!r} already are backed up" for each in renames]
     return Estimate(lines=tuple(lines)) if lines else None
@@ -55,7 +55,7 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
-    """Look for documents that have both names, and save what they have."""
+    """Look for documents that have both names, and save both values."""
     from fieldfare_rename.backup import back_up  # noqa: PLC0415 - start-up time
 
     back_up(step, run)
@@ -71,7 +71,7 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
 
 @hookimpl
 def fieldfare_verify_step(receipt: Receipt | None) -> bool:
-    """Whether every document was answered for; after a crash the rest is done, and what was done is left alone."""
+    """Whether the step finished; after a crash it is executed again, and leaves renamed documents alone."""
     return receipt is not None
 
 
@@ -85,7 +85,7 @@ def fieldfare_undo_step(step: Step, run: Run) -> None:
 
 @hookimpl
 def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
-    """Look for documents that still have the old name; after a rollback, for those that have the new one."""
+    """Look for documents with the old name; after a rollback, with the new name."""
     from fieldfare_rename.finding import check_renames  # noqa: PLC0415 - start-up time
 
     return check_renames(plan, run)

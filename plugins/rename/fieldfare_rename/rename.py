@@ -1,4 +1,4 @@
-"""The step ``rename.field``: which value moves from where to where."""
+"""The step ``rename.field``: its parameters, and the places of the value."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ KIND: Final = "rename.field"
 
 @frozen
 class Rename:
-    """What a step of this kind has in ``params``.
+    """The parameters of the step.
 
     Attributes:
-        old: what queries called the field.
-        new: what they will call it.
-        source: where documents have the value: a hash field's name, or a JSON path.
-        target: where they will have it.
+        old: the field's name in queries, before.
+        new: its name afterwards.
+        source: the value's place in documents, before: a hash field's name, or a JSON path.
+        target: its place afterwards.
     """
 
     old: str
@@ -43,7 +43,7 @@ class Rename:
 
     @classmethod
     def between(cls, before: Field, after: Field, storage: Storage) -> Rename:
-        """Return what turns documents with one field into documents with the other."""
+        """Return the rename from one field to another."""
         return cls(before.name, after.name, place_of(before.path, storage), place_of(after.path, storage))
 
 
@@ -62,19 +62,19 @@ def plan_rename(rename: Rename) -> Step:
 
 
 def renames_of(steps: Iterable[Step]) -> Iterator[tuple[Step, Rename]]:
-    """Yield those of the steps that are of this kind, with their parameters."""
+    """Yield the steps of this kind, with their parameters."""
     return ((step, Rename.of(step)) for step in steps if step.kind == KIND)
 
 
 def place_of(path: str, storage: Storage) -> str:
-    """Return the place that a field's path leads to: of ``$.tags[*]``, the array."""
+    """Return the place of a field's value: for ``$.tags[*]``, the array."""
     return path if storage is Storage.HASH else join_path(split_path(path)[0])
 
 
 def containers(source: str, target: str, storage: Storage) -> tuple[str, ...]:
-    """Return the objects that a document needs around the target and may not have, from the outermost in.
+    """Return the parent objects of the target that a document may lack, the outermost first.
 
-    Those around the source are there wherever there is something to move.
+    A document that has the source also has the parents of the source.
     """
     if storage is Storage.HASH:
         return ()

@@ -1,7 +1,7 @@
-"""Moving values with scripts, on the server: no value goes over the wire.
+"""Moving values with Lua scripts: no value is sent over the network.
 
-A script is atomic (https://redis.io/docs/latest/develop/programmability/eval-intro/), so no client ever sees a
-document half-way. If a command in it fails, what it did before stays: a value is copied before it is taken away.
+A script is atomic (https://redis.io/docs/latest/develop/programmability/eval-intro/), so no client sees a
+partly changed document. If a command in it fails, earlier writes stay: a value is copied before its source is removed.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from typing import Any, Final
 
 from fieldfare.definition import Storage
 from fieldfare.server import Server
-from fieldfare.server.script import Call
-from fieldfare.server.spelling import faithful
-from fieldfare.server.transaction import same_slot
-from fieldfare.wire import Argument, encode
+from fieldfare.server.json_numbers import round_trip_safe
+from fieldfare.server.pipeline import Argument, encode
+from fieldfare.server.script import ScriptCall
+from fieldfare.server.transaction import group_by_slot
 from fieldfare_rename.movement import Movement, Outcome
 from fieldfare_rename.original import Original
 
-__all__ = ["move_calls", "restore_calls", "unmoved"]
+__all__ = ["move_calls", "restore_calls", "unmoved_keys"]
 
 KEYS_PER_CALL: Final = 250
-"""How many documents one call takes: the server does nothing else meanwhile, for some milliseconds."""
+"""Documents per call: each blocks the server for some milliseconds."""
 
 _LOOP: Final = b"""\
-local others = {}
+local unmoved = {}
 for row, key in ipairs(KEYS) do
   local outcome = move(key)
   if type(outcome) == 'table' then return outcome end
   if outcome then
-    others[#others + 1] = row
-    others[#others + 1] = outcome
+    unmoved[#unmoved + 1] = row
+    unmoved[#unmoved + 1] = outcome
   end
 end
-return others
+return unmoved
 """
-"""Answers row, outcome, row, outcome, ... for all keys whose value was not moved."""
+"""Returns row, outcome, row, outcome, ... for all keys whose value was not moved."""
 
 HASH_MOVE: Final = (
     b"""\
@@ -58,8 +58,8 @@ local function move(key)
     return nil
   end
   if old then return 'both' end
-  if new then return 'done' end
-  return redis.call('EXISTS', key) == 1 and 'missing' or 'vanished'
+  if new then return 'new name only' end
+  return redis.call('EXISTS', key) == 1 and 'no value' or 'no document'
 end
 """
     + _LOOP
@@ -83,10 +83,10 @@ local function move(key)
   if old and (not new or new == old or keep == 'source') then
     if new ~= old then
       for place = 5, 4 + containers do redis.call('JSON.SET', key, ARGV[place], '{}', 'NX') end
-      if not redis.call('JSON.SET', key, target, old) then return 'no room' end
+      if not redis.call('JSON.SET', key, target, old) then return 'no parent' end
       if read(key, target) ~= old then
         redis.call('JSON.DEL', key, target)
-        return 'misread'
+        return 'number changed'
       end
     end
     redis.call('JSON.DEL', key, source)
@@ -100,8 +100,8 @@ local function move(key)
     return nil
   end
   if old then return 'both' end
-  if new then return 'done' end
-  return redis.call('EXISTS', key) == 1 and 'missing' or 'vanished'
+  if new then return 'new name only' end
+  return redis.call('EXISTS', key) == 1 and 'no value' or 'no document'
 end
 """
     + _LOOP
@@ -129,7 +129,7 @@ return 1
 """
 
 
-def move_calls(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[Call]:
+def move_calls(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[ScriptCall]:
     """Return the calls that move a value in each of these documents."""
     arguments: list[Argument] = [encode(movement.source), encode(movement.target), movement.keep or ""]
     if storage is Storage.HASH:
@@ -137,30 +137,30 @@ def move_calls(server: Server, storage: Storage, keys: Sequence[bytes], movement
         arguments.append(int(server.capabilities.has_hash_field_ttl))
     else:
         script = JSON_MOVE
-        arguments += [len(movement.containers), *map(encode, (*movement.containers, *movement.leftovers))]
+        arguments += [len(movement.containers), *map(encode, (*movement.containers, *movement.remove_if_empty))]
     return [
-        Call(script, [keys[row] for row in rows[start : start + KEYS_PER_CALL]], arguments)
-        for rows in same_slot(server, keys)
+        ScriptCall(script, [keys[row] for row in rows[start : start + KEYS_PER_CALL]], arguments)
+        for rows in group_by_slot(server, keys)
         for start in range(0, len(rows), KEYS_PER_CALL)
     ]
 
 
-def unmoved(call: Call, reply: Any) -> Iterator[tuple[bytes, Outcome]]:
-    """Yield the documents of one of :func:`move_calls` whose value was not moved, and what came of each."""
+def unmoved_keys(call: ScriptCall, reply: Any) -> Iterator[tuple[bytes, Outcome]]:
+    """Yield the documents of one of :func:`move_calls` whose value was not moved, with the outcome."""
     for row, outcome in zip(reply[::2], reply[1::2], strict=True):
         yield call.keys[row - 1], Outcome(outcome.decode())
 
 
-def restore_calls(storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Call]:
-    """Return the calls that write both values of each of these documents back; each is answered with 1 or 0."""
-    script, spelled = (HASH_RESTORE, bytes) if storage is Storage.HASH else (JSON_RESTORE, faithful)
+def restore_calls(storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[ScriptCall]:
+    """Return the calls that restore both values of each of these documents; each returns 1 or 0."""
+    script, encoded = (HASH_RESTORE, bytes) if storage is Storage.HASH else (JSON_RESTORE, round_trip_safe)
     return [
-        Call(
+        ScriptCall(
             script,
             [each.key],
             [
-                *(encode(source), spelled(each.old or b""), each.old_expires_at or b""),
-                *(encode(target), spelled(each.new or b""), each.new_expires_at or b""),
+                *(encode(source), encoded(each.old or b""), each.old_expires_at or b""),
+                *(encode(target), encoded(each.new or b""), each.new_expires_at or b""),
             ],
         )
         for each in originals

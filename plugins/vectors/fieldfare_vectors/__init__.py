@@ -1,1 +1,1 @@
-"""What plugins that change vectors share: reading them, finding their neighbours, and judging what is lost."""
+"""What plugins that change vectors share: reading and casting vectors, and predicting and measuring recall."""

@@ -11,12 +11,12 @@ __all__ = ["ends_chain", "starts_chain"]
 
 
 def starts_chain(step: Step, plan: MigrationPlan) -> bool:
-    """Return whether no earlier step rewrites what this one does: then its input goes to the backup."""
+    """Return whether no earlier step rewrites the same fields: then the step's input goes to the backup."""
     return not _shares(step, plan.steps[: plan.steps.index(step)])
 
 
 def ends_chain(step: Step, plan: MigrationPlan) -> bool:
-    """Return whether no later step rewrites what this one does: then its output goes to Redis."""
+    """Return whether no later step rewrites the same fields: then the step's output goes to Redis."""
     return not _shares(step, plan.steps[plan.steps.index(step) + 1 :])
 
 

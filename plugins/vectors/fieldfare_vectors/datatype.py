@@ -1,8 +1,8 @@
-"""The vector datatypes of Redis that are converted, and what each can hold.
+"""The vector datatypes of Redis, and what each can hold.
 
 Sources: IEEE 754 for float64, float32 and float16;
 https://en.wikipedia.org/wiki/Bfloat16_floating-point_format for bfloat16;
-https://redis.io/docs/latest/develop/ai/search-and-query/vectors/ for which of them Redis knows.
+https://redis.io/docs/latest/develop/ai/search-and-query/vectors/ for those that Redis knows.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ DATATYPES: Final[dict[str, Datatype]] = {
         Datatype("bfloat16", 2, 8, 7, 2, 3.3895313892515355e38),
     )
 }
-"""The datatypes between which vectors can be converted, by name."""
+"""The floating-point datatypes, by name."""
 
 
 INTEGERS: Final = ("int8", "uint8")
-"""The datatypes whose codes stand for whatever a calibration says."""
+"""The integer datatypes; a calibration says which value a code stands for."""
 
 
 def width_of(datatype: str) -> int:
@@ -61,5 +61,5 @@ def width_of(datatype: str) -> int:
 
 
 def is_lossless(source: Datatype, target: Datatype) -> bool:
-    """Return whether every value of ``source`` is a value of ``target`` too."""
+    """Return whether ``target`` can hold every value of ``source``."""
     return target.exponent >= source.exponent and target.fraction >= source.fraction

@@ -1,4 +1,4 @@
-"""A sample of a field's vectors, read once, before anything is planned to change."""
+"""A sample of a field's vectors, read once for each change that is planned."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fieldfare.documents import Batch
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["SAMPLE_LIMIT", "Sample", "read_sample"]
 
 SAMPLE_LIMIT: Final = 5000
-"""How many documents are looked at."""
+"""How many documents are read at most."""
 
 
 @frozen(eq=False)
@@ -35,7 +35,7 @@ class Sample:
     vectors: NDArray[Any]
 
     @property
-    def sound(self) -> NDArray[Any]:
+    def finite_vectors(self) -> NDArray[Any]:
         """The vectors without NaN, infinities and values beyond float32."""
         import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
@@ -44,8 +44,8 @@ class Sample:
         return self.vectors if finite.all() else self.vectors[finite]
 
     @property
-    def documents(self) -> int:
-        """How many documents were looked at."""
+    def document_count(self) -> int:
+        """How many documents were read."""
         return sum(map(len, self.batches))
 
 
@@ -60,11 +60,11 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_vectors.reading import read_vectors  # noqa: PLC0415 - numpy costs start-up time
-    from fieldfare_vectors.values import NATIVE  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.values import NUMPY_DTYPES  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.vector_reader import read_vectors  # noqa: PLC0415 - numpy costs start-up time
 
     batches = live.sample([path], SAMPLE_LIMIT)
     found = [read_vectors(batch[path], live.definition.storage, datatype, dims) for batch in batches]
     keys = tuple(batch.keys[row] for batch, (rows, _) in zip(batches, found, strict=True) for row in rows)
-    nothing = np.empty((0, dims), NATIVE[datatype])
-    return Sample(batches, keys, np.concatenate([nothing, *(vectors for _, vectors in found)]))
+    empty = np.empty((0, dims), NUMPY_DTYPES[datatype])
+    return Sample(batches, keys, np.concatenate([empty, *(vectors for _, vectors in found)]))

@@ -1,4 +1,4 @@
-"""The values of vectors, as Redis has them and as this machine computes with them."""
+"""The values of vectors: as bytes in Redis, and as numpy arrays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fieldfare_vectors.datatype import DATATYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NATIVE", "Block", "cast", "limit", "native", "to_bytes"]
+__all__ = ["NUMPY_DTYPES", "Block", "cast", "clamp_overflow", "from_bytes", "to_bytes"]
 
-NATIVE: Final[dict[str, np.dtype[Any]]] = {
+NUMPY_DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "float64": np.dtype(np.float64),
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
@@ -22,39 +22,39 @@ NATIVE: Final[dict[str, np.dtype[Any]]] = {
     "int8": np.dtype(np.int8),
     "uint8": np.dtype(np.uint8),
 }
-"""The numbers of this machine, by datatype of Redis."""
+"""Datatype of Redis → the numpy dtype, in the byte order of this machine."""
 
 Block: TypeAlias = bytes | bytearray | memoryview
 
 
-def native(block: Block, datatype: str) -> NDArray[Any]:
-    """Read the bytes of vectors, little-endian, as numbers of this machine."""
-    width = NATIVE[datatype].itemsize
-    return np.frombuffer(block, f"<u{width}").astype(f"=u{width}", copy=False).view(NATIVE[datatype])
+def from_bytes(block: Block, datatype: str) -> NDArray[Any]:
+    """Read little-endian bytes of vectors."""
+    width = NUMPY_DTYPES[datatype].itemsize
+    return np.frombuffer(block, f"<u{width}").astype(f"=u{width}", copy=False).view(NUMPY_DTYPES[datatype])
 
 
 def to_bytes(vectors: NDArray[Any]) -> bytes:
-    """Return numbers of this machine as little-endian bytes."""
+    """Return vectors as little-endian bytes."""
     width = vectors.dtype.itemsize
     return vectors.view(f"=u{width}").astype(f"<u{width}", copy=False).tobytes()
 
 
 def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
-    """Round floats to another floating-point datatype; what is too large becomes its outermost value."""
+    """Round floats to another floating-point datatype; values that are too large become its largest value."""
     with np.errstate(all="ignore"):
-        rounded = vectors.astype(NATIVE[datatype])
-    limit(rounded, vectors, datatype)
+        rounded = vectors.astype(NUMPY_DTYPES[datatype])
+    clamp_overflow(rounded, vectors, datatype)
     return rounded
 
 
-def limit(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) -> None:
-    """Put the outermost value in the place of infinities that come from rounding.
+def clamp_overflow(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) -> None:
+    """Replace infinities that come from rounding by the largest value.
 
     One infinity makes NaN of a vector's distances, and a server that ranks by NaN loses other documents too.
 
     Args:
         rounded: floats of the datatype, changed in place.
-        vectors: what they were rounded from, of the same shape. NaN and infinities in it stay.
+        vectors: the values before rounding, of the same shape. NaN and infinities in it stay.
         datatype: a floating-point datatype of Redis.
     """
     too_large = np.isinf(rounded) & ~np.isinf(vectors)

@@ -1,6 +1,6 @@
 """A rollback brought JSON documents back, and one number in a thousand was another one in its last bit.
 
-Redis does not read every number as it writes it: see ``fieldfare.server.spelling``.
+Redis does not read every number as it writes it: see ``fieldfare.server.json_numbers``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
-from fieldfare.plugins import load_plugins
 from fieldfare.server import Server
 
 COUNT = 50

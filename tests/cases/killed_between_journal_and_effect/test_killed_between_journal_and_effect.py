@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from fieldfare import journal
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.backup.log import Log
+from fieldfare.backup import journal
+from fieldfare.backup.record_file import RecordFile
 from fieldfare.errors import BackupUnusable
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
@@ -79,7 +79,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             yield replies
 
     monkeypatch.setattr(Server, "bulk_stream", ticking)
-    for owner, name in ((Server, "command"), (journal, "write_durably"), (Log, "append"), (Path, "rename")):
+    for owner, name in ((Server, "command"), (journal, "write_durably"), (RecordFile, "append"), (Path, "rename")):
         monkeypatch.setattr(owner, name, clock.around(getattr(owner, name)))
     return clock
 

@@ -3,7 +3,7 @@
 from fieldfare import hookimpl
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Note
-from fieldfare.engine.run import Run
+from fieldfare.hooks.run import Run
 from fieldfare.plan import Claim, Phase, Receipt, Step
 
 KIND = "acme.upper"

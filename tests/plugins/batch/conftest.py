@@ -29,7 +29,7 @@ Load: TypeAlias = Callable[..., None]
 
 @pytest.fixture
 def fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
-    """The command line, in a directory with the guide's patch and an empty server."""
+    """The command line, in a directory with a patch, and an empty server."""
     del server
     (tmp_path / "patch.yaml").write_text(PATCH)
     return CommandLine(redis_url, tmp_path)
@@ -37,7 +37,7 @@ def fieldfare(redis_url: str, server: Server, tmp_path: Path) -> CommandLine:
 
 @pytest.fixture
 def load(server: Server) -> Load:
-    """Creates an index over hashes with a title and, unless told otherwise, a float32 vector."""
+    """Creates an index over hashes with a title and, by default, a float32 vector."""
 
     def create(name: str, prefixes: Sequence[str] | None = None, *, count: int = 20, vector: bool = True) -> None:
         prefixes = (f"{name}:",) if prefixes is None else prefixes

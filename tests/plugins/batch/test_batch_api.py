@@ -21,7 +21,7 @@ from fieldfare_batch.state import Settings, Status
 
 QUANTIZE = {"version": 1, "changes": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}}
 
-GUIDE = """\
+REDISVL_EXAMPLE = """\
 from fieldfare.migration import BatchMigrationPlanner, BatchMigrationExecutor
 
 # Create batch plan
@@ -60,7 +60,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_example_of_the_guide(
+def test_the_example_of_redisvls_migration_guide(
     server: Server, load: Any, redis_url: str, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del server
@@ -79,11 +79,12 @@ def test_the_example_of_the_guide(
             """
         )
     )
-    example = GUIDE.replace("redis://localhost:6379", redis_url).replace("/tmp/migration_backups", f"{directory}/b")  # noqa: S108 - the guide's directory is not used
-    exec(example, {})  # noqa: S102 - the guide's own text
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("Skipping legacy_idx: Field 'embedding' not found")
-    assert told[1:] == [
+    example = REDISVL_EXAMPLE.replace("redis://localhost:6379", redis_url)
+    example = example.replace("/tmp/migration_backups", f"{directory}/b")  # noqa: S108 - that directory is not used
+    exec(example, {})  # noqa: S102 - the example itself
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Skipping legacy_idx: Field 'embedding' not found")
+    assert lines[1:] == [
         "Will migrate: products_idx",
         "Will migrate: users_idx",
         "[1/2] products_idx: in_progress",
@@ -102,13 +103,15 @@ def test_several_indexes_at_a_time(server: Server, load: Any) -> None:
     before = database_digest(server), index_state(server)
     plan = BatchMigrationPlanner().create_batch_plan(server=server, pattern="i*", schema_patch=QUANTIZE)
     executor = BatchMigrationExecutor()
-    told: list[tuple[str, str]] = []
+    seen: list[tuple[str, str]] = []
 
-    def tell(name: str, _position: int, _total: int, status: str) -> None:
-        told.append((name, status))
+    def record(name: str, _position: int, _total: int, status: str) -> None:
+        seen.append((name, status))
 
-    report = executor.apply(plan, server=server, backup_dir="b", settings=Settings(parallel=3), progress_callback=tell)
-    assert {status for _, status in told[:3]} == {"in_progress"}, "three were begun before one was over"
+    report = executor.apply(
+        plan, server=server, backup_dir="b", settings=Settings(parallel=3), progress_callback=record
+    )
+    assert {status for _, status in seen[:3]} == {"in_progress"}, "three are started before one ends"
     assert report.status == "completed"
     assert report.summary.successful == len(names)
     for name in names:
@@ -146,7 +149,7 @@ def test_a_plan_from_its_file_is_the_plan(server: Server, load: Any, directory: 
     assert plan.indexes[0].plan_path == str(directory / "plans" / "a.yaml")
 
 
-def test_an_index_can_be_left_out_by_hand(server: Server, load: Any, directory: Path) -> None:
+def test_an_index_can_be_excluded_in_the_batch_plan_file(server: Server, load: Any, directory: Path) -> None:
     load("a")
     load("b")
     planner = BatchMigrationPlanner()
@@ -167,21 +170,21 @@ def test_a_stop_between_two_indexes(server: Server, load: Any) -> None:
     plan = BatchMigrationPlanner().create_batch_plan(server=server, pattern="*", schema_patch=QUANTIZE)
     executor, stop = BatchMigrationExecutor(), StopRequest()
 
-    def ask(name: str, _position: int, _total: int, status: str) -> None:
+    def stop_after_a(name: str, _position: int, _total: int, status: str) -> None:
         if (name, status) == ("a", "success"):
             stop.set()
 
-    with pytest.raises(Interrupted, match="1 of 2 indexes are migrated"):
-        executor.apply(plan, server=server, backup_dir="b", progress_callback=ask, stop=stop)
+    with pytest.raises(Interrupted, match="Migrated 1 of 2 indexes"):
+        executor.apply(plan, server=server, backup_dir="b", progress_callback=stop_after_a, stop=stop)
     assert executor.resume(server=server).status == "completed"
     stopped = StopRequest()
     stopped.set()
-    with pytest.raises(Interrupted, match="2 indexes are left to be put back"):
+    with pytest.raises(Interrupted, match="2 indexes are not rolled back yet"):
         executor.rollback(server=server, stop=stopped)
     assert executor.rollback(server=server).status == "rolled_back"
 
 
-def test_what_the_classes_refuse(server: Server, load: Any) -> None:
+def test_invalid_arguments_are_refused(server: Server, load: Any) -> None:
     load("a", ["k:"])
     load("b", ["k:1"])
     planner = BatchMigrationPlanner()
@@ -192,13 +195,13 @@ def test_what_the_classes_refuse(server: Server, load: Any) -> None:
         planner.create_group_plans(server=server, pattern="*", schema_patch=QUANTIZE)
     with pytest.raises(UsageError, match="schema_patch"):
         planner.create_batch_plan(server=server, pattern="*")
-    with pytest.raises(UsageError, match="fail_fast or continue_on_error"):
+    with pytest.raises(UsageError, match="must be fail_fast or continue_on_error"):
         planner.create_batch_plan(server=server, pattern="*", schema_patch=QUANTIZE, failure_policy="never")
     with pytest.raises(UsageError, match="No server"):
         planner.create_batch_plan(pattern="*", schema_patch=QUANTIZE)
     plan = planner.create_batch_plan(server=server, indexes=["a"], schema_patch=QUANTIZE)
     executor = BatchMigrationExecutor()
-    with pytest.raises(PreconditionError, match="fits no index"):
+    with pytest.raises(PreconditionError, match="applies to no index"):
         executor.apply(plan, server=server, backup_dir="b")
     with pytest.raises(BackupDirectoryRequired):
         executor.apply(plan, server=server, backup_dir=" ")

@@ -1,4 +1,4 @@
-"""A batch through the command line: plan, apply, look, take back."""
+"""A batch through the command line: plan, apply, status, rollback."""
 
 from __future__ import annotations
 
@@ -92,4 +92,4 @@ def test_batch_from_plan_to_rollback(fieldfare: CommandLine, server: Server, loa
     anew = fieldfare(*APPLY)
     assert anew.code == 0, anew.stderr
     assert datatype(server, "users_idx") == "float16"
-    assert list(fieldfare.directory.glob("batch_state.yaml.*.stale")), "the old record is set aside, not deleted"
+    assert list(fieldfare.directory.glob("batch_state.yaml.*.stale")), "the old state file is renamed, not deleted"

@@ -1,4 +1,4 @@
-"""Batches that are killed, or interrupted, and go on."""
+"""Batches that are killed or interrupted, and resumed."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def test_fifty_indexes_killed_in_the_middle_of_one(fieldfare: CommandLine, serve
     # two batches of documents an index: the second batch of the 24th index
     assert fieldfare(*APPLY, "--batch-size", "100", crash_at="rewrite:progress:48").code == -9
     state = load_state(fieldfare.directory / "batch_state.yaml")
-    assert len(state.having(Status.IN_PROGRESS)) == 1
-    assert state.having(Status.SUCCESS)
-    assert state.having(Status.PENDING)
+    assert len(state.with_status(Status.IN_PROGRESS)) == 1
+    assert state.with_status(Status.SUCCESS)
+    assert state.with_status(Status.PENDING)
     shown = fieldfare("batch-status")
-    assert f"In Progress: {state.having(Status.IN_PROGRESS)[0].name}\n" in shown.stdout
+    assert f"In Progress: {state.with_status(Status.IN_PROGRESS)[0].name}\n" in shown.stdout
     resumed = fieldfare(*RESUME, "--json")
     assert resumed.code == 0, resumed.stderr
     assert json.loads(resumed.stdout)["summary"]["successful"] == INDEXES
@@ -134,7 +134,7 @@ def test_killed_between_two_indexes(
 @pytest.mark.parametrize(
     "moment", ["enumerate:started:2", "dump:progress:3", "drop:finished:2", "create:started:2", "validate:finished:2"]
 )
-def test_killed_inside_an_index_and_taken_back(moment: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_killed_inside_an_index_and_rolled_back(moment: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
     for name in ("a", "b", "c"):
         load(name)
     before = database_digest(server), index_state(server)
@@ -163,7 +163,7 @@ def start(fieldfare: CommandLine, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("parallel", ["1", "2"])
-def test_ctrl_c_names_the_way_on(parallel: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_ctrl_c_names_the_next_commands(parallel: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
     names = [f"i{number}" for number in range(4)]
     for name in names:
         load(name, count=50)
@@ -171,23 +171,23 @@ def test_ctrl_c_names_the_way_on(parallel: str, fieldfare: CommandLine, server: 
     assert fieldfare(*PLAN).code == 0
     with start(fieldfare, *APPLY, "--batch-size", "1", "--parallel", parallel) as process:
         assert process.stderr is not None
-        told = ""
+        output = ""
         for line in process.stderr:
-            told += line
+            output += line
             if "i1: in_progress" in line:
                 process.send_signal(signal.SIGINT)
-    assert process.returncode == 130, told
-    assert "batch-resume --state" in told
-    assert "batch-rollback --state" in told
+    assert process.returncode == 130, output
+    assert "batch-resume --state" in output
+    assert "batch-rollback --state" in output
     state = load_state(fieldfare.directory / "batch_state.yaml")
-    assert state.having(Status.PENDING)
+    assert state.with_status(Status.PENDING)
     resumed = fieldfare(*RESUME)
     assert resumed.code == 0, resumed.stderr
     assert fieldfare("batch-rollback").code == 0
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_status_never_sees_half_a_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_status_never_reads_a_partly_written_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
     del server
     names = [f"i{number:02}" for number in range(12)]
     for name in names:
@@ -200,7 +200,7 @@ def test_status_never_sees_half_a_file(fieldfare: CommandLine, server: Server, l
         while len(seen) < 100 or not over.is_set():
             if path.exists():
                 try:
-                    seen.append(len(load_state(path).having(Status.SUCCESS)))
+                    seen.append(len(load_state(path).with_status(Status.SUCCESS)))
                 except BaseException as error:
                     problems.append(error)
                     raise
@@ -216,7 +216,7 @@ def test_status_never_sees_half_a_file(fieldfare: CommandLine, server: Server, l
     assert not problems
     assert len(seen) >= 100
     assert seen == sorted(seen)
-    assert len(set(seen)) > 2, "read while the batch went on"
+    assert len(set(seen)) > 2, "read while the batch was running"
 
 
 def test_two_processes_cannot_run_one_batch(fieldfare: CommandLine, server: Server, load: Any) -> None:

@@ -1,4 +1,4 @@
-"""Indexes that cannot be migrated: what happens to the others, and afterwards."""
+"""Failed indexes: what happens to the other indexes, and how to continue."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_failing_indexes_do_not_stop_the_others_and_are_retried(
     assert report["status"] == "partial_failure"
     assert report["summary"].items() >= {"successful": 2, "failed": 2, "remaining": 0}.items()
     assert "b:3" in report["indexes"][1]["error"]
-    assert report["next"]["To go on:"].endswith("batch_state.yaml --retry-failed --accept-data-loss")
+    assert report["next"]["resume"].endswith("batch_state.yaml --retry-failed --accept-data-loss")
 
     for name, original in originals.items():
         server.command("HSET", f"{name}:3", "embedding", original)
     unchanged = fieldfare(*RESUME)
-    assert unchanged.code == 3, "failed ones are not retried unless asked for"
+    assert unchanged.code == 3, "failed indexes are not retried without --retry-failed"
     assert "--retry-failed" in unchanged.stderr
     assert statuses(fieldfare) == {"a": "success", "b": "failed", "c": "failed", "d": "success"}
     refused = fieldfare("batch-resume", "--retry-failed")
@@ -91,9 +91,7 @@ def test_fail_fast_stops_and_can_be_resumed(fieldfare: CommandLine, server: Serv
     assert allowed.code == 0, allowed.stderr
 
 
-def test_an_index_dropped_meanwhile_is_a_failure_with_a_reason(
-    fieldfare: CommandLine, server: Server, load: Any
-) -> None:
+def test_an_index_that_was_dropped_fails_with_a_reason(fieldfare: CommandLine, server: Server, load: Any) -> None:
     for name in ("a", "b", "c"):
         load(name)
     plan(fieldfare, "--failure-policy", "continue_on_error")
@@ -128,7 +126,7 @@ def test_an_index_renamed_by_the_patch(fieldfare: CommandLine, server: Server, l
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_a_rollback_that_fails_for_one_index_puts_the_others_back(
+def test_a_rollback_that_fails_for_one_index_restores_the_others(
     fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
     for name in ("a", "b"):
@@ -137,21 +135,21 @@ def test_a_rollback_that_fails_for_one_index_puts_the_others_back(
     plan(fieldfare)
     assert fieldfare(*APPLY).code == 0
     [data] = (fieldfare.directory / "backups").glob("migration_backup_b-*.data")
-    kept = data.read_bytes()
-    data.write_bytes(kept[:-10])
+    original = data.read_bytes()
+    data.write_bytes(original[:-10])
     undone = fieldfare("batch-rollback")
     assert undone.code == 3
     assert "fieldfare batch-rollback --state" in undone.stderr
     assert statuses(fieldfare) == {"a": "rolled_back", "b": "failed"}
     refused = fieldfare(*RESUME)
     assert refused.code == 4
-    assert "a rollback of the batch was begun" in refused.stderr
-    data.write_bytes(kept)
+    assert "a rollback of the batch was started" in refused.stderr
+    data.write_bytes(original)
     assert fieldfare("batch-rollback").code == 0
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_what_belongs_to_another_batch_is_refused(fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_files_of_another_batch_are_refused(fieldfare: CommandLine, server: Server, load: Any) -> None:
     for name in ("a", "b"):
         load(name)
     plan(fieldfare)
@@ -169,13 +167,13 @@ def test_what_belongs_to_another_batch_is_refused(fieldfare: CommandLine, server
     assert second.code == 0, second.stderr
     taken = fieldfare(*APPLY, "--plan", "second.yaml")
     assert taken.code == 4
-    assert "Give another --state" in taken.stderr
-    gone = fieldfare(*RESUME, "--retry-failed")
-    assert gone.code == 4, "the plan of b was written over"
-    assert "was written over" in gone.stderr
+    assert "Use another --state" in taken.stderr
+    overwritten = fieldfare(*RESUME, "--retry-failed")
+    assert overwritten.code == 4, "the plan of b is another one now"
+    assert "the file was overwritten" in overwritten.stderr
 
 
-def test_an_index_left_half_way_needs_no_plan_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_a_partly_migrated_index_needs_no_plan_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
     for name in ("a", "b"):
         load(name)
     plan(fieldfare)
@@ -193,7 +191,7 @@ def test_an_index_left_half_way_needs_no_plan_file(fieldfare: CommandLine, serve
     assert all(read_definition(server, name).find("embedding").attrs["datatype"] == "float16" for name in "ab")  # type: ignore[union-attr]  # they have the field
 
 
-def test_a_backup_directory_that_cannot_be_used_leaves_no_record(fieldfare: CommandLine, load: Any) -> None:
+def test_an_unusable_backup_directory_leaves_no_state_file(fieldfare: CommandLine, load: Any) -> None:
     load("a")
     plan(fieldfare)
     refused = fieldfare("batch-apply", "--accept-data-loss", "--backup-dir", "patch.yaml")
@@ -203,7 +201,7 @@ def test_a_backup_directory_that_cannot_be_used_leaves_no_record(fieldfare: Comm
     assert fieldfare(*APPLY).code == 0
 
 
-def test_a_batch_is_not_taken_back_on_another_server(
+def test_a_batch_is_not_rolled_back_on_another_server(
     fieldfare: CommandLine, server: Server, load: Any, private_server: PrivateServer
 ) -> None:
     for name in ("a", "b"):
@@ -214,7 +212,7 @@ def test_a_batch_is_not_taken_back_on_another_server(
     elsewhere = CommandLine(private_server(tcp=True).url, fieldfare.directory)
     for command in (RESUME, ("batch-rollback",)):
         refused = elsewhere(*command)
-        assert refused.code == 3, "a is half-way on its own server"
+        assert refused.code == 3, "a is partly migrated on its own server"
         assert "none of them are on this server" in refused.stdout
     assert fieldfare("list", "--json").stdout.count('"b"') == 1
     assert elsewhere("list").stdout.strip() == "Indices:"
@@ -247,7 +245,7 @@ def test_no_state(command: tuple[str, ...], fieldfare: CommandLine) -> None:
     assert "there is no such file" in refused.stderr
 
 
-def test_damaged_files_are_told(fieldfare: CommandLine, load: Any) -> None:
+def test_damaged_files_are_reported(fieldfare: CommandLine, load: Any) -> None:
     load("a")
     plan(fieldfare)
     state = fieldfare.directory / "batch_state.yaml"

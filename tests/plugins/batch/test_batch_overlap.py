@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.definition import IndexDefinition, Storage
-from fieldfare_batch.grouping import chains, disjoint_groups
-from fieldfare_batch.overlap import Keyspace, Overlap, find_overlaps
+from fieldfare_batch.overlap import Keyspace, Overlap, connected_groups, find_overlaps, overlap_free_groups
 
 PREFIXES = st.lists(st.text("a:é*", max_size=3).map(str.encode), min_size=1, max_size=3)
 INDEXES = st.lists(st.tuples(st.sampled_from(Storage), PREFIXES), max_size=8)
@@ -47,21 +46,21 @@ def test_overlaps_are_the_pairs_that_share_keys(indexes: list[tuple[Storage, lis
 
 
 @given(INDEXES, KEYS)
-def test_rows_that_run_at_the_same_time_share_no_key(
+def test_groups_that_run_at_the_same_time_share_no_key(
     indexes: list[tuple[Storage, list[bytes]]], keys: list[bytes]
 ) -> None:
     spaces = {each.name: each for each in keyspaces(indexes)}
-    rows = chains(list(spaces.values()))
-    assert sorted(name for row in rows for name in row) == sorted(spaces)
-    for one, other in combinations(rows, 2):
+    groups = connected_groups(list(spaces.values()))
+    assert sorted(name for group in groups for name in group) == sorted(spaces)
+    for one, other in combinations(groups, 2):
         for first in one:
             for second in other:
                 assert not share_keys(spaces[first], spaces[second])
     for key in keys:
         holders = {
             (spaces[name].storage, number)
-            for number, row in enumerate(rows)
-            for name in row
+            for number, group in enumerate(groups)
+            for name in group
             if covers(spaces[name], key)
         }
         assert len(holders) == len({storage for storage, _ in holders})
@@ -70,7 +69,7 @@ def test_rows_that_run_at_the_same_time_share_no_key(
 @given(INDEXES)
 def test_groups_share_no_key_inside(indexes: list[tuple[Storage, list[bytes]]]) -> None:
     spaces = {each.name: each for each in keyspaces(indexes)}
-    groups = disjoint_groups(list(spaces), find_overlaps(spaces.values()))
+    groups = overlap_free_groups(list(spaces), find_overlaps(spaces.values()))
     assert sorted(name for group in groups for name in group) == sorted(spaces)
     for group in groups:
         assert not any(share_keys(spaces[one], spaces[other]) for one, other in combinations(group, 2))
@@ -82,7 +81,7 @@ def test_two_thousand_indexes_over_two_thousand_prefixes_of_two_kinds() -> None:
         for number in range(2000)
     ]
     assert len(list(find_overlaps(spaces))) == 1000
-    assert len(chains(spaces)) == 1000
+    assert len(connected_groups(spaces)) == 1000
 
 
 def test_an_index_covers_what_it_covers_before_and_after() -> None:

@@ -1,4 +1,4 @@
-"""What batch-plan accepts, refuses and proposes."""
+"""Batch plans: selection of indexes, conflicts, groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from fieldfare.errors import FileError
 from fieldfare.server import Server
-from fieldfare.server.inspect import REHEARSAL
+from fieldfare.server.inspect import REHEARSAL_PREFIX
 from fieldfare.testing.commandline import CommandLine
 from fieldfare_batch.plan_file import load_batch_plan
 from fieldfare_batch.selection import read_names
@@ -53,12 +53,12 @@ def test_overlapping_indexes_are_refused_with_every_pair(fieldfare: CommandLine,
     refused = fieldfare(*PLAN, "--pattern", "*")
     assert refused.code == 4
     assert refused.stderr.startswith(MESSAGE)
-    assert "legacy <->" not in refused.stderr, "an index that is skipped takes no part"
-    # the vectors are shared, so no order of groups would be safe; the plugin that knows says so
-    stuck = refused.stderr.partition("In no group, because of the other indexes:")[2]
+    assert "legacy <->" not in refused.stderr, "a skipped index conflicts with none"
+    # the vectors are shared, so no order of groups is safe: the plugin quantize blocks each of them
+    ungroupable = refused.stderr.partition("Indexes in no group:")[2]
     for name in ("products_main", "products_premium", "products_tv"):
-        assert f"  - {name}: " in stuck
-    assert "covers some of the same keys and reads 'embedding' too" in stuck
+        assert f"  - {name}: " in ungroupable
+    assert "covers some of the same keys and reads 'embedding' too" in ungroupable
     assert not (fieldfare.directory / "batch_plan.yaml").exists()
     assert not (fieldfare.directory / "plans").exists()
 
@@ -102,7 +102,7 @@ def test_overlaps_where_nothing_is_rewritten_are_harmless_unless_strict(fieldfar
     assert applicable(fieldfare.directory / "batch_plan_2.yaml") == {"premium": True}
 
 
-def test_groups_leave_out_what_no_order_makes_safe(fieldfare: CommandLine, load: Any) -> None:
+def test_groups_skip_indexes_that_no_order_makes_safe(fieldfare: CommandLine, load: Any) -> None:
     load("main", ["product:"])
     load("premium", ["product:premium:"])
     load("users")
@@ -155,16 +155,16 @@ def test_a_thousand_names_in_a_file(tmp_path: Path) -> None:
     assert len(read_names(path)) == 1000
 
 
-def test_an_index_that_is_as_it_shall_be_is_skipped(fieldfare: CommandLine, load: Any) -> None:
+def test_an_index_that_needs_no_change_is_skipped(fieldfare: CommandLine, load: Any) -> None:
     use(fieldfare, SORTABLE.replace("sortable: true", "weight: 1"))
     load("one")
     planned = fieldfare(*PLAN, "--pattern", "*")
     assert planned.code == 4
     assert "Nothing to do" in planned.stdout
-    assert "fits none of these indexes" in planned.stderr
+    assert "applies to none of these indexes" in planned.stderr
 
 
-def test_aliases_are_kept_by_the_index_that_they_lead_to(fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_aliases_are_kept_by_their_index(fieldfare: CommandLine, server: Server, load: Any) -> None:
     load("one")
     load("two")
     server.command("FT.ALIASADD", "second", "two")
@@ -185,24 +185,33 @@ def test_aliases_by_which_an_index_was_named_are_kept(
     planned = fieldfare(*PLAN, "--indexes", names)
     assert planned.code == 0, planned.stderr
     assert applicable(fieldfare.directory / "batch_plan.yaml") == {"one": True}
-    [kept] = [YAML(typ="safe").load(fieldfare.directory / "plans" / "one.yaml")["source"]["aliases"]]
-    assert kept == sorted({*names.split(",")} - {"one"})
+    [aliases] = [YAML(typ="safe").load(fieldfare.directory / "plans" / "one.yaml")["source"]["aliases"]]
+    assert aliases == sorted({*names.split(",")} - {"one"})
 
 
-def test_what_other_migrations_try_out_is_no_index_of_the_batch(
-    fieldfare: CommandLine, server: Server, load: Any
-) -> None:
+def test_trial_indexes_of_other_migrations_are_ignored(fieldfare: CommandLine, server: Server, load: Any) -> None:
     load("one", [""])
     server.command(
-        *("FT.CREATE", f"{REHEARSAL}1", "PREFIX", 1, f"{REHEARSAL}1:0:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
+        *(
+            "FT.CREATE",
+            f"{REHEARSAL_PREFIX}1",
+            "PREFIX",
+            1,
+            f"{REHEARSAL_PREFIX}1:0:",
+            "SCHEMA",
+            "embedding",
+            "VECTOR",
+            "FLAT",
+            6,
+        ),
         *("TYPE", "FLOAT32", "DIM", 8, "DISTANCE_METRIC", "COSINE"),
     )
     planned = fieldfare(*PLAN, "--pattern", "*")
     assert planned.code == 0, planned.stderr
     assert applicable(fieldfare.directory / "batch_plan.yaml") == {"one": True}
-    assert REHEARSAL not in fieldfare("list").stdout
-    assert REHEARSAL not in fieldfare(*PLAN, "--pattern", "x*").stderr
-    assert REHEARSAL not in fieldfare("info", "--index", "missing").stderr
+    assert REHEARSAL_PREFIX not in fieldfare("list").stdout
+    assert REHEARSAL_PREFIX not in fieldfare(*PLAN, "--pattern", "x*").stderr
+    assert REHEARSAL_PREFIX not in fieldfare("info", "--index", "missing").stderr
 
 
 @pytest.mark.parametrize(
@@ -212,13 +221,13 @@ def test_what_other_migrations_try_out_is_no_index_of_the_batch(
         (("--pattern", "*", "--indexes", "one"), 2, "exactly one of"),
         (("--indexes", " , "), 2, "names no index"),
         (("--indexes-file", "nowhere.txt"), 2, "nowhere.txt"),
-        (("--pattern", "x*"), 4, "No index fits the pattern 'x*'"),
+        (("--pattern", "x*"), 4, "No index matches the pattern 'x*'"),
         (("--pattern", "*", "--failure-policy", "never"), 2, "failure-policy"),
-        (("--pattern", "*", "--alias", "nobody"), 4, "nobody"),
-        (("--pattern", "one", "--alias", "second"), 4, "second leads to 'two', which is not in the batch"),
+        (("--pattern", "*", "--alias", "missing"), 4, "missing"),
+        (("--pattern", "one", "--alias", "second"), 4, "second: alias of 'two', which is not in the batch"),
     ],
 )
-def test_requests_that_cannot_be_met(  # noqa: PLR0913, PLR0917 - a request and its fixtures
+def test_invalid_requests_are_refused(  # noqa: PLR0913, PLR0917 - a request and its fixtures
     arguments: tuple[str, ...], code: int, message: str, fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
     load("one")
@@ -230,7 +239,7 @@ def test_requests_that_cannot_be_met(  # noqa: PLR0913, PLR0917 - a request and 
     assert "Traceback" not in refused.stderr
 
 
-def test_the_recall_that_is_wanted_holds_for_every_index(fieldfare: CommandLine, server: Server, load: Any) -> None:
+def test_the_required_recall_applies_to_every_index(fieldfare: CommandLine, server: Server, load: Any) -> None:
     load("one")
     load("two")
     patch = fieldfare.directory / "patch.yaml"
@@ -242,15 +251,15 @@ def test_the_recall_that_is_wanted_holds_for_every_index(fieldfare: CommandLine,
     assert [path.stem for path in plans.iterdir()] == ["one"]
     skipped = fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.9")
     assert skipped.code == 4
-    assert "less than the 0.9 that is wanted" in skipped.stdout + skipped.stderr
+    assert "less than the required 0.9" in skipped.stdout + skipped.stderr
     assert fieldfare(*PLAN, "--indexes", "two", "--min-recall", "0.9", "--accept-recall-loss").code == 0
     step = next(
         each for each in YAML(typ="safe").load(plans / "two.yaml")["steps"] if each["kind"] == "quantize.recall"
     )
-    assert (step["params"]["limit"], step["params"]["accepted"]) == (0.9, True)
+    assert (step["params"]["min_recall"], step["params"]["accept_recall_loss"]) == (0.9, True)
 
 
-def test_an_edited_batch_plan_tells_every_problem(tmp_path: Path) -> None:
+def test_an_invalid_batch_plan_reports_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "batch_plan.yaml"
     path.write_text(
         "version: 1\nbatch_id: b\nmode: drop_recreate\nfailure_policy: sometimes\nrequires_quantization: maybe\n"

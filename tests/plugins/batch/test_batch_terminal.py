@@ -1,4 +1,4 @@
-"""A batch in a real terminal: bars, and a question before everything is put back."""
+"""A batch in a real terminal: progress bars, and the confirmation of a rollback."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_one_bar_for_the_batch(planned: CommandLine) -> None:
     assert code == 0, drawn
     assert "Indexes" in drawn
     assert "3/3" in drawn
-    assert "\nc " in drawn.replace("\r", "").replace("\x1b[2K", ""), "an index has a bar while it is worked on"
+    assert "\nc " in drawn.replace("\r", "").replace("\x1b[2K", ""), "a running index has a bar"
 
 
 @pytest.mark.parametrize(("answer", "code", "count"), [("n\n", 1, 0), ("y\n", 0, 3)])
@@ -66,4 +66,4 @@ def test_rollback_asks(planned: CommandLine, answer: str, code: int, count: int)
     assert ended == code
     assert "a batch of 3 indexes? [y/N]" in drawn
     state = load_state(planned.directory / "batch_state.yaml")
-    assert len(state.having(Status.ROLLED_BACK)) == count
+    assert len(state.with_status(Status.ROLLED_BACK)) == count

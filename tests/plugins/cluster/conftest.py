@@ -1,4 +1,4 @@
-"""A cluster of three with documents, and a way to die between two commands."""
+"""A cluster of three nodes, and a plugin that kills the process between two commands."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.installation import install_plugin
 
-DYING_PLUGIN = """
+CRASHING_PLUGIN = """
 import os, signal
 from fieldfare.server import Server
 
 bulk = Server.bulk
-seen = 0
+count = 0
 
-def dying_bulk(self, commands):
-    global seen
-    if commands and commands[0][0] == os.environ["DIE_BEFORE"].encode():
-        seen += 1
-        if seen == int(os.environ["DIE_AT"]):
+def crashing_bulk(self, commands):
+    global count
+    if commands and commands[0][0] == os.environ["CRASH_BEFORE"].encode():
+        count += 1
+        if count == int(os.environ["CRASH_AT"]):
             os.kill(os.getpid(), signal.SIGKILL)
     return bulk(self, commands)
 
-Server.bulk = dying_bulk
+Server.bulk = crashing_bulk
 """
 
 
@@ -43,24 +43,24 @@ def fieldfare(cluster: Server, cluster_urls: list[str], tmp_path: Path) -> Comma
 
 
 @pytest.fixture
-def die_before(fieldfare: CommandLine) -> Callable[..., None]:
+def crash_before(fieldfare: CommandLine) -> Callable[..., None]:
     """Runs a command in a process that kills itself before it sends the n-th batch of some Redis command."""
-    plugin = fieldfare.directory / "dying-plugin"
-    install_plugin(plugin, "dying", "dying_plugin")
-    (plugin / "dying_plugin.py").write_text(DYING_PLUGIN)
+    plugin = fieldfare.directory / "crashing-plugin"
+    install_plugin(plugin, "crashing", "crashing_plugin")
+    (plugin / "crashing_plugin.py").write_text(CRASHING_PLUGIN)
 
-    def run_and_die(command: str, number: int, *arguments: str) -> None:
-        chosen = {"PYTHONPATH": str(plugin), "DIE_BEFORE": command, "DIE_AT": str(number)}
-        died = subprocess.run(
+    def run_and_crash(command: str, number: int, *arguments: str) -> None:
+        chosen = {"PYTHONPATH": str(plugin), "CRASH_BEFORE": command, "CRASH_AT": str(number)}
+        crashed = subprocess.run(
             [sys.executable, "-m", "fieldfare", *arguments],
             cwd=fieldfare.directory,
             env={**os.environ, "FIELDFARE_URL": fieldfare.url, **chosen},
             capture_output=True,
             check=False,
         )
-        assert died.returncode == -SIGKILL, died.stderr
+        assert crashed.returncode == -SIGKILL, crashed.stderr
 
-    return run_and_die
+    return run_and_crash
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from threading import Timer
 from typing import Any, Final
 
 import pytest
+from redis import Redis
 from redis.exceptions import ResponseError
 
-from fieldfare import faults
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.support import fault_points
 from fieldfare.testing.digest import index_state
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -32,9 +33,10 @@ def source(cluster: Server) -> Server:
 
 
 def owner(cluster: Server, slot: int) -> Any:
-    """Return the node that serves a slot."""
+    """Return a client of our own to the node that serves a slot: the run closes the connections of its clients."""
     client: Any = cluster.client
-    return client.get_redis_connection(client.nodes_manager.get_node_from_slot(slot))
+    node = client.nodes_manager.get_node_from_slot(slot)
+    return Redis(host=node.host, port=node.port)
 
 
 def serve_again(node: Any, slot: int) -> None:
@@ -64,11 +66,11 @@ def test_keys_move_all_the_same(
 
     def harmed(work: Callable[[], MigrationReport]) -> Result:
         seen.clear()
-        faults.listen(harm)
+        fault_points.listen(harm)
         try:
             return work().result
         finally:
-            faults.listen(None)
+            fault_points.listen(None)
             for timer in healing:
                 timer.join()
             assert len(seen) >= hit
@@ -79,3 +81,4 @@ def test_keys_move_all_the_same(
     assert contents() == {key.replace(b"{a}doc:", b"{b}art:"): each for key, each in before.items()}
     assert harmed(partial(executor.rollback, server=source, backup_dir=tmp_path)) is Result.ROLLED_BACK
     assert (contents(), index_state(source)) == (before, indexes)
+    node.close()

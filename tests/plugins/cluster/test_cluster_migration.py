@@ -52,7 +52,7 @@ def moved(contents: dict[bytes, Any]) -> dict[bytes, Any]:
     return {key.replace(b"{a}doc:", b"{b}art:"): each for key, each in contents.items()}
 
 
-def test_no_key_is_lost_or_double_when_killed_between_batches(
+def test_no_key_is_lost_or_duplicated_when_killed_between_batches(
     source: Server, fieldfare: CommandLine, contents: Callable[[], dict[bytes, Any]]
 ) -> None:
     before, indexes = contents(), index_state(source)
@@ -71,36 +71,36 @@ def test_no_key_is_lost_or_double_when_killed_between_batches(
     assert (contents(), index_state(source)) == (before, indexes)
 
 
-@pytest.mark.parametrize("way_on", [APPLY, ROLLBACK])
-def test_no_key_is_lost_or_double_when_killed_with_keys_under_both_names(
-    way_on: tuple[str, ...],
+@pytest.mark.parametrize("next_command", [APPLY, ROLLBACK])
+def test_no_key_is_lost_or_duplicated_when_killed_with_keys_under_both_names(
+    next_command: tuple[str, ...],
     source: Server,
     fieldfare: CommandLine,
     contents: Callable[[], dict[bytes, Any]],
-    die_before: Callable[..., None],
+    crash_before: Callable[..., None],
 ) -> None:
     before, indexes = contents(), index_state(source)
     plan(fieldfare)
-    die_before("EVALSHA", 3, *APPLY)
+    crash_before("EVALSHA", 3, *APPLY)
     assert len(contents()) > COUNT + 10
-    outcome = fieldfare(*way_on)
+    outcome = fieldfare(*next_command)
     assert outcome.code == 0, outcome.stderr
-    if way_on is ROLLBACK:
+    if next_command is ROLLBACK:
         assert (contents(), index_state(source)) == (before, indexes)
     else:
         assert contents() == moved(before)
 
 
-def test_a_killed_rollback_leaves_nothing_double(
+def test_a_killed_rollback_duplicates_no_key(
     source: Server,
     fieldfare: CommandLine,
     contents: Callable[[], dict[bytes, Any]],
-    die_before: Callable[..., None],
+    crash_before: Callable[..., None],
 ) -> None:
     before, indexes = contents(), index_state(source)
     plan(fieldfare)
     assert fieldfare(*APPLY).code == 0
-    die_before("EVALSHA", 2, *ROLLBACK)
+    crash_before("EVALSHA", 2, *ROLLBACK)
     assert len(contents()) > COUNT + 10
     assert fieldfare(*ROLLBACK).code == 0
     assert (contents(), index_state(source)) == (before, indexes)
@@ -140,7 +140,7 @@ def test_documents_that_would_leave_the_node_of_their_index_stop_the_run(
     plan(fieldfare, "version: 1\nchanges: {index: {prefix: '{b}art:'}}\n")
     outcome = fieldfare(*APPLY)
     assert outcome.code == 4
-    assert "index 'idx{a}' would lose 20 keys ({a}doc:" in outcome.stderr
+    assert "would lose 20 documents, such as {a}doc:" in outcome.stderr
     assert (contents(), index_state(cluster)) == (before, indexes)
 
 

@@ -1,4 +1,4 @@
-"""Single keys move between slots with all that Redis knows of them."""
+"""Keys move between slots with values, TTLs and access frequency."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_everything_about_a_key_moves(cluster: Server, documents: list[bytes], c
 
 
 @pytest.mark.parametrize("restored", [("{a}expiring", "{a}large"), ("{a}fields", "{a}huge", "{a}json", "{a}text")])
-def test_a_copy_that_a_crash_left_behind_is_recognised(
+def test_a_copy_left_by_a_crash_is_recognised(
     restored: tuple[str, ...], cluster: Server, documents: list[bytes], contents: Any
 ) -> None:
     before = contents()
@@ -70,14 +70,14 @@ def test_a_copy_that_a_crash_left_behind_is_recognised(
 
 
 @pytest.mark.parametrize("has_scripts", [True, False], ids=["with scripts", "without"])
-def test_what_is_written_while_a_key_moves_is_not_lost(
+def test_concurrent_writes_to_a_moving_key_are_not_lost(
     cluster: Server, documents: list[bytes], monkeypatch: pytest.MonkeyPatch, *, has_scripts: bool
 ) -> None:
     """Written after its value was read, deleted after that, or written all the time: each is what it should be."""
     bulk = Server.bulk
     times: list[int] = []
 
-    def meanwhile(self: Server, commands: Any) -> list[Any]:
+    def bulk_with_writes(self: Server, commands: Any) -> list[Any]:
         if commands and commands[0][0] == b"EVALSHA":
             times.append(1)
             if len(times) == 1:
@@ -87,16 +87,18 @@ def test_what_is_written_while_a_key_moves_is_not_lost(
                 return [NoPermissionError("no scripts") for _ in commands]
         return bulk(self, commands)
 
-    monkeypatch.setattr(Server, "bulk", meanwhile)
+    monkeypatch.setattr(Server, "bulk", bulk_with_writes)
     moved = dict(zip(documents, transfer(cluster, pairs_of(documents)) or [], strict=True))
     monkeypatch.undo()
     assert cluster.bulk([("HGET", "{b}large", "f7"), ("EXISTS", "{a}large")]) == [b"newer", 0]
     assert cluster.bulk([("EXISTS", "{a}expiring"), ("EXISTS", "{b}expiring")]) == [0, 0]
-    assert cluster.bulk([("HGET", "{a}fields", "n")]) == [str(len(times)).encode()], "nobody has taken it away"
+    assert cluster.bulk([("HGET", "{a}fields", "n")]) == [str(len(times)).encode()], "it was not removed"
     assert [key for key, was in moved.items() if not was] == [b"{a}expiring", b"{a}fields"]
 
 
-def test_somebody_elses_key_is_left_alone(cluster: Server, documents: list[bytes], contents: Any) -> None:
+def test_a_different_key_under_the_new_name_is_left_alone(
+    cluster: Server, documents: list[bytes], contents: Any
+) -> None:
     large = [part for row in range(3000) for part in (f"f{row}", f"another value {row}")]
     cluster.bulk(
         [
@@ -114,7 +116,7 @@ def test_somebody_elses_key_is_left_alone(cluster: Server, documents: list[bytes
     assert contents() == {moved.get(key, key): each for key, each in before.items()}
 
 
-def test_a_key_that_is_gone_is_not_moved(cluster: Server, documents: list[bytes]) -> None:
+def test_a_missing_key_is_not_moved(cluster: Server, documents: list[bytes]) -> None:
     cluster.command("DEL", "{a}text")
     assert transfer(cluster, pairs_of([b"{a}text", b"{a}never", b"{a}json"])) == [False, False, True]
     assert cluster.command("EXISTS", "{b}text") == 0
@@ -128,7 +130,7 @@ def test_a_key_given_twice_is_moved_once(cluster: Server, documents: list[bytes]
     assert documents
 
 
-def test_names_of_one_slot_are_left_to_renaming(cluster: Server) -> None:
+def test_names_in_one_slot_are_left_to_renamenx(cluster: Server) -> None:
     assert key_slot(b"{a}1") == key_slot(b"{a}2")
     assert transfer(cluster, [(b"{a}1", b"{b}1"), (b"{a}1", b"{a}2")]) is None
 
@@ -144,7 +146,7 @@ def counting(cluster: Server) -> Iterator[Server]:
         cluster.command_at(node, "CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
-def test_how_often_a_key_was_used_moves_too(counting: Server) -> None:
+def test_the_access_frequency_of_a_key_moves_too(counting: Server) -> None:
     counting.command("HSET", "{a}model", "n", 1)
     dump = counting.command("DUMP", "{a}model")
     counting.command("RESTORE", "{a}often", 0, dump, "FREQ", 200)
@@ -152,7 +154,7 @@ def test_how_often_a_key_was_used_moves_too(counting: Server) -> None:
     assert 195 <= counting.command("OBJECT", "FREQ", "{b}often") <= 201
 
 
-def test_a_node_that_takes_no_more_stops_the_move_and_nothing_is_lost(
+def test_a_node_without_memory_stops_the_move_and_nothing_is_lost(
     cluster: Server, documents: list[bytes], contents: Any
 ) -> None:
     before = contents()

@@ -24,7 +24,7 @@ BACKUP: Final = ("--backup-dir", "backup")
 
 @pytest.fixture(scope="session")
 def embeddings() -> NDArray[np.float32]:
-    """2,000 sentence embeddings of 384 dims, unit length, of a model that was not trained to be cut."""
+    """2,000 sentence embeddings of 384 dims, unit length, of a model that was not trained to be truncated."""
     vectors: NDArray[np.float32] = np.load(WORDNET).astype("<f4")
     return vectors
 
@@ -87,7 +87,7 @@ class Workbench:
             code, "plan", "--index", "articles", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml", *options
         )
 
-    def cut(self, dims: int, *options: str, code: int = 0, **update: Any) -> Outcome:
+    def truncate(self, dims: int, *options: str, code: int = 0, **update: Any) -> Outcome:
         """Plan fewer dims and nothing else."""
         return self.plan(
             {"update_fields": [{"name": "embedding", "attrs": {"dims": dims}, **update}]}, *options, code=code
@@ -102,7 +102,7 @@ class Workbench:
         return self.expect(0, "validate", *PLAN)
 
     def rollback(self, *options: str, code: int = 0) -> Outcome:
-        """Take it back."""
+        """Roll the run back."""
         return self.expect(code, "rollback", *BACKUP, *options)
 
     def expect(self, code: int, *arguments: str) -> Outcome:
@@ -130,13 +130,13 @@ def bench(redis_url: str, server: Server, tmp_path: Path) -> Workbench:
 
 @pytest.fixture
 def reference() -> Callable[..., NDArray[np.float64]]:
-    """What cutting means, vector by vector."""
+    """Truncation, vector by vector."""
 
-    def cut(vectors: NDArray[Any], dims: int) -> NDArray[np.float64]:
+    def truncate(vectors: NDArray[Any], dims: int) -> NDArray[np.float64]:
         rows = []
         for vector in vectors.astype(np.float64):
             kept, length = vector[:dims], np.linalg.norm(vector)
             rows.append(kept if not kept.any() else kept / np.linalg.norm(kept) * length)
         return np.array(rows)
 
-    return cut
+    return truncate

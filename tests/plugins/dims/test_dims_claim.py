@@ -12,7 +12,7 @@ from attrs import evolve
 from fieldfare.changes import AddField, Change, RemoveField, UpdateField
 from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
 from fieldfare.documents import Batch, Column
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim, Step
 from fieldfare_dims import plugin
 from fieldfare_vectors.datatype import DATATYPES
@@ -22,12 +22,12 @@ Embedding = Callable[..., Field]
 
 HALF = UpdateField("embedding", "dims", 4, 2)
 TO_QUERIES = (
-    "'embedding': queries must be cut to 2 dims too (fieldfare encode-query); an application that goes on sending "
+    "'embedding': queries must be truncated to 2 dims too (fieldfare encode-query); an application that still sends "
     "longer vectors gets errors"
 )
 
 
-def ask(change: Change, live: LiveIndex, **truncation: Any) -> Claim:
+def claim_of(change: Change, live: LiveIndex, **truncation: Any) -> Claim:
     """Return the claim, which there must be."""
     patch = {"update_fields": [{"name": "embedding", "truncation": truncation}]}
     claim = plugin.fieldfare_classify(change, evolve(live, patch=patch))
@@ -36,8 +36,8 @@ def ask(change: Change, live: LiveIndex, **truncation: Any) -> Claim:
 
 
 def plan(change: Change, live: LiveIndex) -> Step:
-    """Return the step that cuts."""
-    claim = ask(change, live)
+    """Return the step that truncates."""
+    claim = claim_of(change, live)
     assert claim.is_supported
     return plugin.fieldfare_plan_steps(change, claim, live)[0]
 
@@ -50,7 +50,7 @@ def test_fewer_dims_are_supported(
 ) -> None:
     path = "embedding" if storage is Storage.HASH else "$.embedding"
     index = live(embedding(path=path, datatype=datatype, distance_metric=metric), storage=storage)
-    claim = ask(HALF, index)
+    claim = claim_of(HALF, index)
     assert claim.is_supported
     assert claim.rewrites_documents
     assert claim.lossy
@@ -70,7 +70,7 @@ def test_fewer_dims_are_supported(
         "metric": metric,
         "renormalize": True,
     }
-    assert step.summary == "Cut 'embedding' from 4 to 2 dims, and renormalize"
+    assert step.summary == "Truncate 'embedding' from 4 to 2 dims, and renormalize"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,10 @@ def test_fewer_dims_are_supported(
     [
         (
             5,
-            "vectors of 4 dims can be cut but not extended to 5: changing vector dimensions requires re-embedding",
+            (
+                "vectors of 4 dims can be truncated but not extended to 5: changing vector dimensions requires "
+                "re-embedding"
+            ),
         ),
         (0, "dims is a whole number, 1 or more, not 0"),
         (-2, "dims is a whole number, 1 or more, not -2"),
@@ -89,7 +92,7 @@ def test_fewer_dims_are_supported(
     ],
 )
 def test_dims_that_are_blocked(live: Live, new: Any, reason: str) -> None:
-    claim = ask(UpdateField("embedding", "dims", 4, new), live())
+    claim = claim_of(UpdateField("embedding", "dims", 4, new), live())
     assert claim.reason == reason
     assert claim.workaround
 
@@ -106,7 +109,7 @@ def test_dims_that_are_blocked(live: Live, new: Any, reason: str) -> None:
         ("l2", {"renormalize": False}, None),
     ],
 )
-def test_integers_are_only_cut(  # noqa: PLR0913 - columns of the table
+def test_integers_are_only_truncated(  # noqa: PLR0913 - columns of the table
     live: Live,
     embedding: Embedding,
     *,
@@ -115,27 +118,27 @@ def test_integers_are_only_cut(  # noqa: PLR0913 - columns of the table
     truncation: Mapping[str, bool],
     reason: str | None,
 ) -> None:
-    claim = ask(HALF, live(embedding(datatype=datatype, distance_metric=metric)), **truncation)
+    claim = claim_of(HALF, live(embedding(datatype=datatype, distance_metric=metric)), **truncation)
     assert claim.is_supported == (reason is None)
     assert reason is None or reason in str(claim.reason)
 
 
-def test_a_truncation_can_be_told_not_to_renormalize(live: Live, embedding: Embedding) -> None:
+def test_a_patch_can_turn_renormalizing_off(live: Live, embedding: Embedding) -> None:
     index = live(embedding(distance_metric="l2"))
-    claim = ask(HALF, index, renormalize=False)
+    claim = claim_of(HALF, index, renormalize=False)
     assert claim.warnings == (
         TO_QUERIES,
         (
-            "'embedding': without renormalizing, vectors of length one are shorter than that afterwards, each by "
-            "another share; l2 compares lengths too"
+            "'embedding': without renormalizing, vectors of length one become shorter, each by a different factor; l2 "
+            "compares lengths too"
         ),
     )
     patch = {"update_fields": [{"name": "vec", "truncation": {"renormalize": False}}]}
     renamed = patch | {"rename_fields": [{"old_name": "embedding", "new_name": "vec"}]}
     (step,) = (each for each in plugin.fieldfare_plan_steps(HALF, claim, evolve(index, patch=renamed)))
     assert step.params["renormalize"] is False
-    assert step.summary == "Cut 'embedding' from 4 to 2 dims"
-    assert ask(HALF, live(), renormalize=False).warnings == (TO_QUERIES,)
+    assert step.summary == "Truncate 'embedding' from 4 to 2 dims"
+    assert claim_of(HALF, live(), renormalize=False).warnings == (TO_QUERIES,)
 
 
 @pytest.mark.parametrize(
@@ -145,28 +148,28 @@ def test_a_truncation_can_be_told_not_to_renormalize(live: Live, embedding: Embe
         ({"renormalize": "yes"}, "truncation of 'embedding': renormalize takes true or false, not 'yes'"),
     ],
 )
-def test_a_truncation_that_nobody_understands_is_blocked(live: Live, truncation: dict[str, Any], reason: str) -> None:
-    claim = ask(HALF, live(), **truncation)
+def test_an_invalid_truncation_is_blocked(live: Live, truncation: dict[str, Any], reason: str) -> None:
+    claim = claim_of(HALF, live(), **truncation)
     assert (claim.reason, claim.workaround) == (reason, "correct the patch")
 
 
 def test_another_index_over_the_same_vectors_blocks(live: Live) -> None:
     neighbour = IndexDefinition("others", Storage.HASH, ("p",), (Field("v", FieldType.VECTOR, "embedding"),))
-    claim = ask(HALF, live(neighbours=[neighbour]))
+    claim = claim_of(HALF, live(overlapping_indexes=[neighbour]))
     assert claim.reason == (
         "index 'others' covers some of the same keys and reads 'embedding' too: it would drop documents whose vectors "
         "are shorter"
     )
-    stranger = evolve(neighbour, fields=(Field("v", FieldType.VECTOR, "another"),))
-    assert ask(HALF, live(neighbours=[stranger])).is_supported
+    other_index = evolve(neighbour, fields=(Field("v", FieldType.VECTOR, "another"),))
+    assert claim_of(HALF, live(overlapping_indexes=[other_index])).is_supported
 
 
 def test_another_field_over_the_same_vectors_blocks(live: Live, embedding: Embedding) -> None:
     index = live(embedding(), embedding("exact", "embedding", algorithm="FLAT"))
-    assert ask(HALF, index).reason == (
-        "field 'exact' of this index reads 'embedding' too: it would be fed shorter vectors"
+    assert claim_of(HALF, index).reason == (
+        "field 'exact' of this index reads 'embedding' too: it would get shorter vectors"
     )
-    assert ask(HALF, index.after(RemoveField("exact"))).is_supported
+    assert claim_of(HALF, index.after(RemoveField("exact"))).is_supported
 
 
 @pytest.mark.parametrize(("reduce", "supported"), [(1, True), (2, False), (3, False)])
@@ -174,11 +177,9 @@ def test_svs_cannot_reduce_to_more_than_there_is(
     live: Live, embedding: Embedding, reduce: int, *, supported: bool
 ) -> None:
     index = live(embedding(algorithm="SVS-VAMANA", compression="LeanVec4x8", reduce=reduce))
-    claim = ask(HALF, index)
+    claim = claim_of(HALF, index)
     assert claim.is_supported == supported
-    assert (
-        supported or claim.reason == f"REDUCE {reduce} of 'embedding' must be less than its dims, and they shall be 2"
-    )
+    assert supported or claim.reason == f"REDUCE {reduce} of 'embedding' must be less than its new dims, 2"
 
 
 @pytest.mark.parametrize(
@@ -199,17 +200,17 @@ def documents(*vectors: list[float]) -> Batch:
     return Batch(tuple(b"product:%d" % row for row in range(len(values))), {"embedding": Column.of(values)})
 
 
-def test_a_sample_is_looked_at(live: Live) -> None:
+def test_a_sample_is_truncated_and_its_notes_are_warnings(live: Live) -> None:
     batch = documents([1, 2, 3, 4], [0, 0, 3, 4], [1, 2, 3, 4], [float("nan"), 0, 0, 0])
-    queries, nan, nothing, duplicate = ask(HALF, live(documents=[batch])).warnings
+    queries, nan, nothing, duplicate = claim_of(HALF, live(documents=[batch])).warnings
     assert queries == TO_QUERIES
     assert nan == (
         "NaN in 'embedding' of 1 of 4 sampled documents (product:3): not a number stays not a number, and the vector "
-        "is cut without being renormalized; apply stops unless --allow-overflow is given"
+        "is truncated without being renormalized; apply stops unless --allow-overflow is given"
     )
     assert nothing == (
-        "nothing left in 'embedding' of 1 of 4 sampled documents (product:1): the first 2 values are all zeros: what "
-        "is left has no direction, and no cosine; apply stops unless --allow-overflow is given"
+        "zero after truncation in 'embedding' of 1 of 4 sampled documents (product:1): the first 2 values are all "
+        "zeros: the truncated vector has no direction, and no cosine; apply stops unless --allow-overflow is given"
     )
     assert duplicate.startswith("duplicate in 'embedding' of 1 of 4 sampled documents (product:2)")
 
@@ -226,22 +227,22 @@ def rows(claim: Claim) -> dict[int, Mapping[str, Any]]:
     return {row["dims"]: row for row in reversed(claim.details["prediction"])}
 
 
-def test_what_is_kept_is_predicted_for_what_is_asked_for_and_for_other_dims(leading: LiveIndex) -> None:
-    claim = ask(UpdateField("embedding", "dims", 8, 5), leading)
+def test_recall_is_predicted_for_the_requested_and_other_dims(leading: LiveIndex) -> None:
+    claim = claim_of(UpdateField("embedding", "dims", 8, 5), leading)
     assert claim.is_supported
     found = rows(claim)
     assert sorted(found) == [1, 2, 4, 5, 6, 8]
     recalls = [found[dims]["recall@10"] for dims in (1, 2, 4, 5, 6)]
     assert recalls == sorted(recalls)
     assert found[5]["recall@10"] > 0.98
-    assert found[5]["note"] == "asked for"
+    assert found[5]["note"] == "requested"
     assert found[8]["note"] == "now"
     assert found[1]["note"] == "below 0.95"
-    assert found[5]["mean cosine"] > 0.99
+    assert found[5]["mean_cosine"] > 0.99
     assert claim.details["sample"] == {
         "documents": 300,
         "vectors": 300,
-        "questions": 300,
+        "queries": 300,
         "seed": 7,
         "metric": "l2",
         "min_recall": 0.95,
@@ -250,46 +251,46 @@ def test_what_is_kept_is_predicted_for_what_is_asked_for_and_for_other_dims(lead
 
 def test_dims_that_lose_neighbours_are_blocked_with_the_figures_and_a_better_choice(leading: LiveIndex) -> None:
     change = UpdateField("embedding", "dims", 8, 1)
-    claim = ask(change, leading)
+    claim = claim_of(change, leading)
     assert not claim.is_supported
     kept = rows(claim)[1]["recall@10"]
     assert claim.reason == (
         f"'embedding': 1 dims would keep {kept:.3f} of the ten nearest neighbours (recall@10) under l2, less than the "
-        "0.95 that is wanted; predicted on 300 vectors"
+        "required 0.95; predicted on 300 vectors"
     )
     assert claim.workaround == (
         f"choose 4 dims, which keep {rows(claim)[4]['recall@10']:.3f}, or plan with --accept-recall-loss"
     )
-    assert ask(change, evolve(leading, options={"min_recall": kept - 0.01})).is_supported
-    accepted = ask(change, evolve(leading, options={"accept_recall_loss": True}))
+    assert claim_of(change, evolve(leading, options={"min_recall": kept - 0.01})).is_supported
+    accepted = claim_of(change, evolve(leading, options={"accept_recall_loss": True}))
     assert accepted.is_supported
     assert claim.reason in accepted.warnings
 
 
 def test_where_no_dims_are_enough_the_advice_is_to_keep_them(live: Live) -> None:
     vectors = np.random.default_rng(1).standard_normal((100, 4)).tolist()
-    claim = ask(HALF, live(documents=[documents(*vectors)]))
+    claim = claim_of(HALF, live(documents=[documents(*vectors)]))
     assert claim.workaround == (
-        "keep the dims, since only vectors of models that were trained for it (Matryoshka) can be cut far, or plan "
-        "with --accept-recall-loss"
+        "keep the dims, since only vectors of models that were trained for it (Matryoshka) can be truncated far, or "
+        "plan with --accept-recall-loss"
     )
 
 
 @pytest.mark.parametrize("metric", ["l2", "ip"])
-def test_where_lengths_count_the_other_way_of_cutting_is_predicted_too(
+def test_where_lengths_count_both_ways_of_truncating_are_predicted(
     live: Live, embedding: Embedding, metric: str
 ) -> None:
     vectors = np.random.default_rng(1).standard_normal((300, 8))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     index = live(embedding(dims=8, distance_metric=metric), documents=[documents(*vectors.tolist())])
     change, loose = UpdateField("embedding", "dims", 8, 6), evolve(index, options={"accept_recall_loss": True})
-    scaled, cut = (ask(change, loose, renormalize=each).details["prediction"] for each in (True, False))
+    scaled, cut = (claim_of(change, loose, renormalize=each).details["prediction"] for each in (True, False))
     assert [row["note"] for row in (scaled[1], scaled[2])] == [
-        "asked for, below 0.95",
+        "requested, below 0.95",
         "with renormalize: false, below 0.95",
     ]
     assert [row["note"] for row in (cut[1], cut[2])] == [
-        "asked for, below 0.95",
+        "requested, below 0.95",
         "with renormalize: true, below 0.95",
     ]
     assert scaled[1]["recall@10"] == cut[2]["recall@10"] != scaled[2]["recall@10"] == cut[1]["recall@10"]

@@ -24,7 +24,7 @@ def vectors(cluster: Server, prefix: str) -> list[bytes]:
     return found
 
 
-def test_vectors_are_cut_and_move_to_another_node(
+def test_vectors_are_truncated_and_move_to_another_node(
     cluster: Server, cluster_urls: list[str], tmp_path: Path, rotated: NDArray[np.float32]
 ) -> None:
     cluster.bulk([("HSET", f"{{a}}doc:{row}", "embedding", rotated[row].tobytes()) for row in range(COUNT)])

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL in the middle, resumed or taken back."""
+"""Killed with SIGKILL in the middle, resumed or rolled back."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_killed_rollback(bench: Bench, rotated: NDArray[np.float32], moment: str
     assert bench.state() == before
 
 
-def test_several_workers_are_killed_and_one_goes_on(bench: Bench, rotated: NDArray[np.float32]) -> None:
+def test_several_workers_are_killed_and_one_resumes(bench: Bench, rotated: NDArray[np.float32]) -> None:
     before, after = prepare(bench, rotated, Storage.HASH)
     kill(bench, "rewrite:progress:2", "apply", "--plan", "plan.yaml", "--batch-size", "10", "--workers", "3")
     bench.apply()

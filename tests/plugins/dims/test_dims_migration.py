@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 import fieldfare
 from fieldfare.definition import Storage
-from fieldfare.engine.vector import nearest
 from fieldfare.errors import UsageError
 from fieldfare.server.inspect import read_definition
+from fieldfare.server.knn import nearest
 from fieldfare_dims import encode_query
 
 Reference = Callable[..., NDArray[np.float64]]
@@ -25,14 +25,14 @@ COUNT = 300
 
 @pytest.mark.parametrize("workers", ["1", "3"])
 @pytest.mark.parametrize("storage", Storage)
-def test_vectors_are_cut_found_and_brought_back(
+def test_vectors_are_truncated_found_and_restored(
     bench: Bench, rotated: NDArray[np.float32], reference: Reference, storage: Storage, workers: str
 ) -> None:
     vectors = rotated[:COUNT]
     bench.create(vectors, storage)
     bench.server.command("PEXPIREAT", "doc:1", 4102444800123)
     before = bench.state()
-    bench.cut(320)
+    bench.truncate(320)
     applied = bench.apply("--workers", workers, "--batch-size", "40", "--json")
 
     report = json.loads(applied.stdout)
@@ -53,15 +53,15 @@ def test_vectors_are_cut_found_and_brought_back(
 def test_a_model_that_was_not_trained_for_it_is_blocked(bench: Bench, embeddings: NDArray[np.float32]) -> None:
     bench.create(embeddings)
     before = bench.state()
-    planned = bench.cut(256, code=4)
+    planned = bench.truncate(256, code=4)
     assert "256   0.7" in planned.stdout
-    assert "asked for, below 0.95" in planned.stdout
+    assert "requested, below 0.95" in planned.stdout
     assert "256 dims would keep 0.7" in planned.stderr
     assert "trained for it (Matryoshka)" in planned.stderr
     bench.apply(code=4)
     assert bench.state() == before
-    bench.cut(256, "--accept-recall-loss")
-    bench.cut(256, "--min-recall", "0.7")
+    bench.truncate(256, "--accept-recall-loss")
+    bench.truncate(256, "--min-recall", "0.7")
 
 
 @pytest.mark.parametrize("storage", Storage)
@@ -96,7 +96,7 @@ def test_everything_about_a_vector_changes_in_one_plan(
     assert bench.state() == before
 
 
-def test_a_datatype_is_predicted_on_vectors_that_are_cut(bench: Bench, rotated: NDArray[np.float32]) -> None:
+def test_a_datatype_is_predicted_on_vectors_that_are_truncated(bench: Bench, rotated: NDArray[np.float32]) -> None:
     bench.create(rotated[:COUNT])
     planned = bench.plan(
         {"update_fields": [{"name": "embedding", "attrs": {"dims": 320, "datatype": "bfloat16"}}]}, "--json"
@@ -104,7 +104,7 @@ def test_a_datatype_is_predicted_on_vectors_that_are_cut(bench: Bench, rotated: 
     dims, datatype = json.loads(planned.stdout)["plan"]["changes"]
     assert [dims["plugin"], datatype["plugin"]] == ["dims", "quantize"]
     assert [each["claim"]["details"]["sample"]["vectors"] for each in (dims, datatype)] == [COUNT, COUNT]
-    sizes = {row["datatype"]: row["MiB"] for row in datatype["claim"]["details"]["prediction"]}
+    sizes = {row["datatype"]: row["size_mib"] for row in datatype["claim"]["details"]["prediction"]}
     assert sizes["float32"] == round(COUNT * 320 * 4 / 2**20, 2)
     bench.apply()
     assert bench.server.command("HSTRLEN", "doc:7", "embedding") == 640
@@ -112,11 +112,11 @@ def test_a_datatype_is_predicted_on_vectors_that_are_cut(bench: Bench, rotated: 
 
 
 def test_one_limit_for_all_that_a_plan_does_to_the_vectors(bench: Bench, rotated: NDArray[np.float32]) -> None:
-    """Each change alone would do; together they keep less than is wanted, and the run would say so too late."""
+    """Each change alone would do; together they keep less than required, and the run would say so too late."""
     bench.create(rotated[:COUNT] + np.float32(0.05))
     both = {"update_fields": [{"name": "embedding", "attrs": {"dims": 320, "datatype": "bfloat16"}}]}
     changes = json.loads(bench.plan(both, "--min-recall", "0", "--json").stdout)["plan"]["changes"]
-    rows = [row for each in changes for row in each["claim"]["details"]["prediction"] if row["note"] == "asked for"]
+    rows = [row for each in changes for row in each["claim"]["details"]["prediction"] if row["note"] == "requested"]
     cut, converted = (row["recall@10"] for row in rows)
     together = cut * converted
     assert together < min(cut, converted) < 1
@@ -132,7 +132,7 @@ def test_other_datatypes(
     vectors = rotated[:COUNT].astype(native)
     bench.create(vectors, datatype=datatype, metric="L2", algorithm="HNSW")
     before = bench.state()
-    bench.cut(320)
+    bench.truncate(320)
     bench.apply()
     expected = reference(vectors, 320)
     np.testing.assert_allclose(bench.stored("doc:9", native).astype(float), expected[9], rtol=1e-2, atol=1e-7)
@@ -146,20 +146,20 @@ def test_recall_is_measured_as_predicted(
     bench: Bench, rotated: NDArray[np.float32], storage: Storage, algorithm: str
 ) -> None:
     bench.create(rotated, storage, algorithm=algorithm)
-    bench.cut(256)
+    bench.truncate(256)
     report = json.loads(bench.apply("--json").stdout)
     (finding,) = (each for each in report["validation"]["findings"] if each["name"] == "recall:embedding")
     assert finding["passed"] is True
-    assert abs(finding["data"]["recall@10"] - finding["data"]["predicted"]) < 0.02
+    assert abs(finding["data"]["recall@10"] - finding["data"]["predicted_recall"]) < 0.02
     assert finding["data"]["recall@10"] > 0.95
 
 
-def test_less_than_is_wanted_fails_the_run_and_can_be_taken_back(
+def test_less_than_required_fails_the_run_and_can_be_rolled_back(
     bench: Bench, rotated: NDArray[np.float32], embeddings: NDArray[np.float32]
 ) -> None:
     bench.create(rotated)
-    bench.cut(256)
-    # meanwhile the application has changed to another model
+    bench.truncate(256)
+    # before the run the application changes to another model
     bench.server.bulk([("HSET", f"doc:{row}", "embedding", each.tobytes()) for row, each in enumerate(embeddings)])
     before = bench.state()
     failed = bench.apply(code=3)
@@ -202,7 +202,7 @@ def test_the_plan_encodes_queries_of_the_old_dims(bench: Bench, rotated: NDArray
 
 
 @pytest.mark.parametrize("storage", Storage)
-def test_documents_that_cannot_be_cut(bench: Bench, rotated: NDArray[np.float32], storage: Storage) -> None:
+def test_documents_that_cannot_be_truncated(bench: Bench, rotated: NDArray[np.float32], storage: Storage) -> None:
     bench.create(rotated[:50], storage, metric="L2")
     odd = {"doc:1": np.zeros(384, "<f4"), "doc:2": np.zeros(384, "<f4"), "doc:3": np.ones(7, "<f4")}
     odd["doc:2"][383] = 1
@@ -212,10 +212,10 @@ def test_documents_that_cannot_be_cut(bench: Bench, rotated: NDArray[np.float32]
         else:
             bench.server.command("JSON.SET", key, "$.embedding", json.dumps(vector.tolist()))
     before = bench.state()
-    bench.cut(320, "--accept-recall-loss")
+    bench.truncate(320, "--accept-recall-loss")
     report = json.loads(bench.apply("--json").stdout)
     notes = {note["kind"]: note["keys"] for note in report["notes"]}
-    assert notes == {"nothing left": ["doc:2"], "wrong length": ["doc:3"]}
+    assert notes == {"zero after truncation": ["doc:2"], "wrong length": ["doc:3"]}
     assert len(bench.stored("doc:3")) == 7
     bench.rollback()
     assert bench.state() == before
@@ -228,8 +228,8 @@ def test_a_vector_of_which_only_zeros_would_be_left_stops_the_run_under_cosine(
     vectors[7, :320], vectors[7, 350] = 0, 1
     bench.create(vectors)
     before = bench.state()
-    bench.cut(320, "--accept-recall-loss")
-    assert "1 documents with nothing left in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
+    bench.truncate(320, "--accept-recall-loss")
+    assert "1 documents with zero after truncation in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
     assert bench.state() == before
 
 
@@ -238,7 +238,7 @@ def test_a_vector_with_nan_stops_the_run_before_anything_is_changed(bench: Bench
     vectors[7, 350] = np.nan
     bench.create(vectors)
     before = bench.state()
-    bench.cut(320, "--accept-recall-loss")
+    bench.truncate(320, "--accept-recall-loss")
     assert "1 documents with NaN in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
     assert bench.state() == before
     bench.apply("--allow-overflow")
@@ -254,7 +254,7 @@ def test_a_vector_with_nan_stops_the_run_before_anything_is_changed(bench: Bench
         ({"dims": -3}, 2, "must be at least 1, not -3"),
         ({"dims": 2.5}, 2, "dims"),
         ({"dims": "many"}, 2, "dims"),
-        ({"dims": 385}, 4, "vectors of 384 dims can be cut but not extended"),
+        ({"dims": 385}, 4, "vectors of 384 dims can be truncated but not extended"),
     ],
 )
 def test_dims_that_cannot_be(

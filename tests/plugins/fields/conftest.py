@@ -9,7 +9,7 @@ import pytest
 
 from fieldfare.changes import Change
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim
 from fieldfare.server.capabilities import Capabilities
 from fieldfare_fields import plugin
@@ -45,7 +45,7 @@ def live() -> Callable[..., LiveIndex]:
             definition=definition,
             snapshot=Snapshot(definition, IndexStats(num_docs=10), aliases=aliases),
             server=Capabilities(redis_version=(8, 2, 0), search_version=search),
-            neighbours=(),
+            overlapping_indexes=(),
             sample=lambda *_: [],
         )
 

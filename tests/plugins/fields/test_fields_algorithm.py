@@ -9,7 +9,7 @@ import pytest
 
 from fieldfare.changes import Change, UpdateField
 from fieldfare.definition import Algorithm, AttributeValue, Field, FieldType
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim
 
 Live = Callable[..., LiveIndex]
@@ -54,7 +54,7 @@ def test_attributes_that_do_not_apply_are_named(
 TO_SVS = UpdateField("embedding", "algorithm", "HNSW", "SVS-VAMANA")
 
 
-def test_an_old_server_lacks_svs(live: Live, ask: Ask) -> None:
+def test_svs_needs_a_newer_server(live: Live, ask: Ask) -> None:
     claim = ask(TO_SVS, live(vector("HNSW"), search=(8, 0, 3)))
     assert claim.reason == "this server has search 8.0.3, and SVS-VAMANA needs search 8.2.0 or newer"
 

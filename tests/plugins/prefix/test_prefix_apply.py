@@ -1,4 +1,4 @@
-"""Keys move to another prefix through the command line, whenever it is killed, and come back."""
+"""Keys move to another prefix and back through the command line, also when it is killed at any moment."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_killed_rollback_is_run_again(mapping: dict[str, str], database: Any, mi
     migration.plan(mapping)
     migration.apply()
     migration.killed_rollback("prefix.move:progress:3")
-    migration.apply(code=4)  # a begun rollback must be finished first
+    migration.apply(code=4)  # a started rollback must be finished first
     migration.rollback()
     assert database.state() == before
 
@@ -124,12 +124,12 @@ def test_keys_of_a_longer_prefix_that_is_not_changed_stay(database: Any, migrati
     before = database.contents()
     migration.plan(SIMPLE)
     migration.apply()
-    kept = {**SIMPLE, "doc:draft:": "doc:draft:"}
-    assert database.contents() == {moved(kept, key): each for key, each in before.items()}
+    mapping = {**SIMPLE, "doc:draft:": "doc:draft:"}
+    assert database.contents() == {moved(mapping, key): each for key, each in before.items()}
     assert read_snapshot(database.server, "idx").stats.num_docs == 60
 
 
-def test_only_what_the_index_covers_moves(database: Any, migration: Any) -> None:
+def test_only_keys_that_the_index_covers_move(database: Any, migration: Any) -> None:
     database.server.bulk([("HSET", f"doc:{row}", "n", row) for row in range(40)])
     database.server.command("HSET", "doc:no number", "n", "none")
     database.index("idx", "doc:", filtered="@n<20")

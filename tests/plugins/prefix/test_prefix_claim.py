@@ -1,4 +1,4 @@
-"""What the plan says about a change of prefix, for the indexes and keys that a server really has."""
+"""Claims and warnings about a change of prefix, for real indexes and keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def source(database: Any) -> Any:
 def test_another_index_over_the_same_keys_would_lose_them(source: Any, migration: Any) -> None:
     source.index("other", "doc:")
     said = migration.plan({"doc:": "art:"}, supported=False)
-    assert "index 'other' covers keys below 'doc:' too: it would lose the ones that move" in said
+    assert "index 'other' covers keys below 'doc:' too: it would lose the documents that move" in said
     assert "drop 'other', plan again, and create it over 'art:' afterwards" in said
     before = source.state()
     migration.apply(code=4)
@@ -35,11 +35,11 @@ def test_another_index_over_some_of_the_keys_would_lose_them(prefix: str, source
 def test_another_index_over_the_new_prefix_would_gain_documents(prefix: str, source: Any, migration: Any) -> None:
     source.index("other", prefix)
     said = migration.plan({"doc:": "art:"}, supported=False)
-    assert "index 'other' covers keys below 'art:': the documents would turn up in it" in said
+    assert "index 'other' covers keys below 'art:': the moved documents would appear in it" in said
     assert "choose a prefix that no other index covers" in said
 
 
-def test_an_index_of_the_other_storage_type_does_not_care(source: Any, migration: Any) -> None:
+def test_an_index_of_the_other_storage_type_does_not_block(source: Any, migration: Any) -> None:
     source.index("other", "art:", storage="JSON")
     migration.plan({"doc:": "art:"})
 
@@ -55,7 +55,7 @@ def test_an_index_that_covers_both_prefixes_keeps_every_document(source: Any, mi
     assert source.state()[1]["every"] == before
 
 
-def test_an_index_over_keys_that_stay_does_not_care(database: Any, migration: Any) -> None:
+def test_an_index_over_keys_that_stay_does_not_block(database: Any, migration: Any) -> None:
     database.documents("doc:", 6)
     database.documents("doc:draft:", 6)
     database.documents("art:", 6)
@@ -75,7 +75,7 @@ def test_an_index_over_every_key_has_no_prefix_to_change(database: Any, migratio
     assert "the index covers every key" in migration.plan({"": "art:"}, supported=False)
 
 
-def test_documents_cannot_be_left_without_a_prefix(source: Any, migration: Any) -> None:
+def test_an_empty_new_prefix_is_blocked(source: Any, migration: Any) -> None:
     assert "would cover every key of the database" in migration.plan({"doc:": ""}, supported=False)
     assert source.contents()
 
@@ -98,14 +98,17 @@ def test_a_filter_over_names_gets_a_warning(database: Any, migration: Any) -> No
 
 
 @pytest.mark.parametrize(("old", "new"), [("doc:", "art:"), ("doc:v2:", "doc:")])
-def test_documents_below_the_new_prefix_are_announced_and_covered(
+def test_documents_below_the_new_prefix_get_a_warning_and_are_covered(
     old: str, new: str, database: Any, migration: Any
 ) -> None:
     database.documents(old, 30)
     database.server.bulk([("HSET", f"{new}stray{row}", "n", row) for row in range(4)])
     database.index("idx", old)
     before = database.state()
-    assert f"4 documents lie below '{new}' already: the target index will cover them too" in migration.plan({old: new})
+    assert (
+        f"4 documents lie below '{new}' already, and the target index will cover all keys below it"
+        in migration.plan({old: new})
+    )
     assert "34 documents, 4 more than before" in migration.apply().stdout
     assert database.state()[1]["idx"][2] == 34
     migration.rollback()
@@ -114,10 +117,10 @@ def test_documents_below_the_new_prefix_are_announced_and_covered(
 
 def test_a_new_prefix_below_the_old_one_is_explained(source: Any, migration: Any) -> None:
     said = migration.plan({"doc:": "doc:v2:"})
-    assert "'doc:v2:' starts with 'doc:': keys that the index covers move, all others stay" in said
+    assert "'doc:v2:' starts with 'doc:': only keys that the index covers move" in said
     assert "apply stops" not in said
     source.server.command("HSET", "doc:v2:x", "n", 1)
-    assert "apply stops if one of the 1 below 'doc:v2:'" in migration.plan({"doc:": "doc:v2:"})
+    assert "apply stops if it covers one of the 1 below 'doc:v2:'" in migration.plan({"doc:": "doc:v2:"})
 
 
 def test_the_estimate_counts_what_the_append_only_file_gets(source: Any, migration: Any) -> None:

@@ -1,4 +1,4 @@
-"""Names that are taken, keys that vanish, and others who write meanwhile."""
+"""New keys that exist already, keys that are deleted, and concurrent writes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import Interrupted, StepFailed
-from fieldfare.plugins import Plugins, load_plugins
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.report import StepReport
 from fieldfare.server.inspect import read_stats
 
 PATCH: Final = {"version": 1, "changes": {"index": {"prefix": "art:"}}}
 
 
-class At:
-    """An observer that does something the first time a moment comes."""
+class ActionAt:
+    """An observer that acts the first time that a moment is reported."""
 
     def __init__(self, moment: str, action: Callable[[], Any]) -> None:
         self.moment = moment
@@ -28,16 +28,16 @@ class At:
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Look at the clock."""
+        """Act once."""
         if not self.done and f"{report.activity}:{report.moment}" == self.moment:
             self.done = True
             self.action()
 
 
-def meanwhile(moment: str, action: Callable[[], Any]) -> Plugins:
-    """Return all plugins, and one that does something at a moment of the run."""
+def plugins_with_action(moment: str, action: Callable[[], Any]) -> Plugins:
+    """Return all plugins, and an observer that acts at a moment of the run."""
     plugins = load_plugins()
-    plugins.register(At(moment, action), "meanwhile")
+    plugins.register(ActionAt(moment, action), "action")
     return plugins
 
 
@@ -49,12 +49,12 @@ def source(database: Any) -> Any:
     return database
 
 
-def test_a_name_that_is_taken_stops_the_run_before_anything_moves(source: Any, migration: Any) -> None:
+def test_an_existing_new_key_stops_the_run_before_anything_moves(source: Any, migration: Any) -> None:
     source.server.bulk([("SET", f"art:{row}", "mine") for row in range(7)])
     before = source.state()
     migration.plan({"doc:": "art:"})
     said = migration.apply(code=4).stderr
-    assert "the new names of 7 keys (" in said
+    assert "the new key exists already: 7 documents, such as doc:" in said
     examples = [f"doc:{row} -> art:{row}" for row in range(7)]
     assert sum(example in said for example in examples) == 5
     assert source.state() == before
@@ -63,7 +63,7 @@ def test_a_name_that_is_taken_stops_the_run_before_anything_moves(source: Any, m
     assert source.state()[1]["idx"][2] == 50
 
 
-def test_a_name_that_an_earlier_step_frees_is_not_taken_but_others_are(database: Any, migration: Any) -> None:
+def test_a_new_key_that_an_earlier_step_moves_away_does_not_stop_the_run(database: Any, migration: Any) -> None:
     server = database.server
     for prefix in ("a:", "b:"):
         server.bulk([("HSET", f"{prefix}{row}", "n", row) for row in range(10)])
@@ -72,7 +72,7 @@ def test_a_name_that_an_earlier_step_frees_is_not_taken_but_others_are(database:
     before = database.state()
     migration.plan({"a:": "b:", "b:": "c:"})
     said = migration.apply(code=4).stderr
-    assert "the new names of 1 keys (a:9 -> b:9) are taken" in said
+    assert "the new key exists already: 1 document, such as a:9 -> b:9" in said
     assert database.state() == before
     server.command("DEL", "b:9")
     migration.apply()
@@ -80,7 +80,7 @@ def test_a_name_that_an_earlier_step_frees_is_not_taken_but_others_are(database:
 
 
 @pytest.mark.parametrize(("old", "new", "key"), [("doc:", "doc:v2:", "doc:v2:7"), ("doc:v2:", "doc:", "doc:v2:v2:7")])
-def test_keys_that_may_have_moved_already_are_not_guessed_at(
+def test_keys_that_may_be_moved_already_stop_the_run(
     old: str, new: str, key: str, database: Any, migration: Any
 ) -> None:
     database.server.bulk([("HSET", f"{old}{row}", "n", row) for row in range(10)])
@@ -89,20 +89,23 @@ def test_keys_that_may_have_moved_already_are_not_guessed_at(
     before = database.state()
     migration.plan({old: new})
     said = migration.apply(code=4).stderr
-    assert f"it is not clear whether 1 keys ({key} -> " in said
+    assert "cannot tell whether a key is moved already" in said
+    assert f"1 document, such as {key} -> " in said
     assert database.state() == before
 
 
 @pytest.mark.parametrize("resume", [True, False])
-def test_a_name_that_is_taken_in_the_middle_loses_nothing(resume: bool, source: Any, tmp_path: Any) -> None:  # noqa: FBT001 - a parameter
+def test_a_new_key_that_is_created_during_the_run_loses_nothing(resume: bool, source: Any, tmp_path: Any) -> None:  # noqa: FBT001 - a parameter
     server = source.server
     before = source.state()[1]
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
-    plugins = meanwhile("drop:finished", lambda: server.command("HSET", "art:30", "n", "somebody else's"))
-    with pytest.raises(StepFailed, match=r"the new names of 1 keys \(doc:30 -> art:30\) were taken meanwhile") as error:
+    plugins = plugins_with_action("drop:finished", lambda: server.command("HSET", "art:30", "n", "another client's"))
+    with pytest.raises(
+        StepFailed, match="another client created the new key during the run: 1 document, such as doc:30 -> art:30"
+    ) as error:
         MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=10)
     assert "some documents are rewritten" in str(error.value)
-    assert server.command("HGET", "art:30", "n") == b"somebody else's"
+    assert server.command("HGET", "art:30", "n") == b"another client's"
     assert server.command("HGET", "doc:30", "n") == b"30"
     if resume:
         server.command("DEL", "art:30")
@@ -112,14 +115,14 @@ def test_a_name_that_is_taken_in_the_middle_loses_nothing(resume: bool, source: 
     else:
         report = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
         assert source.state()[1] == before
-        assert server.command("HGET", "art:30", "n") == b"somebody else's"
-        assert [(note.kind, note.keys) for note in report.notes] == [("there under both names", (b"doc:30",))]
+        assert server.command("HGET", "art:30", "n") == b"another client's"
+        assert [(note.kind, note.keys) for note in report.notes] == [("exists under both names", (b"doc:30",))]
 
 
-def test_keys_that_vanish_are_counted(source: Any, tmp_path: Any) -> None:
+def test_keys_that_are_deleted_during_the_run_are_counted(source: Any, tmp_path: Any) -> None:
     server = source.server
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
-    plugins = meanwhile("drop:finished", lambda: server.command("DEL", "doc:7", "doc:8"))
+    plugins = plugins_with_action("drop:finished", lambda: server.command("DEL", "doc:7", "doc:8"))
     report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=10)
     assert report.result == "succeeded"
     [note] = report.notes
@@ -129,14 +132,14 @@ def test_keys_that_vanish_are_counted(source: Any, tmp_path: Any) -> None:
     assert len(source.contents()) == 48
 
 
-def test_a_key_that_is_written_under_its_old_name_again_is_told(source: Any, tmp_path: Any) -> None:
+def test_a_key_that_is_written_under_its_old_name_again_is_noted(source: Any, tmp_path: Any) -> None:
     server = source.server
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
 
     def write() -> None:
         server.command("HSET", next(key for key in server.command("KEYS", "art:*")).replace(b"art:", b"doc:"), "n", 1)
 
-    plugins = meanwhile("prefix.move:progress", write)
+    plugins = plugins_with_action("prefix.move:progress", write)
     report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=10)
     assert report.result == "succeeded"
     [note] = report.notes
@@ -144,19 +147,19 @@ def test_a_key_that_is_written_under_its_old_name_again_is_told(source: Any, tmp
     assert len(source.contents()) == 51
 
 
-def test_rollback_leaves_both_where_somebody_wrote_under_the_old_name(source: Any, tmp_path: Any) -> None:
+def test_rollback_keeps_both_keys_if_the_old_one_was_written_again(source: Any, tmp_path: Any) -> None:
     server = source.server
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
     MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
     server.command("HSET", "doc:3", "n", "new")
     report = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
     assert (server.command("HGET", "doc:3", "n"), server.command("HGET", "art:3", "n")) == (b"new", b"3")
-    assert [(note.kind, note.keys) for note in report.notes] == [("there under both names", (b"doc:3",))]
+    assert [(note.kind, note.keys) for note in report.notes] == [("exists under both names", (b"doc:3",))]
     assert report.result == "rolled_back"
 
 
-def test_rollback_names_documents_that_came_under_the_new_prefix(source: Any, tmp_path: Any) -> None:
-    """They stay where they are, and the index that is put back does not see them."""
+def test_rollback_reports_documents_added_below_the_new_prefix(source: Any, tmp_path: Any) -> None:
+    """They keep their names, and the restored index does not cover them."""
     server = source.server
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
     MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
@@ -166,7 +169,7 @@ def test_rollback_names_documents_that_came_under_the_new_prefix(source: Any, tm
     [finding] = [each for each in report.validation.findings if each.name == "moved_back:art:"]
     assert not finding.passed
     assert not finding.fatal
-    assert finding.detail.endswith("1 documents, such as art:new")
+    assert finding.detail.endswith("1 document, such as art:new")
     assert report.result == "rolled_back"
 
 
@@ -175,7 +178,7 @@ def test_ctrl_c_stops_between_two_batches(source: Any, tmp_path: Any) -> None:
     before = source.state()
     stop = StopRequest()
     plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server)
-    executor = MigrationExecutor(plugins=meanwhile("prefix.move:progress", stop.set))
+    executor = MigrationExecutor(plugins=plugins_with_action("prefix.move:progress", stop.set))
     with pytest.raises(Interrupted):
         executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=10, stop=stop)
     assert len(server.command("KEYS", "art:*")) == 10

@@ -21,7 +21,7 @@ def user(request: pytest.FixtureRequest, server: Server, redis_url: str) -> Iter
     server.command("ACL", "DELUSER", "mover")
 
 
-def test_each_key_is_renamed_unless_it_is_gone_or_its_new_name_is_taken(user: Server) -> None:
+def test_a_key_is_renamed_unless_it_is_missing_or_its_new_name_exists(user: Server) -> None:
     keys = [b"k\x00\xff%d" % row for row in range(1200)]
     user.bulk([("SET", key, key, "PXAT", 4102444800123) for key in keys])
     user.command("DEL", keys[5])
@@ -35,7 +35,7 @@ def test_each_key_is_renamed_unless_it_is_gone_or_its_new_name_is_taken(user: Se
     assert user.command("EXISTS", *keys) == 1
 
 
-def test_whoever_may_not_rename_is_told(server: Server, redis_url: str) -> None:
+def test_a_user_without_rename_rights_gets_an_error(server: Server, redis_url: str) -> None:
     server.command("SET", "old", 1)
     server.command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-renamenx")
     try:

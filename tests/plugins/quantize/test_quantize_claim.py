@@ -11,7 +11,7 @@ import pytest
 from fieldfare.changes import AddField, Change, RemoveField, UpdateField
 from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
 from fieldfare.documents import Batch, Column
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim, Step
 from fieldfare_quantize import plugin
 from fieldfare_vectors.datatype import DATATYPES
@@ -22,7 +22,7 @@ Embedding = Callable[..., Field]
 FLOAT16 = UpdateField("embedding", "datatype", "float32", "float16")
 
 
-def ask(change: Change, live: LiveIndex) -> Claim:
+def claim_of(change: Change, live: LiveIndex) -> Claim:
     """Return the claim, which there must be."""
     claim = plugin.fieldfare_classify(change, live)
     assert claim is not None
@@ -31,14 +31,14 @@ def ask(change: Change, live: LiveIndex) -> Claim:
 
 def plan(change: Change, live: LiveIndex) -> list[Step]:
     """Return the steps of a change that is claimed."""
-    return list(plugin.fieldfare_plan_steps(change, ask(change, live), live))
+    return list(plugin.fieldfare_plan_steps(change, claim_of(change, live), live))
 
 
 @pytest.mark.parametrize(("source", "target"), list(permutations(DATATYPES, 2)))
 def test_every_direction_is_supported_for_hashes(live: Live, embedding: Embedding, source: str, target: str) -> None:
     index = live(embedding(datatype=source))
     change = UpdateField("embedding", "datatype", source, target)
-    claim = ask(change, index)
+    claim = claim_of(change, index)
     assert claim.is_supported
     assert claim.rewrites_documents
     assert claim.lossy == (target not in {"float32", "float64"} or source == "float64")
@@ -59,7 +59,7 @@ def test_every_direction_is_supported_for_hashes(live: Live, embedding: Embeddin
 
 
 def test_a_lossy_claim_says_what_is_left_of_the_values(live: Live) -> None:
-    assert ask(FLOAT16, live()).warnings == (
+    assert claim_of(FLOAT16, live()).warnings == (
         "'embedding': float16 keeps about 3 significant digits (float32: 7) of values up to ±65504",
     )
 
@@ -67,7 +67,7 @@ def test_a_lossy_claim_says_what_is_left_of_the_values(live: Live) -> None:
 @pytest.mark.parametrize(("old", "new"), [("FLOAT32", "FLOAT16"), ("float32", "Float16")])
 def test_case_does_not_matter(live: Live, old: str, new: str) -> None:
     change = UpdateField("embedding", "datatype", old, new)
-    assert ask(change, live()).is_supported
+    assert claim_of(change, live()).is_supported
     (step,) = plan(change, live())
     assert (step.params["source"], step.params["target"]) == ("float32", "float16")
 
@@ -81,13 +81,13 @@ def test_a_field_under_another_name_than_its_path(live: Live, embedding: Embeddi
 
 def test_json_needs_no_step(live: Live, embedding: Embedding) -> None:
     index = live(embedding("embedding", "$.embedding"), storage=Storage.JSON)
-    claim = ask(FLOAT16, index)
+    claim = claim_of(FLOAT16, index)
     assert claim.is_supported
     assert not claim.rewrites_documents
     assert not claim.lossy
     assert claim.warnings == (
         (
-            "'embedding': JSON documents keep their numbers; the index alone holds float16, with about 3 significant "
+            "'embedding': JSON documents keep their numbers; only the index holds float16, with about 3 significant "
             "digits up to ±65504"
         ),
     )
@@ -124,13 +124,13 @@ def test_datatypes_that_are_blocked(  # noqa: PLR0913 - columns of the table
     storage: Storage,
 ) -> None:
     index = live(embedding(datatype=source), storage=storage, search=search)
-    claim = ask(UpdateField("embedding", "datatype", source, target), index)
+    claim = claim_of(UpdateField("embedding", "datatype", source, target), index)
     assert claim.reason == reason
     assert claim.workaround
 
 
 def test_an_unknown_datatype_is_answered_with_the_known_ones(live: Live) -> None:
-    claim = ask(UpdateField("embedding", "datatype", "float32", None), live())
+    claim = claim_of(UpdateField("embedding", "datatype", "float32", None), live())
     assert claim.workaround == "choose one of float64, float32, float16, bfloat16, int8, uint8"
 
 
@@ -147,7 +147,7 @@ def test_svs_indexes_two_datatypes(
     live: Live, embedding: Embedding, source: str, target: str, *, supported: bool
 ) -> None:
     index = live(embedding(algorithm="SVS-VAMANA", datatype=source))
-    claim = ask(UpdateField("embedding", "datatype", source, target), index)
+    claim = claim_of(UpdateField("embedding", "datatype", source, target), index)
     assert claim.is_supported == supported
     assert supported or claim.reason == f"SVS-VAMANA indexes float16 and float32 only, not {target}"
 
@@ -159,7 +159,7 @@ def neighbour(*paths: str) -> IndexDefinition:
 
 
 def test_an_index_that_reads_the_same_bytes_blocks(live: Live) -> None:
-    claim = ask(FLOAT16, live(neighbours=[neighbour("image", "embedding")]))
+    claim = claim_of(FLOAT16, live(overlapping_indexes=[neighbour("image", "embedding")]))
     assert claim.reason == (
         "index 'search_idx' covers some of the same keys and reads 'embedding' too: "
         "drop_recreate would feed float16 bytes to it"
@@ -168,20 +168,20 @@ def test_an_index_that_reads_the_same_bytes_blocks(live: Live) -> None:
 
 
 def test_an_index_that_reads_other_fields_does_not_block(live: Live) -> None:
-    assert ask(FLOAT16, live(neighbours=[neighbour("image")])).is_supported
+    assert claim_of(FLOAT16, live(overlapping_indexes=[neighbour("image")])).is_supported
 
 
 def test_json_documents_are_shared_without_harm(live: Live, embedding: Embedding) -> None:
-    index = live(embedding(), storage=Storage.JSON, neighbours=[neighbour("embedding")])
-    assert ask(FLOAT16, index).is_supported
+    index = live(embedding(), storage=Storage.JSON, overlapping_indexes=[neighbour("embedding")])
+    assert claim_of(FLOAT16, index).is_supported
 
 
 def test_two_fields_of_one_index_over_the_same_bytes_block(live: Live, embedding: Embedding) -> None:
     index = live(embedding(), embedding("exact", "embedding", algorithm="FLAT"))
-    assert ask(FLOAT16, index).reason == (
-        "field 'exact' of this index reads 'embedding' too: it would be fed float16 bytes"
+    assert claim_of(FLOAT16, index).reason == (
+        "field 'exact' of this index reads 'embedding' too: it would get float16 bytes"
     )
-    assert ask(FLOAT16, index.after(RemoveField("exact"))).is_supported
+    assert claim_of(FLOAT16, index.after(RemoveField("exact"))).is_supported
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def vectors(*values: list[float] | bytes | None) -> Column:
     return Column.of(np.array(value, "<f4").tobytes() if isinstance(value, list) else value for value in values)
 
 
-def test_a_sample_is_looked_at(live: Live) -> None:
+def test_a_sample_is_converted_and_its_notes_are_warnings(live: Live) -> None:
     fine = [0.5, 0.5, 0.5, 0.5]
     first = Batch(
         (b"product:1", b"product:2", b"product:\xff"),
@@ -212,7 +212,7 @@ def test_a_sample_is_looked_at(live: Live) -> None:
         (b"product:4", b"product:5", b"product:6"),
         {"embedding": vectors([0, -7e4, 0, 0], b"short", None)},
     )
-    _, nan, overflow, wrong = ask(FLOAT16, live(documents=[first, second])).warnings
+    _, nan, overflow, wrong = claim_of(FLOAT16, live(documents=[first, second])).warnings
     assert nan == (
         "NaN in 'embedding' of 1 of 6 sampled documents (product:\\xff): not a number stays not a number in float16; "
         "apply stops unless --allow-overflow is given"
@@ -230,7 +230,7 @@ def test_a_sample_is_looked_at(live: Live) -> None:
 def test_a_sample_without_surprises_is_not_mentioned(live: Live) -> None:
     batch = Batch((b"product:1",), {"embedding": vectors([1, 2, 3, 4])})
     widening = UpdateField("embedding", "datatype", "float32", "float64")
-    assert ask(widening, live(documents=[batch])).warnings == ()
+    assert claim_of(widening, live(documents=[batch])).warnings == ()
 
 
 def test_no_more_than_five_thousand_documents_are_sampled(live: Live) -> None:
@@ -238,7 +238,7 @@ def test_no_more_than_five_thousand_documents_are_sampled(live: Live) -> None:
     batch = Batch(keys, {"embedding": vectors(*[[1e9, 0, 0, 0]] * 5500)})
     assert (
         "overflow in 'embedding' of 5,000 of 5,000 sampled documents"
-        in ask(FLOAT16, live(documents=[batch])).warnings[1]
+        in claim_of(FLOAT16, live(documents=[batch])).warnings[1]
     )
 
 
@@ -247,7 +247,7 @@ def test_zeros_doubles_and_tiny_vectors_are_counted_with_their_keys(live: Live) 
         tuple(b"product:%d" % row for row in range(4)),
         {"embedding": vectors([0, 0, 0, 0], [1e-6, 0, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4])},
     )
-    _, zeros, tiny, double = ask(FLOAT16, live(documents=[batch])).warnings
+    _, zeros, tiny, double = claim_of(FLOAT16, live(documents=[batch])).warnings
     assert zeros.startswith("all zeros in 'embedding' of 1 of 4 sampled documents (product:0)")
     assert tiny.startswith("subnormal in 'embedding' of 1 of 4 sampled documents (product:1)")
     assert double.startswith("duplicate in 'embedding' of 1 of 4 sampled documents (product:3)")
@@ -256,4 +256,4 @@ def test_zeros_doubles_and_tiny_vectors_are_counted_with_their_keys(live: Live) 
 def test_vectors_of_zeros_are_nothing_special_without_cosine(live: Live, embedding: Embedding) -> None:
     batch = Batch((b"product:1",), {"embedding": vectors([0, 0, 0, 0])})
     index = live(embedding(distance_metric="l2"), documents=[batch])
-    assert not any("zero" in line for line in ask(FLOAT16, index).warnings)
+    assert not any("zero" in line for line in claim_of(FLOAT16, index).warnings)

@@ -8,9 +8,9 @@ import pytest
 from fieldfare.documents import Batch, Column
 from fieldfare.plan import Step
 from fieldfare_quantize import plugin
-from fieldfare_quantize.conversion import Parameters, plan_conversion
+from fieldfare_quantize.conversion import ConversionParameters, plan_conversion
 
-STEP = plan_conversion(Parameters("vec", "embedding", "float32", "float16", 2))
+STEP = plan_conversion(ConversionParameters("vec", "embedding", "float32", "float16", 2))
 
 
 def batch(**documents: list[float] | bytes | None) -> Batch:
@@ -86,14 +86,14 @@ def test_documents_without_the_field_stay_without_it() -> None:
 
 
 def test_chained_conversions_compose() -> None:
-    widen = plan_conversion(Parameters("vec", "embedding", "float16", "float64", 2))
+    widen = plan_conversion(ConversionParameters("vec", "embedding", "float16", "float64", 2))
     after = plugin.fieldfare_transform(widen, plugin.fieldfare_transform(STEP, batch(one=[1, 2])))
     assert np.frombuffer(after["embedding"][0] or b"", "<f8").tolist() == [1, 2]
 
 
 def test_the_step_says_the_same_on_every_machine() -> None:
-    again = plan_conversion(Parameters("vec", "embedding", "float32", "float16", 2))
-    other = plan_conversion(Parameters("vec", "embedding", "float32", "bfloat16", 2))
+    again = plan_conversion(ConversionParameters("vec", "embedding", "float32", "float16", 2))
+    other = plan_conversion(ConversionParameters("vec", "embedding", "float32", "bfloat16", 2))
     assert again == STEP
     assert other.id != STEP.id
     assert isinstance(STEP, Step)

@@ -14,7 +14,7 @@ from fieldfare.api import MigrationPlanner
 from fieldfare.changes import UpdateField
 from fieldfare.definition import Field
 from fieldfare.documents import Batch, Column
-from fieldfare.live import LiveIndex
+from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim, Step
 from fieldfare.server import Server
 from fieldfare.testing.indexing import wait_until_indexed
@@ -23,21 +23,21 @@ from fieldfare_quantize import plugin
 VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:100]
 DIMS = VECTORS.shape[1]
 
-Ask = Callable[..., tuple[Claim, list[Step]]]
+ClaimFor = Callable[..., tuple[Claim, list[Step]]]
 
 
 @pytest.fixture
-def ask(live: Callable[..., LiveIndex], embedding: Callable[..., Field]) -> Ask:
-    """Asks for another datatype of these vectors, whatever they keep; gives the claim and its steps."""
+def claim_for(live: Callable[..., LiveIndex], embedding: Callable[..., Field]) -> ClaimFor:
+    """Claims another datatype for these vectors, whatever recall it keeps; gives the claim and its steps."""
 
     def build(
-        vectors: np.ndarray[Any, Any], metric: str, target: str, wish: Mapping[str, Any] | None = None
+        vectors: np.ndarray[Any, Any], metric: str, target: str, quantization: Mapping[str, Any] | None = None
     ) -> tuple[Claim, list[Step]]:
         keys = tuple(b"product:%d" % row for row in range(len(vectors)))
         batch = Batch(keys, {"embedding": Column.of(each.tobytes() for each in vectors)})
         source = str(vectors.dtype)
         field = embedding(dims=DIMS, distance_metric=metric, datatype=source)
-        update = {"name": "embedding", "attrs": {"datatype": target}, "quantization": wish or {}}
+        update = {"name": "embedding", "attrs": {"datatype": target}, "quantization": quantization or {}}
         index = evolve(
             live(field, documents=[batch]), patch={"update_fields": [update]}, options={"accept_recall_loss": True}
         )
@@ -51,31 +51,33 @@ def ask(live: Callable[..., LiveIndex], embedding: Callable[..., Field]) -> Ask:
 
 @pytest.mark.parametrize("vectors", [VECTORS[:0], VECTORS * 0], ids=["none", "zeros"])
 @pytest.mark.parametrize(("metric", "target"), [("l2", "int8"), ("ip", "int8"), ("l2", "uint8"), ("cosine", "uint8")])
-def test_no_scale_is_made_up(ask: Ask, vectors: np.ndarray[Any, Any], metric: str, target: str) -> None:
-    claim, _ = ask(vectors, metric, target)
-    assert claim.reason == f"'embedding': no document has a vector from which a scale for {target} could follow"
+def test_without_vectors_no_scale_is_chosen(
+    claim_for: ClaimFor, vectors: np.ndarray[Any, Any], metric: str, target: str
+) -> None:
+    claim, _ = claim_for(vectors, metric, target)
+    assert claim.reason == f"'embedding': no document has a vector to choose a scale for {target}"
     assert ("say quantization: {scale: ...}" in str(claim.workaround)) == (target == "int8")
 
 
-@pytest.mark.parametrize(("metric", "wish"), [("cosine", None), ("l2", {"scale": 0.002})])
+@pytest.mark.parametrize(("metric", "quantization"), [("cosine", None), ("l2", {"scale": 0.002})])
 def test_where_no_scale_has_to_follow_from_vectors_none_are_needed(
-    ask: Ask, metric: str, wish: Mapping[str, Any] | None
+    claim_for: ClaimFor, metric: str, quantization: Mapping[str, Any] | None
 ) -> None:
-    claim, _ = ask(VECTORS[:0], metric, "int8", wish)
+    claim, _ = claim_for(VECTORS[:0], metric, "int8", quantization)
     assert claim.is_supported
 
 
 @pytest.mark.parametrize("target", ["int8", "uint8"])
 @pytest.mark.parametrize("factor", [1e-37, 3e38])
-def test_values_at_the_ends_of_float32_make_a_plan(ask: Ask, factor: float, target: str) -> None:
-    _, (step, *_) = ask(VECTORS * np.float32(factor), "l2", target)
+def test_values_at_the_ends_of_float32_make_a_plan(claim_for: ClaimFor, factor: float, target: str) -> None:
+    _, (step, *_) = claim_for(VECTORS * np.float32(factor), "l2", target)
     batch = Batch((b"product:0",), {"embedding": Column.of([VECTORS[0].tobytes()])})
     assert plugin.fieldfare_transform(step, batch)["embedding"].lengths == (DIMS,)
 
 
 @pytest.mark.parametrize("offset", [float("nan"), float("inf"), 1e35, 10**400])
-def test_an_offset_that_makes_no_vector_is_refused(ask: Ask, offset: float) -> None:
-    claim, _ = ask(np.rint(VECTORS * 500).astype("int8"), "l2", "float32", {"scale": 0.002, "offset": offset})
+def test_an_offset_that_makes_no_vector_is_refused(claim_for: ClaimFor, offset: float) -> None:
+    claim, _ = claim_for(np.rint(VECTORS * 500).astype("int8"), "l2", "float32", {"scale": 0.002, "offset": offset})
     assert claim.reason == ("quantization of 'embedding' takes a scale from 1e-30 to 1e+30, and an offset up to ±1e+30")
 
 

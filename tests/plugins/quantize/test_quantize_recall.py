@@ -1,9 +1,10 @@
-"""Recall as it is measured: true neighbours before, the live index's answers after."""
+"""Measured recall: true neighbours before, the results of the live index after."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from attrs import evolve
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import ValidationFailed
-from fieldfare.findings import Finding, Severity
-from fieldfare.plan import MigrationPlan
-from fieldfare.report import MigrationReport
+from fieldfare.plan import MigrationPlan, Receipt
+from fieldfare.report import Finding, MigrationReport, Severity
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.indexing import wait_until_indexed
-from fieldfare_quantize.recall import RECALL
+from fieldfare_quantize import plugin
+from fieldfare_quantize.plugin import RECALL
 
 VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:600] + np.float32(0.15)
 """Moved so far from the origin that bfloat16 loses about one neighbour in a hundred."""
@@ -69,16 +70,16 @@ def test_the_report_tells_what_the_live_index_finds(algorithm: str, server: Serv
     made = plan(server)
     found = recall(MigrationExecutor().apply(made, server=server, backup_dir=tmp_path))
     assert found.passed
-    assert found.data["questions"] == 100
+    assert found.data["queries"] == 100
     assert found.data["algorithm"] == algorithm
-    assert found.data["recall@10 before"] == pytest.approx(1.0, abs=0.002)
+    assert found.data["source_recall@10"] == pytest.approx(1.0, abs=0.002)
     assert 0.95 < found.data["recall@10"] < 1.0, "bfloat16 loses a few"
-    assert found.data["recall@10"] == pytest.approx(found.data["predicted"], abs=0.02)
+    assert found.data["recall@10"] == pytest.approx(found.data["predicted_recall"], abs=0.02)
     if algorithm == "HNSW":
-        assert "as the index is asked by default" in found.detail
+        assert "with the index's default EF_RUNTIME" in found.detail
 
 
-def test_the_figure_is_that_of_a_search_by_hand(server: Server, tmp_path: Path) -> None:
+def test_the_measured_recall_is_that_of_an_exhaustive_search(server: Server, tmp_path: Path) -> None:
     vectors = np.random.default_rng(3).standard_normal((200, 4)).astype("<f4") * 1e-2 + 1
     create(server, vectors, metric="L2")
     made = plan(server, accept_recall_loss=True)
@@ -98,7 +99,7 @@ def test_the_figure_is_that_of_a_search_by_hand(server: Server, tmp_path: Path) 
     assert found.data["recall@10"] == pytest.approx(np.mean(shares), abs=0.1)
 
 
-def test_what_was_written_late_counts_in_the_prediction(server: Server, tmp_path: Path) -> None:
+def test_the_prediction_samples_documents_that_were_written_last(server: Server, tmp_path: Path) -> None:
     """The first 5,000 documents would say that bfloat16 loses nearly nothing."""
     vectors = np.random.default_rng(4).standard_normal((10_000, 16)).astype("<f4")
     vectors[5000:] = vectors[5000:] * np.float32(0.03) + 1
@@ -108,15 +109,15 @@ def test_what_was_written_late_counts_in_the_prediction(server: Server, tmp_path
     made = plan(server, accept_recall_loss=True)
     found = recall(MigrationExecutor().apply(made, server=server, backup_dir=tmp_path))
     assert found.data["recall@10"] < 0.95
-    assert found.data["predicted"] == pytest.approx(found.data["recall@10"], abs=0.03)
+    assert found.data["predicted_recall"] == pytest.approx(found.data["recall@10"], abs=0.03)
 
 
-def test_below_the_limit_the_run_fails_and_says_how_to_go_back(server: Server, tmp_path: Path) -> None:
+def test_below_the_limit_the_run_fails_and_names_the_command_to_roll_back(server: Server, tmp_path: Path) -> None:
     create(server)
     before = database_digest(server), index_state(server)
     made = plan(server)
     with_limit = tuple(
-        evolve(step, params={**step.params, "limit": 1.0}) if step.kind == RECALL else step for step in made.steps
+        evolve(step, params={**step.params, "min_recall": 1.0}) if step.kind == RECALL else step for step in made.steps
     )
     said = r"recall:vec: recall@10 is 0\.9\d\d on 100(.|\n)*fieldfare rollback"
     with pytest.raises(ValidationFailed, match=said) as caught:
@@ -128,9 +129,7 @@ def test_below_the_limit_the_run_fails_and_says_how_to_go_back(server: Server, t
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_what_hides_others_before_as_well_is_named_and_not_held_against_the_target(
-    server: Server, tmp_path: Path
-) -> None:
+def test_vectors_that_hide_others_in_the_source_too_are_counted_and_are_no_loss(server: Server, tmp_path: Path) -> None:
     """Redis makes NaN of a vector of zeros under cosine: indexed first, it hides nearly all others."""
     if server.capabilities.search_version >= (8, 0, 0):
         pytest.skip("what newer servers make of such vectors is not known")
@@ -147,7 +146,7 @@ def test_what_hides_others_before_as_well_is_named_and_not_held_against_the_targ
     assert caught.value.report is not None
     found = recall(caught.value.report)
     assert found.data["recall@10"] < 0.5
-    assert found.data["recall@10 before"] < 0.5
+    assert found.data["source_recall@10"] < 0.5
     assert found.passed
     assert found.detail.endswith("can hide others from every query: 1 documents have one")
 
@@ -158,24 +157,24 @@ def test_an_accepted_loss_is_a_warning(server: Server, tmp_path: Path) -> None:
     report = MigrationExecutor().apply(made, server=server, backup_dir=tmp_path)
     found = recall(report)
     assert (found.passed, found.severity) == (False, Severity.WARNING)
-    assert "at least 1 wanted, less accepted" in found.detail
+    assert "at least 1 required, less accepted" in found.detail
     assert report.validation.passed
 
 
 def test_duplicates_are_no_loss(server: Server, tmp_path: Path) -> None:
-    """Each vector is there 60 times: more often than neighbours are remembered."""
+    """Each vector is there 60 times: more often than neighbours are stored."""
     create(server, np.repeat(VECTORS[:5], 60, axis=0))
     found = recall(MigrationExecutor().apply(plan(server), server=server, backup_dir=tmp_path))
-    assert (found.data["recall@10"], found.data["recall@10 before"]) == (1.0, 1.0)
+    assert (found.data["recall@10"], found.data["source_recall@10"]) == (1.0, 1.0)
 
 
-def test_json_documents_are_asked_about_too(server: Server, tmp_path: Path) -> None:
+def test_recall_of_json_documents_is_measured_too(server: Server, tmp_path: Path) -> None:
     create(server, json_=True)
     made = plan(server)
     assert [step.kind for step in made.steps] == ["index.drop", "index.create", RECALL]
     found = recall(MigrationExecutor().apply(made, server=server, backup_dir=tmp_path))
     assert 0.95 < found.data["recall@10"] < 1.0
-    assert found.data["recall@10"] == pytest.approx(found.data["predicted"], abs=0.02)
+    assert found.data["recall@10"] == pytest.approx(found.data["predicted_recall"], abs=0.02)
 
 
 def test_duplicates_among_json_documents_are_no_loss(server: Server, tmp_path: Path) -> None:
@@ -187,7 +186,7 @@ def test_duplicates_among_json_documents_are_no_loss(server: Server, tmp_path: P
     found = recall(
         MigrationExecutor().apply(plan(server, changes=changes), server=server, backup_dir=tmp_path), "embedding"
     )
-    assert (found.data["recall@10"], found.data["recall@10 before"]) == (1.0, 1.0)
+    assert (found.data["recall@10"], found.data["source_recall@10"]) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("json_", [False, True])
@@ -203,17 +202,17 @@ def test_new_names_are_followed(*, json_: bool, workers: int, server: Server, tm
     assert 0.95 < recall(report, "embedding").data["recall@10"] < 1.0
 
 
-def test_documents_that_vanish_or_come_in_meanwhile_do_not_count(server: Server, tmp_path: Path) -> None:
+def test_documents_that_are_deleted_or_added_during_the_run_do_not_count(server: Server, tmp_path: Path) -> None:
     create(server)
     made = plan(server)
     executor = MigrationExecutor()
 
-    def meddle(activity: str, _: object) -> None:
+    def write_concurrently(activity: str, _: object) -> None:
         if activity == "drop":
             server.bulk([("DEL", f"word:{row}") for row in range(0, 600, 3)])
             server.bulk([("HSET", f"word:twin{row}", "vec", _bfloat16(VECTORS[row])) for row in range(100)])
 
-    found = recall(executor.apply(made, server=server, backup_dir=tmp_path, progress_callback=meddle))
+    found = recall(executor.apply(made, server=server, backup_dir=tmp_path, progress_callback=write_concurrently))
     assert found.passed
     assert 0.95 < found.data["recall@10"] < 1.0
 
@@ -227,7 +226,7 @@ def test_nothing_is_measured_where_nothing_can_be_lost(server: Server) -> None:
     assert RECALL not in [step.kind for step in plan(server, "float64").steps]
 
 
-def test_too_few_documents_are_not_asked_about(server: Server) -> None:
+def test_with_too_few_documents_nothing_is_measured(server: Server) -> None:
     create(server, VECTORS[:11])
     assert RECALL not in [step.kind for step in plan(server, "float16").steps]
 
@@ -236,6 +235,39 @@ def test_two_machines_plan_the_same_measurement(server: Server) -> None:
     create(server)
     one, other = plan(server), plan(server)
     assert one.steps == other.steps
+
+
+def test_a_plan_with_the_parameter_names_of_version_0_1_still_runs(server: Server, tmp_path: Path) -> None:
+    create(server)
+    made = plan(server)
+    old = {"field": "vec", "predicted": 0.98, "limit": 1.0, "accepted": True, "questions": 50, "seed": 7}
+    steps = tuple(evolve(step, params=old) if step.kind == RECALL else step for step in made.steps)
+    found = recall(MigrationExecutor().apply(evolve(made, steps=steps), server=server, backup_dir=tmp_path))
+    assert (found.passed, found.severity) == (False, Severity.WARNING)
+    assert found.detail.endswith("on 50 queries (at least 1 required, less accepted, 0.980 predicted)")
+
+
+def test_a_receipt_of_version_0_1_is_still_read(server: Server) -> None:
+    create(server)
+    made = plan(server)
+    old = {
+        "field": "vec",
+        "questions": 100,
+        "predicted": 0.99,
+        "limit": 0.95,
+        "algorithm": "HNSW",
+        "ef_runtime": 500,
+        "recall@10": 0.96,
+        "recall@10 before": 0.98,
+        "as asked": 0.91,
+        "as asked before": 0.92,
+    }
+    run: Any = SimpleNamespace(has_backup=True, notes=(), receipt=lambda step: Receipt(step.id, details=old))
+    found, _ = plugin.fieldfare_validate(made, run)
+    assert found.passed
+    assert found.detail.endswith("with the index's default EF_RUNTIME: 0.910, 0.920 before")
+    assert found.data["source_recall@10_default_ef"] == 0.92
+    assert not found.data.keys() & {"questions", "predicted", "limit", "as asked", "as asked before"}
 
 
 PATCH = """\

@@ -11,10 +11,10 @@ import pytest
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.documents import Batch, Column
-from fieldfare.errors import DocumentsUnfit
+from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare_quantize import plugin
-from fieldfare_quantize.conversion import Parameters, plan_conversion
+from fieldfare_quantize.conversion import ConversionParameters, plan_conversion
 from fieldfare_vectors.datatype import DATATYPES
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def converted(source: str, target: str) -> Batch:
     """Convert a few vectors from one datatype to another."""
     native = np.dtype(ml_dtypes.bfloat16 if source == "bfloat16" else source)
     vectors = np.random.default_rng(7).standard_normal((len(KEYS), DIMS)).astype(native)
-    step = plan_conversion(Parameters("vec", "vec", source, target, DIMS))
+    step = plan_conversion(ConversionParameters("vec", "vec", source, target, DIMS))
     return plugin.fieldfare_transform(step, Batch(KEYS, {"vec": Column.of(vector.tobytes() for vector in vectors)}))
 
 
@@ -58,7 +58,7 @@ def test_every_converted_vector_finds_itself(server: Server, source: str, target
 
 
 def test_vectors_of_a_wrong_length_are_not_indexed(server: Server) -> None:
-    step = plan_conversion(Parameters("vec", "vec", "float32", "float16", DIMS))
+    step = plan_conversion(ConversionParameters("vec", "vec", "float32", "float16", DIMS))
     values = [np.ones(DIMS, "<f4").tobytes(), b"short", np.ones(DIMS, "<f2").tobytes()]
     batch = plugin.fieldfare_transform(step, Batch(KEYS[:3], {"vec": Column.of(values)}))
     create(server, "FLOAT16")
@@ -88,6 +88,6 @@ def test_a_vector_that_becomes_zeros_stops_a_run_under_cosine(metric: str, serve
         assert (note.kind, note.keys) == ("underflow", (b"doc:3",))
         return
     before = database_digest(server), index_state(server)
-    with pytest.raises(DocumentsUnfit, match=r"--allow-overflow(.|\n)*1 documents with underflow(.|\n)*doc:3"):
+    with pytest.raises(UnconvertibleDocuments, match=r"--allow-overflow(.|\n)*1 documents with underflow(.|\n)*doc:3"):
         executor.apply(plan, server=server, backup_dir=tmp_path)
     assert (database_digest(server), index_state(server)) == before

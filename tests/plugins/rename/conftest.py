@@ -1,4 +1,4 @@
-"""Planning, applying and taking back renames against a real server."""
+"""Planning, applying and rolling back renames against a real server."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import Interrupted
+from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.plugins import Plugins, load_plugins
 from fieldfare.report import MigrationReport, Moment, StepReport
 from fieldfare.server import Server
 
@@ -36,12 +36,12 @@ class Migration:
         )
 
     def apply(self, plan: MigrationPlan, **options: Any) -> MigrationReport:
-        """Carry out a plan, or go on with it."""
+        """Execute a plan, or resume it."""
         executor = MigrationExecutor(plugins=self.plugins)
         return executor.apply(plan, server=self.server, backup_dir=self.backup_dir, **options)
 
     def interrupt(self, plan: MigrationPlan, at: int, **options: Any) -> None:
-        """Begin to carry out a plan, and stop after so many batches have been renamed."""
+        """Start to execute a plan, and stop after this many batches are renamed."""
         stop = StopRequest()
         observer = _Interrupter(stop, at)
         self.plugins.register(observer, "interrupter")
@@ -52,7 +52,7 @@ class Migration:
             self.plugins.manager.unregister(observer)
 
     def rollback(self) -> MigrationReport:
-        """Put everything back."""
+        """Roll back."""
         return MigrationExecutor(plugins=self.plugins).rollback(server=self.server, backup_dir=self.backup_dir)
 
 

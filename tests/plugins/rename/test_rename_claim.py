@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fieldfare.errors import ChangeBlocked, DiffError, DocumentsUnfit
+from fieldfare.errors import ChangeBlocked, DiffError, UnconvertibleDocuments
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
 
@@ -21,7 +21,7 @@ JSON = ("FT.CREATE", "docs", "ON", "JSON", "PREFIX", 1, "doc:")
     [
         (
             (*HASH, "FILTER", "@year>2000", "SCHEMA", "year", "NUMERIC", "t", "TEXT"),
-            *("year", "published", "FILTER @year>2000 names 'year'"),
+            *("year", "published", "FILTER @year>2000 reads 'year'"),
         ),
         (
             (*HASH, "SCHEMA", "t", "AS", "title", "TEXT", "t", "TAG"),
@@ -43,8 +43,8 @@ JSON = ("FT.CREATE", "docs", "ON", "JSON", "PREFIX", 1, "doc:")
             (*JSON, "SCHEMA", "$..t", "AS", "others", "TEXT", "$.t", "AS", "t", "TEXT"),
             *("t", "x", "field 'others' of this index reads '$.t' too"),
         ),
-        ((*JSON, "SCHEMA", "$.t", "AS", "t", "TEXT"), "t", "t.x", "one of $.t and $.t.x holds the other"),
-        ((*JSON, "SCHEMA", "$.t.x", "AS", "t.x", "TEXT"), "t.x", "t", "one of $.t.x and $.t holds the other"),
+        ((*JSON, "SCHEMA", "$.t", "AS", "t", "TEXT"), "t", "t.x", "one of $.t and $.t.x contains the other"),
+        ((*JSON, "SCHEMA", "$.t.x", "AS", "t.x", "TEXT"), "t.x", "t", "one of $.t.x and $.t contains the other"),
         ((*JSON, "SCHEMA", "$.t", "AS", "t", "TEXT"), "t", "a\"b'c", "is not a JSON path to one value"),
         ((*JSON, "SCHEMA", "$.t", "AS", "t", "TEXT"), "t", "$.x[*]", "is not a JSON path to one value"),
         ((*JSON, "SCHEMA", "$..t", "AS", "$..t", "TEXT"), "$..t", "$.x", "can match several values"),
@@ -64,33 +64,33 @@ def test_blocked_rename_says_why(  # noqa: PLR0913, PLR0917 - one case
 
 
 @pytest.mark.parametrize(
-    ("neighbour", "reason"),
+    ("other", "reason"),
     [
-        (("SCHEMA", "title", "AS", "t", "TEXT"), "field 't' reads 'title': it would find nothing any more"),
+        (("SCHEMA", "title", "AS", "t", "TEXT"), "field 't' reads 'title': it would find no values any more"),
         (("SCHEMA", "headline", "TAG"), "field 'headline' reads 'headline': it would find these values"),
         (("LANGUAGE_FIELD", "title", "SCHEMA", "x", "TAG"), "LANGUAGE_FIELD title reads 'title'"),
         (("FILTER", "@title!=''", "SCHEMA", "x", "TAG"), "FILTER @title!='' reads 'title'"),
     ],
 )
 def test_index_that_reads_one_of_the_names_blocks(
-    neighbour: tuple[str, ...], reason: str, migration: Migration, server: Server
+    other: tuple[str, ...], reason: str, migration: Migration, server: Server
 ) -> None:
     server.command(*HASH, "SCHEMA", "title", "TEXT")
-    server.command("FT.CREATE", "neighbour", "PREFIX", 1, "doc:new:", *neighbour)
+    server.command("FT.CREATE", "other", "PREFIX", 1, "doc:new:", *other)
     plan = migration.plan("docs", {"title": "headline"})
     assert not plan.supported
-    assert "index 'neighbour' covers some of the same keys" in plan.blocked_reasons[0]
+    assert "index 'other' covers some of the same keys" in plan.blocked_reasons[0]
     assert reason in plan.blocked_reasons[0]
 
 
-def test_index_that_reads_other_fields_does_not_mind(migration: Migration, server: Server) -> None:
+def test_an_index_that_reads_other_fields_does_not_block(migration: Migration, server: Server) -> None:
     server.command(*HASH, "SCHEMA", "title", "TEXT")
-    server.command("FT.CREATE", "neighbour", "PREFIX", 1, "doc:", "SCHEMA", "subtitle", "TEXT")
-    server.command("FT.CREATE", "other", "PREFIX", 1, "other:", "SCHEMA", "title", "TEXT")
+    server.command("FT.CREATE", "other", "PREFIX", 1, "doc:", "SCHEMA", "subtitle", "TEXT")
+    server.command("FT.CREATE", "third", "PREFIX", 1, "other:", "SCHEMA", "title", "TEXT")
     assert migration.plan("docs", {"title": "headline"}).supported
 
 
-def test_filter_that_names_the_new_field_makes_way(migration: Migration, server: Server) -> None:
+def test_a_filter_on_the_new_name_unblocks_the_rename(migration: Migration, server: Server) -> None:
     server.bulk([("HSET", f"doc:{year}", "year", year) for year in range(1998, 2004)])
     server.command(*HASH, "FILTER", "@year>2000", "SCHEMA", "year", "NUMERIC")
     plan = migration.plan("docs", {"year": "published"}, index={"filter": "@published>2000"})
@@ -100,26 +100,26 @@ def test_filter_that_names_the_new_field_makes_way(migration: Migration, server:
     assert read_definition(server, "docs").filter == "@published>2000"
 
 
-def test_options_that_follow_are_told(migration: Migration, server: Server) -> None:
+def test_options_that_follow_get_a_warning(migration: Migration, server: Server) -> None:
     server.command(*HASH, "LANGUAGE_FIELD", "lang", "SCHEMA", "lang", "TAG")
     plan = migration.plan("docs", {"lang": "language"})
     assert "LANGUAGE_FIELD follows: lang becomes language" in plan.warnings
     assert plan.target.language_field == "language"
 
 
-def test_circle_needs_two_plans(migration: Migration, server: Server) -> None:
+def test_swapped_names_need_two_plans(migration: Migration, server: Server) -> None:
     server.command(*HASH, "SCHEMA", "a", "TAG", "b", "TAG")
-    with pytest.raises(DiffError, match="do it in two plans"):
+    with pytest.raises(DiffError, match="use two plans"):
         migration.plan("docs", {"a": "b", "b": "a"})
 
 
-def test_name_of_a_removed_field_is_free_in_the_index_and_looked_for_in_documents(
+def test_the_name_of_a_removed_field_is_free_in_the_index_but_may_exist_in_documents(
     migration: Migration, server: Server
 ) -> None:
     server.command("HSET", "doc:1", "title", "t", "headline", "h")
     server.command(*HASH, "SCHEMA", "title", "TEXT", "headline", "TEXT")
     plan = migration.plan("docs", {"title": "headline"}, remove_fields=["headline"])
-    with pytest.raises(DocumentsUnfit, match="have both 'title' and 'headline'"):
+    with pytest.raises(UnconvertibleDocuments, match="'title' and 'headline' both exist in"):
         migration.apply(plan)
     migration.apply(plan, on_conflict="keep-old")
     assert server.command("HGET", "doc:1", "headline") == b"t"

@@ -41,7 +41,7 @@ def test_hashes_in_all_slots(nodes: Server, cluster: Server) -> None:
     cluster.bulk([("HSET", key, "old", row) for row, key in enumerate(KEYS)])
     cluster.command("HSET", KEYS[7], "new", "taken")
     others = move(nodes, Storage.HASH, [*KEYS, b"nothing"], Movement("old", "new"))
-    assert dict(others) == {KEYS[7]: Outcome.BOTH, b"nothing": Outcome.VANISHED}
+    assert dict(others) == {KEYS[7]: Outcome.BOTH, b"nothing": Outcome.NO_DOCUMENT}
     assert cluster.bulk([("HGET", key, "new") for key in KEYS]) == [
         b"taken" if row == 7 else b"%d" % row for row in range(300)
     ]
@@ -58,7 +58,7 @@ def test_json_documents_in_all_slots(nodes: Server, cluster: Server) -> None:
     assert [json.loads(text) for text in cluster.bulk([("JSON.GET", key) for key in KEYS])] == [
         {"in": {"new": [row]}} for row in range(300)
     ]
-    back = Movement("$.in.new", "$.old", leftovers=("$.in",))
+    back = Movement("$.in.new", "$.old", remove_if_empty=("$.in",))
     assert move(nodes, Storage.JSON, KEYS, back) == []
     assert cluster.command("JSON.GET", KEYS[4]) == b'{"old":[4]}'
 

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL in the middle, resumed or taken back."""
+"""Killed with SIGKILL in the middle, then resumed or rolled back."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def planned(fieldfare: CommandLine, migration: Migration) -> MigrationPlan:
         ("create:started:1", create_hashes, "keep-new"),
     ],
 )
-def test_killed_run_is_resumed_or_taken_back(  # noqa: PLR0913, PLR0917 - one case and its fixtures
+def test_killed_run_is_resumed_or_rolled_back(  # noqa: PLR0913, PLR0917 - one case and its fixtures
     moment: str,
     create: Callable[[Server], None],
     choice: str,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fieldfare.api import MigrationValidator
-from fieldfare.errors import DocumentsUnfit, ValidationFailed
-from fieldfare.journal import Journal
+from fieldfare.backup.journal import Journal
+from fieldfare.errors import UnconvertibleDocuments, ValidationFailed
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
@@ -43,7 +43,7 @@ def notes(report: MigrationReport) -> dict[str, int]:
     return {note.kind: note.count for note in report.notes}
 
 
-def test_value_moves_and_comes_back_with_every_time_to_live(migration: Migration, articles: Server) -> None:
+def test_a_value_moves_and_is_restored_with_every_ttl(migration: Migration, articles: Server) -> None:
     articles.command("PEXPIREAT", "doc:1", NEVER)
     articles.command("HPEXPIREAT", "doc:2", LATER, "FIELDS", 1, "title")
     before = database_digest(articles), index_state(articles)
@@ -72,7 +72,7 @@ def test_both_names_stop_the_run_before_anything_is_changed(migration: Migration
     before = database_digest(articles), index_state(articles)
     plan = migration.plan("articles", {"title": "headline"})
     assert any("--on-conflict" in line and "doc:3" in line for line in plan.warnings)
-    with pytest.raises(DocumentsUnfit) as refusal:
+    with pytest.raises(UnconvertibleDocuments) as refusal:
         migration.apply(plan)
     message = str(refusal.value)
     assert all(words in message for words in ("2 documents", "doc:3", "doc:7", "--on-conflict keep-old"))
@@ -85,7 +85,7 @@ def notes_of(migration: Migration) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("choice", "stays", "expires"), [("keep-old", b"title 3", NEVER), ("keep-new", b"n", LATER)])
-def test_chosen_value_stays_and_both_come_back(
+def test_the_chosen_value_is_kept_and_rollback_restores_both(
     choice: str, stays: bytes, expires: int, migration: Migration, articles: Server
 ) -> None:
     articles.command("HSET", "doc:3", "headline", "n")
@@ -103,7 +103,7 @@ def test_chosen_value_stays_and_both_come_back(
     assert (database_digest(articles), index_state(articles)) == before
 
 
-def test_choice_of_the_first_attempt_holds_for_the_next(migration: Migration, articles: Server) -> None:
+def test_resuming_uses_the_choice_of_the_first_run(migration: Migration, articles: Server) -> None:
     articles.bulk([("HSET", f"doc:{row}", "headline", "n") for row in range(20)])
     before = database_digest(articles)
     plan = migration.plan("articles", {"title": "headline"})
@@ -116,7 +116,7 @@ def test_choice_of_the_first_attempt_holds_for_the_next(migration: Migration, ar
 
 
 @pytest.mark.parametrize("choice", ["keep-old", "keep-new"])
-def test_interrupted_run_is_taken_back(choice: str, migration: Migration, articles: Server) -> None:
+def test_an_interrupted_run_is_rolled_back(choice: str, migration: Migration, articles: Server) -> None:
     articles.bulk([("HSET", f"doc:{row}", "headline", "n") for row in range(0, 20, 3)])
     before = database_digest(articles), index_state(articles)
     migration.interrupt(migration.plan("articles", {"title": "headline"}), 5, on_conflict=choice, batch_size=2)
@@ -149,13 +149,15 @@ def test_alias_changes_no_document(migration: Migration, server: Server) -> None
     assert field.path == "t"
 
 
-def test_documents_that_go_or_change_their_type_meanwhile_are_counted(migration: Migration, articles: Server) -> None:
+def test_documents_that_are_deleted_or_replaced_during_the_run_are_counted(
+    migration: Migration, articles: Server
+) -> None:
     plan = migration.plan("articles", {"title": "headline"})
     migration.interrupt(plan, 1, batch_size=1)
     left = [row for row in range(20) if articles.command("HEXISTS", f"doc:{row}", "title")]
     articles.command("DEL", f"doc:{left[0]}", f"doc:{left[1]}")
     articles.command("SET", f"doc:{left[1]}", "a string")
-    articles.command("HSET", f"doc:{left[2]}", "headline", "written meanwhile")
+    articles.command("HSET", f"doc:{left[2]}", "headline", "written during the run")
     with contextlib.suppress(ValidationFailed):  # two documents fewer than there were
         migration.apply(plan)
     journal = notes_of(migration)
@@ -164,7 +166,7 @@ def test_documents_that_go_or_change_their_type_meanwhile_are_counted(migration:
     assert journal["second name since the backup"] == 1
     assert articles.command("HMGET", f"doc:{left[2]}", "title", "headline") == [
         f"title {left[2]}".encode(),
-        b"written meanwhile",
+        b"written during the run",
     ]
 
 
@@ -190,7 +192,9 @@ def test_converted_vector_gets_another_name(migration: Migration, server: Server
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_value_that_no_step_converts_is_not_taken_for_the_converted_one(migration: Migration, server: Server) -> None:
+def test_an_existing_value_under_the_new_name_is_not_taken_for_a_converted_one(
+    migration: Migration, server: Server
+) -> None:
     server.bulk([("HSET", f"doc:{row}", "embedding", struct.pack("<2f", row, 1)) for row in range(3)])
     server.command("HSET", "doc:2", "vector", struct.pack("<2f", 7, 7))
     server.command(
@@ -201,7 +205,7 @@ def test_value_that_no_step_converts_is_not_taken_for_the_converted_one(migratio
     before = database_digest(server), index_state(server)
     update = [{"name": "embedding", "attrs": {"datatype": "float16"}}]
     plan = migration.plan("vectors", {"embedding": "vector"}, update_fields=update)
-    with pytest.raises(DocumentsUnfit, match="keep the old value, or do it in two plans"):
+    with pytest.raises(UnconvertibleDocuments, match="keep the old value, or use two plans"):
         migration.apply(plan, on_conflict="keep-new")
     assert (database_digest(server), index_state(server)) == before
     migration.apply(plan, on_conflict="keep-old")
@@ -210,27 +214,25 @@ def test_value_that_no_step_converts_is_not_taken_for_the_converted_one(migratio
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_documents_that_are_written_under_the_old_name_afterwards_are_told(
-    migration: Migration, articles: Server
-) -> None:
+def test_documents_written_under_the_old_name_afterwards_are_reported(migration: Migration, articles: Server) -> None:
     plan = migration.plan("articles", {"title": "headline"})
     migration.apply(plan)
     key = plan.source.key_sample[0]
     articles.command("DEL", key)
-    articles.command("HSET", key, "title", "an application that nobody told")
+    articles.command("HSET", key, "title", "from an application with the old name")
     report = MigrationValidator(plugins=migration.plugins).validate(plan, server=articles)
     [finding] = [each for each in report.validation.findings if each.name == "renamed:headline"]
     assert not finding.passed
     assert key in finding.detail
 
 
-def test_documents_that_came_under_the_new_name_are_told_after_a_rollback(
+def test_documents_added_under_the_new_name_are_reported_after_a_rollback(
     migration: Migration, articles: Server
 ) -> None:
     migration.apply(migration.plan("articles", {"title": "headline"}))
-    articles.command("HSET", "doc:new", "headline", "nobody ever called it a title")
+    articles.command("HSET", "doc:new", "headline", "never had the old name")
     report = migration.rollback()
-    assert articles.command("HGET", "doc:new", "headline") == b"nobody ever called it a title"
+    assert articles.command("HGET", "doc:new", "headline") == b"never had the old name"
     [finding] = [each for each in report.validation.findings if each.name == "renamed_back:title"]
     assert not finding.passed
-    assert finding.detail == "added since, with 'headline' and no 'title': 1 documents, such as doc:new"
+    assert finding.detail == "added since, with 'headline' and no 'title': 1 document, such as doc:new"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fieldfare.errors import DocumentsUnfit
+from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
 from fieldfare.testing.digest import database_digest, index_state
@@ -51,7 +51,7 @@ def state(server: Server) -> tuple[dict[str, Any], object]:
     return {key: (read(server, key), server.command("PEXPIRETIME", key)) for key in keys}, index_state(server)
 
 
-def test_numbers_move_and_come_back_to_the_last_bit(migration: Migration, server: Server) -> None:
+def test_numbers_move_and_are_restored_to_the_last_bit(migration: Migration, server: Server) -> None:
     random = np.random.default_rng(6)
     numbers = random.standard_normal((40, 100)) * 10.0 ** random.integers(-30, 3, (40, 100))
     write(server, {f"j:{row}": json.dumps({"title": each}) for row, each in enumerate(numbers.tolist())})
@@ -64,7 +64,7 @@ def test_numbers_move_and_come_back_to_the_last_bit(migration: Migration, server
     assert [server.command("JSON.GET", f"j:{row}", "$.title") for row in range(40)] == before
 
 
-def test_value_of_any_type_moves_and_comes_back(migration: Migration, server: Server) -> None:
+def test_a_value_of_any_type_moves_and_is_restored(migration: Migration, server: Server) -> None:
     write(server, {f"j:{row}": f'{{"first":1,"title":{value},"last":2}}' for row, value in enumerate(VALUES)})
     write(server, {"j:none": '{"first":1}', "j:only": '{"headline":"5"}'})
     server.command("PEXPIREAT", "j:3", 4102444800123)
@@ -133,7 +133,7 @@ def test_array_moves_with_the_path_to_its_elements(migration: Migration, server:
     assert (reply[0] if isinstance(reply, list) else reply[b"total_results"]) == 1
 
 
-def test_missing_objects_are_created_and_taken_away_again(migration: Migration, server: Server) -> None:
+def test_missing_parent_objects_are_created_and_removed_again(migration: Migration, server: Server) -> None:
     write(
         server,
         {
@@ -156,22 +156,26 @@ def test_missing_objects_are_created_and_taken_away_again(migration: Migration, 
     assert state(server) == before
 
 
-def test_document_without_room_stops_the_run(migration: Migration, server: Server) -> None:
+def test_a_parent_that_is_no_object_stops_the_run(migration: Migration, server: Server) -> None:
     write(server, {"j:1": '{"title":"one","meta":"a string"}', "j:2": '{"meta":"no title"}', "j:3": '{"title":"x"}'})
     create(server, "SCHEMA", "$.title", "AS", "title", "TEXT")
     before = state(server)
-    with pytest.raises(DocumentsUnfit, match=r"1 document \(j:1\) have something else than an object"):
+    with pytest.raises(
+        UnconvertibleDocuments, match=r"a parent of \$.meta.title is not an object in 1 document, such as j:1"
+    ):
         migration.apply(migration.plan("docs", {"title": "meta.title"}), on_conflict="keep-old")
     assert state(server) == before
 
 
 @pytest.mark.parametrize(("choice", "stays"), [("keep-old", {"a": [1]}), ("keep-new", None)])
-def test_chosen_value_stays_and_both_come_back(choice: str, stays: Any, migration: Migration, server: Server) -> None:
+def test_the_chosen_value_is_kept_and_rollback_restores_both(
+    choice: str, stays: Any, migration: Migration, server: Server
+) -> None:
     write(server, {"j:1": '{"title":{"a":[1]},"headline":null,"x":1}', "j:2": '{"title":2.0,"headline":2.0}'})
     create(server, "SCHEMA", "$.title", "AS", "title", "TEXT")
     before = state(server)
     plan = migration.plan("docs", {"title": "headline"})
-    with pytest.raises(DocumentsUnfit, match=r"2 documents \(j:"):
+    with pytest.raises(UnconvertibleDocuments, match=r"2 documents, such as j:"):
         migration.apply(plan)
     assert state(server) == before
     migration.apply(plan, on_conflict=choice)

@@ -33,7 +33,7 @@ def migration(scriptless: Server, open_migration: Callable[[Server], Migration])
 
 
 @pytest.mark.parametrize("choice", ["keep-old", "keep-new"])
-def test_hashes_are_renamed_and_come_back(choice: str, migration: Migration, server: Server) -> None:
+def test_hashes_are_renamed_and_restored(choice: str, migration: Migration, server: Server) -> None:
     server.bulk([("HSET", f"doc:{row}", "title", f"title {row}", "x", 1) for row in range(COUNT)])
     server.command("HSET", "doc:5", "headline", "new")
     server.command("HSET", "doc:only", "headline", "x")
@@ -60,7 +60,7 @@ def test_hashes_are_renamed_and_come_back(choice: str, migration: Migration, ser
 
 
 @pytest.mark.parametrize("choice", ["keep-old", "keep-new"])
-def test_json_documents_are_renamed_and_come_back(choice: str, migration: Migration, server: Server) -> None:
+def test_json_documents_are_renamed_and_restored(choice: str, migration: Migration, server: Server) -> None:
     documents: dict[int, dict[str, Any]] = {row: {"title": {"of": [row, None]}} for row in range(COUNT)}
     documents[3]["meta"] = {}
     documents[4]["meta"] = {"headline": 4.5, "more": 1}

@@ -3,9 +3,9 @@
 import re
 
 from fieldfare import hookimpl
-from fieldfare.engine.run import Run
-from fieldfare.findings import Finding, Severity
+from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
+from fieldfare.report import Finding, Severity
 
 PLAIN = re.compile(rb"[a-z0-9]{2,}@[a-z]+[.][a-z]{2,}")
 

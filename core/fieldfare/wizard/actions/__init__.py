@@ -1,1 +1,1 @@
-"""What the wizard offers; one action, one module."""
+"""The actions of the wizard, one module each."""

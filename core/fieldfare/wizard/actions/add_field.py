@@ -1,4 +1,4 @@
-"""Adding a field to the index."""
+"""Adds a field to the index."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from fieldfare.definition import FieldType, Storage
-from fieldfare.definition.value import choose
+from fieldfare.definition.attribute_value import parse_choice
 from fieldfare.errors import DiffError
 from fieldfare.patch import NewField
 from fieldfare.wizard.attributes import ask_attributes
 from fieldfare.wizard.draft import add_field
-from fieldfare.wizard.examiner import Objection
+from fieldfare.wizard.plan_check import BlockedChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fieldfare.definition import AttributeValue
+    from fieldfare.wizard.context import WizardContext
     from fieldfare.wizard.draft import Draft
-    from fieldfare.wizard.workbench import Workbench
 
 __all__ = ["ask_new_field"]
 
-OFFERED: Final = tuple(kind for kind in FieldType if kind is not FieldType.VECTOR)
+FIELD_TYPES: Final = tuple(kind for kind in FieldType if kind is not FieldType.VECTOR)
 ANY_VECTOR: Final[Mapping[str, AttributeValue]] = {
     "algorithm": "FLAT",
     "datatype": "float32",
@@ -32,41 +32,41 @@ ANY_VECTOR: Final[Mapping[str, AttributeValue]] = {
 }
 
 
-def ask_new_field(bench: Workbench, draft: Draft) -> Draft:
+def ask_new_field(context: WizardContext, draft: Draft) -> Draft:
     """Ask for a field to add: its name, its type, its path in JSON documents, its attributes."""
-    dialogue = bench.dialogue
-    name = dialogue.ask("Field name: ", lambda answer: _free_name(draft, answer))
+    dialogue = context.dialogue
+    name = dialogue.ask("Field name: ", lambda answer: _new_name(draft, answer))
     if name is None:
         return draft
-    dialogue.tell(f"Field type options: {', '.join(OFFERED)}")
-    kind = dialogue.ask("Field type: ", lambda answer: _offered_type(bench, draft, name, answer))
+    dialogue.show(f"Field type options: {', '.join(FIELD_TYPES)}")
+    kind = dialogue.ask("Field type: ", lambda answer: _field_type(context, draft, name, answer))
     if kind is None:
         return draft
     new = NewField(name, kind)
     if draft.source.storage is Storage.JSON:
-        dialogue.tell("  JSON path: where documents hold the value")
+        dialogue.show("  JSON path: where documents hold the value")
         new = evolve(new, path=dialogue.ask(f"JSON path [default: $.{name}]: ", _json_path) or f"$.{name}")
     added = ask_attributes(dialogue, add_field(draft, new), name)
     try:
-        return bench.examine(added)  # only now: attributes tell whether it looks like a removed field
-    except Objection as objection:
-        dialogue.tell(str(objection))
+        return context.check(added)  # after the attributes: they show whether it is a removed field under a new name
+    except BlockedChange as blocked:
+        dialogue.show(str(blocked))
         return draft
 
 
-def _free_name(draft: Draft, name: str) -> str:
+def _new_name(draft: Draft, name: str) -> str:
     try:
         _ = add_field(draft, NewField(name, FieldType.TEXT)).changes
     except DiffError as error:
-        raise Objection(error.problems) from error
+        raise BlockedChange(error.problems) from error
     return name
 
 
-def _offered_type(bench: Workbench, draft: Draft, name: str, answer: str) -> FieldType:
+def _field_type(context: WizardContext, draft: Draft, name: str, answer: str) -> FieldType:
     if answer.lower() == FieldType.VECTOR:
-        bench.examine(add_field(draft, NewField(name, FieldType.VECTOR, attrs=ANY_VECTOR)))  # says why not
+        context.check(add_field(draft, NewField(name, FieldType.VECTOR, attrs=ANY_VECTOR)))  # raises the reason
     try:
-        return FieldType(choose(answer, OFFERED))
+        return FieldType(parse_choice(answer, FIELD_TYPES))
     except ValueError as error:
         raise ValueError(f"The field type {error}.") from error
 

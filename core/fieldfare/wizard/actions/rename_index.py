@@ -1,4 +1,4 @@
-"""Renaming the index."""
+"""Renames the index."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from fieldfare.wizard.draft import rename_index
 
 if TYPE_CHECKING:
+    from fieldfare.wizard.context import WizardContext
     from fieldfare.wizard.draft import Draft
-    from fieldfare.wizard.workbench import Workbench
 
 __all__ = ["ask_index_name"]
 
 
-def ask_index_name(bench: Workbench, draft: Draft) -> Draft:
+def ask_index_name(context: WizardContext, draft: Draft) -> Draft:
     """Ask for the index's new name."""
-    bench.dialogue.tell(f"Current index name: {draft.target.name}")
-    renamed = bench.dialogue.ask("New index name: ", lambda answer: bench.examine(rename_index(draft, answer)))
+    context.dialogue.show(f"Current index name: {draft.target.name}")
+    renamed = context.dialogue.ask("New index name: ", lambda answer: context.check(rename_index(draft, answer)))
     return renamed or draft

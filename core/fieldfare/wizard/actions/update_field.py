@@ -1,4 +1,4 @@
-"""Giving the attributes of a field other values."""
+"""Changes the attributes of a field."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from typing import TYPE_CHECKING, Final
 
 from fieldfare.wizard.attributes import ask_attribute, ask_attributes
 from fieldfare.wizard.draft import value_of
-from fieldfare.wizard.question import further_questions, questions_about, spell
+from fieldfare.wizard.question import all_questions, format_value, main_questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fieldfare.definition import Field
+    from fieldfare.wizard.context import WizardContext
     from fieldfare.wizard.draft import Draft
-    from fieldfare.wizard.workbench import Workbench
 
 __all__ = ["ask_any_attribute", "ask_updates"]
 
 PROMPT: Final = "Select a field to update by number or name: "
 
 
-def ask_updates(bench: Workbench, draft: Draft) -> Draft:
+def ask_updates(context: WizardContext, draft: Draft) -> Draft:
     """Ask for a field, and for the attributes that are changed most."""
-    field = bench.choose_field("Updatable fields:", draft, PROMPT)
+    field = context.choose_field("Updatable fields:", draft, PROMPT)
     if field is None:
         return draft
-    bench.dialogue.tell(
+    context.dialogue.show(
         f"Current {field.type} config for {field.name!r}:",
         *(f"  {line}" for line in _configuration(draft, field)),
         "",
         "Leave blank to keep current value.",
     )
-    return ask_attributes(bench.dialogue, draft, field.name, bench.examine)
+    return ask_attributes(context.dialogue, draft, field.name, context.check)
 
 
-def ask_any_attribute(bench: Workbench, draft: Draft) -> Draft:
-    """Ask for a field, and for any one of all its attributes."""
-    field = bench.choose_field("Updatable fields:", draft, PROMPT)
+def ask_any_attribute(context: WizardContext, draft: Draft) -> Draft:
+    """Ask for a field, and for one of all its attributes."""
+    field = context.choose_field("Updatable fields:", draft, PROMPT)
     if field is None:
         return draft
-    questions = {each.attribute.key: each for each in further_questions(field, draft.source.storage)}
-    key = bench.dialogue.choose(
+    questions = {each.attribute.key: each for each in all_questions(field, draft.source.storage)}
+    key = context.dialogue.choose(
         f"Attributes of {field.name!r}:",
         [(key, f"{key}: {_value(draft, field, key)}") for key in questions],
         "Select an attribute by number or name: ",
@@ -48,11 +48,11 @@ def ask_any_attribute(bench: Workbench, draft: Draft) -> Draft:
     )
     if key is None:
         return draft
-    return ask_attribute(bench.dialogue, draft, field.name, questions[key], bench.examine)
+    return ask_attribute(context.dialogue, draft, field.name, questions[key], context.check)
 
 
 def _configuration(draft: Draft, field: Field) -> Iterator[str]:
-    for question in questions_about(field, draft.source.storage):
+    for question in main_questions(field, draft.source.storage):
         key = question.attribute.key
         yield f"{key}: {_value(draft, field, key)}"
         if key == "distance_metric":
@@ -60,6 +60,6 @@ def _configuration(draft: Draft, field: Field) -> Iterator[str]:
 
 
 def _value(draft: Draft, field: Field, key: str) -> str:
-    questions = further_questions(field, draft.source.storage)
+    questions = all_questions(field, draft.source.storage)
     attribute = next(each.attribute for each in questions if each.attribute.key == key)
-    return spell(value_of(field, attribute, draft.source))
+    return format_value(value_of(field, attribute, draft.source))

@@ -12,18 +12,18 @@ from fieldfare.cli.options import (
     AllowOverflow,
     BatchSize,
     Cluster,
+    IndexTimeout,
     NewBackupDirectory,
     OnConflictOption,
-    RetryFor,
-    Timeout,
+    ReconnectTimeout,
     Url,
     VerifyOption,
     Workers,
 )
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.engine.options import RETRY_SECONDS, Verify
 from fieldfare.errors import BackupDirectoryRequired
+from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare_batch.commands.options import (
     DEFAULT_BATCH_PLAN,
     DEFAULT_REPORTS,
@@ -32,7 +32,7 @@ from fieldfare_batch.commands.options import (
     BatchReportOut,
     State,
 )
-from fieldfare_batch.commands.outcome import refuse_data_loss, tell
+from fieldfare_batch.commands.outcome import require_data_loss_accepted, show_outcome
 
 __all__ = ["batch_apply"]
 
@@ -51,40 +51,41 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     ] = DEFAULT_REPORTS,
     report_out: BatchReportOut = None,
     parallel: Annotated[
-        int, typer.Option(help="Indexes at the same time, where they share no keys.", metavar="N", min=1)
+        int,
+        typer.Option(help="Indexes to migrate at the same time, if they share no keys.", metavar="N", min=1),
     ] = 1,
     batch_size: BatchSize = 500,
     workers: Workers = 1,
-    retry_for: RetryFor = RETRY_SECONDS,
-    timeout: Timeout = None,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
+    timeout: IndexTimeout = None,
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflictOption = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Carry out a batch plan, index by index. The same command again goes on after a crash.
+    """Apply a batch plan, index by index. After a crash the same command resumes.
 
-    The record of how far the batch got is written after every transition. Ctrl-C stops after the current
-    batch of documents. Whether a failure stops the batch was said with 'batch-plan --failure-policy'.
+    The state file is written after every transition. Ctrl-C stops after the current batch of documents.
+    'batch-plan --failure-policy' decides whether a failure stops the batch.
     """
     session = Session.of(context)
     if not backup_dir:
         raise BackupDirectoryRequired
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.display import show_batch  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.executor import BatchMigrationExecutor, default_report_path  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
     from fieldfare_batch.plan_file import load_batch_plan  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Settings  # noqa: PLC0415 - start-up time
 
     loaded = load_batch_plan(plan)
-    refuse_data_loss({each.name: each.lossy for each in loaded.applicable}, accepted=accept_data_loss)
+    require_data_loss_accepted({each.name: each.lossy for each in loaded.applicable}, accepted=accept_data_loss)
     executor = BatchMigrationExecutor(plugins=session.plugins)
     stop = StopRequest()
     with (
         connect(url, cluster=cluster) as server,
-        show_batch(session.plugins) as display,
+        show_batch_progress(session.plugins) as reporter,
         stop_on_signals(stop),
     ):
         report = executor.apply(
@@ -94,7 +95,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
             report_dir=report_dir,
             report_path=report_out,
             backup_dir=backup_dir,
-            progress_callback=display,
+            progress_callback=reporter,
             settings=Settings(
                 batch_size=batch_size,
                 num_workers=workers,
@@ -107,5 +108,4 @@ def batch_apply(  # noqa: PLR0913 - the command's options
             ),
             stop=stop,
         )
-    path = state.absolute()
-    tell(session, report, executor.status(path), path, (report_out or default_report_path(path)).absolute())
+    show_outcome(session, report, state, report_out)

@@ -1,4 +1,4 @@
-"""Options that several of the commands share."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ DEFAULT_REPORTS: Final = Path("reports")
 DEFAULT_STATE: Final = Path("batch_state.yaml")
 
 
-State: TypeAlias = Annotated[
-    Path, typer.Option(help="The record of how far the batch got.", metavar="FILE", dir_okay=False)
-]
+State: TypeAlias = Annotated[Path, typer.Option(help="The state file of the batch.", metavar="FILE", dir_okay=False)]
 AcceptDataLoss: TypeAlias = Annotated[
     bool,
-    typer.Option("--accept-data-loss", help="Go on although steps lose information, as from float32 to float16."),
+    typer.Option("--accept-data-loss", help="Accept steps that lose information, such as float32 to float16."),
 ]
 BatchReportOut: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help="Write the batch report here. Left out, batch_report.yaml beside the state.",
+        help="Write the batch report here. Default: batch_report.yaml beside the state file.",
         metavar="FILE",
         dir_okay=False,
         callback=writable_file,

@@ -1,8 +1,8 @@
-"""How a batch that came to an end is told."""
+"""Showing the outcome of a batch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -10,14 +10,18 @@ from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.cli.units import seconds_text
 from fieldfare.errors import FieldfareError, MigrationIncomplete
+from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fieldfare_batch.report import BatchReport, IndexReport
     from fieldfare_batch.state import BatchState
 
-__all__ = ["first_line", "refuse_data_loss", "tell"]
+__all__ = ["command_lines", "first_line", "require_data_loss_accepted", "show_outcome"]
+
+LABELS: Final = {"resume": "To resume:", "rollback": "To roll back:"}
 
 TITLES: Final = {
     "completed": "Batch completed",
@@ -27,13 +31,26 @@ TITLES: Final = {
 }
 
 
-def tell(session: Session, report: BatchReport, state: BatchState, state_path: Path, report_path: Path) -> None:
-    """Show the report of a batch and what to do next.
+def show_outcome(session: Session, report: BatchReport, state_path: Path, report_path: Path | None) -> None:
+    """Show the report of a batch, and the commands to run next.
+
+    Args:
+        session: of the command.
+        report: of the batch.
+        state_path: the state file.
+        report_path: the report file; None for the default one.
 
     Raises:
         typer.Exit: the batch did not complete: 3 if something is changed on the server, else 1.
     """
-    commands = _next(state, state_path)
+    from fieldfare_batch.executor import default_report_path  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.state_file import load_state  # noqa: PLC0415 - start-up time
+
+    state_path = state_path.absolute()
+    report_path = (report_path or default_report_path(state_path)).absolute()
+    state = load_state(state_path)
+    commands = next_commands(state_path, state)
     if session.json:
         from fieldfare_batch.report import batch_report_to_dict  # noqa: PLC0415 - start-up time
 
@@ -42,21 +59,20 @@ def tell(session: Session, report: BatchReport, state: BatchState, state_path: P
         show(_text(report, report_path))
     code = _exit_code(report, state)
     if not session.json:
-        lines = [f"  {what:<16} {command}" for what, command in commands.items()]
-        (notice if code else show)("\n".join(["Next:", *lines]) if lines else "")
+        (notice if code else show)("\n".join(command_lines(commands)))
     if code:
         raise typer.Exit(code)
 
 
-def refuse_data_loss(indexes: dict[str, tuple[str, ...]], *, accepted: bool) -> None:
-    """Make sure that the user knows what is lost.
+def require_data_loss_accepted(indexes: dict[str, tuple[str, ...]], *, accepted: bool) -> None:
+    """Check that the user accepts the loss of information.
 
     Args:
         indexes: index → steps that lose information.
-        accepted: whether the user knows.
+        accepted: whether the user accepts it.
 
     Raises:
-        DataLossNotAccepted: something is lost, and the user does not.
+        DataLossNotAccepted: steps lose information, and the user did not accept it.
     """
     from fieldfare_batch.errors import DataLossNotAccepted  # noqa: PLC0415 - start-up time
 
@@ -66,22 +82,19 @@ def refuse_data_loss(indexes: dict[str, tuple[str, ...]], *, accepted: bool) -> 
 
 
 def first_line(reason: str | None) -> str:
-    """Return what fits a table of a longer reason."""
+    """Return the first line of a reason, for tables."""
     return (reason or "").partition("\n")[0]
 
 
-def _exit_code(report: BatchReport, state: BatchState) -> int:
-    from fieldfare_batch.report import is_half_way  # noqa: PLC0415 - start-up time
+def command_lines(commands: Mapping[str, str]) -> list[str]:
+    """Return the commands to run next, a line each."""
+    return [f"{LABELS[name]:<14} {command}" for name, command in commands.items()]
 
+
+def _exit_code(report: BatchReport, state: BatchState) -> int:
     if report.status in {"completed", "rolled_back"}:
         return 0
-    return MigrationIncomplete.exit_code if is_half_way(state) else FieldfareError.exit_code
-
-
-def _next(state: BatchState, path: Path) -> dict[str, Any]:
-    from fieldfare_batch.next_step import next_commands  # noqa: PLC0415 - start-up time
-
-    return next_commands(path, state)
+    return MigrationIncomplete.exit_code if state.is_incomplete else FieldfareError.exit_code
 
 
 def _text(report: BatchReport, path: Path) -> str:
@@ -94,10 +107,11 @@ def _text(report: BatchReport, path: Path) -> str:
         "rolled back": summary.rolled_back,
     }
     shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    total = counted(summary.total_indexes, "index", "indexes")
     return "\n".join(
         [
             f"{TITLES[report.status]}: {report.batch_id}",
-            f"{summary.total_indexes} indexes: {shown}; {seconds_text(summary.total_duration_seconds)} in all",
+            f"{total}: {shown}; {seconds_text(summary.total_duration_seconds)}",
             "",
             table(["Index", "Status", "Reason", "Report"], list(map(_row, report.indexes))),
             "",

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.errors import describe
-from fieldfare.cli.options import DEFAULT_URL, AcceptRecallLoss, Cluster, MinRecall, Url, keep_inputs, writable_file
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    AcceptRecallLoss,
+    Cluster,
+    MinRecall,
+    Url,
+    refuse_overwriting_inputs,
+    writable_file,
+)
 from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
@@ -27,17 +35,17 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     schema_patch: Annotated[
-        Path, typer.Option(help="YAML file that says what to change in each index.", metavar="FILE", dir_okay=False)
+        Path, typer.Option(help="YAML file with the changes for each index.", metavar="FILE", dir_okay=False)
     ],
     pattern: Annotated[
-        str | None, typer.Option(help="Indexes whose names fit, as in a shell: '*_idx'.", metavar="GLOB")
+        str | None, typer.Option(help="Indexes whose names match a shell pattern: '*_idx'.", metavar="GLOB")
     ] = None,
     indexes: Annotated[
         list[str] | None, typer.Option(help="Names of indexes, separated by commas. Repeatable.", metavar="NAMES")
     ] = None,
     indexes_file: Annotated[
         Path | None,
-        typer.Option(help="File with a name on each line; # starts a comment.", metavar="FILE", dir_okay=False),
+        typer.Option(help="File with one name per line; # starts a comment.", metavar="FILE", dir_okay=False),
     ] = None,
     failure_policy: Annotated[
         FailurePolicy, typer.Option(help="Whether the failure of one index stops the batch.")
@@ -50,15 +58,19 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     ] = Path("plans"),
     strict_overlap: Annotated[
         bool,
-        typer.Option("--strict-overlap", help="Refuse indexes that share keys even where no document is rewritten."),
+        typer.Option("--strict-overlap", help="Refuse indexes that share keys even if no document is rewritten."),
     ] = False,
     suggest_groups: Annotated[
         bool,
-        typer.Option("--suggest-groups", help="Where indexes get into each other's way, write a batch plan per group."),
+        typer.Option(
+            "--suggest-groups", help="If indexes conflict, write a batch plan for each group without conflicts."
+        ),
     ] = False,
     alias: Annotated[
         list[str] | None,
-        typer.Option(help="An alias of any of them to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
+        typer.Option(
+            help="An alias of any of the indexes, to keep: Redis lists no aliases. Repeatable.", metavar="NAME"
+        ),
     ] = None,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
@@ -67,11 +79,11 @@ def batch_plan(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Plan many indexes with one patch. Reads the server, changes nothing.
 
-    Indexes that the patch does not fit are skipped, with the reason. Each of the others gets a migration
-    plan of its own. Refused if migrating one index would change documents that another one covers.
+    Indexes that the patch does not apply to are skipped, with the reason. Every other index gets its own migration
+    plan. Fails if migrating one index would change documents of another index.
     """
     session = Session.of(context)
-    keep_inputs(plan_out, schema_patch, indexes_file)
+    refuse_overwriting_inputs(plan_out, schema_patch, indexes_file)
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.planner import BatchMigrationPlanner, PlanOptions  # noqa: PLC0415 - start-up time
 
@@ -95,7 +107,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     paths = _paths(plan_out.absolute(), len(made))
     for each, path in zip(made, paths, strict=True):
         planner.write_batch_plan(each, path)
-    _tell(session, made, paths)
+    _show_plans(session, made, paths)
 
 
 def _paths(path: Path, count: int) -> list[Path]:
@@ -104,10 +116,10 @@ def _paths(path: Path, count: int) -> list[Path]:
     return [path.with_name(f"{path.stem}_{number}{path.suffix}") for number in range(1, count + 1)]
 
 
-def _tell(session: Session, plans: Sequence[BatchPlan], paths: Sequence[Path]) -> None:
+def _show_plans(session: Session, plans: Sequence[BatchPlan], paths: Sequence[Path]) -> None:
     error = None
     if not any(each.applicable for each in plans):
-        error = PreconditionError("The patch fits none of these indexes. Nothing was changed.")
+        error = PreconditionError("The patch applies to none of these indexes. Nothing was changed.")
     if session.json:
         document: dict[str, Any] = {"batch_plans": list(map(_document, plans, paths))}
         if error is not None:
@@ -133,7 +145,7 @@ def _text(plan: BatchPlan, path: Path) -> str:
         f"Batch plan written to {path}",
         f"Batch ID: {plan.batch_id}",
         f"Failure policy: {plan.failure_policy}",
-        f"Requires quantization: {plan.requires_quantization}",
+        f"Requires quantization: {'yes' if plan.requires_quantization else 'no'}",
         f"Applicable: {len(applicable)} of {len(plan.indexes)}",
         *bullets("Warnings:", plan.warnings),
         "",
@@ -142,7 +154,7 @@ def _text(plan: BatchPlan, path: Path) -> str:
     if applicable:
         accept = " --accept-data-loss" if any(each.lossy for each in applicable) else ""
         command = f"fieldfare batch-apply --plan {path} --backup-dir ./migration_backups{accept}"
-        lines += ["", f"Review the plans in {Path(str(applicable[0].plan_path)).parent}. Then: {command}"]
+        lines += ["", f"Review the plans in {Path(str(applicable[0].plan_path)).parent}. Then run: {command}"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The commands, and how they are added to the program."""
+"""Adding the commands to the program."""
 
 from __future__ import annotations
 

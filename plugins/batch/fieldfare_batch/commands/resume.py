@@ -10,7 +10,7 @@ from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflic
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
-from fieldfare_batch.commands.outcome import refuse_data_loss, tell
+from fieldfare_batch.commands.outcome import require_data_loss_accepted, show_outcome
 
 __all__ = ["batch_resume"]
 
@@ -20,39 +20,39 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     *,
     state: State = DEFAULT_STATE,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Migrate those that failed, too, now that the cause is gone.")
+        bool, typer.Option("--retry-failed", help="Migrate failed indexes again, too. Fix the cause first.")
     ] = False,
     accept_data_loss: AcceptDataLoss = False,
     backup_dir: Annotated[
         str | None,
-        typer.Option(help="As of 'batch-apply', which the state remembers. Another one is refused.", metavar="DIR"),
+        typer.Option(help="Must be the one of 'batch-apply', which the state file holds.", metavar="DIR"),
     ] = None,
     report_out: BatchReportOut = None,
     parallel: Annotated[
-        int | None, typer.Option(help="Indexes at the same time. Left out, as before.", metavar="N", min=1)
+        int | None, typer.Option(help="Indexes to migrate at the same time. Default: as before.", metavar="N", min=1)
     ] = None,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflictOption = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Go on with a batch that stopped half-way.
+    """Resume a batch that stopped.
 
-    The state knows everything else: plans, backups, reports and the options of 'batch-apply'.
+    The state file holds everything else: plans, backups, reports and the options of 'batch-apply'.
     """
     session = Session.of(context)
     from attrs import evolve  # noqa: PLC0415 - start-up time
 
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.display import show_batch  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.executor import BatchMigrationExecutor, default_report_path  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
-    todo = recorded.having(Status.PENDING, Status.IN_PROGRESS, *([Status.FAILED] if retry_failed else []))
-    refuse_data_loss({each.name: each.lossy for each in todo}, accepted=accept_data_loss)
+    todo = recorded.with_status(Status.PENDING, Status.IN_PROGRESS, *([Status.FAILED] if retry_failed else []))
+    require_data_loss_accepted({each.name: each.lossy for each in todo}, accepted=accept_data_loss)
     settings = evolve(
         recorded.settings,
         parallel=parallel or recorded.settings.parallel,
@@ -62,7 +62,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     stop = StopRequest()
     with (
         connect(url, cluster=cluster) as server,
-        show_batch(session.plugins) as display,
+        show_batch_progress(session.plugins) as reporter,
         stop_on_signals(stop),
     ):
         report = executor.resume(
@@ -71,9 +71,8 @@ def batch_resume(  # noqa: PLR0913 - the command's options
             backup_dir=backup_dir,
             retry_failed=retry_failed,
             report_path=report_out,
-            progress_callback=display,
+            progress_callback=reporter,
             settings=settings,
             stop=stop,
         )
-    path = state.absolute()
-    tell(session, report, executor.status(path), path, (report_out or default_report_path(path)).absolute())
+    show_outcome(session, report, state, report_out)

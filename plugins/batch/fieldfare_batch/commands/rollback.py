@@ -13,7 +13,7 @@ from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError
 from fieldfare_batch.commands.options import DEFAULT_STATE, BatchReportOut, State
-from fieldfare_batch.commands.outcome import tell
+from fieldfare_batch.commands.outcome import show_outcome
 
 __all__ = ["batch_rollback"]
 
@@ -25,37 +25,38 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     report_out: BatchReportOut = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Nothing is asked in scripts either.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Scripts are never asked.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Put back even where the server is not as the migrations left it.")
+        bool, typer.Option("--force", help="Roll back even if the server changed since the migrations.")
     ] = False,
 ) -> None:
-    """Put back every index of a batch.
+    """Roll back every index of a batch.
 
-    In reverse order, as it was, from the backups alone. Works after success and after a failure at any point;
-    the same command again resumes it.
+    Restores the indexes in reverse order, from the backups. Works after success and after a failure at any point;
+    the same command resumes an interrupted rollback.
     """
     session = Session.of(context)
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.display import show_batch  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.executor import BatchMigrationExecutor, default_report_path  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
     if sys.stdin.isatty() and not yes and not session.json:
-        count = len(recorded.migrating)
-        if not typer.confirm(f"Roll back {recorded.batch_id}, a batch of {count} indexes?", err=True):
+        count = len(recorded.applicable)
+        if not typer.confirm(
+            f"Roll back {recorded.batch_id}, a batch of {count} {'index' if count == 1 else 'indexes'}?", err=True
+        ):
             notice("Nothing was changed.")
             raise typer.Exit(FieldfareError.exit_code)
     stop = StopRequest()
     with (
         connect(url, cluster=cluster) as server,
-        show_batch(session.plugins) as display,
+        show_batch_progress(session.plugins) as reporter,
         stop_on_signals(stop),
     ):
         report = executor.rollback(
-            state, server=server, report_path=report_out, progress_callback=display, force=force, stop=stop
+            state, server=server, report_path=report_out, progress_callback=reporter, force=force, stop=stop
         )
-    path = state.absolute()
-    tell(session, report, executor.status(path), path, (report_out or default_report_path(path)).absolute())
+    show_outcome(session, report, state, report_out)

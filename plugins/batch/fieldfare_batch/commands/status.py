@@ -9,7 +9,7 @@ import typer
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, State
-from fieldfare_batch.commands.outcome import first_line
+from fieldfare_batch.commands.outcome import command_lines, first_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ __all__ = ["batch_status"]
 
 
 def batch_status(context: typer.Context, *, state: State = DEFAULT_STATE) -> None:
-    """Show how far a batch got. Needs no server, and can be asked while the batch runs."""
+    """Show the state of a batch. Needs no server, and works while the batch runs."""
     session = Session.of(context)
     from fieldfare_batch.state_file import load_state  # noqa: PLC0415 - start-up time
 
@@ -34,7 +34,7 @@ def batch_status(context: typer.Context, *, state: State = DEFAULT_STATE) -> Non
 def _document(state: BatchState, path: Path) -> dict[str, Any]:
     from attrs import asdict  # noqa: PLC0415 - start-up time
 
-    from fieldfare_batch.next_step import next_commands  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.report import make_report  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state_file import state_to_dict  # noqa: PLC0415 - start-up time
 
@@ -43,22 +43,22 @@ def _document(state: BatchState, path: Path) -> dict[str, Any]:
 
 
 def _text(state: BatchState, path: Path) -> str:
-    from fieldfare.journal import Undo  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.next_step import next_commands  # noqa: PLC0415 - start-up time
+    from fieldfare.backup.journal import RollbackStatus  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     title = "Batch Migration Status"
-    ended = state.having(Status.SUCCESS, Status.FAILED, Status.ROLLED_BACK)
-    running = state.having(Status.IN_PROGRESS)
-    left = state.having(Status.PENDING)
-    skipped = state.having(Status.SKIPPED)
+    ended = state.with_status(Status.SUCCESS, Status.FAILED, Status.ROLLED_BACK)
+    running = state.with_status(Status.IN_PROGRESS)
+    left = state.with_status(Status.PENDING)
+    skipped = state.with_status(Status.SKIPPED)
     lines = [
         title,
         "=" * len(title),
         f"Batch ID: {state.batch_id}",
         f"Started: {state.started_at}",
         f"Updated: {state.updated_at}",
-        *([f"Rollback: {state.rollback}"] if state.rollback is not Undo.NONE else []),
+        *([f"Rollback: {state.rollback}"] if state.rollback is not RollbackStatus.NONE else []),
         f"Completed: {len(ended)}",
         *map(_ended, ended),
         f"In Progress: {_names(running) or 'none'}",
@@ -66,8 +66,7 @@ def _text(state: BatchState, path: Path) -> str:
     ]
     if skipped:
         lines += [f"Skipped: {len(skipped)}", *(f"- {each.name}: {first_line(each.reason)}" for each in skipped)]
-    lines += [f"{what} {command}" for what, command in next_commands(path, state).items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *command_lines(next_commands(path, state))])
 
 
 def _ended(index: IndexState) -> str:

@@ -13,7 +13,7 @@ from fieldfare.errors import UsageError
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
-    from fieldfare.live import LiveIndex
+    from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["advise"]
 
@@ -35,15 +35,15 @@ def advise(  # noqa: PLR0913 - the command's options
     Reads the server, changes nothing.
     """
     session = Session.of(context)
-    from fieldfare.planner import look_at  # noqa: PLC0415 - start-up time
+    from fieldfare.planning.planner import build_live_index  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect, inspect  # noqa: PLC0415 - start-up time
 
     with connect(url, cluster=cluster) as server:
-        live = look_at(server, inspect.read_snapshot(server, index), others=())
+        live = build_live_index(server, inspect.read_snapshot(server, index), other_indexes=())
         found = {each.name: _advice(each, live, min_recall) for each in _fields(live, field)}
     if not any(found.values()):
         names = f"{'Fields' if len(found) > 1 else 'Field'} {', '.join(map(repr, found))}"
-        raise UsageError(f"{names}: no vector of finite numbers to look at. Nothing was changed.")
+        raise UsageError(f"{names}: no vector of finite numbers. Nothing was changed.")
     if session.json:
         show_json({"index": live.definition.name, "fields": found})
         return
@@ -51,7 +51,7 @@ def advise(  # noqa: PLR0913 - the command's options
     for name, advice in found.items():
         lines += [*([""] if lines else []), f"Vector field {name!r}:"]
         if advice is None:
-            lines.append("Advice: none: it has no vector of finite numbers to look at")
+            lines.append("Advice: none: it has no vector of finite numbers")
             continue
         lines += [
             *details(advice["details"]),
@@ -66,37 +66,39 @@ def _fields(live: LiveIndex, name: str | None) -> list[Field]:
     known = [each for each in definition.fields if each.is_vector]
     chosen = [each for each in known if name in (None, each.name)]
     if not chosen:
-        wanted = "has no vector field" if name is None else f"has no vector field {name!r}"
+        missing = "has no vector field" if name is None else f"has no vector field {name!r}"
         names = ", ".join(each.name for each in known)
         raise UsageError(
-            f"Index {definition.name!r} {wanted}{f'; it has {names}' if names else ''}. Nothing was changed."
+            f"Index {definition.name!r} {missing}{f'; it has {names}' if names else ''}. Nothing was changed."
         )
     return chosen
 
 
 def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any] | None:
     from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.calibrated import calibrated  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.conversion import Parameters  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.survey import survey  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.conversion import ConversionParameters  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.parameter_calibration import calibrate_parameters  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.sample_warnings import warn_of_sample  # noqa: PLC0415 - start-up time
     from fieldfare_vectors.sample import read_sample  # noqa: PLC0415 - start-up time
 
-    parameters = Parameters.unchanged(field)
+    parameters = ConversionParameters.for_field(field)
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
-    if not len(sample.sound):
+    if not len(sample.finite_vectors):
         return None
-    parameters = calibrated(parameters, sample, {})
+    parameters = calibrate_parameters(parameters, sample, {})
     storage, documents = live.definition.storage, live.snapshot.stats.num_docs
     found = advice.advise(parameters, sample, live.server, storage=storage, documents=documents, min_recall=min_recall)
     if found.better is not None:
-        said = f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
+        sentence = (
+            f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
+        )
     elif any(each.recall10 is None for each in found.predictions.values()):
-        said = "none: there are too few vectors to tell"
+        sentence = "none: there are too few vectors to predict recall"
     else:
-        said = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
+        sentence = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
     return {
         "details": found.details,
-        "attention": survey(parameters, sample, storage),
-        "advice": said,
+        "attention": warn_of_sample(parameters, sample, storage),
+        "advice": sentence,
         "better": found.better,
     }

@@ -46,7 +46,7 @@ def encode_query(  # noqa: PLR0913 - the command's options
     if sum(each is not None for each in (plan, report, index)) > 1:
         raise UsageError("Give one of --plan, --report and --index.")
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.query import encode_query as encode  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.query_encoder import encode_query as encode  # noqa: PLC0415 - start-up time
 
     numbers = _numbers(vector)
     if index is not None:

@@ -1,0 +1,314 @@
+"""The durable record of how far a run got: the ``.header`` file beside a backup.
+
+It holds the whole plan, so that resume and rollback read nothing else. The file is JSON with sorted keys. Its
+``checksum`` is the SHA-256 of everything else in it, and detects a truncated, damaged or edited file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import cattrs
+from attrs import define, evolve, field, frozen
+from cattrs.gen import make_dict_unstructure_fn, override
+
+from fieldfare.backup import ExpectedBackup, read_header, write_durably
+from fieldfare.backup.durable import content_checksum
+from fieldfare.definition import IndexStats
+from fieldfare.definition.reply import encode, text
+from fieldfare.documents import Note
+from fieldfare.errors import BackupUnusable, FieldfareError
+from fieldfare.plan import MigrationPlan, Receipt
+from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
+from fieldfare.support.structure import make_converter, require, structure
+
+__all__ = ["FORMAT", "Journal", "Progress", "RollbackStatus", "RunPhase", "Status", "StepRecord"]
+
+FORMAT: Final = 1
+FORMER_NOTE_KINDS: Final = {
+    "changed meanwhile": "updated during the run",
+    "added meanwhile": "added during the run",
+    "changed since": "updated since the run",
+    "written to all the time": "updated faster than it can be converted",
+}
+"""Kinds of notes that version 0.1 wrote → their current names. The former ones are read, never written."""
+
+PROGRESS_SECONDS: Final = 0.2
+"""Maximum age of the batch counter on disk. It may lag, because batches are idempotent; changes of state never lag."""
+
+
+class RunPhase(StrEnum):
+    """How far a run got. Members stand in order."""
+
+    DUMP = "dump"
+    READY = "ready"
+    INDEX_DROPPED = "index_dropped"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    TARGET_CREATED = "target_created"
+    VALIDATED = "validated"
+
+
+class Status(StrEnum):
+    """How far a step got."""
+
+    RUNNING = "running"  # unknown: verify, then execute again
+    DONE = "done"
+    UNDONE = "undone"
+
+
+class RollbackStatus(StrEnum):
+    """How far a rollback got."""
+
+    NONE = "none"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@frozen(hash=False)
+class StepRecord:
+    """How far one step got.
+
+    Attributes:
+        status: running, done or undone.
+        completed_batches: completed batches of documents.
+        documents: how many documents were written in them, over all attempts.
+        receipt: what execution returned; None until the step is done.
+        shards: completed batches of each shard of the backup; empty if there is only one.
+    """
+
+    status: Status
+    completed_batches: int = 0
+    documents: int = 0
+    receipt: Receipt | None = None
+    shards: tuple[int, ...] = ()
+
+    def completed_batches_of(self, shard: int) -> int:
+        """Return how many batches of a shard are completed."""
+        return self.shards[shard] if self.shards else self.completed_batches
+
+    def with_batches(self, batches: int, documents: int, shard: int = 0) -> StepRecord:
+        """Return the record with a new count of one shard's completed batches, and with more written documents.
+
+        Args:
+            batches: completed batches of the shard, in all.
+            documents: documents written since the last count.
+            shard: of the backup.
+        """
+        shards = (*self.shards[:shard], batches, *self.shards[shard + 1 :]) if self.shards else ()
+        total = sum(shards) if shards else batches
+        return evolve(self, completed_batches=total, documents=self.documents + documents, shards=shards)
+
+
+@frozen(hash=False)
+class Progress:
+    """Everything that the journal remembers besides the plan.
+
+    Attributes:
+        phase: how far the run got.
+        undo: how far its rollback got.
+        batch_size: documents per batch; a resumed run keeps it.
+        started_at: UTC, ISO 8601.
+        source_stats: of the source index when the run started.
+        plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
+        dump_completed_batches: batches of originals in the backup.
+        documents: captured keys.
+        saved_batches: tag of the backup → number of its batches when the backup was made durable.
+        saved_digest: digest of the backup at that moment.
+        steps: step id → record, for steps that were started.
+        dropped_at: when the source was dropped, in seconds since the epoch.
+        notes: of this run, or of its rollback.
+        notes_before: the notes at the time of the first change; empty for a rollback.
+        server_processes: run ids of the servers when they were last read.
+        server_changes: how often the run ids changed during the run.
+        timings: seconds per activity, over all attempts.
+    """
+
+    phase: RunPhase
+    batch_size: int
+    started_at: str
+    source_stats: IndexStats
+    plan_path: str = ""
+    undo: RollbackStatus = RollbackStatus.NONE
+    dump_completed_batches: int = 0
+    documents: int = 0
+    saved_batches: Mapping[str, int] = field(factory=dict)
+    saved_digest: str = ""
+    steps: Mapping[str, StepRecord] = field(factory=dict)
+    dropped_at: float | None = None
+    notes: tuple[Note, ...] = ()
+    notes_before: tuple[Note, ...] = ()
+    server_processes: tuple[str, ...] = ()
+    server_changes: int = 0
+    timings: Mapping[str, float] = field(factory=dict)
+
+
+@define
+class Journal:
+    """A run's record, written through to its file.
+
+    Attributes:
+        path: the ``.header`` file.
+        plan: what the run carries out.
+        progress: how far the run got.
+    """
+
+    path: Path
+    plan: MigrationPlan
+    progress: Progress
+    _plan_mapping: dict[str, Any] = field(init=False)
+    _saved_at: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        """Convert the plan to plain values once; it is written with every change of the progress."""
+        self._plan_mapping = plan_to_dict(self.plan)
+
+    @classmethod
+    def load(cls, path: Path) -> Journal:
+        """Read a journal.
+
+        Raises:
+            BackupUnusable: it is missing, truncated, damaged, edited, or not written by fieldfare.
+        """
+        content = read_header(path)
+        if content["format"] != FORMAT:
+            raise BackupUnusable(path, f"its format is {content['format']!r}, this fieldfare reads {FORMAT}")
+        if content.pop("checksum", None) != content_checksum(content):
+            raise BackupUnusable(path, "its checksum does not match: it is damaged, or was edited")
+        try:
+            plan = plan_from_dict(content["plan"])
+            progress = _with_current_notes(structure(_CONVERTER, content["progress"], Progress))
+            _check_progress(progress, plan)
+        except (KeyError, TypeError, ValueError, FieldfareError) as error:
+            raise BackupUnusable(path, f"it does not hold a run ({error})") from error
+        return cls(path, plan, progress)
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the run's plan."""
+        return str(self._plan_mapping["fingerprint"])
+
+    def belongs_to(self, plan: MigrationPlan) -> bool:
+        """Whether this is the journal of a run of this plan."""
+        return self.fingerprint == fingerprint(plan)
+
+    @property
+    def has_started_steps(self) -> bool:
+        """Whether a step was started, so that the run may have changed something on the server."""
+        return bool(self.progress.steps)
+
+    @property
+    def expected_backup(self) -> ExpectedBackup:
+        """What the backup must contain to be the one of this run."""
+        progress = self.progress
+        # documents that were added during the run may have keys under the new prefixes
+        prefixes = (*self.plan.source.definition.prefixes, *self.plan.target.prefixes)
+        return ExpectedBackup(
+            progress.saved_batches,
+            progress.documents,
+            progress.saved_digest,
+            tuple(map(encode, prefixes)),
+        )
+
+    def record(self, step: str) -> StepRecord | None:
+        """Return the record of a step; None if the step was never started."""
+        return self.progress.steps.get(step)
+
+    def update(self, **changes: Any) -> None:
+        """Change the progress and save it."""
+        self.progress = evolve(self.progress, **changes)
+        self.save()
+
+    def mark(self, step: str, record: StepRecord, **changes: Any) -> None:
+        """Change one step's record together with other parts of the progress, and save them."""
+        self.update(steps={**self.progress.steps, step: record}, **changes)
+
+    def advance(self, steps: Sequence[str], batches: int, documents: int = 0, *, shard: int = 0) -> None:
+        """Count completed batches of several steps at once. The count is saved a few times per second.
+
+        Args:
+            steps: ids of the steps.
+            batches: how many batches of the shard each of them has completed.
+            documents: how many documents the last batch wrote.
+            shard: of the backup.
+        """
+        records = {step: self.progress.steps[step].with_batches(batches, documents, shard) for step in steps}
+        self.progress = evolve(self.progress, steps={**self.progress.steps, **records})
+        if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, atomically and durably.
+
+        Raises:
+            BackupUnusable: the file cannot be written; it keeps the old content.
+        """
+        content = self._content()
+        content["checksum"] = content_checksum(content)
+        try:
+            write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
+        except OSError as error:
+            reason = f"it cannot be written: {error.strerror}. Make room or repair the disk, then run the same command."
+            raise BackupUnusable(self.path, reason) from error
+        self._saved_at = time.monotonic()
+
+    def _content(self) -> dict[str, Any]:
+        rewrites = [step for step in self.plan.steps if step.transforms]
+        records = [self.progress.steps[step.id] for step in rewrites if step.id in self.progress.steps]
+        return {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "index_name": self.plan.index,
+            "phase": self.progress.phase.value,
+            "batch_size": self.progress.batch_size,
+            "fields": {path: dict(step.params) for step in rewrites for path in step.fields},
+            "dump_completed_batches": self.progress.dump_completed_batches,
+            "quantize_completed_batches": max((record.completed_batches for record in records), default=0),
+            "progress": _CONVERTER.unstructure(self.progress),
+            "plan": self._plan_mapping,
+        }
+
+
+def _with_current_notes(progress: Progress) -> Progress:
+    def current(notes: Sequence[Note]) -> tuple[Note, ...]:
+        return tuple(evolve(note, kind=FORMER_NOTE_KINDS.get(note.kind, note.kind)) for note in notes)
+
+    return evolve(progress, notes=current(progress.notes), notes_before=current(progress.notes_before))
+
+
+def _check_progress(progress: Progress, plan: MigrationPlan) -> None:
+    """Check that a run of this plan can have written this progress.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    counts = [progress.dump_completed_batches, progress.documents, *progress.saved_batches.values()]
+    for record in progress.steps.values():
+        counts += [record.completed_batches, record.documents, *record.shards]
+    if min(counts) < 0 or progress.batch_size < 1:
+        raise ValueError("a count is negative")
+    unknown = progress.steps.keys() - {step.id for step in plan.steps}
+    if unknown:
+        raise ValueError(f"the plan has no step {min(unknown)!r:.80}")
+
+
+def _bytes(value: object) -> bytes:
+    require(value, str)
+    return encode(str(value))
+
+
+def _converter() -> cattrs.Converter:
+    converter = make_converter()
+    converter.register_unstructure_hook(bytes, text)
+    converter.register_structure_hook(bytes, lambda value, _: _bytes(value))
+    shards = override(omit_if_default=True)  # not written for a run of one worker
+    converter.register_unstructure_hook(StepRecord, make_dict_unstructure_fn(StepRecord, converter, shards=shards))
+    return converter
+
+
+_CONVERTER: Final = _converter()

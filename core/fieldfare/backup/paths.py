@@ -1,0 +1,121 @@
+"""The paths of a backup's files.
+
+``<directory>/migration_backup_<safe index>-<8 hex>`` is the prefix of all files of one index's backup:
+
+- the safe index is the index name with everything but ``A-Z a-z 0-9 . _ -`` replaced by ``_``, cut at 80;
+- the hex digits are the first of the SHA-256 of the name's bytes (UTF-8, surrogateescape), so that ``a:b`` and
+  ``a/b`` have different prefixes.
+
+``.header``, ``.keys``, ``.data`` and ``.manifest`` follow the prefix, and with several workers ``.shard-0.data``,
+``.shard-1.data``, ... The prefix of a backup that was set aside is ``<prefix>.<stamp>.stale``, with the same endings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+from fieldfare.errors import BackupUnusable
+
+__all__ = [
+    "ENDINGS",
+    "backup_file",
+    "backup_prefix",
+    "find_prefixes",
+    "resolve_prefix",
+    "shard_ending",
+    "shard_endings",
+]
+
+ENDINGS: Final = ("keys", "data", "manifest", "header")
+"""The files of a backup. The header comes last: without a header, the other files are not a backup."""
+
+START: Final = "migration_backup_"
+LONGEST: Final = 80
+UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
+PREFIX: Final = re.compile(rf"{START}(?P<index>[A-Za-z0-9._-]{{0,{LONGEST}}})-[0-9a-f]{{8}}")
+SHARD: Final = re.compile(r"shard-[0-9]+\.data")
+FILE: Final = re.compile(rf"(?P<prefix>{PREFIX.pattern})\.(?:{'|'.join(ENDINGS)})")
+
+
+def backup_prefix(directory: Path | str, index: str) -> Path:
+    """Return the prefix of an index's backup files: always directly in the directory, at most 106 characters.
+
+    Raises:
+        UnicodeEncodeError: a name that Redis cannot hold (a lone surrogate that represents no byte).
+    """
+    digest = hashlib.sha256(index.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return Path(directory) / f"{START}{_safe(index)}-{digest}"
+
+
+def backup_file(prefix: Path, ending: str) -> Path:
+    """Return the path of one of a backup's files."""
+    return prefix.with_name(f"{prefix.name}.{ending}")
+
+
+def shard_ending(number: int) -> str:
+    """Return the ending of the file of one shard."""
+    return f"shard-{number}.data"
+
+
+def shard_endings(prefix: Path) -> tuple[str, ...]:
+    """Return the endings of a backup's shard files on disk, even if its manifest does not list them.
+
+    A backup without a manifest has no shards.
+    """
+    start = f"{prefix.name}."
+    if not backup_file(prefix, "manifest").exists():
+        return ()
+    endings = (path.name.removeprefix(start) for path in prefix.parent.iterdir() if path.name.startswith(start))
+    return tuple(sorted(ending for ending in endings if SHARD.fullmatch(ending)))
+
+
+def find_prefixes(directory: Path | str) -> tuple[Path, ...]:
+    """Return the prefixes of all backups in a directory, sorted; without backups that were set aside.
+
+    Raises:
+        BackupUnusable: the directory cannot be read.
+    """
+    directory = Path(directory)
+    try:
+        found = {match["prefix"] for path in directory.iterdir() if (match := FILE.fullmatch(path.name))}
+    except OSError as error:
+        raise BackupUnusable(directory, f"the directory cannot be read: {error.strerror}") from error
+    return tuple(directory / name for name in sorted(found))
+
+
+def resolve_prefix(path: Path | str) -> Path:
+    """Return the prefix of the existing backup that a path names.
+
+    Args:
+        path: a prefix with its hash, or ``<directory>/migration_backup_<index>``, where the index is its name in Redis
+            or in the file names.
+
+    Raises:
+        BackupUnusable: the path names no backup, or more than one.
+    """
+    path = Path(path)
+    if _exists(path):
+        return path
+    index = path.name.removeprefix(START)
+    exact = backup_prefix(path.parent, index)
+    if _exists(exact):
+        return exact
+    prefixes = find_prefixes(path.parent)
+    matching = [each for each in prefixes if (match := PREFIX.fullmatch(each.name)) and match["index"] == _safe(index)]
+    if len(matching) == 1:
+        return matching[0]
+    listed = ", ".join(each.name for each in matching or prefixes) or "none"
+    if matching:
+        raise BackupUnusable(path, f"this name matches more than one backup; give one of these: {listed}")
+    raise BackupUnusable(path, f"there is no such backup; the directory holds: {listed}")
+
+
+def _safe(index: str) -> str:
+    return UNSAFE.sub("_", index)[:LONGEST]
+
+
+def _exists(prefix: Path) -> bool:
+    return any(backup_file(prefix, ending).is_file() for ending in ENDINGS)

@@ -1,0 +1,190 @@
+"""A file of records, one per frame, to which records are appended."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+
+from fieldfare.backup.durable import sync_directory
+from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
+from fieldfare.backup.record import Record
+from fieldfare.backup.safe_open import open_regular
+from fieldfare.errors import BackupCorrupt, BackupUnusable
+from fieldfare.support.fault_points import reach
+
+__all__ = ["RecordFile"]
+
+
+class RecordFile:
+    """One file of records: one writer, any number of readers.
+
+    Each append is passed to the operating system at once, so it survives if the process is killed. :meth:`sync` makes
+    it survive a power cut. A missing file counts as an empty one.
+
+    Args:
+        path: the file.
+        kinds: the kinds of records that the file may hold.
+    """
+
+    def __init__(self, path: Path, kinds: AbstractSet[str]) -> None:
+        self.path = path
+        self._kinds = kinds
+        self._descriptor: int | None = None
+        self._end = 0
+
+    def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
+        """Iterate over the complete records. The bodies are not read; the reader can read them.
+
+        Raises:
+            BackupCorrupt: a frame is damaged, or a frame between two others is missing.
+            BackupUnusable: the file cannot be read.
+        """
+        try:
+            reader = FrameReader(self.path)
+        except FileNotFoundError:
+            return
+        with reader:
+            sequence = _SequenceCheck()
+            for frame in reader:
+                try:
+                    record = Record.parse(frame.header, frame.body_length)
+                    sequence.check_next(record, self._kinds)
+                except ValueError as error:
+                    raise BackupCorrupt(self.path, frame.offset, f"{error}, in the frame") from error
+                yield record, frame, reader
+
+    def check(self) -> Iterator[Record]:
+        """Iterate over all records, and check every byte of the file.
+
+        Raises:
+            BackupCorrupt: a frame is damaged or missing, or the last one was cut short.
+        """
+        whole = size = 0
+        for record, frame, reader in self.read():
+            reader.check(frame)
+            whole = frame.end
+            yield record
+        with suppress(FileNotFoundError):
+            size = self.path.stat().st_size
+        if whole < size:
+            raise BackupCorrupt(self.path, whole, "the file ends in the middle of the frame")
+
+    def append(self, record: Record, blocks: Sequence[Block]) -> None:
+        """Write a record after the last complete one.
+
+        Raises:
+            BackupUnusable: it cannot be written; the file keeps its content.
+        """
+        descriptor = self.open()
+        offset = self._end
+        try:
+            reach("file.append:before")
+            for piece in encode_frame(record.header, blocks):
+                left = memoryview(piece).cast("B")
+                while left:
+                    written = os.pwrite(descriptor, left, offset)
+                    offset, left = offset + written, left[written:]
+                reach("file.append:middle")
+        except BaseException as error:
+            with suppress(OSError):
+                os.ftruncate(descriptor, self._end)
+            if isinstance(error, OSError):
+                raise self._unwritable(error) from error
+            raise
+        self._end = offset
+        reach("file.append:after")
+
+    def open(self) -> int:
+        """Open the file for appending, create it if necessary, and remove a last frame that a crash cut short.
+
+        Raises:
+            BackupCorrupt: a frame is damaged.
+            BackupUnusable: the file cannot be written.
+        """
+        if self._descriptor is None:
+            self._end = max((frame.end for _, frame, _ in self.read()), default=0)
+            try:
+                self._descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT)
+                os.ftruncate(self._descriptor, self._end)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        return self._descriptor
+
+    def recover(self) -> None:
+        """Remove a last frame that a crash cut short, and check every byte.
+
+        Raises:
+            BackupCorrupt: a frame is damaged.
+            BackupUnusable: the file cannot be read or written.
+        """
+        if os.path.lexists(self.path):
+            self.open()
+            for _ in self.check():
+                pass
+
+    def sync(self) -> None:
+        """Make the file's content and name durable, including records that a crashed process appended.
+
+        Raises:
+            BackupUnusable: the file cannot be synced.
+        """
+        if self._descriptor is None and not self.path.exists():
+            return
+        try:
+            reach("file.sync:before")
+            os.fsync(self.open())
+            sync_directory(self.path.parent)
+            reach("file.sync:after")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def close(self) -> None:
+        """Close the file; it can be used again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def remove(self) -> None:
+        """Remove the file.
+
+        Raises:
+            BackupUnusable: it cannot be removed.
+        """
+        self.close()
+        try:
+            reach("file.remove:before")
+            self.path.unlink(missing_ok=True)
+            sync_directory(self.path.parent)
+            reach("file.remove:after")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> BackupUnusable:
+        advice = "Make room or repair the disk, then run the same command."
+        return BackupUnusable(self.path, f"the file cannot be written: {error.strerror}. {advice}")
+
+
+class _SequenceCheck:
+    """Checks the sequence of records: no batch is missing, and no record follows the seal."""
+
+    def __init__(self) -> None:
+        self._batches: Counter[str] = Counter()
+        self._rows = 0
+        self._is_sealed = False
+
+    def check_next(self, record: Record, kinds: AbstractSet[str]) -> None:
+        if record.kind not in kinds:
+            raise ValueError(f"a record of kind {record.kind!r} does not belong here")
+        if self._is_sealed:
+            raise ValueError("a record follows the seal")
+        if record.number != self._batches[record.tag]:
+            raise ValueError(f"batch {record.number} stands where batch {self._batches[record.tag]} belongs")
+        self._is_sealed = record.kind == "seal"
+        if self._is_sealed and record.rows != self._rows:
+            raise ValueError(f"the seal counts {record.rows} keys, and there are {self._rows}")
+        self._batches[record.tag] += 1
+        self._rows += record.rows

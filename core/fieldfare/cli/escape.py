@@ -1,0 +1,33 @@
+"""Escapes control characters in text for a terminal.
+
+Names of indexes, fields and keys are untrusted bytes. Written raw, a control sequence in one could move the cursor, or
+reverse the rest of a line, so that it reads as something else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["escape_line", "escape_text"]
+
+BOLD: Final = r"\x1b\[[01]m"
+"""Control sequences of our own tables."""
+
+CONTROLS: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+IN_TEXT: Final = re.compile(rf"({BOLD})|[{CONTROLS}]")
+IN_LINE: Final = re.compile(rf"[{CONTROLS}\t\n]")
+
+
+def escape_text(text: str) -> str:
+    """Return text with control characters, and those that change the writing direction, escaped."""
+    return IN_TEXT.sub(lambda match: match[1] or _escaped(match[0]), text)
+
+
+def escape_line(text: str) -> str:
+    """Return text for a table cell or a progress bar: line breaks, tabs and bold are escaped, too."""
+    return IN_LINE.sub(lambda match: _escaped(match[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode() if character > "\x7f" else repr(character)[1:-1]

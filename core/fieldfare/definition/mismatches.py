@@ -1,0 +1,107 @@
+"""Lists the differences between an expected and an actual definition, as text for people."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.definition.attribute import Attribute, AttributeValue, attributes_of
+from fieldfare.definition.canonical import canonical, default_of
+from fieldfare.definition.create import creation_order
+
+if TYPE_CHECKING:
+    from fieldfare.definition.model import Field, IndexDefinition, Storage
+
+__all__ = ["find_mismatches"]
+
+_OPTIONS: Final = (
+    "name",
+    "storage",
+    "prefixes",
+    "filter",
+    "language",
+    "language_field",
+    "score",
+    "score_field",
+    "payload_field",
+    "stopwords",
+    "options",
+    "index_all",
+)
+
+
+def find_mismatches(expected: IndexDefinition, actual: IndexDefinition) -> tuple[str, ...]:
+    """Return one line per difference between two definitions; none if they mean the same index.
+
+    Definitions are compared in their canonical form. Options that FT.INFO does not report (PHONETIC, EF_RUNTIME,
+    TEMPORARY, …) count only if both definitions have them.
+    """
+    expected, actual = canonical(expected), canonical(actual)
+    lines = [
+        _line(option.replace("_", " "), getattr(expected, option), getattr(actual, option))
+        for option in _OPTIONS
+        if getattr(expected, option) != getattr(actual, option)
+    ]
+    if None not in {expected.temporary, actual.temporary} and expected.temporary != actual.temporary:
+        lines.append(_line("temporary", expected.temporary, actual.temporary))
+    lines += chain.from_iterable(
+        _field_lines(field, actual.find(field.name), expected.storage) for field in expected.fields
+    )
+    lines += [f"field {field.name!r}: not expected" for field in actual.fields if expected.find(field.name) is None]
+    return (*lines, *_order_lines(expected.fields, actual.fields))
+
+
+def _field_lines(expected: Field, actual: Field | None, storage: Storage) -> list[str]:
+    where = f"field {expected.name!r}"
+    if actual is None:
+        return [f"{where}: missing"]
+    if expected.type is not actual.type:
+        return [_line(f"{where}: type", expected.type, actual.type)]
+    lines = [] if expected.path == actual.path else [_line(f"{where}: path", expected.path, actual.path)]
+    for attribute in _comparable_attributes(expected, actual):
+        expected_value, actual_value = (_value(field, attribute, storage) for field in (expected, actual))
+        if expected_value != actual_value:
+            lines.append(_line(f"{where}: {attribute.key}", expected_value, actual_value))
+    return lines
+
+
+def _comparable_attributes(expected: Field, actual: Field) -> list[Attribute]:
+    attributes = [
+        each
+        for each in attributes_of(expected.type)
+        if each.info is not None or (each.key in expected.attrs and each.key in actual.attrs)
+    ]
+    compressions = [field.attrs.get("compression") for field in (expected, actual)]
+    if "GlobalSQ8" in compressions and None not in compressions:  # reported for every compression
+        return [each for each in attributes if each.key not in {"compression", "reduce"}]
+    return attributes
+
+
+def _value(field: Field, attribute: Attribute, storage: Storage) -> AttributeValue | None:
+    return field.attrs.get(attribute.key, None if field.is_vector else default_of(attribute, storage))
+
+
+def _order_lines(expected: tuple[Field, ...], actual: tuple[Field, ...]) -> list[str]:
+    expected_names, actual_names = (tuple(field.name for field in _ordered(each)) for each in (expected, actual))
+    if sorted(expected_names) != sorted(actual_names) or expected_names == actual_names:
+        return []
+    return [_line("order of fields", expected_names, actual_names)]
+
+
+def _ordered(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    try:
+        return creation_order(fields)
+    except ValueError:  # FT.ALTER made an index that FT.CREATE cannot
+        return fields
+
+
+def _line(what: str, expected: object, actual: object) -> str:
+    return f"{what}: expected {_show(expected)}, found {_show(actual)}"
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(repr, value)) or "none at all"
+    return repr(str(value)) if isinstance(value, str) else str(value)

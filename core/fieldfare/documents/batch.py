@@ -1,0 +1,169 @@
+"""Batches of documents, stored in columns: the input and output of transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Final, overload
+
+from attrs import evolve, field, frozen
+
+from fieldfare.documents.note import EXAMPLES, Note
+
+__all__ = ["MISSING", "Batch", "Column"]
+
+MISSING: Final = -1
+"""The length recorded for a document that does not have the field."""
+
+
+class Column(Sequence[bytes | None]):
+    """The values of one field over a batch, in one contiguous block.
+
+    Args:
+        block: all present values, one after the other.
+        lengths: bytes of each row's value, ``MISSING`` for a document without the field.
+
+    Raises:
+        ValueError: the lengths do not add up to the block.
+    """
+
+    __slots__ = ("_offsets", "block", "lengths")
+
+    def __init__(self, block: bytes | bytearray | memoryview, lengths: Sequence[int]) -> None:
+        self.block = block
+        self.lengths = tuple(lengths)
+        self._offsets: tuple[int, ...] | None = None
+        total = sum(length for length in self.lengths if length != MISSING)
+        if total != len(block):
+            message = f"{len(block)} bytes for lengths that add up to {total}"
+            raise ValueError(message)
+
+    @classmethod
+    def of(cls, values: Iterable[bytes | None]) -> Column:
+        """Build a column from one value per row, None for a missing one."""
+        rows = list(values)
+        return cls(
+            b"".join(row for row in rows if row is not None),
+            [MISSING if row is None else len(row) for row in rows],
+        )
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each row's value starts in the block."""
+        if self._offsets is None:
+            self._offsets = tuple(accumulate((max(length, 0) for length in self.lengths), initial=0))
+        return self._offsets
+
+    def rows(self, length: int) -> list[int]:
+        """Return the rows whose value has exactly this many bytes."""
+        return [row for row, each in enumerate(self.lengths) if each == length]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes | None]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes | None] | None:
+        """Return a row's value, or None where the document lacks the field."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        length = self.lengths[index]
+        if length == MISSING:
+            return None
+        start = self.offsets[index if index >= 0 else index + len(self)]
+        return bytes(self.block[start : start + length])
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        """Iterate over the rows."""
+        block = bytes(self.block)
+        start = 0
+        for length in self.lengths:
+            if length == MISSING:
+                yield None
+            else:
+                yield block[start : start + length]
+                start += length
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by content."""
+        if not isinstance(other, Column):
+            return NotImplemented
+        return self.lengths == other.lengths and bytes(self.block) == bytes(other.block)
+
+    __hash__ = None  # type: ignore[assignment]  # a value with a mutable-sized payload, compared by content
+
+    def __repr__(self) -> str:
+        """Show the shape, never the data."""
+        return f"Column({len(self.lengths)} rows, {len(self.block)} bytes)"
+
+
+@frozen(hash=False)
+class Batch:
+    """Some documents and some of their fields.
+
+    Attributes:
+        keys: the documents' keys, as bytes.
+        columns: field path → values, one row per key.
+        notes: what transforms reported about these documents.
+    """
+
+    keys: tuple[bytes, ...]
+    columns: Mapping[str, Column] = field(factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return len(self.keys)
+
+    def __getitem__(self, name: str) -> Column:
+        """Return the column of a field.
+
+        Raises:
+            KeyError: the step did not declare this field.
+        """
+        return self.columns[name]
+
+    def replace(self, name: str, values: Column | Iterable[bytes | None]) -> Batch:
+        """Return a copy in which a field has new values, one per document.
+
+        None keeps the value that the document had: say why with :meth:`note`.
+
+        Raises:
+            KeyError: the step did not declare this field.
+            ValueError: not one value per document.
+        """
+        old = self.columns[name]
+        new = values if isinstance(values, Column) else Column.of(values)
+        if len(new) != len(self.keys):
+            message = f"{len(new)} values for {len(self.keys)} documents in field {name!r}"
+            raise ValueError(message)
+        if MISSING in new.lengths:
+            new = Column.of(now if now is not None else before for now, before in zip(new, old, strict=True))
+        return evolve(self, columns={**self.columns, name: new})
+
+    def note(  # noqa: PLR0913 - these are the facts of a note
+        self,
+        kind: str,
+        name: str,
+        rows: Sequence[int],
+        *,
+        blocking: bool = False,
+        allow: str | None = None,
+        detail: str = "",
+    ) -> Batch:
+        """Return a copy with a note about some of its documents; without rows, the batch itself."""
+        if not rows:
+            return self
+        keys = tuple(self.keys[row] for row in rows[:EXAMPLES])
+        note = Note(kind, name, len(rows), keys, blocking, allow, detail)
+        return evolve(self, notes=(*self.notes, note))
+
+    def select(self, rows: Sequence[int], names: Iterable[str]) -> Batch:
+        """Return only these rows and these fields."""
+        return Batch(
+            keys=tuple(self.keys[row] for row in rows),
+            columns={name: Column.of(self.columns[name][row] for row in rows) for name in names},
+        )

@@ -1,0 +1,51 @@
+"""The phases CAPTURE and BACKUP: everything that a run will need is on disk before anything is changed."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from fieldfare.backup.journal import RunPhase
+from fieldfare.engine.rewrite import dump, refuse_unconvertible
+from fieldfare.engine.rewrite_pass import rewrite_pass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.hooks.manager import BUILTIN
+from fieldfare.server.keys import iterate_keys
+
+__all__ = ["capture"]
+
+
+def capture(run: ActiveRun) -> None:
+    """Write all keys and all originals to the backup, and make them durable. Only reads from Redis.
+
+    Raises:
+        UnconvertibleDocuments: documents hold values that a step cannot convert.
+        BackupUnusable: the disk refuses.
+    """
+    if not run.store.is_empty:  # an earlier attempt lost the connection
+        run.store.reset()
+        run.journal.progress = evolve(run.journal.progress, dump_completed_batches=0, notes=())
+    work = rewrite_pass(run.plan)
+    if any(step.owner not in BUILTIN for step in run.plan.steps):
+        with run.activity("enumerate", "Enumerate keys", total=run.source_stats.num_docs):
+            for keys in iterate_keys(run.server, run.source, run.source_stats, run.options.batch_size):
+                run.store.append_keys(keys)
+                run.advance(len(keys))
+            run.store.seal()
+    if work.steps:
+        with run.activity("dump", "Back up originals", total=run.store.key_count):
+            dump(run, work)
+    for step in run.plan.steps:
+        if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
+            with run.activity("dump", f"Back up for {step.summary}", step=step.id, total=run.store.key_count):
+                run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
+    refuse_unconvertible(run)
+    # the barrier: nothing on Redis changes before this is on disk
+    run.store.sync()
+    saved = {tag: run.store.count(tag) for tag in run.store.tags}
+    run.journal.update(
+        phase=RunPhase.READY,
+        documents=run.store.key_count,
+        saved_batches=saved,
+        saved_digest=run.store.digest(saved),
+        notes_before=run.journal.progress.notes,
+    )

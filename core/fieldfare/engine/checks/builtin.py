@@ -1,0 +1,140 @@
+"""The built-in checks: whether the target is what was planned, complete, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from redis.exceptions import ResponseError
+
+from fieldfare.changes import UpdateOption
+from fieldfare.definition import IndexStats, Snapshot
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.definition.reply import encode
+from fieldfare.engine.checks.content import check_documents
+from fieldfare.engine.checks.query_check import run_query_checks
+from fieldfare.engine.checks.self_query import self_query
+from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.new_documents import failures_expected
+from fieldfare.engine.index import missing_aliases
+from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import IndexNotFound
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Finding, Severity
+from fieldfare.server.inspect import read_snapshot, read_stats
+from fieldfare.support.wording import counted
+
+__all__ = ["check"]
+
+COVERAGE: Final = ("filter", "prefixes", "index_all")
+"""Options that decide which documents an index covers."""
+
+SPARE: Final = 10
+"""How many keys are read for each vector that is asked for."""
+
+
+def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
+    """Compare the live target with the plan, and ask it questions.
+
+    Returns:
+        One finding per check; only ``schema`` if there is no target.
+    """
+    limit = len(plan.source.key_sample) or 1
+    try:
+        live = read_snapshot(run.server, plan.target.name, key_sample_limit=limit * SPARE)
+    except IndexNotFound as error:
+        return [Finding("schema", passed=False, detail=str(error))]
+    missing = find_missing_documents(run)
+    findings = [
+        _schema(plan, live),
+        _synonyms(plan, live),
+        _aliases(plan, run, live),
+        _document_count(plan, run, live.stats, missing.count),
+        _key_sample(plan, run),
+        _indexing_failures(run, live.stats),
+        _wildcard(run, live),
+        *check_documents(run, missing),
+    ]
+    findings.extend(self_query(run, live, field, limit) for field in live.definition.fields if field.is_vector)
+    findings.extend(run_query_checks(run, live))
+    return findings
+
+
+def _schema(plan: MigrationPlan, live: Snapshot) -> Finding:
+    found = find_mismatches(plan.target, live.definition)
+    return Finding("schema", not found, detail="; ".join(found) or "the live definition is the planned one")
+
+
+def _synonyms(plan: MigrationPlan, live: Snapshot) -> Finding:
+    kept = live.synonyms == plan.source.synonyms
+    groups = counted(len(plan.source.synonyms), "synonym group")
+    return Finding("synonyms", kept, detail=groups if kept else f"{len(live.synonyms):,} of {groups}, or other terms")
+
+
+def _aliases(plan: MigrationPlan, run: ActiveRun, live: Snapshot) -> Finding:
+    missing = missing_aliases(run.server, live, plan.source.aliases)
+    detail = f"missing: {', '.join(missing)}" if missing else counted(len(plan.source.aliases), "alias", "aliases")
+    return Finding("aliases", not missing, detail=detail)
+
+
+def _document_count(plan: MigrationPlan, run: ActiveRun, stats: IndexStats, gone: int) -> Finding:
+    # not with failures added: they count attempts, and never fall, whatever is mended or deleted later
+    expected, found = run.source_stats.num_docs, stats.num_docs
+    data = {"expected": expected, "found": found}
+    coverage = [each.option for each in plan.changes if isinstance(each, UpdateOption) and each.option in COVERAGE]
+    if coverage:
+        detail = f"{found:,} documents; {', '.join(coverage)} changed, so {expected:,} before says nothing"
+        return Finding("document_count", passed=True, severity=Severity.INFO, detail=detail, data=data)
+    if found == expected:
+        return Finding("document_count", passed=True, detail=f"{found:,} documents", data=data)
+    detail = f"document count mismatch: {found:,} now, {expected:,} before"
+    if found > expected:
+        return _more_documents(plan, found, expected, detail, data)
+    if gone and run.journal.progress.server_changes:
+        detail += f"; {gone:,} captured documents are gone, and the server restarted during the run: it lost them"
+        return Finding("document_count", passed=False, detail=detail, data={**data, "vanished": gone})
+    if gone:
+        detail += f"; {gone:,} captured documents expired, or were deleted or replaced"
+    # if only the index changed, no step touched the documents: missing ones expired, or were deleted
+    severity = Severity.ERROR if plan.rewrites_documents or not run.has_backup else Severity.WARNING
+    return Finding("document_count", found + gone >= expected, severity, detail, {**data, "vanished": gone})
+
+
+def _more_documents(plan: MigrationPlan, found: int, expected: int, detail: str, data: Mapping[str, int]) -> Finding:
+    """More documents than before is no loss: they were added, or are indexed for the first time."""
+    if plan.target.prefixes != plan.source.definition.prefixes:
+        detail = f"{found:,} documents, {found - expected:,} more than before: they have the new prefix"
+        return Finding("document_count", passed=True, detail=detail, data=data)
+    return Finding("document_count", passed=False, severity=Severity.WARNING, detail=detail, data=data)
+
+
+def _key_sample(plan: MigrationPlan, run: ActiveRun) -> Finding:
+    keys = [plan.moved(encode(key)) for key in plan.source.key_sample]
+    replies = run.server.bulk([(b"EXISTS", key) for key in keys]) if keys else []
+    gone = [key for key, reply in zip(plan.source.key_sample, replies, strict=True) if reply != 1]
+    if not gone:
+        return Finding("key_sample", passed=True, detail=f"{len(keys)} sampled keys exist")
+    # a key with a time to live may expire at any moment
+    return Finding("key_sample", passed=False, severity=Severity.WARNING, detail=f"no longer there: {', '.join(gone)}")
+
+
+def _indexing_failures(run: ActiveRun, stats: IndexStats) -> Finding:
+    before, after = run.source_stats.hash_indexing_failures, stats.hash_indexing_failures
+    data = {"before": before, "after": after}
+    passed = after <= failures_expected(run)
+    return Finding("indexing_failures", passed, detail=f"{after:,} now, {before:,} before", data=data)
+
+
+def _wildcard(run: ActiveRun, live: Snapshot) -> Finding:
+    try:
+        reply = run.server.command("FT.SEARCH", encode(live.definition.name), "*", "LIMIT", 0, 0)
+    except ResponseError as error:
+        return Finding("wildcard_query", passed=False, detail=str(error))
+    total = reply[0] if isinstance(reply, list) else reply[b"total_results"]
+    now = read_stats(run.server, live.definition.name).num_docs  # documents may be added and deleted
+    return Finding(
+        "wildcard_query",
+        min(now, live.stats.num_docs) <= total <= max(now, live.stats.num_docs),
+        detail=f"{total:,} results for {live.stats.num_docs:,} documents",
+        severity=Severity.WARNING if live.definition.temporary else Severity.ERROR,
+    )

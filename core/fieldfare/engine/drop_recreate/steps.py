@@ -1,0 +1,113 @@
+"""The steps of the mode: drop the source, create the target; and the way back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.definition.reply import encode
+from fieldfare.engine.index import create_index, wait_until_ready
+from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import PreconditionError
+from fieldfare.plan import Phase, Receipt, Step
+from fieldfare.server.inspect import index_exists, read_definition, read_stats
+
+__all__ = [
+    "CREATE",
+    "DROP",
+    "create_source",
+    "create_target",
+    "drop_source",
+    "drop_target",
+    "plan_frame",
+    "source_is_gone",
+]
+
+DROP: Final = "index.drop"
+CREATE: Final = "index.create"
+
+
+def plan_frame(source: IndexDefinition, target: IndexDefinition) -> tuple[Step, Step]:
+    """Return the two steps between which documents are rewritten."""
+    drop = Step.new(
+        DROP,
+        Phase.DROP,
+        params={"index": source.name},
+        summary=f"Drop the definition of {source.name!r}; documents stay",
+    )
+    create = Step.new(
+        CREATE,
+        Phase.CREATE,
+        params={"index": target.name},
+        summary=f"Create {target.name!r}, its synonyms and its aliases, and wait for it",
+    )
+    return drop.owned_by("index"), create.owned_by("index")
+
+
+def drop_source(run: ActiveRun, step: Step) -> Receipt:
+    """Drop the source's definition; documents stay. Dropped already is fine.
+
+    Raises:
+        PreconditionError: an index of this name is there, and it is not the source.
+    """
+    name = run.source.name
+    if index_exists(run.server, name):
+        found = find_mismatches(run.source, read_definition(run.server, name))
+        if found:
+            raise PreconditionError(
+                f"the index {name!r} is no longer the one that was planned for ({'; '.join(found)}), "
+                "so it was not dropped"
+            )
+        # never with DD: that would delete the documents
+        run.server.command("FT.DROPINDEX", encode(name))
+    return Receipt(step.id)
+
+
+def source_is_gone(run: ActiveRun) -> bool:
+    """Whether the source's definition is dropped."""
+    return not index_exists(run.server, run.source.name)
+
+
+def create_target(run: ActiveRun, step: Step) -> Receipt:
+    """Create the target, its synonyms and aliases, and wait until every document is indexed.
+
+    Raises:
+        PreconditionError: another index has taken the name.
+        TimeoutError: it was not ready in time.
+    """
+    create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)
+    wait_until_ready(run, run.target.name, step=step.id)
+    return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
+
+
+def drop_target(run: ActiveRun) -> None:
+    """Drop the target's definition, unless the index of its name is the source.
+
+    Raises:
+        PreconditionError: the index of this name is neither target nor source.
+    """
+    name = run.target.name
+    if not index_exists(run.server, name):
+        return
+    live = read_definition(run.server, name)
+    found = find_mismatches(run.target, live)
+    if found and name == run.source.name and not find_mismatches(run.source, live):
+        return
+    if found and not run.options.force:
+        raise PreconditionError(
+            f"the index {name!r} is not the one that the migration made ({'; '.join(found)}). "
+            "Drop it yourself, or let --force drop it; documents stay"
+        )
+    run.server.command("FT.DROPINDEX", encode(name))
+
+
+def create_source(run: ActiveRun) -> None:
+    """Create the source as it was, with its synonyms and aliases, and wait for it.
+
+    Raises:
+        PreconditionError: another index has taken the name.
+    """
+    source = run.plan.source
+    create_index(run.server, source.definition, source.synonyms, source.aliases)
+    wait_until_ready(run, run.source.name)

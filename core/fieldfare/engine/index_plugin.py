@@ -1,0 +1,47 @@
+"""The kernel's own plugin, ``index``: the steps that frame a plan, and the checks that every migration needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fieldfare.hooks.markers import hookimpl
+
+if TYPE_CHECKING:
+    from fieldfare.engine.run import ActiveRun
+    from fieldfare.plan import MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
+
+__all__: list[str] = []
+
+
+@hookimpl
+def fieldfare_execute_step(step: Step, run: ActiveRun) -> Receipt:
+    """Execute a step of the plan's mode."""
+    from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
+
+    return mode_of(run.plan).execute(run, step)
+
+
+@hookimpl
+def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: ActiveRun) -> bool:
+    """Say whether a step of the plan's mode is done."""
+    from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
+
+    return mode_of(run.plan).verify(run, step, receipt)
+
+
+@hookimpl
+def fieldfare_undo_step(step: Step, run: ActiveRun) -> None:
+    """Undo a step of the plan's mode."""
+    from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
+
+    mode_of(run.plan).undo(run, step)
+
+
+@hookimpl
+def fieldfare_validate(plan: MigrationPlan, run: ActiveRun) -> Sequence[Finding]:
+    """Check definition, documents and answers of the target."""
+    from fieldfare.engine.checks.builtin import check  # noqa: PLC0415 - start-up time
+
+    return check(plan, run)

@@ -1,0 +1,36 @@
+"""The commands that messages name: how to resume, how to roll back."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from attrs import frozen
+
+__all__ = ["NextCommands"]
+
+
+@frozen
+class NextCommands:
+    """What a user types next.
+
+    Attributes:
+        index: the source index.
+        backup_dir: the backup directory of the run.
+        plan_path: the plan file, if it came from one.
+    """
+
+    index: str
+    backup_dir: Path
+    plan_path: Path | None = None
+
+    @property
+    def resume(self) -> str:
+        """The command that resumes the run."""
+        plan = str(self.plan_path) if self.plan_path else "PLAN"
+        return shlex.join(["fieldfare", "apply", "--plan", plan, "--backup-dir", str(self.backup_dir)])
+
+    @property
+    def rollback(self) -> str:
+        """The command that rolls it back."""
+        return shlex.join(["fieldfare", "rollback", "--backup-dir", str(self.backup_dir), "--index", self.index])

@@ -1,0 +1,102 @@
+"""Rehearsals: trying on the server what a run will need, without changing anything."""
+
+from __future__ import annotations
+
+import hashlib
+
+from attrs import evolve
+from redis.exceptions import ResponseError
+
+from fieldfare.definition import IndexDefinition, Storage
+from fieldfare.definition.create import create_arguments
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.definition.reply import encode
+from fieldfare.documents import Batch, Column
+from fieldfare.errors import UnsupportedServer
+from fieldfare.plan import MigrationPlan
+from fieldfare.server import Server
+from fieldfare.server.capabilities import format_version
+from fieldfare.server.document_writer import write_documents
+from fieldfare.server.inspect import REHEARSAL_PREFIX, read_definition
+from fieldfare.server.routing import is_unknown_index
+
+__all__ = ["drop_rehearsals", "rehearse_definition", "rehearse_writing"]
+
+
+def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
+    """Prove that documents can be written, by writing to one that does not exist: that changes nothing.
+
+    Raises:
+        UnsupportedServer: the server refuses: no permission, no memory, a replica.
+    """
+    paths = list(dict.fromkeys(path for step in plan.steps if step.transforms for path in step.fields))
+    if not paths:
+        return
+    storage = plan.source.definition.storage
+    nobody = Batch((encode(REHEARSAL_PREFIX),), {path: Column.of([b"0"]) for path in paths})
+    try:
+        write_documents(server, storage, nobody, paths)
+        if storage is Storage.JSON:
+            server.command("JSON.SET", REHEARSAL_PREFIX, "$", b"0", "XX")
+        elif server.capabilities.has_hsetex:  # HSET cannot be tried without a trace
+            server.command("HSETEX", REHEARSAL_PREFIX, "FXX", "FIELDS", 1, "nobody", b"0")
+    except ResponseError as error:
+        what = f"Rewriting the documents of {plan.index!r}"
+        raise UnsupportedServer(what, has=f"refused a trial ({error})", needs="a server that lets us write") from error
+
+
+def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
+    """Remove what a rehearsal left that could not end.
+
+    Raises:
+        UnsupportedServer: we may not drop an index.
+    """
+    for definition in (plan.target, plan.source.definition):
+        _drop_left_over(server, _rehearsal_of(definition))
+
+
+def _drop_left_over(server: Server, name: str) -> None:
+    """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
+    try:
+        server.command("FT.DROPINDEX", encode(name))
+    except ResponseError as error:
+        if not is_unknown_index(error):
+            raise UnsupportedServer("The migration", has=f"said: {error}", needs="to drop an index") from error
+
+
+def _rehearsal_of(definition: IndexDefinition) -> str:
+    return REHEARSAL_PREFIX + hashlib.sha256(encode(definition.name)).hexdigest()[:16]
+
+
+def rehearse_definition(server: Server, definition: IndexDefinition, role: str) -> None:
+    """Prove that this server accepts a definition.
+
+    It is created over a prefix that no key has, read back, compared and dropped.
+
+    Args:
+        server: which.
+        definition: of the source or the target.
+        role: which of them, for the message.
+
+    Raises:
+        UnsupportedServer: the server refuses it, or makes something else of it.
+    """
+    name = _rehearsal_of(definition)
+    trial = evolve(
+        definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes)))
+    )
+    what = f"The {role} definition of {definition.name!r}"
+    version = f"search {format_version(server.capabilities.search_version)}"
+    _drop_left_over(server, name)
+    try:
+        server.command(*create_arguments(trial))
+    except ResponseError as error:
+        raise UnsupportedServer(what, has=version, needs=f"a server that accepts it ({error})") from error
+    try:
+        found = find_mismatches(trial, read_definition(server, name))
+    finally:
+        server.command("FT.DROPINDEX", encode(name))
+    if found:
+        raise UnsupportedServer(
+            what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it"
+        )

@@ -1,0 +1,128 @@
+"""Making the report of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from fieldfare.backup.journal import StepRecord
+from fieldfare.changes import RenameField
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.session import Session
+from fieldfare.errors import IndexNotFound
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Finding, MigrationReport, Result, Timings, Validation
+from fieldfare.server.inspect import read_stats
+
+__all__ = ["make_report"]
+
+
+def make_report(  # noqa: PLR0913 - a report's facts
+    run: ActiveRun,
+    session: Session,
+    result: Result,
+    started: float,
+    *,
+    findings: Sequence[Finding] = (),
+    warnings: Sequence[str] = (),
+    error: str | None = None,
+) -> MigrationReport:
+    """Return the report of a run.
+
+    Args:
+        run: the run.
+        session: its directory.
+        result: how it ended.
+        started: ``time.monotonic()`` at its start.
+        findings: of the validation, if it came that far.
+        warnings: what the user should know.
+        error: what went wrong.
+    """
+    progress = run.journal.progress
+    return MigrationReport(
+        index=run.plan.index,
+        target=run.plan.target.name,
+        result=result,
+        started_at=progress.started_at,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        backup_dir=str(session.directory),
+        backup_prefix=str(session.prefix),
+        timings=_timings(run, started),
+        validation=Validation(tuple(findings)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        notes=progress.notes,
+        steps={
+            step.id: _step(record, progress.timings.get(step.kind, 0.0))
+            for step in run.plan.steps
+            if (record := progress.steps.get(step.id))
+        },
+        memory=_memory(run),
+        vectors=_vectors(run.plan),
+        error=error,
+    )
+
+
+def _step(record: StepRecord, seconds: float) -> dict[str, object]:
+    receipt = record.receipt
+    return {
+        "status": record.status.value,
+        "completed_batches": record.completed_batches,
+        "documents": receipt.documents if receipt else 0,
+        "seconds": seconds,
+        "details": dict(receipt.details) if receipt else {},
+    }
+
+
+def _timings(run: ActiveRun, started: float) -> Timings:
+    seconds = run.journal.progress.timings
+    indexing = seconds.get("index", 0.0)
+    return Timings(
+        enumerate_duration_seconds=seconds.get("enumerate", 0.0),
+        dump_duration_seconds=seconds.get("dump", 0.0),
+        drop_duration_seconds=seconds.get("drop", 0.0),
+        quantize_duration_seconds=seconds.get("rewrite", 0.0) + seconds.get("restore", 0.0),
+        create_duration_seconds=max(seconds.get("create", 0.0) - indexing, 0.0),
+        index_duration_seconds=indexing,
+        validate_duration_seconds=seconds.get("validate", 0.0),
+        total_duration_seconds=time.monotonic() - started,
+        downtime_duration_seconds=seconds.get("downtime", 0.0),
+    )
+
+
+def _vectors(plan: MigrationPlan) -> dict[str, dict[str, Any]]:
+    """Return what queries for each vector field of the target must be."""
+    old_names = {change.new: change.old for change in plan.changes if isinstance(change, RenameField)}
+    return {
+        field.name: {
+            "previous_name": old_names.get(field.name, field.name),
+            "datatype": str(field.attrs["datatype"]).lower(),
+            "dims": int(field.attrs["dims"]),
+            "distance_metric": str(field.attrs["distance_metric"]).lower(),
+        }
+        for field in plan.target.fields
+        if field.is_vector
+    }
+
+
+def _memory(run: ActiveRun) -> dict[str, float]:
+    """Return MiB of the index before the run, and of whichever index is live now."""
+    before = run.journal.progress.source_stats
+    figures = {
+        "vector_index_mb_before": before.vector_index_size_mb,
+        "total_index_mb_before": before.total_index_memory_size_mb,
+    }
+    for name in dict.fromkeys((run.plan.target.name, run.plan.index)):
+        try:
+            after = read_stats(run.server, name)
+        except IndexNotFound:
+            continue
+        except RedisError:
+            break  # a report is made after a lost connection, too
+        figures["vector_index_mb_after"] = after.vector_index_size_mb
+        figures["total_index_mb_after"] = after.total_index_memory_size_mb
+        break
+    return figures

@@ -1,0 +1,93 @@
+"""Whether a run starts, resumes, or is complete already."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fieldfare.backup.journal import Journal, Progress, RollbackStatus, RunPhase
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.modes import mode_of
+from fieldfare.engine.preflight import check_source, source_differences
+from fieldfare.engine.rehearsal import rehearse_writing
+from fieldfare.engine.session import Session
+from fieldfare.engine.state import describe_state
+from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
+from fieldfare.hooks.run_options import RunOptions
+from fieldfare.plan import MigrationPlan
+from fieldfare.server import Server
+from fieldfare.server.inspect import read_definition
+
+__all__ = ["open_journal"]
+
+
+def open_journal(server: Server, session: Session, plan: MigrationPlan, options: RunOptions) -> Journal:
+    """Return the journal: of an earlier run that resumes, or of a new one."""
+    earlier = session.load_journal() if session.has_journal else None
+    if earlier is not None and _resumes(server, session, earlier, plan):
+        # every original is read once before a document is written from it
+        session.store.verify(earlier.expected_backup)
+        return earlier
+    # all checks first: until they pass, the backup of a completed run still serves its rollback
+    live = check_source(server, plan)
+    mode_of(plan).rehearse(server, plan)
+    rehearse_writing(server, plan)
+    if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
+        session.store.reset()
+    else:
+        session.set_aside()
+    progress = Progress(
+        RunPhase.DUMP,
+        options.batch_size,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        live.stats,
+        plan_path=str(options.plan_path or ""),
+        server_processes=server.run_ids(),
+    )
+    journal = Journal(session.header, plan, progress)
+    journal.save()
+    return journal
+
+
+def _resumes(server: Server, session: Session, journal: Journal, plan: MigrationPlan) -> bool:
+    """Whether an earlier run resumes; False if it is complete, or never changed anything."""
+    progress = journal.progress
+    if progress.undo is RollbackStatus.RUNNING:
+        raise BackupUnusable(
+            session.header, f"a rollback of this run was started. Complete it first: {session.commands.rollback}"
+        )
+    if progress.undo is RollbackStatus.DONE or not journal.has_started_steps:
+        return False
+    if not journal.belongs_to(plan):
+        if progress.phase is RunPhase.VALIDATED:
+            return False
+        raise BackupUnusable(
+            session.header,
+            f"it belongs to another plan for {plan.index!r}, which stopped when {describe_state(journal)}. "
+            f"Complete that one, or roll it back: {session.commands.rollback}",
+        )
+    if progress.phase is not RunPhase.VALIDATED:
+        return True
+    try:
+        return _target_is_live(server, plan)
+    except StalePlan:
+        if server.run_ids() == progress.server_processes:
+            raise
+        journal.update(phase=RunPhase.ACTIVE)  # the server restarted from data of the middle of the run
+        return True
+
+
+def _target_is_live(server: Server, plan: MigrationPlan) -> bool:
+    """Whether a completed run's target is still there; False if the source is, after a rollback by hand.
+
+    Raises:
+        StalePlan: neither is.
+    """
+    try:
+        if not find_mismatches(plan.target, read_definition(server, plan.target.name)):
+            return True
+        found, _ = source_differences(server, plan)
+    except IndexNotFound:
+        found = (f"neither {plan.target.name!r} nor {plan.index!r} is there as it should be",)
+    if found:
+        raise StalePlan(plan.index, found)
+    return False

@@ -1,0 +1,68 @@
+"""After a restart or a failover of the server, which may have lost what the journal says is done.
+
+Redis acknowledges a write before it is on disk or on a replica. A restarted server, or a replica that became the
+primary, may lack the latest writes, or many. So every step is executed again.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from fieldfare.backup.journal import RollbackStatus, Status, StepRecord
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.rehearsal import drop_rehearsals
+from fieldfare.engine.run import ActiveRun
+from fieldfare.plan import Phase
+from fieldfare.server.inspect import index_exists, read_definition
+
+__all__ = ["reset_after_restart", "source_is_restored"]
+
+
+def reset_after_restart(run: ActiveRun) -> None:
+    """Take no step for done, or undone, if the server is another process than the journal says.
+
+    Steps after the rewrite pass are undone then, so that documents have the names under which they are rewritten,
+    and every step is executed from its first batch, as after a crash.
+    """
+    processes = run.server.run_ids()
+    progress = run.journal.progress
+    if processes == progress.server_processes:
+        return
+    drop_rehearsals(run.server, run.plan)  # the server may be back in the middle of one
+    if not progress.server_processes or not progress.steps:
+        run.journal.update(server_processes=processes)
+        return
+    if progress.undo is RollbackStatus.NONE:
+        steps = _first_batch_records(run)
+    else:
+        steps = {
+            name: StepRecord(Status.RUNNING) if record.status is Status.UNDONE else record
+            for name, record in progress.steps.items()
+        }
+        run.journal.progress = evolve(progress, undo=RollbackStatus.RUNNING)
+    run.journal.update(
+        steps=steps,
+        notes=progress.notes_before,
+        server_processes=processes,
+        server_changes=progress.server_changes + 1,
+    )
+
+
+def source_is_restored(run: ActiveRun) -> bool:
+    """Whether the source, which a rollback restores last, is still there."""
+    if run.server.run_ids() == run.journal.progress.server_processes:
+        return True
+    name = run.source.name
+    return index_exists(run.server, name) and not find_mismatches(run.source, read_definition(run.server, name))
+
+
+def _first_batch_records(run: ActiveRun) -> dict[str, StepRecord]:
+    """Undo the steps after the rewrite pass, and return the records of the others, from their first batch."""
+    records = dict(run.journal.progress.steps)
+    for step in reversed(run.plan.steps):
+        if step.id in records and step.phase.rank >= Phase.REWRITE.rank and not step.transforms:
+            receipt = records.pop(step.id).receipt
+            run.plugins.call_required(
+                step.owner, "fieldfare_undo_step", type(None), step=step, receipt=receipt, run=run
+            )
+    return {name: StepRecord(Status.RUNNING, shards=(0,) * len(each.shards)) for name, each in records.items()}

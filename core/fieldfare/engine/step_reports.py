@@ -1,0 +1,78 @@
+"""Step reports: telling observers what a run works on, how far it is, and how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from attrs import define, evolve, field
+
+from fieldfare.hooks.manager import Plugins
+from fieldfare.report import Moment, StepReport
+from fieldfare.support.fault_points import during
+
+__all__ = ["StepReporter"]
+
+
+@define
+class StepReporter:
+    """Makes step reports, and hands them to every plugin that implements ``fieldfare_step_report``.
+
+    Attributes:
+        plugins: the observers are among them.
+        index: the index's real name.
+        on_end: called with the name of an activity and its seconds when it ends, however it ends.
+    """
+
+    plugins: Plugins
+    index: str
+    on_end: Callable[[str, float], None]
+    _activity: StepReport | None = field(init=False, default=None)
+    _started: float = field(init=False, default=0.0)
+
+    @contextmanager
+    def activity(self, name: str, title: str, step: str, total: int) -> Iterator[None]:
+        """Report and time what is done in the body. Activities nest."""
+        outer, outer_started = self._activity, self._started
+        self._started = time.monotonic()
+        self._activity = StepReport(self.index, name, Moment.STARTED, step, title, 0, total)
+        self._send(self._activity)
+        try:
+            with during(name):
+                yield
+        except BaseException as error:
+            reason = str(error) or (type(error).__name__ if isinstance(error, Exception) else "interrupted")
+            self._send(evolve(self._activity, moment=Moment.FAILED, error=reason, seconds=self._seconds()))
+            raise
+        else:
+            done = max(self._activity.documents_done, total)
+            self._send(evolve(self._activity, moment=Moment.FINISHED, documents_done=done, seconds=self._seconds()))
+        finally:
+            self.on_end(name, self._seconds())
+            self._activity, self._started = outer, outer_started
+
+    def advance(self, documents: int) -> None:
+        """Report progress of the current activity; outside of one, nothing."""
+        if self._activity is not None:
+            done = self._activity.documents_done + documents
+            self._activity = evolve(
+                self._activity, moment=Moment.PROGRESS, documents_done=done, seconds=self._seconds()
+            )
+            self._send(self._activity)
+
+    def skipped(self, kind: str, step: str, title: str) -> None:
+        """Report a step that an earlier run has done."""
+        self._send(StepReport(self.index, kind, Moment.SKIPPED, step, title))
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _send(self, report: StepReport) -> None:
+        for name in self.plugins.implementers("fieldfare_step_report"):
+            try:
+                self.plugins.call(name, "fieldfare_step_report", report=report)
+            except Exception:  # noqa: BLE001 - an observer never fails a step
+                import structlog  # noqa: PLC0415 - start-up time
+
+                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)

@@ -1,0 +1,106 @@
+"""Running the transforms of rewrite steps over a batch: the same in planning, in the rehearsal and in the rewrite."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from fieldfare.definition import Storage
+from fieldfare.documents import MISSING, Batch, Column
+from fieldfare.errors import InvalidHookResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.hooks.manager import Plugins
+    from fieldfare.plan import Step
+
+__all__ = ["transformed"]
+
+
+def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch: Batch) -> Batch:
+    """Return what documents become.
+
+    Args:
+        plugins: who transforms.
+        storage: how the documents are stored.
+        steps: rewrite steps, in order.
+        batch: documents with all fields of these steps.
+
+    Raises:
+        PluginBroken: a transform raised.
+        InvalidHookResult: it returned other documents or other fields than it got.
+    """
+    for step in steps:
+        rows = _rows_with(batch, step.fields)
+        part = batch.select(rows, step.fields) if len(rows) < len(batch) else _only(batch, step.fields)
+        if not part.keys:
+            continue
+        result = plugins.call_required(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
+        problem = _problem(storage, part, result)
+        if problem is not None:
+            raise InvalidHookResult(step.owner, "fieldfare_transform", problem)
+        batch = _merged(batch, rows, result)
+    return batch
+
+
+def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
+    """Return what a transform did that it must not; what passes here can be written."""
+    if result.keys != part.keys or set(result.columns) != set(part.columns):
+        return "it changed which documents or fields there are"
+    for path, column in result.columns.items():
+        before = part[path]
+        if len(column) != len(before):
+            return f"it gave {len(column)} values of {path!r} for {len(before)} documents"
+        if column is before or column == before or (storage is Storage.HASH and _has_no_new(before, column)):
+            continue
+        for key, old, new in zip(part.keys, before, column, strict=True):
+            document = key.decode("utf-8", "backslashreplace")
+            if old is None and new is not None:
+                return f"it gave a value to {path!r} of {document}, which has no such field"
+            if storage is Storage.JSON and new is not None and new != old and not _is_json(new):
+                return f"it made of {path!r} of {document} what is not JSON"
+    return None
+
+
+def _has_no_new(before: Column, after: Column) -> bool:
+    """Whether every document that has a value had one; lengths tell that without a look at the values."""
+    return all(old != MISSING or new == MISSING for old, new in zip(before.lengths, after.lengths, strict=True))
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        json.loads(value, parse_constant=_refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _rows_with(batch: Batch, fields: Sequence[str]) -> list[int]:
+    columns = [batch[name] for name in fields]
+    if any(MISSING not in column.lengths for column in columns):
+        return list(range(len(batch)))
+    return [row for row in range(len(batch)) if any(column.lengths[row] != MISSING for column in columns)]
+
+
+def _only(batch: Batch, fields: Sequence[str]) -> Batch:
+    return Batch(batch.keys, {name: batch[name] for name in fields})
+
+
+def _merged(batch: Batch, rows: Sequence[int], part: Batch) -> Batch:
+    columns = dict(batch.columns)
+    for name, column in part.columns.items():
+        if len(rows) == len(batch):
+            columns[name] = column
+        else:
+            values = list(batch[name])
+            for row, value in zip(rows, column, strict=True):
+                values[row] = value
+            columns[name] = type(column).of(values)
+    return evolve(batch, columns=columns, notes=(*batch.notes, *part.notes))

@@ -1,0 +1,113 @@
+"""Every error that fieldfare raises on purpose.
+
+The whole tree, with the exit code that the command line gives each branch::
+
+    FieldfareError                      1
+    ├── UsageError                      2   the request itself is wrong
+    │   ├── FileError                       a patch, plan or query file cannot be used
+    │   ├── DiffError                       a request that does not fit the index
+    │   ├── ParameterMissing                a custom change lacks a parameter; also a KeyError
+    │   ├── BackupDirectoryRequired         also a ValueError
+    │   └── UnsupportedURL
+    ├── PreconditionError               4   nothing was touched
+    │   ├── ServerUnavailable               no server, or it refuses us
+    │   ├── UnsupportedServer               a server that lacks what is needed
+    │   ├── IndexNotFound
+    │   ├── ChangeBlocked
+    │   ├── StalePlan                       the live index is not what was planned for
+    │   ├── PlanEdited
+    │   ├── WrongServer                     a run that started on another server
+    │   ├── BackupUnusable                  missing, unwritable, not ours, or corrupt
+    │   │   └── BackupCorrupt
+    │   ├── LockHeld
+    │   │   └── LockLost                    our own lock was taken by another migration
+    │   └── UnconvertibleDocuments          documents that a step cannot convert
+    ├── RunFailed                       1   failed before anything was changed
+    ├── OutputLost                      1   the result could not be written to stdout
+    ├── PluginError                     6
+    │   ├── PluginMissing
+    │   ├── PluginBroken
+    │   ├── PluginConflict
+    │   └── InvalidHookResult
+    ├── MigrationIncomplete             3   something was changed; resume or roll back
+    │   ├── StepFailed
+    │   ├── ValidationFailed
+    │   └── ReportLost                      the run is complete; its report could not be written
+    ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
+    └── Interrupted                     130
+
+A message says what happened, what state the server is in, and the next command.
+The same facts are attributes, so that a caller never parses a message.
+"""
+
+from fieldfare.errors.base import FieldfareError
+from fieldfare.errors.plugin import InvalidHookResult, PluginBroken, PluginConflict, PluginError, PluginMissing
+from fieldfare.errors.precondition import (
+    BackupCorrupt,
+    BackupUnusable,
+    ChangeBlocked,
+    IndexNotFound,
+    LockHeld,
+    LockLost,
+    PlanEdited,
+    PreconditionError,
+    ServerUnavailable,
+    StalePlan,
+    UnconvertibleDocuments,
+    UnsupportedServer,
+    WrongServer,
+)
+from fieldfare.errors.run import (
+    Interrupted,
+    MigrationIncomplete,
+    OutputLost,
+    ReportLost,
+    RollbackFailed,
+    RunFailed,
+    StepFailed,
+    ValidationFailed,
+)
+from fieldfare.errors.usage import (
+    BackupDirectoryRequired,
+    DiffError,
+    FileError,
+    ParameterMissing,
+    UnsupportedURL,
+    UsageError,
+)
+
+__all__ = [
+    "BackupCorrupt",
+    "BackupDirectoryRequired",
+    "BackupUnusable",
+    "ChangeBlocked",
+    "DiffError",
+    "FieldfareError",
+    "FileError",
+    "IndexNotFound",
+    "Interrupted",
+    "InvalidHookResult",
+    "LockHeld",
+    "LockLost",
+    "MigrationIncomplete",
+    "OutputLost",
+    "ParameterMissing",
+    "PlanEdited",
+    "PluginBroken",
+    "PluginConflict",
+    "PluginError",
+    "PluginMissing",
+    "PreconditionError",
+    "ReportLost",
+    "RollbackFailed",
+    "RunFailed",
+    "ServerUnavailable",
+    "StalePlan",
+    "StepFailed",
+    "UnconvertibleDocuments",
+    "UnsupportedServer",
+    "UnsupportedURL",
+    "UsageError",
+    "ValidationFailed",
+    "WrongServer",
+]

@@ -1,0 +1,120 @@
+"""A run, or a rollback, that stopped. Exit codes 1, 3 and 130."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fieldfare.errors.base import FieldfareError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Interrupted",
+    "MigrationIncomplete",
+    "OutputLost",
+    "ReportLost",
+    "RollbackFailed",
+    "RunFailed",
+    "StepFailed",
+    "ValidationFailed",
+]
+
+
+class RunFailed(FieldfareError):
+    """The run failed while it was still only reading: a lost connection, a full disk."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
+        )
+
+
+class OutputLost(FieldfareError):
+    """The result of a command could not be written to standard output."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The result could not be written to standard output: {reason}. What the command does to the server "
+            "it had done; for a migration, 'fieldfare status --backup-dir DIR' says how far it got."
+        )
+
+
+class MigrationIncomplete(FieldfareError):
+    """The run stopped after it had changed something on the server.
+
+    Attributes:
+        resume: the command that resumes the run.
+        rollback: the command that rolls it back.
+        report: how far the run came, a :class:`fieldfare.report.MigrationReport`; None if there is none.
+    """
+
+    exit_code = 3
+    report: Any = None
+
+    def __init__(self, message: str, *, resume: str, rollback: str) -> None:
+        self.resume = resume
+        self.rollback = rollback
+        super().__init__(f"{message}\n  To resume:     {resume}\n  To roll back:  {rollback}")
+
+
+class StepFailed(MigrationIncomplete):
+    """A step raised, or could not be verified, after the index had been changed."""
+
+    def __init__(self, step: str, state: str, reason: str, *, resume: str, rollback: str) -> None:
+        self.step = step
+        self.state = state
+        super().__init__(
+            f"Step {step} failed: {reason}. State of the server: {state}.", resume=resume, rollback=rollback
+        )
+
+
+class ValidationFailed(MigrationIncomplete):
+    """The target was created, and one of its checks failed.
+
+    Attributes:
+        problems: one line per failed finding.
+    """
+
+    def __init__(self, problems: Sequence[str], *, resume: str, rollback: str) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"Validation failed; the target index is live.\n{lines}", resume=resume, rollback=rollback)
+
+
+class ReportLost(MigrationIncomplete):
+    """The migration is done, but what it has to say could not be written."""
+
+    def __init__(self, reason: str, *, resume: str, rollback: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The migration is done and the target index is live, but its report is lost: {reason}. "
+            "The same command again changes nothing and writes one.",
+            resume=resume,
+            rollback=rollback,
+        )
+
+
+class RollbackFailed(FieldfareError):
+    """A rollback stopped half-way; the same command again resumes it."""
+
+    exit_code = 3
+
+    def __init__(self, step: str, reason: str, *, rollback: str) -> None:
+        self.step = step
+        self.rollback = rollback
+        super().__init__(f"Rollback stopped at step {step}: {reason}. The backup is intact.\n  To resume:  {rollback}")
+
+
+class Interrupted(FieldfareError):
+    """The user asked to stop; the current batch was finished first."""
+
+    exit_code = 130
+
+    def __init__(self, state: str, *, resume: str, rollback: str | None = None) -> None:
+        self.resume = resume
+        self.rollback = rollback
+        back = f"\n  To roll back:  {rollback}" if rollback else ""
+        super().__init__(f"Interrupted. {state}\n  To resume:     {resume}{back}")

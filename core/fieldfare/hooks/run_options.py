@@ -1,0 +1,54 @@
+"""The user's options for one run. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+__all__ = ["RETRY_SECONDS", "RunOptions", "Verify"]
+
+RETRY_SECONDS: Final = 60.0
+"""Longer than a failover takes with the defaults of Sentinel and Cluster."""
+
+
+class Verify(StrEnum):
+    """How many documents the validation compares with the backup."""
+
+    SAMPLE = "sample"
+    FULL = "full"
+    NONE = "none"
+
+
+@frozen(hash=False)
+class RunOptions:
+    """Options of one run.
+
+    Attributes:
+        batch_size: documents per batch.
+        workers: number of workers among which the documents are split.
+        allow: names of notes that must not stop the run (``overflow``).
+        on_conflict: which value to keep if a document has a field under its old and its new name: ``keep-old`` or
+            ``keep-new``; None stops the run before anything is changed.
+        retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
+        timeout: seconds to wait for the target index to be ready; None for no limit.
+        verify: how many rewritten documents the validation compares with the backup.
+        query_checks: the content of the user's query check file.
+        force: on rollback, drop the index under the target's name even if it is another index, and write to the
+            server even if it does not seem to be the one of the backup.
+        plan_path: path of the plan file, for messages that name the next command.
+    """
+
+    batch_size: int = 500
+    workers: int = 1
+    allow: frozenset[str] = frozenset()
+    on_conflict: str | None = None
+    retry_for: float = RETRY_SECONDS
+    timeout: float | None = None
+    verify: Verify = Verify.SAMPLE
+    query_checks: Mapping[str, Any] = field(factory=dict)
+    force: bool = False
+    plan_path: Path | None = None

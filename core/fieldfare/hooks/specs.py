@@ -1,0 +1,193 @@
+"""The hooks, in the order in which a migration calls them.
+
+The default protocol of one migration:
+
+1. ``fieldfare_classify`` for every change of the patch; exactly one plugin must claim it.
+2. ``fieldfare_plan_steps`` of the claiming plugin; the plan is written and reviewed.
+3. ``fieldfare_estimate`` of every plugin, when the user asks.
+4. ``fieldfare_backup`` of each step's owner, before anything is changed. Rewrite steps are backed up by
+   the kernel, which also runs ``fieldfare_transform`` over every document as a rehearsal.
+5. For every step in order: ``fieldfare_execute_step``, ``fieldfare_verify_step``; rewrite steps run
+   through ``fieldfare_transform`` instead. ``fieldfare_step_report`` after each.
+6. ``fieldfare_validate`` of every plugin.
+7. On rollback, in reverse order: ``fieldfare_undo_step`` of each step's owner.
+
+All arguments are passed by keyword; an implementation names only those that it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fieldfare.hooks.markers import hookspec
+
+if TYPE_CHECKING:
+    import typer
+
+    from fieldfare.changes import Change
+    from fieldfare.documents import Batch
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.hooks.run import Run
+    from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding, StepReport
+
+# ================================ Planning: reads the server, changes nothing
+
+
+@hookspec
+def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:
+    """Say whether this plugin carries out a change.
+
+    When: once per change, while a plan is made; ``live`` has the previous changes of the plan applied.
+    Who: any plugin. None means "not mine". Two claims for one change, or none, is an error that names
+    the plugins.
+    Raises: nothing on purpose; an exception fails planning as a broken plugin.
+
+    Example: ``if isinstance(change, AddField): return Claim.supported()``
+    """
+
+
+@hookspec
+def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Sequence[Step]:  # type: ignore[empty-body]  # a specification
+    """Give the steps that carry out a claimed change.
+
+    When: right after the change was claimed as supported; only the claiming plugin is called.
+    Who: every plugin that claims. An empty list means that dropping and creating the index is enough;
+    None breaks the contract.
+    Raises: nothing on purpose.
+
+    Example: ``return [Step.rewrite(kind="acme.redact", fields=["email"])]``
+    """
+
+
+@hookspec
+def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
+    """Estimate the disk, memory and time that this plugin's steps will need.
+
+    When: on ``fieldfare estimate``; may not talk to the server.
+    Who: plugins whose steps write. None means "nothing worth a line".
+    Raises: nothing on purpose.
+
+    Example: ``return Estimate(disk_bytes=docs * width)``
+    """
+
+
+# ================================ Running
+
+
+@hookspec
+def fieldfare_backup(step: Step, run: Run) -> None:
+    """Back up the originals that a step will overwrite.
+
+    When: in the BACKUP phase, before anything on Redis is changed; again from the start after a crash.
+    What ``run.save`` wrote is fsynced before the first change.
+    Who: the owner of a step that is not a rewrite step. None always.
+    Raises: any ``FieldfareError`` to stop the run before anything is changed.
+
+    Example: ``for batch in run.documents(["email"]): run.save(step, batch)``
+    """
+
+
+@hookspec
+def fieldfare_transform(step: Step, batch: Batch) -> Batch:  # type: ignore[empty-body]  # a specification
+    """Compute new values from original ones. Pure: no I/O, no state, same in, same out.
+
+    When: for each batch of a rewrite step: once as a rehearsal before anything is changed, then for
+    real. A batch holds the documents that have at least one of the step's fields. Several threads may
+    call at once.
+    Who: the owner of the step. None breaks the contract.
+    Raises: anything; in the rehearsal that stops the run with the index untouched.
+
+    Example: ``return batch.replace("email", [mask(value) for value in batch["email"]])``
+    """
+
+
+@hookspec
+def fieldfare_execute_step(step: Step, run: Run) -> Receipt:  # type: ignore[empty-body]  # a specification
+    """Carry out a step that is not a rewrite step. MUST be idempotent.
+
+    When: in plan order; again after a crash, where ``run.keys(step)`` continues after the last ``run.done``.
+    Who: the owner of the step. None breaks the contract.
+    Raises: any exception ends the run, resumable.
+
+    Example: ``run.redis.set("app:maintenance", 1); return Receipt(step.id)``
+    """
+
+
+@hookspec
+def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:  # type: ignore[empty-body]  # a specification
+    """Say whether a step is done. Read-only.
+
+    When: after execution, with its receipt; and after a crash in the middle of it, with None: then True
+    means "it is done", False "execute it again". ``run.keys(step)`` gives every key.
+    Who: the owner of the step. None breaks the contract.
+    Raises: nothing on purpose.
+
+    Example: ``return bool(run.redis.exists("app:maintenance"))``
+    """
+
+
+@hookspec
+def fieldfare_undo_step(step: Step, receipt: Receipt | None, run: Run) -> None:
+    """Undo a step, from journal and backup alone. MUST be idempotent.
+
+    When: on rollback, in reverse order, for every step that was started; ``receipt`` is None if the
+    step never finished. ``run.keys(step)`` gives every key, after a crash too.
+    Who: the owner of the step. None always.
+    Raises: any exception ends the rollback, which can be run again.
+
+    Example: ``run.redis.delete("app:maintenance")``
+    """
+
+
+@hookspec
+def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding] | None:
+    """Check the result of a migration. Read-only.
+
+    When: after the target index is ready, and on ``fieldfare validate``.
+    Who: any plugin. None means "nothing to say".
+    Raises: nothing on purpose; an exception becomes a failed finding that names the plugin.
+
+    Example: ``return [Finding("acme.greeting", passed=run.redis.exists("greeting") == 1)]``
+    """
+
+
+@hookspec
+def fieldfare_step_report(report: StepReport) -> None:
+    """Observe a run: a step started, made progress, finished or failed.
+
+    When: at each of these moments.
+    Who: observers: a terminal, a log, metrics. None always.
+    Raises: an exception is logged and never fails the step.
+
+    Example: ``gauge.set(report.documents_done / report.documents_total)``
+    """
+
+
+@hookspec(firstresult=True)
+def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Sequence[bool] | None:
+    """Give keys new names on this topology.
+
+    When: called by steps that move keys, a batch at a time; must be idempotent.
+    Who: plugins that support a topology. None means "not mine, call the next plugin". The result says for
+    each pair whether this call moved the key.
+    Raises: any exception ends the run, resumable.
+
+    Example: ``return [run.redis.renamenx(old, new) for old, new in pairs]``
+    """
+
+
+# ================================ Command line
+
+
+@hookspec(historic=True)
+def fieldfare_add_commands(app: typer.Typer) -> None:
+    """Add commands to ``fieldfare``.
+
+    When: once, when the command line is built; plugins registered later are called too.
+    Who: plugins with commands of their own. None always.
+    Raises: nothing on purpose; a broken plugin is named and skipped.
+
+    Example: ``app.command("acme-check")(check)``
+    """

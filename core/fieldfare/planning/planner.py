@@ -1,0 +1,200 @@
+"""Makes plans: live index and changes → plan. Reads the server, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from attrs import evolve
+
+from fieldfare.changes import Change, CustomChange, RenameIndex
+from fieldfare.changes.parameters import with_checked_parameters
+from fieldfare.definition import IndexDefinition, Snapshot, Storage
+from fieldfare.engine.modes import MODES
+from fieldfare.errors import InvalidHookResult, PluginConflict, UnsupportedServer
+from fieldfare.hooks.live_index import LiveIndex
+from fieldfare.hooks.manager import BUILTIN, Plugins
+from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
+from fieldfare.planning.step_order import after_previous, order_steps
+from fieldfare.planning.warnings import plan_warnings
+from fieldfare.server import Server
+from fieldfare.server.inspect import find_overlapping_indexes, index_exists, read_other_definitions
+from fieldfare.server.keys import count_keys
+
+__all__ = ["PLAN_VERSION", "build_live_index", "make_plan"]
+
+PLAN_VERSION: Final = 1
+DEFAULT_MODE: Final = "drop_recreate"
+
+
+def make_plan(  # noqa: PLR0913 - what a plan follows from
+    server: Server,
+    plugins: Plugins,
+    snapshot: Snapshot,
+    changes: Sequence[Change],
+    patch: Mapping[str, Any],
+    *,
+    other_indexes: Sequence[IndexDefinition] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> MigrationPlan:
+    """Have every change claimed by a plugin and turned into steps.
+
+    Args:
+        server: where the index lives.
+        plugins: the plugins that may claim changes.
+        snapshot: the index as it is now.
+        changes: in order.
+        patch: the request as the user wrote it.
+        other_indexes: the other indexes to take into account; None for all live ones.
+        options: the user's options for plugins, by name.
+
+    Returns:
+        The plan, including blocked changes with their reasons.
+
+    Raises:
+        UnsupportedServer: the server reports something about this index that fieldfare does not know.
+        PluginConflict: no plugin claims a change, or more than one does.
+        PluginBroken: a plugin raised an exception.
+        InvalidHookResult: a plugin returned an invalid result.
+    """
+    plugins.raise_if_broken()
+    if snapshot.unknown:
+        raise UnsupportedServer(
+            f"Index {snapshot.definition.name!r} uses {', '.join(snapshot.unknown)}; carrying it over",
+            has="options that this version of fieldfare does not know",
+            needs="a newer fieldfare",
+        )
+    mode = MODES[DEFAULT_MODE]
+    live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
+    claims: list[ClaimedChange] = []
+    steps: list[Step] = []
+    for change in changes:
+        claimed, planned = _plan_change(plugins, server, change, live)
+        claims.append(claimed)
+        steps.extend(after_previous(planned, steps))
+        live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=tuple(claims))
+    target = live.definition
+    supported = all(each.claim.is_supported for each in claims)
+    if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):
+        steps.extend(mode.frame(snapshot.definition, target))
+    ordered = order_steps(steps) if supported else ()
+    owners = {each.plugin for each in claims} | {step.owner for step in ordered}
+    return MigrationPlan(
+        version=PLAN_VERSION,
+        mode=mode.name,
+        source=snapshot,
+        target=target,
+        patch=patch,
+        claims=tuple(claims),
+        steps=ordered,
+        plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
+        warnings=plan_warnings(server, mode, snapshot, claims, ordered),
+    )
+
+
+def build_live_index(
+    server: Server,
+    snapshot: Snapshot,
+    patch: Mapping[str, Any] | None = None,
+    *,
+    other_indexes: Sequence[IndexDefinition] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> LiveIndex:
+    """Return an index as plugins get it before any change; the arguments are those of :func:`make_plan`."""
+    others = read_other_definitions(server, snapshot.definition) if other_indexes is None else tuple(other_indexes)
+    return LiveIndex(
+        definition=snapshot.definition,
+        snapshot=snapshot,
+        server=server.capabilities,
+        overlapping_indexes=find_overlapping_indexes(snapshot.definition, others),
+        sample=DocumentSampler(server, snapshot),
+        other_indexes=others,
+        count=partial(count_keys, server, snapshot.definition.storage),
+        patch=patch or {},
+        options=options or {},
+    )
+
+
+def _with_transformed_samples(live: LiveIndex, plugins: Plugins, planned: Sequence[Step]) -> LiveIndex:
+    """Return the index with samples as these steps will transform them."""
+    steps = tuple(step for step in planned if step.transforms)
+    if not steps:
+        return live
+    return evolve(live, sample=TransformedSampler(live.sample, plugins, live.definition.storage, steps))
+
+
+def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveIndex) -> tuple[ClaimedChange, list[Step]]:
+    claimed = _claim(plugins, change, live)
+    if not claimed.claim.is_supported:
+        return claimed, []
+    if isinstance(change, RenameIndex) and index_exists(server, change.new):
+        reason = f"an index or alias named {change.new!r} exists already"
+        return _blocked(claimed, reason, "choose another name, or drop that index first"), []
+    planned = plugins.call_required(
+        claimed.plugin,
+        "fieldfare_plan_steps",
+        (list, tuple),
+        change=with_checked_parameters(change),
+        claim=claimed.claim,
+        live=live,
+    )
+    params = change.params if isinstance(change, CustomChange) else None
+    steps = [_owned(step, claimed.plugin, params) for step in planned]
+    for step in steps:
+        problem = _rewrite_problem(step, live)
+        if problem:
+            return _blocked(claimed, *problem), []
+    return claimed, steps
+
+
+def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
+    results = plugins.call_each("fieldfare_classify", change=with_checked_parameters(change), live=live)
+    for name, result in results:
+        if not isinstance(result, Claim):
+            raise InvalidHookResult(name, "fieldfare_classify", f"it returned {result!r}")
+    names = [name for name, _ in results]
+    if not names:
+        plugins_called = plugins.implementers("fieldfare_classify")
+        raise PluginConflict(
+            f"No plugin can carry out this change: {change}. Plugins asked: {', '.join(plugins_called) or 'none'}. "
+            "Nothing was changed. Install the plugin that knows it, or take it out of the patch.",
+            plugins_called,
+        )
+    if len(names) > 1:
+        raise PluginConflict(
+            f"Several plugins claim this change: {change}: {', '.join(names)}. Nothing was changed. "
+            f"Leave one out with '-p no:NAME'.",
+            names,
+        )
+    return ClaimedChange(change, names[0], results[0][1])
+
+
+def _owned(step: object, owner: str, params: Mapping[str, Any] | None) -> Step:
+    if not isinstance(step, Step):
+        raise InvalidHookResult(owner, "fieldfare_plan_steps", f"it returned {step!r} among the steps")
+    return step.owned_by(owner, params)
+
+
+def _blocked(claimed: ClaimedChange, reason: str, workaround: str) -> ClaimedChange:
+    return evolve(claimed, claim=Claim.blocked(reason, workaround=workaround))
+
+
+def _rewrite_problem(step: Step, live: LiveIndex) -> tuple[str, str] | None:
+    """Return why these fields cannot be rewritten, and a workaround; None if they can."""
+    for other in live.overlapping_indexes if step.rewrites_documents else ():
+        shared = sorted({each.path for each in other.fields} & set(step.fields))
+        if shared:
+            return (
+                f"index {other.name!r} covers some of the same keys and reads {', '.join(shared)}",
+                "write the new values to new fields, and move every index over to them",
+            )
+    ambiguous = [path for path in step.fields if live.definition.storage is Storage.JSON and _matches_several(path)]
+    if ambiguous:
+        return (f"the JSON path {ambiguous[0]} can match several values", "use a path that names exactly one value")
+    return None
+
+
+def _matches_several(path: str) -> bool:
+    return any(mark in path for mark in ("*", "..", "?", ":", ","))

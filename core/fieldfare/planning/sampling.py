@@ -1,0 +1,110 @@
+"""Samples of a live index's documents, for plugins, while a plan is made."""
+
+from __future__ import annotations
+
+import heapq
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import evolve, frozen
+
+from fieldfare.engine.transformation import transformed
+from fieldfare.server.document_reader import read_documents
+from fieldfare.server.keys import iterate_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fieldfare.definition import Snapshot, Storage
+    from fieldfare.documents import Batch
+    from fieldfare.hooks.manager import Plugins
+    from fieldfare.plan import Step
+    from fieldfare.server import Server
+
+__all__ = ["DocumentSampler", "SampleDocuments", "TransformedSampler", "sample_keys"]
+
+DOCUMENT_BATCH: Final = 500
+
+KEY_BATCH: Final = 5000
+"""Keys per round trip while all keys are listed."""
+
+SEED: Final = 1
+"""Seed of the samples that plugins get."""
+
+
+def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
+    """Return a random sample of keys. The sample and its order do not depend on the order of the keys.
+
+    The order in which a server returns keys depends on when documents were written, or changes with a restart.
+
+    Args:
+        keys: in any order; a scan may yield a key twice.
+        count: maximum size of the sample. Memory grows with it, not with the number of keys.
+        seed: of the sample.
+    """
+    salt = seed.to_bytes(8)
+
+    def rank(key: bytes) -> bytes:
+        return blake2b(key, digest_size=8, salt=salt).digest()
+
+    return list(dict.fromkeys(heapq.nsmallest(count, keys, key=rank)))
+
+
+class SampleDocuments(Protocol):
+    """Returns a sample of documents."""
+
+    def __call__(self, fields: Sequence[str], limit: int, /) -> Sequence[Batch]:
+        """Return up to ``limit`` documents with these fields as columns; always the same documents."""
+
+
+class DocumentSampler:
+    """Samples documents as they are now.
+
+    The sample covers the whole index, because the documents that were written first may differ from the rest.
+    """
+
+    def __init__(self, server: Server, snapshot: Snapshot) -> None:
+        self._server = server
+        self._snapshot = snapshot
+        self._keys: list[bytes] = []
+        self._limit = 0
+
+    def __call__(self, fields: Sequence[str], limit: int, /) -> list[Batch]:
+        """Read the sample."""
+        definition = self._snapshot.definition
+        if self._limit < limit:
+            found = iterate_keys(self._server, definition, self._snapshot.stats, KEY_BATCH)
+            self._keys = sample_keys((key for batch in found for key in batch), limit, SEED)
+            self._limit = limit
+        keys = self._keys[:limit]
+        chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
+        return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]
+
+
+@frozen(eq=False)
+class TransformedSampler:
+    """Samples documents as rewrite steps will transform them.
+
+    Attributes:
+        sample: returns the documents before these steps.
+        plugins: the owners of the steps.
+        storage: how the documents are stored.
+        steps: rewrite steps, in order.
+    """
+
+    sample: SampleDocuments
+    plugins: Plugins
+    storage: Storage
+    steps: tuple[Step, ...]
+
+    def __call__(self, fields: Sequence[str], limit: int, /) -> list[Batch]:
+        """Read the sample, and run the steps that affect these fields."""
+        needed = dict.fromkeys(fields)
+        steps: list[Step] = []
+        for step in reversed(self.steps):
+            if not needed.keys().isdisjoint(step.fields):
+                needed |= dict.fromkeys(step.fields)
+                steps.insert(0, step)
+        batches = self.sample(list(needed), limit)
+        done = (transformed(self.plugins, self.storage, steps, batch) for batch in batches)
+        return [evolve(batch, columns={name: batch[name] for name in fields}, notes=()) for batch in done]

@@ -1,0 +1,47 @@
+"""Warnings of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fieldfare.definition import Snapshot
+from fieldfare.engine.mode import Mode
+from fieldfare.hooks.manager import BUILTIN
+from fieldfare.plan import ClaimedChange, Step
+from fieldfare.server import Server
+
+__all__ = ["plan_warnings"]
+
+
+def plan_warnings(
+    server: Server, mode: Mode, snapshot: Snapshot, claims: Sequence[ClaimedChange], steps: Sequence[Step]
+) -> tuple[str, ...]:
+    """Return what a user should know before a plan is applied, one line each.
+
+    Args:
+        server: for its memory settings.
+        mode: of the plan; its own warnings come first.
+        snapshot: the source.
+        claims: with the warnings of plugins.
+        steps: of the plan; empty if there is nothing to do.
+    """
+    lines: list[str] = list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
+    failures = snapshot.stats.hash_indexing_failures
+    if failures and snapshot.definition.filter and any(step.rewrites_documents for step in steps):
+        lines.append(
+            f"This index failed to index documents {failures:,} times, and only the index knows what its FILTER "
+            "accepts: documents that it does not hold are not converted. Repair them first, or drop the FILTER"
+        )
+    for each in claims:
+        lines.extend(each.claim.warnings)
+        if each.claim.lossy:
+            lines.append(f"Lossy: {each.change}; only the backup can undo it")
+    capabilities = server.capabilities
+    if capabilities.max_memory and capabilities.used_memory > 0.9 * capabilities.max_memory:
+        lines.append(
+            f"The server uses {capabilities.used_memory:,} of {capabilities.max_memory:,} bytes (maxmemory): "
+            "building the index may run out of memory"
+        )
+    if capabilities.max_memory and capabilities.eviction_policy.startswith("allkeys"):
+        lines.append(f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run")
+    return tuple(dict.fromkeys(lines))

@@ -1,0 +1,86 @@
+"""Report files: the outcome of a run as YAML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import asdict
+
+from fieldfare.definition.reply import text
+from fieldfare.support.yamlfile import write_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fieldfare.documents import Note
+    from fieldfare.report import Finding, MigrationReport, Validation
+
+__all__ = ["report_to_dict", "write_report"]
+
+
+def report_to_dict(report: MigrationReport) -> dict[str, Any]:
+    """Return a report as plain values; keys of documents as text, decoded with ``surrogateescape``."""
+    return {
+        "version": report.version,
+        "source_index": report.index,
+        "target_index": report.target,
+        "result": report.result.value,
+        "started_at": report.started_at,
+        "finished_at": report.finished_at,
+        "backup": {"dir": report.backup_dir, "prefix": report.backup_prefix},
+        "timings": asdict(report.timings),
+        "validation": _validation(report.validation),
+        "warnings": list(report.warnings),
+        "notes": [_note(note) for note in report.notes],
+        "steps": {step: dict(details) for step, details in report.steps.items()},
+        "memory": dict(report.memory),
+        "vectors": {name: dict(facts) for name, facts in report.vectors.items()},
+        "error": report.error,
+    }
+
+
+def write_report(report: MigrationReport, path: Path | str, *, follow_links: bool = True) -> None:
+    """Write a report file, atomically.
+
+    Args:
+        report: the report.
+        path: of the file.
+        follow_links: if the path is a link, write to its target; False replaces the link.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_yaml(path, report_to_dict(report), follow_links=follow_links)
+
+
+def _validation(validation: Validation) -> dict[str, Any]:
+    return {
+        "passed": validation.passed,
+        "schema_match": validation.schema_match,
+        "doc_count_match": validation.doc_count_match,
+        "key_sample_exists": validation.key_sample_exists,
+        "indexing_failures_ok": validation.indexing_failures_ok,
+        "findings": [_finding(finding) for finding in validation.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "passed": finding.passed,
+        "severity": finding.severity.value,
+        "detail": finding.detail,
+        "data": dict(finding.data),
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {
+        "kind": note.kind,
+        "field": note.field,
+        "count": note.count,
+        "keys": [text(key) for key in note.keys],
+        "blocking": note.blocking,
+        "allow": note.allow,
+        "detail": note.detail,
+    }

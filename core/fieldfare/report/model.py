@@ -1,0 +1,156 @@
+"""The reports of a run: ``StepReport`` during the run, ``MigrationReport`` at its end. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from attrs import field, frozen
+
+from fieldfare.documents import Note
+from fieldfare.report.findings import Finding
+
+__all__ = ["MigrationReport", "Moment", "Result", "StepReport", "Timings", "Validation"]
+
+
+class Moment(StrEnum):
+    """The event that a step report is about."""
+
+    STARTED = "started"
+    PROGRESS = "progress"
+    FINISHED = "finished"
+    SKIPPED = "skipped"  # found done by an earlier run
+    FAILED = "failed"
+
+
+@frozen(hash=False)
+class StepReport:
+    """An event during a run.
+
+    Attributes:
+        index: the index's real name.
+        activity: ``enumerate``, ``dump``, ``drop``, ``rewrite``, ``create``, ``index``, ``validate``, ``restore``, or
+            the kind of a plugin's own step.
+        moment: started, progress, finished, skipped or failed.
+        step: the step's id; "" for an activity that is not a step.
+        title: one line for people: ``Back up originals``.
+        documents_done: documents processed so far.
+        documents_total: documents in all; 0 if it is not known.
+        seconds: since the activity started.
+        error: the error of a failed activity.
+    """
+
+    index: str
+    activity: str
+    moment: Moment
+    step: str = ""
+    title: str = ""
+    documents_done: int = 0
+    documents_total: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+class Result(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    NOTHING_TO_DO = "nothing_to_do"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+@frozen
+class Timings:
+    """Wall-clock seconds per activity; 0.0 for an activity that did not take place."""
+
+    enumerate_duration_seconds: float = 0.0
+    dump_duration_seconds: float = 0.0
+    drop_duration_seconds: float = 0.0
+    quantize_duration_seconds: float = 0.0
+    create_duration_seconds: float = 0.0
+    index_duration_seconds: float = 0.0
+    validate_duration_seconds: float = 0.0
+    total_duration_seconds: float = 0.0
+    downtime_duration_seconds: float = 0.0
+
+
+@frozen(hash=False)
+class Validation:
+    """The findings, and the four booleans of RedisVL's migration guide.
+
+    Attributes:
+        findings: all of them, in order.
+    """
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether no finding is fatal."""
+        return not any(finding.fatal for finding in self.findings)
+
+    def _named(self, name: str) -> bool:
+        return all(finding.passed for finding in self.findings if finding.name == name)
+
+    @property
+    def schema_match(self) -> bool:
+        """Whether the live definition is the target."""
+        return self._named("schema")
+
+    @property
+    def doc_count_match(self) -> bool:
+        """Whether the index has as many documents as before."""
+        return self._named("document_count")
+
+    @property
+    def key_sample_exists(self) -> bool:
+        """Whether the sampled keys still exist."""
+        return self._named("key_sample")
+
+    @property
+    def indexing_failures_ok(self) -> bool:
+        """Whether no more documents fail to index than before."""
+        return self._named("indexing_failures")
+
+
+@frozen(hash=False)
+class MigrationReport:
+    """The outcome of a run.
+
+    Attributes:
+        index: the source index.
+        target: the target index.
+        result: how the run ended.
+        started_at: UTC, ISO 8601.
+        finished_at: UTC, ISO 8601.
+        backup_dir: the resolved backup directory.
+        backup_prefix: path of the backup files without their endings.
+        timings: seconds per activity.
+        validation: the findings.
+        warnings: of the plan and of the run.
+        notes: documents that were not converted as usual, with example keys.
+        steps: step id → status, batches, documents, details, and seconds of what a plugin carried out itself.
+        memory: MiB of the index before and after.
+        vectors: vector field of the live index → its ``previous_name``, ``datatype``, ``dims`` and
+            ``distance_metric``, which its queries must match.
+        error: the error of a failed run.
+    """
+
+    index: str
+    target: str
+    result: Result
+    started_at: str
+    finished_at: str
+    backup_dir: str
+    backup_prefix: str
+    timings: Timings = Timings()
+    validation: Validation = Validation()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    steps: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    memory: Mapping[str, float] = field(factory=dict)
+    vectors: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    error: str | None = None
+    version: int = 1

@@ -1,0 +1,139 @@
+"""Reads fields of documents, in batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
+from json import JSONDecoder
+from typing import Any, Final, TypeAlias
+
+from redis.exceptions import ResponseError
+
+from fieldfare.definition import Storage
+from fieldfare.documents import Batch, Column
+from fieldfare.server.conditional_write import is_wrong_type
+from fieldfare.server.connection import Server
+from fieldfare.server.pipeline import Command, encode
+
+__all__ = ["Problems", "read_batches", "read_documents"]
+
+Problems: TypeAlias = dict[str, list[bytes]]
+"""Reason → keys: ``vanished``, ``wrong type``, ``several matches``."""
+
+Row: TypeAlias = Sequence[bytes | None] | str
+"""One document's values, or the reason why it cannot be read."""
+
+_DECODER: Final = JSONDecoder()
+
+
+def read_documents(
+    server: Server, storage: Storage, keys: Sequence[bytes], paths: Sequence[str]
+) -> tuple[Batch, Problems]:
+    """Read some fields of some documents.
+
+    Args:
+        server: where the documents are.
+        storage: how they are stored.
+        keys: the documents' keys.
+        paths: field names of hashes, or JSON paths. The value of a JSON path is the text of its only match.
+
+    Returns:
+        The documents, in the order of their keys, without those that have a problem; and the problems.
+        A document without any of the fields stays in the batch.
+
+    Raises:
+        redis.exceptions.ConnectionError: the server did not answer.
+    """
+    [read] = read_batches(server, storage, [keys], paths)
+    return read
+
+
+def read_batches(
+    server: Server, storage: Storage, key_batches: Iterable[Sequence[bytes]], paths: Sequence[str]
+) -> Iterator[tuple[Batch, Problems]]:
+    """Read batch after batch as :func:`read_documents` does.
+
+    The server reads the next batch while the caller processes the current one.
+    """
+    names = [encode(path) for path in paths]
+    sent: deque[Sequence[bytes]] = deque()
+
+    def commands() -> Iterator[list[Command]]:
+        for keys in key_batches:
+            sent.append(keys)
+            yield _commands(storage, keys, names)
+
+    for replies in server.bulk_stream(commands()):
+        yield _batch(server, sent.popleft(), _rows(storage, replies, names), paths)
+
+
+def _commands(storage: Storage, keys: Sequence[bytes], names: Sequence[bytes]) -> list[Command]:
+    if not names:
+        return [(b"EXISTS", key) for key in keys]
+    if storage is Storage.HASH:
+        return [(b"HMGET", key, *names) for key in keys]
+    return [(b"JSON.GET", key, name) for key in keys for name in names]
+
+
+def _rows(storage: Storage, replies: Sequence[Any], names: Sequence[bytes]) -> list[Row]:
+    if not names:
+        return [[] for _ in replies]
+    if storage is Storage.HASH:
+        return [_problem(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
+    width = len(names)
+    values = [_json_value(reply, name) for reply, name in zip(replies, cycle(names), strict=False)]
+    return [_json_row(values[start : start + width]) for start in range(0, len(values), width)]
+
+
+def _json_row(values: Sequence[bytes | str | None]) -> Row:
+    problem = next((value for value in values if isinstance(value, str)), None)
+    return problem or [value for value in values if not isinstance(value, str)]
+
+
+def _json_value(reply: Any, path: bytes) -> bytes | str | None:
+    """Return the text of the only match, or a problem.
+
+    A path that starts with ``$`` is answered with a list of all matches, any other with the first match itself
+    (https://redis.io/docs/latest/develop/data-types/json/path/).
+    """
+    if isinstance(reply, ResponseError):
+        return None if "does not exist" in str(reply) else _problem(reply)
+    if reply is None or not path.startswith(b"$"):
+        value: bytes | None = reply
+        return value
+    if reply == b"[]":
+        return None
+    text = reply.decode()
+    _, end = _DECODER.raw_decode(text, 1)
+    return text[1:end].encode() if end == len(text) - 1 else "several matches"
+
+
+def _batch(server: Server, keys: Sequence[bytes], rows: Sequence[Row], paths: Sequence[str]) -> tuple[Batch, Problems]:
+    problems: Problems = {}
+    rows_read: list[tuple[bytes, Sequence[bytes | None]]] = []
+    vanished = _vanished(
+        server, [key for key, row in zip(keys, rows, strict=True) if not isinstance(row, str) and not any(row)]
+    )
+    for key, row in zip(keys, rows, strict=True):
+        if isinstance(row, str):
+            problems.setdefault(row, []).append(key)
+        elif key in vanished:
+            problems.setdefault("vanished", []).append(key)
+        else:
+            rows_read.append((key, row))
+    columns = {path: Column.of(row[place] for _, row in rows_read) for place, path in enumerate(paths)}
+    return Batch(tuple(key for key, _ in rows_read), columns), problems
+
+
+def _vanished(server: Server, keys: Sequence[bytes]) -> set[bytes]:
+    """Return which of these keys do not exist."""
+    replies = server.bulk([(b"EXISTS", key) for key in keys]) if keys else []
+    return {key for key, reply in zip(keys, replies, strict=True) if reply == 0}
+
+
+def _problem(error: ResponseError) -> str:
+    """Return the reason why one document cannot be read; raise errors that concern more than one document."""
+    if is_wrong_type(error):
+        return "wrong type"
+    raise error

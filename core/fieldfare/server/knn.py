@@ -1,0 +1,96 @@
+"""KNN queries: packing vectors, and finding the documents nearest to one."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import Any, Final
+
+from fieldfare.server import Server
+
+__all__ = ["WIDTHS", "nearest", "pack", "unpack"]
+
+FORMATS: Final = {"float64": "d", "float32": "f", "float16": "e", "int8": "b", "uint8": "B"}
+
+WIDTHS: Final = {**{datatype: struct.calcsize(code) for datatype, code in FORMATS.items()}, "bfloat16": 2}
+"""Bytes of one value, by datatype."""
+
+
+def nearest(  # noqa: PLR0913 - what a query consists of
+    server: Server,
+    index: str,
+    field: str,
+    vector: bytes,
+    count: int,
+    *,
+    ef_runtime: int | None = None,
+    timeout: int | None = None,
+) -> dict[bytes, float]:
+    """Return the documents nearest to a vector, key → distance, nearest first.
+
+    Args:
+        server: where the index lives.
+        index: its name.
+        field: the vector field's name.
+        vector: as bytes of the field's datatype.
+        count: how many.
+        ef_runtime: EF_RUNTIME of an HNSW query; None for the index's own.
+        timeout: milliseconds that the server may take; None for the server's own limit.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses the query.
+    """
+    escaped = re.sub(r"(\W)", r"\\\1", field)
+    wide = "" if ef_runtime is None else f"EF_RUNTIME {ef_runtime} "
+    reply = server.command(
+        "FT.SEARCH",
+        index,
+        f"*=>[KNN {count} @{escaped} $vector {wide}AS __distance]",
+        *("PARAMS", 2, "vector", vector),
+        *("SORTBY", "__distance"),
+        *("RETURN", 1, "__distance"),
+        *("LIMIT", 0, count),
+        *("DIALECT", 2),
+        *(() if timeout is None else ("TIMEOUT", timeout)),
+    )
+    if isinstance(reply, list):
+        return {key: float(fields[1]) for key, fields in zip(reply[1::2], reply[2::2], strict=True)}
+    return {result[b"id"]: float(result[b"extra_attributes"][b"__distance"]) for result in reply[b"results"]}
+
+
+def unpack(vector: bytes, datatype: str) -> tuple[float, ...]:
+    """Return the values of a vector."""
+    count = len(vector) // WIDTHS[datatype]
+    if datatype == "bfloat16":
+        halves = struct.unpack(f"<{count}H", vector)
+        return struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *(half << 16 for half in halves)))
+    return struct.unpack(f"<{count}{FORMATS[datatype]}", vector)
+
+
+def pack(document: Any, dims: int, datatype: str) -> bytes | None:
+    """Return a JSON vector as the bytes that a query takes.
+
+    Args:
+        document: the reply to JSON.GET for the field's path.
+        dims: the required length.
+        datatype: of the index.
+
+    Returns:
+        The bytes, or None if this is not one vector of numbers that the datatype can hold.
+    """
+    if not isinstance(document, bytes):
+        return None
+    values = json.loads(document)
+    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if not isinstance(values, list) or len(values) != dims or not all(isinstance(each, int | float) for each in values):
+        return None
+    try:
+        if datatype == "bfloat16":
+            # the upper half of a float32, rounded to the nearest even
+            bits = struct.unpack(f"<{dims}I", struct.pack(f"<{dims}f", *values))
+            return struct.pack(f"<{dims}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
+        return struct.pack(f"<{dims}{FORMATS[datatype]}", *values)
+    except (struct.error, OverflowError):
+        return None

@@ -1,0 +1,111 @@
+"""Pipelines of commands: packed in bulk, sent in one write, replies read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+from redis import Redis
+from redis.connection import Connection
+from redis.exceptions import ResponseError
+
+from fieldfare.support.fault_points import reach
+
+try:
+    import hiredis
+except ImportError:  # a redis-py without its hiredis extra
+    hiredis = None  # type: ignore[assignment]  # a module or nothing
+
+__all__ = ["Argument", "Command", "acquire_connection", "encode", "exchange", "pack", "pack_slowly", "receive", "send"]
+
+Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
+Command: TypeAlias = Sequence[Argument]
+
+_pack: Final[Callable[..., bytes] | None] = getattr(hiredis, "pack_command", None)
+
+
+def encode(argument: Argument) -> bytes:
+    """Return an argument as bytes; text as UTF-8 with ``surrogateescape``."""
+    if isinstance(argument, bytes):
+        return argument
+    if isinstance(argument, memoryview | bytearray):
+        return bytes(argument)
+    if isinstance(argument, str):
+        return argument.encode("utf-8", "surrogateescape")
+    return repr(argument).encode()
+
+
+def pack_slowly(command: Command) -> bytes:
+    """Pack one command in pure Python (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
+    arguments = [encode(argument) for argument in command]
+    parts = [b"*%d\r\n" % len(arguments)]
+    parts += [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments]
+    return b"".join(parts)
+
+
+def pack(command: Command) -> bytes:
+    """Pack one command, with hiredis where it is installed."""
+    if _pack is None:
+        return pack_slowly(command)
+    try:
+        return _pack(tuple(command))
+    except (TypeError, ValueError):  # memoryviews, and text that is not UTF-8
+        return pack_slowly(command)
+
+
+def send(connection: Connection, commands: Iterable[Command]) -> None:
+    """Send commands in one write.
+
+    Raises:
+        redis.exceptions.ConnectionError: the connection broke.
+    """
+    packed = b"".join(map(pack, commands))
+    reach("server.send:before")
+    connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # redis-py's own gap
+    reach("server.send:after")
+
+
+def receive(connection: Connection, count: int) -> list[Any]:
+    """Read the replies to ``count`` commands that were sent before.
+
+    Returns:
+        One raw reply per command. An error reply is a ``redis.exceptions.ResponseError`` instance.
+
+    Raises:
+        redis.exceptions.ConnectionError: the connection broke.
+    """
+    reach("server.receive:before")
+    read = connection.read_response
+    replies: list[Any] = []
+    for _ in range(count):
+        try:
+            replies.append(read())
+        except ResponseError as error:
+            replies.append(error)
+    reach("server.receive:after")
+    return replies
+
+
+@contextmanager
+def acquire_connection(node: Redis) -> Iterator[Connection]:
+    """Take a connection from a node's pool, and release it.
+
+    After an exception the connection may have unread replies, so it is closed.
+    """
+    pool = node.connection_pool
+    connection = pool.get_connection()
+    try:
+        yield connection
+    except BaseException:
+        connection.disconnect()  # type: ignore[no-untyped-call]  # redis-py's own gap
+        raise
+    finally:
+        pool.release(connection)
+
+
+def exchange(node: Redis, commands: Sequence[Command]) -> list[Any]:
+    """Send commands to one node and return their replies; see :func:`receive`."""
+    with acquire_connection(node) as connection:
+        send(connection, commands)
+        return receive(connection, len(commands))

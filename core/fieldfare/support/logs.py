@@ -1,0 +1,61 @@
+"""Logs: structlog on stderr, as lines for people or as JSON for machines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Collection
+
+import structlog
+
+from fieldfare.support.redaction import redact
+
+__all__ = ["configure_logs"]
+
+
+class StandardError:
+    """A logger that writes to the current ``sys.stderr``, and never fails.
+
+    Args:
+        secrets: masked in the output.
+    """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
+
+    def msg(self, message: str) -> None:
+        """Write a line."""
+        with contextlib.suppress(OSError, ValueError):
+            print(redact(message, self._secrets), file=sys.stderr, flush=True)  # noqa: T201 - this is where logs go
+
+    log = debug = info = warning = error = critical = exception = msg
+
+
+def configure_logs(log_format: str = "console", log_level: str = "warning", *, secrets: Collection[str] = ()) -> None:
+    """Set up structlog for the process.
+
+    Args:
+        log_format: ``console`` for lines, ``json`` for one JSON object a line.
+        log_level: the least severe level that is shown: debug, info, warning, error.
+        secrets: masked in the output.
+    """
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        if log_format == "json"
+        # rich tracebacks would show local variables, and with them passwords
+        else [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
+        logger_factory=lambda *_: StandardError(secrets),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,39 @@
+"""Undoes changes of the patch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from fieldfare.wizard.draft import undo
+from fieldfare.wizard.request import requests_of
+
+if TYPE_CHECKING:
+    from fieldfare.wizard.context import WizardContext
+    from fieldfare.wizard.draft import Draft
+
+__all__ = ["ask_request_to_remove", "undo_last"]
+
+
+def undo_last(context: WizardContext, draft: Draft) -> Draft:
+    """Undo the last action."""
+    if not draft.previous_patches:
+        context.dialogue.show("There is nothing to undo.")
+    return undo(draft)
+
+
+def ask_request_to_remove(context: WizardContext, draft: Draft) -> Draft:
+    """Ask which request of the patch to remove."""
+    requests = requests_of(draft.patch)
+    if not requests:
+        context.dialogue.show("The patch has no changes yet.")
+        return draft
+    rest = {str(number): request.rest for number, request in enumerate(requests, 1)}
+    removed = context.dialogue.choose(
+        "Changes of the patch:",
+        [(number, request.text) for number, request in zip(rest, requests, strict=True)],
+        "Select a change to remove by number: ",
+        lambda number: context.check(evolve(draft, patch=rest[number])),
+    )
+    return removed or draft

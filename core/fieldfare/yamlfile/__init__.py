@@ -1,7 +1,0 @@
-"""YAML files: read with the line of every value, written whole or not at all."""
-
-from fieldfare.yamlfile.file import Location, Problem, YamlFile
-from fieldfare.yamlfile.reader import load_yaml, parse_yaml
-from fieldfare.yamlfile.writer import dump_yaml, write_text, write_yaml
-
-__all__ = ["Location", "Problem", "YamlFile", "dump_yaml", "load_yaml", "parse_yaml", "write_text", "write_yaml"]

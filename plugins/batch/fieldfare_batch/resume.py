@@ -1,0 +1,155 @@
+"""Starting or resuming a batch, and the checks before that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import evolve
+
+from fieldfare.backup import backup_file, backup_prefix
+from fieldfare.backup.journal import Journal, RollbackStatus
+from fieldfare.errors import BackupUnusable, MigrationIncomplete
+from fieldfare_batch.errors import BatchStateUnusable
+from fieldfare_batch.next_commands import resume_command, rollback_command
+from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.state import BatchState, IndexState, Settings, Status, utc_timestamp
+from fieldfare_batch.state_file import VERSION, load_state
+
+__all__ = [
+    "find_journal",
+    "initial_state",
+    "is_partially_migrated",
+    "require_backup_dir",
+    "require_not_rolled_back",
+    "require_same_backup_dir",
+    "reset_failed",
+    "resume_or_start",
+]
+
+
+def initial_state(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings) -> BatchState:
+    """Return the state of a batch in which no migration has started."""
+    indexes = tuple(
+        IndexState(
+            each.name,
+            Status.PENDING if each.applicable else Status.SKIPPED,
+            reason=each.skip_reason or (None if each.applicable else "excluded in the batch plan"),
+            plan_path=each.plan_path,
+            fingerprint=each.fingerprint,
+            lossy=each.lossy,
+        )
+        for each in plan.indexes
+    )
+    return BatchState(
+        version=VERSION,
+        batch_id=plan.batch_id,
+        failure_policy=plan.failure_policy,
+        backup_dir=str(backup_dir.resolve()),
+        report_dir=str(report_dir.absolute()),
+        rollback=RollbackStatus.NONE,
+        started_at=utc_timestamp(),
+        updated_at=utc_timestamp(),
+        elapsed_seconds=0.0,
+        settings=settings,
+        indexes=indexes,
+    )
+
+
+def resume_or_start(path: Path, initial: BatchState) -> BatchState:
+    """Return the state to continue with: of an earlier run of the same batch, or ``initial``.
+
+    The state file of another batch that is finished is renamed.
+
+    Raises:
+        BatchStateUnusable: the file is of another batch that is not finished, or of another backup directory; or a
+            rollback was started.
+        FileError: the file is invalid.
+    """
+    if not path.exists():
+        return initial
+    earlier = load_state(path)
+    if _identity(earlier) == _identity(initial) and earlier.rollback is not RollbackStatus.DONE:
+        require_not_rolled_back(path, earlier)
+        require_same_backup_dir(path, earlier, initial.backup_dir)
+        require_backup_dir(path, earlier)
+        return evolve(earlier, settings=initial.settings, report_dir=initial.report_dir)
+    if not earlier.is_finished:
+        raise BatchStateUnusable(
+            path,
+            f"it is of {earlier.batch_id}, which is not finished. Nothing was changed. Use another --state, or finish "
+            f"that batch first.\n  To resume:     {resume_command(path, earlier)}\n"
+            f"  To roll back:  {rollback_command(path)}",
+        )
+    path.rename(path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.stale"))
+    return initial
+
+
+def _identity(state: BatchState) -> tuple[object, ...]:
+    return state.batch_id, {each.name: each.fingerprint for each in state.applicable}
+
+
+def require_same_backup_dir(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
+    """Check that the batch does not continue in another backup directory.
+
+    Raises:
+        BatchStateUnusable: it would.
+    """
+    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
+        raise BatchStateUnusable(
+            path,
+            f"the backups of the batch are in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
+            "Nothing was changed. Use that directory, or omit --backup-dir.",
+        )
+
+
+def require_not_rolled_back(path: Path, state: BatchState) -> None:
+    """Check that the batch was not rolled back, completely or partly.
+
+    Raises:
+        BatchStateUnusable: it was.
+    """
+    if state.rollback is RollbackStatus.RUNNING:
+        raise BatchStateUnusable(path, f"a rollback of the batch was started. Finish it: {rollback_command(path)}")
+    if state.rollback is RollbackStatus.DONE:
+        raise BatchStateUnusable(
+            path, "the batch was rolled back. Nothing was changed. 'fieldfare batch-apply' starts it again."
+        )
+
+
+def find_journal(backup_dir: Path, index: IndexState) -> Journal | None:
+    """Return the journal of an index's migration; None if this batch has not started it.
+
+    A journal of another plan for the index does not count.
+
+    Raises:
+        BackupUnusable: it is damaged.
+    """
+    header = backup_file(backup_prefix(backup_dir, index.name), "header")
+    journal = Journal.load(header) if header.exists() else None
+    return journal if journal is not None and journal.fingerprint == index.fingerprint else None
+
+
+def is_partially_migrated(backup_dir: Path, index: IndexState) -> bool:
+    """Whether an index is partly migrated according to its journal; if that is damaged, to its earlier state."""
+    try:
+        journal = find_journal(backup_dir, index)
+    except BackupUnusable:
+        return index.status is Status.IN_PROGRESS or index.exit_code == MigrationIncomplete.exit_code
+    return journal is not None and journal.has_started_steps and journal.progress.undo is not RollbackStatus.DONE
+
+
+def require_backup_dir(path: Path, state: BatchState) -> None:
+    """Check that the backup directory exists if a migration has started; its disk may not be mounted.
+
+    Raises:
+        BatchStateUnusable: it does not exist.
+    """
+    if state.started and not Path(state.backup_dir).is_dir():
+        raise BatchStateUnusable(path, f"its backup directory {state.backup_dir} does not exist. Nothing was changed.")
+
+
+def reset_failed(state: BatchState) -> BatchState:
+    """Return the state with failed indexes set to pending."""
+    indexes = (evolve(each, status=Status.PENDING) if each.status is Status.FAILED else each for each in state.indexes)
+    return evolve(state, indexes=tuple(indexes))

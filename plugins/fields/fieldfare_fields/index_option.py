@@ -1,0 +1,57 @@
+"""Changing an option of the whole index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.plan import Claim
+from fieldfare_fields.ft_create_rules import invalid_option_reason
+from fieldfare_fields.server_requirements import unsupported_option_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fieldfare.changes import UpdateOption
+    from fieldfare.hooks.live_index import LiveIndex
+
+__all__ = ["claim_index_option"]
+
+_CHANGED: Final[Mapping[str, str]] = {
+    "prefixes": "PREFIX changes which documents the index covers: keys keep their names, the document count may differ",
+    "filter": "FILTER changes which documents the index covers: the document count may differ afterwards",
+    "language": "LANGUAGE changes how text is stemmed: queries may find other documents",
+    "language_field": "LANGUAGE_FIELD changes how text is stemmed: queries may find other documents",
+    "score": "SCORE changes how results are ranked",
+    "score_field": "SCORE_FIELD changes how results are ranked",
+    "payload_field": "PAYLOAD_FIELD changes the payloads that queries return",
+    "stopwords": "STOPWORDS changes which words are indexed: queries may find other documents",
+    "temporary": "TEMPORARY changes when Redis drops the index by itself: after that many seconds without a query",
+    "index_all": "INDEXALL keeps a list of all documents in memory",
+}
+_LOST: Final[Mapping[str, str]] = {
+    "NOOFFSETS": "NOOFFSETS: exact phrases and SLOP no longer work, and nothing can be highlighted",
+    "NOHL": "NOHL: nothing can be highlighted",
+    "NOFIELDS": "NOFIELDS: queries can no longer be limited to one text field",
+    "NOFREQS": "NOFREQS: how often a word occurs no longer counts for the ranking",
+}
+
+
+def claim_index_option(change: UpdateOption, live: LiveIndex) -> Claim | None:
+    """Claim a changed option of the index; None for one that this plugin does not know."""
+    if change.option != "options" and change.option not in _CHANGED:
+        return None
+    invalid = invalid_option_reason(change)
+    if invalid is not None:
+        return Claim.blocked(invalid, workaround="correct the option in the patch")
+    unsupported = unsupported_option_reason(change.option, live.server) if change.new else None
+    if unsupported is not None:
+        return Claim.blocked(unsupported, workaround="update the server, or leave that out of the patch")
+    return Claim.supported(warnings=_warnings(change))
+
+
+def _warnings(change: UpdateOption) -> list[str]:
+    if change.option == "options":
+        return [_LOST[each] for each in change.new or () if each in _LOST and each not in (change.old or ())]
+    if change.option == "index_all" and not change.new:
+        return []
+    return [_CHANGED[change.option]]

@@ -1,0 +1,188 @@
+"""The calibration of an integer index, published in Redis for applications that encode queries.
+
+The key ``fieldfare:calibration:<index>:<field>`` holds a JSON object; see ``docs/capabilities/quantize.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from fieldfare.changes import RenameField
+from fieldfare.documents import Batch, Column
+from fieldfare.plan import Phase, Receipt, Step
+from fieldfare_quantize.calibration import Calibration
+from fieldfare_vectors.datatype import INTEGERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.hooks.run import Run
+    from fieldfare.plan import MigrationPlan
+    from fieldfare_quantize.conversion import ConversionParameters
+
+__all__ = [
+    "PUBLISH",
+    "PublishedCalibration",
+    "back_up_calibration",
+    "calibration_key",
+    "is_published",
+    "plan_publishing",
+    "publish_calibration",
+    "restore_calibration",
+]
+
+PUBLISH: Final = "quantize.publish"
+"""The kind of the steps that publish a calibration."""
+VERSION: Final = 1
+VALUE: Final = "value"
+
+
+@frozen
+class PublishedCalibration:
+    """How queries for one field are encoded.
+
+    Attributes:
+        index: the index.
+        field: its vector field.
+        datatype: ``int8`` or ``uint8``.
+        metric: ``cosine``, ``l2`` or ``ip``.
+        dims: values of one vector.
+        calibration: what the codes stand for.
+        plan: the fingerprint of the plan that chose it.
+    """
+
+    index: str
+    field: str
+    datatype: str
+    metric: str
+    dims: int
+    calibration: Calibration
+    plan: str
+
+    @classmethod
+    def parse(cls, stored: bytes) -> PublishedCalibration:
+        """Read the value of a key, whoever wrote it.
+
+        Raises:
+            ValueError: as :meth:`of`.
+        """
+        try:
+            plain = json.loads(stored)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        if not isinstance(plain, dict):
+            raise ValueError("it is no JSON object")  # noqa: TRY004 - bad input, not a caller's mistake
+        return cls.of(plain)
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> PublishedCalibration:
+        """Read the result of :meth:`to_plain`.
+
+        Raises:
+            ValueError: it is something else, or a newer fieldfare wrote it.
+        """
+        facts = dict(plain)
+        version = facts.pop("version", None)
+        if version != VERSION:
+            raise ValueError(f"its version is {version!r}, and this fieldfare reads {VERSION}")
+        try:
+            calibration = Calibration.of({key: facts.pop(key) for key in ("scale", "offset", "clip")})
+            return cls(calibration=calibration, **facts)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no calibration: {error}") from error
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the form that Redis and reports hold."""
+        facts = {"index": self.index, "field": self.field, "datatype": self.datatype, "metric": self.metric}
+        return {"version": VERSION, **facts, "dims": self.dims, **self.calibration.to_plain(), "plan": self.plan}
+
+
+def calibration_key(index: str, field: str) -> bytes:
+    """Return the key that holds a field's calibration."""
+    return f"fieldfare:calibration:{index}:{field}".encode("utf-8", "surrogateescape")
+
+
+def plan_publishing(parameters: ConversionParameters) -> Sequence[Step]:
+    """Plan to publish a calibration, or to delete one that no longer holds; no step where floats stay floats."""
+    if not {parameters.source, parameters.target} & set(INTEGERS):
+        return []
+    encoding = parameters.encoding
+    params = {"field": parameters.field, "calibration": None if encoding is None else encoding.to_plain()}
+    verb, place = ("Delete", "from") if encoding is None else ("Store", "in")
+    summary = f"{verb} the calibration of {parameters.field!r} {place} Redis"
+    return [Step.new(PUBLISH, Phase.VALIDATE, params=params, summary=summary)]
+
+
+def back_up_calibration(step: Step, run: Run) -> None:
+    """Save the values that the keys have now in the backup."""
+    keys = _keys(step, run.plan)
+    values = [run.server.command("GET", key) for key in keys]
+    run.save(step, Batch(keys, {VALUE: Column.of(values)}))
+
+
+def publish_calibration(step: Step, run: Run) -> Receipt:
+    """Store the calibration under the names that index and field have after the migration."""
+    published = _published(step, run)
+    for key, value in _new_values(step, run).items():
+        _set_or_delete(run, key, value)
+    return Receipt(step.id, details={"calibration": published.to_plain()} if published else {})
+
+
+def is_published(step: Step, run: Run) -> bool:
+    """Return whether each key has the value that the step gives it."""
+    return all(run.server.command("GET", key) == value for key, value in _new_values(step, run).items())
+
+
+def restore_calibration(step: Step, run: Run) -> None:
+    """Give the keys the values that they had before the migration."""
+    own = _keys(step, run.plan)  # a backup that was tampered with may name others
+    for batch in run.originals(step):
+        for key, value in zip(batch.keys, batch[VALUE], strict=True):
+            if key in own:
+                _set_or_delete(run, key, value)
+
+
+def _published(step: Step, run: Run) -> PublishedCalibration | None:
+    calibration, field = step.params["calibration"], run.target.find(_new_name(step, run.plan))
+    if calibration is None or field is None:
+        return None
+    return PublishedCalibration(
+        index=run.target.name,
+        field=field.name,
+        datatype=str(field.attrs["datatype"]).lower(),
+        metric=str(field.attrs["distance_metric"]).lower(),
+        dims=int(field.attrs["dims"]),
+        calibration=Calibration.of(calibration),
+        plan=run.plan_fingerprint,
+    )
+
+
+def _new_values(step: Step, run: Run) -> dict[bytes, bytes | None]:
+    """Return the value of each key after the step: the old names of index and field lose theirs."""
+    published = _published(step, run)
+    values: dict[bytes, bytes | None] = dict.fromkeys(_keys(step, run.plan))
+    if published is not None:
+        value = json.dumps(published.to_plain(), sort_keys=True).encode()
+        values[calibration_key(published.index, published.field)] = value
+    return values
+
+
+def _keys(step: Step, plan: MigrationPlan) -> tuple[bytes, ...]:
+    names = ((plan.index, step.params["field"]), (plan.target.name, _new_name(step, plan)))
+    return tuple(dict.fromkeys(calibration_key(index, field) for index, field in names))
+
+
+def _new_name(step: Step, plan: MigrationPlan) -> str:
+    new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
+    name = str(step.params["field"])
+    return new_names.get(name, name)
+
+
+def _set_or_delete(run: Run, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        run.server.command("DEL", key)
+    else:
+        run.server.command("SET", key, value)

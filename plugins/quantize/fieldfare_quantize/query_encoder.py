@@ -1,0 +1,87 @@
+"""Encode queries in the datatype that an index has after a migration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fieldfare.errors import UsageError
+from fieldfare_quantize.query_encoding import read_encoding, read_encoding_from_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from fieldfare.plan import MigrationPlan
+    from fieldfare.report import MigrationReport
+    from fieldfare_quantize.query_encoding import QueryEncoding
+
+__all__ = ["encode_query"]
+
+SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://")
+
+
+def encode_query(
+    vector: Sequence[float] | NDArray[Any],
+    source: MigrationPlan | MigrationReport | str | Path | Any,
+    field: str,
+    *,
+    index: str | None = None,
+) -> bytes:
+    """Encode a query vector exactly as the vectors of a migrated index.
+
+    Args:
+        vector: floats, as many as the field has dims; if a plan truncates them, as many as it had before are fine too.
+        source: the plan or the report of the migration, or the file of either; or the Redis that has the index, as
+            a client of redis-py or a URL. A calibration in Redis is read with every call.
+        field: the vector field; in plans and reports by its name before or after the migration.
+        index: its index, if the source is a Redis.
+
+    Returns:
+        What to send as the parameter of a KNN or range query.
+
+    Raises:
+        UsageError: there is no such vector field, the vector does not fit it, or the calibration of an integer
+            datatype is unknown.
+        FileError: the file is neither plan nor report.
+        IndexNotFound: the Redis has no such index.
+    """
+    return _encode(vector, _read_encoding(source, field, index))
+
+
+def _read_encoding(source: Any, field: str, index: str | None) -> QueryEncoding:
+    is_url = isinstance(source, str) and source.startswith(SCHEMES)
+    if not is_url and not hasattr(source, "execute_command"):
+        return read_encoding(source, field)
+    if index is None:
+        raise UsageError("Say which index of this Redis is meant: index=...")
+    from fieldfare.server import Server, connect  # noqa: PLC0415 - start-up time
+    from fieldfare.server.capabilities import Capabilities  # noqa: PLC0415 - start-up time
+
+    if is_url:
+        with connect(source) as server:
+            return read_encoding_from_redis(server, index, field)
+    unknown = Capabilities(redis_version=(0, 0, 0), search_version=(0, 0, 0))
+    return read_encoding_from_redis(Server(source, "", unknown), index, field)
+
+
+def _encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> bytes:
+    import numpy as np  # noqa: PLC0415 - numpy costs start-up time
+
+    from fieldfare.documents import Column  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
+
+    values = np.asarray(vector, "<f8")
+    accepted = {encoding.dims} if encoding.truncation is None else {encoding.dims, encoding.truncation.source}
+    if values.ndim != 1 or len(values) not in accepted:
+        required = " dims, or ".join(map(str, sorted(accepted)))
+        raise UsageError(f"Field {encoding.field!r} has {required} dims; this vector has the shape {values.shape}.")
+    if not np.isfinite(values).all():
+        raise UsageError(f"The vector for field {encoding.field!r} holds NaN or infinity.")
+    if encoding.truncation is not None and len(values) != encoding.dims:
+        values = encoding.truncation.apply(values).astype("<f8")
+    column = Column(values.tobytes(), (values.nbytes,))
+    return bytes(
+        convert(column, "float64", encoding.datatype, encoding.dims, encoding=encoding.calibration).column.block
+    )

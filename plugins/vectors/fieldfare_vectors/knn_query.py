@@ -1,0 +1,102 @@
+"""KNN queries to a live index: the nearest neighbours of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from fieldfare.server.knn import nearest
+from fieldfare_vectors.ground_truth import TOP_K
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.definition import Field
+    from fieldfare.hooks.run import Run
+    from fieldfare.server.pipeline import Command
+
+__all__ = ["WIDE_EF_RUNTIME", "KnnResult", "find_indexed_keys", "is_exhaustive", "run_knn_queries"]
+
+WIDE_EF_RUNTIME: Final = 500
+"""The EF_RUNTIME with which an HNSW graph finds nearly everything that an exhaustive search finds."""
+
+TIMEOUT_MS: Final = 60_000
+"""The TIMEOUT of a query: a result that the server's own, shorter limit cuts off would look like a loss of recall."""
+
+KEYS_PER_QUERY: Final = 500
+
+
+@frozen
+class KnnResult:
+    """Keys that an index finds near a document, the nearest first; without the document itself.
+
+    Attributes:
+        default_ef: with the index's own EF_RUNTIME, as applications query it.
+        wide_ef: with :data:`WIDE_EF_RUNTIME`; the same as ``default_ef`` where the index has no graph.
+    """
+
+    default_ef: tuple[bytes, ...]
+    wide_ef: tuple[bytes, ...]
+
+    @property
+    def keys(self) -> set[bytes]:
+        """All keys that were found."""
+        return {*self.default_ef, *self.wide_ef}
+
+
+def run_knn_queries(
+    run: Run, index: str, field: Field, keys: Sequence[bytes], queries: Sequence[bytes | None]
+) -> tuple[KnnResult, ...]:
+    """Find the nearest neighbours of documents in an index.
+
+    Args:
+        run: its server has the index.
+        index: its name.
+        field: its vector field.
+        keys: of the documents.
+        queries: their vectors, encoded for the index; None where its datatype cannot hold the vector: such a query
+            is not sent, and its result is empty.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses a query.
+        StopRequested: the user asked to stop.
+    """
+    has_graph = _algorithm(field) == "HNSW"
+    results = []
+    for key, query in zip(keys, queries, strict=True):
+        run.check()
+        if query is None:
+            results.append(KnnResult((), ()))
+            continue
+        default_ef = _run_query(run, index, field, key, query)
+        wide_ef = _run_query(run, index, field, key, query, ef_runtime=WIDE_EF_RUNTIME) if has_graph else default_ef
+        results.append(KnnResult(default_ef, wide_ef))
+    return tuple(results)
+
+
+def is_exhaustive(field: Field) -> bool:
+    """Return whether the index compares a query with every vector, so that it misses no neighbour."""
+    return _algorithm(field) == "FLAT"
+
+
+def find_indexed_keys(run: Run, index: str, keys: Sequence[bytes]) -> set[bytes]:
+    """Return the keys of those documents that an index has now."""
+    indexed: set[bytes] = set()
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        chunk = keys[start : start + KEYS_PER_QUERY]
+        query: Command = ("FT.SEARCH", index, "*", "INKEYS", len(chunk), *chunk, "NOCONTENT", "LIMIT", 0, len(chunk))
+        reply = run.server.command(*query, "TIMEOUT", TIMEOUT_MS, "DIALECT", 2)
+        indexed.update(reply[1:] if isinstance(reply, list) else (each[b"id"] for each in reply[b"results"]))
+    return indexed
+
+
+def _algorithm(field: Field) -> str:
+    return str(field.attrs.get("algorithm", "")).upper()
+
+
+def _run_query(  # noqa: PLR0913 - what a query consists of
+    run: Run, index: str, field: Field, key: bytes, query: bytes, *, ef_runtime: int | None = None
+) -> tuple[bytes, ...]:
+    found = nearest(run.server, index, field.name, query, TOP_K + 1, ef_runtime=ef_runtime, timeout=TIMEOUT_MS)
+    return tuple(each for each in found if each != key)

@@ -1,0 +1,83 @@
+"""Whether the recall that a run measured is enough."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from fieldfare.report import Finding, Severity
+from fieldfare_vectors.recall_step import SUFFIX, RecallParameters, upgrade_keys
+from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from fieldfare.hooks.run import Run
+    from fieldfare.plan import MigrationPlan
+
+__all__ = ["check_recall"]
+
+
+def check_recall(kind: str, plan: MigrationPlan, run: Run) -> list[Finding]:
+    """Return a finding for each field whose recall was measured.
+
+    Args:
+        kind: of the steps that measured it.
+        plan: what was carried out.
+        run: without a backup nothing was measured.
+    """
+    found = []
+    steps = [step for step in plan.steps if step.kind.endswith(SUFFIX)] if run.has_backup else []
+    for step in steps:
+        # where several plugins change the vectors of one field, only the last one reports
+        same_field = [each for each in steps if each.params["field"] == step.params["field"]]
+        receipt = run.receipt(step)
+        if step.kind == kind and step is same_field[-1] and receipt is not None and receipt.details:
+            predicted = prod(RecallParameters.of(each).predicted_recall for each in same_field)
+            parameters = evolve(RecallParameters.of(step), predicted_recall=predicted)
+            hiding = count_vectors_that_hide_others(run.notes, parameters.source_format(plan).path)
+            found.append(_finding(parameters, upgrade_keys(receipt.details), hiding))
+    return found
+
+
+def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int) -> Finding:
+    name = f"recall:{facts['field']}"
+    if "error" in facts:
+        return Finding(name, passed=False, detail=str(facts["error"]), data=facts)
+    recall, source_recall = facts["recall@10"], facts["source_recall@10"]
+    if recall is None:
+        detail = "none of the query documents has neighbours left"
+        return Finding(name, passed=True, severity=Severity.INFO, detail=detail, data=facts)
+    # a neighbour that the source index missed too is no loss of the migration
+    enough = recall >= parameters.min_recall * (1.0 if source_recall is None else source_recall)
+    severity = Severity.WARNING if parameters.accept_recall_loss else Severity.ERROR
+    enough_with_default_ef = _is_enough_with_default_ef(parameters, facts)
+    if enough and not enough_with_default_ef:
+        severity = Severity.WARNING
+    detail = _detail(parameters, facts)
+    if hiding and recall < parameters.min_recall:
+        detail += f"; vectors of zeros, NaN or infinity can hide others from every query: {hiding:,} documents have one"
+    return Finding(name, enough and enough_with_default_ef, severity, detail, facts)
+
+
+def _is_enough_with_default_ef(parameters: RecallParameters, facts: Mapping[str, Any]) -> bool:
+    """Return whether applications that set no EF_RUNTIME still find enough of what they found before."""
+    now, before = facts["recall@10_default_ef"], facts["source_recall@10_default_ef"]
+    return now is None or before is None or bool(now >= parameters.min_recall * before)
+
+
+def _detail(parameters: RecallParameters, facts: Mapping[str, Any]) -> str:
+    required = f"at least {parameters.min_recall:g} required"
+    accepted = ", less accepted" if parameters.accept_recall_loss else ""
+    predicted = f"{parameters.predicted_recall:.3f} predicted"
+    parts = [f"recall@10 is {facts['recall@10']:.3f} on {facts['queries']} queries ({required}{accepted}, {predicted})"]
+    if facts["algorithm"] == "HNSW":
+        now, before = facts["recall@10_default_ef"], facts["source_recall@10_default_ef"]
+        compared = "" if before is None else f", {before:.3f} before"
+        parts.append(f"with the index's default EF_RUNTIME: {now:.3f}{compared}")
+        if not _is_enough_with_default_ef(parameters, facts):
+            parts.append("the graph finds less than it did: raise EF_RUNTIME")
+    return "; ".join(parts)

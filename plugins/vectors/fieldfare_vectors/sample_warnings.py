@@ -1,0 +1,83 @@
+"""Warnings about the vectors of a sample: one line for each kind of note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.documents import KeyCounter, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare_vectors.sample import Sample
+
+__all__ = [
+    "NO_COSINE",
+    "ZEROS",
+    "count_vectors_that_hide_others",
+    "find_duplicates",
+    "warn_of_notes",
+    "warn_without_vectors",
+]
+
+NO_COSINE: Final = "has no cosine: Redis makes NaN of it, and may leave other documents out of its results"
+"""The end of messages about a vector of zeros."""
+
+ZEROS: Final = "all zeros"
+"""The kind of notes on vectors of zeros; written under cosine only."""
+
+HIDING_KINDS: Final = ("NaN", "infinity", "underflow", "zero after truncation", "nothing left")
+"""Kinds of notes on vectors that can hide others if they are blocking. Version 0.1 wrote the last one."""
+
+
+def count_vectors_that_hide_others(notes: Iterable[Note], path: str) -> int:
+    """Count the vectors that can hide others from every query, even where an index compares all vectors."""
+    return sum(
+        note.count
+        for note in notes
+        if note.field == path and (note.kind == ZEROS or (note.blocking and note.kind in HIDING_KINDS))
+    )
+
+
+def warn_without_vectors(sample: Sample, live: LiveIndex, path: str) -> tuple[str, ...]:
+    """Return a warning if an index has documents and no sampled one has a vector."""
+    if len(sample.vectors) or not live.snapshot.stats.num_docs:
+        return ()
+    missing = f"one vector of {sample.vectors.shape[1]} values in {path!r}"
+    return (f"none of the documents has {missing}: recall is neither predicted nor measured",)
+
+
+def find_duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
+    """Note the documents that have the same vector as an earlier one of the sample."""
+    seen: set[bytes] = set()
+    duplicates = KeyCounter()
+    for key, vector in zip(sample.keys, sample.vectors, strict=True):
+        value = vector.tobytes()
+        if value in seen:
+            duplicates.add([key])
+        seen.add(value)
+    if not duplicates.count:
+        return ()
+    detail = "the same vector as another document's: queries find them in any order"
+    return (Note("duplicate", path, duplicates.count, tuple(duplicates.keys), detail=detail),)
+
+
+def warn_of_notes(notes: Iterable[Note], documents: int) -> tuple[str, ...]:
+    """Return one line for each kind of note.
+
+    Args:
+        notes: on the sampled documents.
+        documents: how many were sampled.
+    """
+    by_kind: dict[str, Note] = {}
+    for note in notes:
+        earlier = by_kind.get(note.kind)
+        by_kind[note.kind] = earlier.merged(note) if earlier else note
+    return tuple(_line(note, documents) for note in by_kind.values())
+
+
+def _line(note: Note, documents: int) -> str:
+    keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
+    line = f"{note.kind} in {note.field!r} of {note.count:,} of {documents:,} sampled documents ({keys}): {note.detail}"
+    return f"{line}; apply stops unless --allow-{note.allow} is given" if note.blocking else line

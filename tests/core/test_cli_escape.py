@@ -1,0 +1,47 @@
+"""Untrusted names on a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from fieldfare.cli.escape import escape_line, escape_text
+from fieldfare.cli.output import notice, show, show_json, table
+
+ESCAPES = (
+    "\x1b]0;title\x07",
+    "\x1b[2J\x1b[H",
+    "\x1b[8m",
+    "a\rb",
+    "a\x08b",
+    "\x00",
+    "\x7f",
+    "\x9b2J",
+    "\u202egnp.exe",
+    "\u2066x",
+)
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_control_sequences_are_escaped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for write in (show, notice):
+        write(f"Index {name} of ünïcode 😀")
+    show(table(["Name"], [[name]]))
+    out, err = capsys.readouterr()
+    for told in (out, err):
+        assert all(character == "\n" or character.isprintable() for character in told), told
+        assert "ünïcode 😀" in told
+
+
+def test_json_is_not_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"name": ESCAPES[0]})
+    assert "\\u001b]0;title\\u0007" in capsys.readouterr().out
+
+
+def test_a_name_cannot_add_rows_to_a_table() -> None:
+    assert table(["Name", "Status"], [["a\nEverything was rolled back.", "failed"]]).count("\n") == 1
+    assert escape_line("a\tb\nc") == "a\\tb\\nc"
+
+
+def test_our_own_formatting_is_kept() -> None:
+    text = "\x1b[1mName\x1b[0m\n\tü: 1\n"
+    assert escape_text(text) == text
