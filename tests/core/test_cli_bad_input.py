@@ -121,7 +121,7 @@ def test_both_or_neither_of_patch_and_target(expect_error: ExpectError) -> None:
 def test_a_plan_does_not_overwrite_its_inputs(
     expect_error: ExpectError, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    assert "patch.yaml is what the plan is made from" in expect_error(*command, code=2)
+    assert "patch.yaml is an input of the plan" in expect_error(*command, code=2)
     assert (tmp_path / "patch.yaml").read_text() == PATCH
 
 

@@ -146,7 +146,7 @@ def test_a_blocked_plan_is_written_and_says_why(fieldfare: Program, tmp_path: Pa
     out, err = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)
     assert "Not supported\n" in out
     assert "Migration blocked: unsupported change" in err
-    assert "dims 4 -> 8" in err
+    assert "dims 4 → 8" in err
     assert load_yaml(tmp_path / "migration_plan.yaml").data["diff_classification"]["supported"] is False
 
     machine = fieldfare.json("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)
@@ -262,7 +262,7 @@ def test_documents_are_compared_with_the_backup(fieldfare: Program, articles: Se
     name = (key[1] if isinstance(key, list) else key[b"results"][0][b"id"]).decode()
     articles.command("HSET", name, "embedding", struct.pack(f"<{DIMS}f", *range(DIMS)))  # in the old datatype
     out, _ = fieldfare(*compare, code=1)
-    assert "with a newer value that is not converted: 1 documents" in out
+    assert "with a newer, unconverted value: 1 document" in out
     assert name in out
     _, err = fieldfare("validate", "--verify", "full", code=2)
     assert "give its directory, too" in err

@@ -122,4 +122,4 @@ def test_a_plugin_cannot_replace_or_break_commands(tmp_path: Path, body: str, re
     assert done.returncode == 0
     assert reason in done.stderr
     assert "unfinished" not in done.stdout
-    assert "Carry out a migration plan." in done.stdout
+    assert "Apply a migration plan." in done.stdout

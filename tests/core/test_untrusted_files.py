@@ -282,7 +282,7 @@ def test_originals_of_another_run_are_refused(migrated: Place, capsys: pytest.Ca
     rewrite_frames(
         own(migrated, "data"), lambda _, body: body and body[:-1] + b"?"
     )  # as a run over other documents wrote them
-    refused(migrated, capsys, "not the one of this run")
+    refused(migrated, capsys, "is of another run")
 
 
 def test_keys_that_the_index_does_not_cover_are_refused(migrated: Place, capsys: pytest.CaptureFixture[str]) -> None:

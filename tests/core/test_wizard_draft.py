@@ -153,7 +153,7 @@ def test_every_single_request_of_a_patch_can_be_removed() -> None:
         "add tag field 'kind'",
         "remove field 'tags'",
         "update field 'title': sortable True",
-        "update field 'title': weight taken away",
+        "update field 'title': weight removed",
         "update field 'embedding': m 8",
         "update field 'embedding': type vector",
         "update field 'embedding': path embedding",

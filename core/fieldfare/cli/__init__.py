@@ -1,4 +1,7 @@
-"""The command line. It turns arguments into calls of ``fieldfare.api``, and results into text or JSON."""
+"""The command line. It turns arguments into calls of ``fieldfare.api``, and results into text or JSON.
+
+May import: ``wizard``, ``api`` and below. Must not know: how a plan is made or carried out.
+"""
 
 from fieldfare.cli.app import main
 

@@ -1,1 +1,4 @@
-"""What tests of plugins use, other people's and our own: real servers, pytest fixtures, a conformance suite, faults."""
+"""What tests of plugins use, ours and those of plugin authors: real servers, fixtures, faults, a conformance suite.
+
+May import: everything. Must not be known to: everything else.
+"""

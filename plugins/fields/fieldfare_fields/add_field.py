@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fieldfare.definition.canonical import canonical_field
 from fieldfare.plan import Claim
 from fieldfare_fields.cost_warnings import costs_of_field
-from fieldfare_fields.ft_create_rules import invalid_field_reason
-from fieldfare_fields.rename_suspect import find_rename_suspect
-from fieldfare_fields.server_requirements import unsupported_field_reason
+from fieldfare_fields.ft_create_rules import refused_field
 
 if TYPE_CHECKING:
     from fieldfare.changes import AddField
+    from fieldfare.definition import Field
     from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["claim_add_field"]
@@ -25,7 +25,7 @@ def claim_add_field(change: AddField, live: LiveIndex) -> Claim:
             "a new vector field requires vectors for all documents",
             workaround="write the vectors to the documents first, then add the field with FT.ALTER ... SCHEMA ADD",
         )
-    removed = find_rename_suspect(new, live)
+    removed = _find_rename_suspect(new, live)
     if removed is not None:
         return Claim.blocked(
             f"removing {removed.name!r} and adding {new.name!r}, of the same type and with the same attributes, looks "
@@ -33,10 +33,24 @@ def claim_add_field(change: AddField, live: LiveIndex) -> Claim:
             workaround=f"rename_fields, from {removed.name!r} to {new.name!r}; or remove and add in two migrations "
             "if they are different fields",
         )
-    invalid = invalid_field_reason(new)
-    if invalid is not None:
-        return Claim.blocked(invalid, workaround="correct the field in the patch")
-    unsupported = unsupported_field_reason(new, live.server)
-    if unsupported is not None:
-        return Claim.blocked(unsupported, workaround="update the server, or leave that out of the patch")
-    return Claim.supported(warnings=costs_of_field(new))
+    refused = refused_field(new, live.server, workaround="correct the field in the patch")
+    return refused or Claim.supported(warnings=costs_of_field(new))
+
+
+def _find_rename_suspect(new: Field, live: LiveIndex) -> Field | None:
+    """Return the removed field that ``new`` may be a rename of, or None.
+
+    It has the same type and attributes, and another path. A field with the same path is no suspect: documents
+    keep their values where the new field reads them.
+    """
+    storage = live.definition.storage
+    attrs = canonical_field(new, storage).attrs
+    removed = (each for each in live.snapshot.definition.fields if live.definition.find(each.name) is None)
+    return next(
+        (
+            each
+            for each in removed
+            if each.type is new.type and each.path != new.path and canonical_field(each, storage).attrs == attrs
+        ),
+        None,
+    )

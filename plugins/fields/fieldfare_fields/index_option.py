@@ -1,20 +1,19 @@
-"""Changing an option of the whole index."""
+"""Changing the name or an option of the whole index."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.plan import Claim
-from fieldfare_fields.ft_create_rules import invalid_option_reason
-from fieldfare_fields.server_requirements import unsupported_option_reason
+from fieldfare_fields.ft_create_rules import refused_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fieldfare.changes import UpdateOption
+    from fieldfare.changes import RenameIndex, UpdateOption
     from fieldfare.hooks.live_index import LiveIndex
 
-__all__ = ["claim_index_option"]
+__all__ = ["claim_index_option", "claim_rename_index"]
 
 _CHANGED: Final[Mapping[str, str]] = {
     "prefixes": "PREFIX changes which documents the index covers: keys keep their names, the document count may differ",
@@ -40,13 +39,14 @@ def claim_index_option(change: UpdateOption, live: LiveIndex) -> Claim | None:
     """Claim a changed option of the index; None for one that this plugin does not know."""
     if change.option != "options" and change.option not in _CHANGED:
         return None
-    invalid = invalid_option_reason(change)
-    if invalid is not None:
-        return Claim.blocked(invalid, workaround="correct the option in the patch")
-    unsupported = unsupported_option_reason(change.option, live.server) if change.new else None
-    if unsupported is not None:
-        return Claim.blocked(unsupported, workaround="update the server, or leave that out of the patch")
-    return Claim.supported(warnings=_warnings(change))
+    return refused_option(change, live.server) or Claim.supported(warnings=_warnings(change))
+
+
+def claim_rename_index(change: RenameIndex, live: LiveIndex) -> Claim:
+    """Claim a new name for the index. The planner checks on the server that the name is free."""
+    aliases = f" or through {', '.join(map(repr, live.snapshot.aliases))}" if live.snapshot.aliases else ""
+    reached = f"After the migration queries reach the index as {change.new!r}{aliases}"
+    return Claim.supported(warnings=[f"{reached}, no longer as {change.old!r}"])
 
 
 def _warnings(change: UpdateOption) -> list[str]:

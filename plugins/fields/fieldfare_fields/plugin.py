@@ -20,17 +20,14 @@ from fieldfare.plan import Claim, Estimate, MigrationPlan, Step
 from fieldfare.support.wording import counted
 from fieldfare_fields.add_field import claim_add_field
 from fieldfare_fields.blocked import claim_unsupported
-from fieldfare_fields.index_option import claim_index_option
+from fieldfare_fields.index_option import claim_index_option, claim_rename_index
 from fieldfare_fields.remove_field import claim_remove_field
-from fieldfare_fields.rename_index import claim_rename_index
 from fieldfare_fields.update_field import claim_update_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fieldfare.hooks.live_index import LiveIndex
-
-__all__ = ["fieldfare_classify", "fieldfare_estimate", "fieldfare_plan_steps"]
 
 
 @hookimpl

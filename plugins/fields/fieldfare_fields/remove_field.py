@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from fieldfare.changes.renaming import OPTIONS
 from fieldfare.plan import Claim
-from fieldfare_fields.field_references import field_references
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fieldfare.changes import RemoveField
-    from fieldfare.definition import Field
+    from fieldfare.definition import Field, IndexDefinition
     from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["claim_remove_field"]
@@ -26,8 +29,18 @@ def claim_remove_field(change: RemoveField, live: LiveIndex) -> Claim | None:
             workaround="first add another field, in a migration of its own",
         )
     return Claim.supported(
-        warnings=[_warning(field, option, value) for option, value in field_references(field, live.definition)]
+        warnings=[_warning(field, option, value) for option, value in _field_references(field, live.definition)]
     )
+
+
+def _field_references(field: Field, definition: IndexDefinition) -> Iterator[tuple[str, str]]:
+    """Yield the options of the index that read a field, as FT.CREATE spells them: (option, value)."""
+    if definition.filter is not None and re.search(rf"@{re.escape(field.name)}(?!\w)", definition.filter):
+        yield "FILTER", definition.filter
+    for option in OPTIONS:
+        value = getattr(definition, option)
+        if value is not None and value in {field.name, field.path}:
+            yield option.upper(), value
 
 
 def _warning(field: Field, option: str, value: str) -> str:

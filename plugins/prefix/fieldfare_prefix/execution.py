@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 from fieldfare.documents import EXAMPLES, KeyCounter, Note
 from fieldfare.errors import FieldfareError
 from fieldfare.hooks.run import Run
 from fieldfare.plan import Receipt, Step
 from fieldfare_prefix.existing_keys import existing_keys
-from fieldfare_prefix.key_mover import move_keys
 from fieldfare_prefix.move import Move, Pair
+from fieldfare_prefix.rename import share_slot
 
 __all__ = ["TargetKeysExist", "execute", "undo", "verify"]
 
-MISSING = "vanished"
+ATTEMPTS: Final = 3
+"""How often a key is moved that exists and was not moved, because another client wrote it in between."""
+
+MISSING: Final = "vanished"
 """The note about keys that were deleted or expired before they were moved. Journals of older versions hold it, too."""
 
 
@@ -44,14 +49,14 @@ def execute(step: Step, run: Run) -> Receipt:
     """
     move = Move.of(step)
     for keys in run.keys(step):
-        outcome = move_keys(run, move.forward_pairs(keys))
-        if outcome.conflicts:
-            raise TargetKeysExist(outcome.conflicts)
-        run.note(_notes(MISSING, step, outcome.missing, "deleted or expired before they were moved"))
+        missing, conflicts = _move_keys(run, move.forward_pairs(keys))
+        if conflicts:
+            raise TargetKeysExist(conflicts)
+        run.note(_notes(MISSING, step, missing, "deleted or expired before they were moved"))
         run.done(keys)
     captured = sum(len(move.keys_to_move(keys)) for keys in run.captured_keys())
-    missing = sum(note.count for note in run.notes if (note.kind, note.field) == (MISSING, step.params["old"]))
-    return Receipt(step.id, documents=captured - missing)
+    not_moved = sum(note.count for note in run.notes if (note.kind, note.field) == (MISSING, step.params["old"]))
+    return Receipt(step.id, documents=captured - not_moved)
 
 
 def verify(step: Step, run: Run) -> bool:
@@ -80,10 +85,45 @@ def undo(step: Step, run: Run) -> None:
     """
     move = Move.of(step)
     for keys in run.captured_keys():
-        outcome = move_keys(run, move.backward_pairs(keys))
+        _, conflicts = _move_keys(run, move.backward_pairs(keys))
         detail = f"both are kept; the one below {step.params['new']!r} was not moved back"
-        run.note(_notes("exists under both names", step, [old for _, old in outcome.conflicts], detail))
+        run.note(_notes("exists under both names", step, [old for _, old in conflicts], detail))
         run.advance(len(keys))
+
+
+def _move_keys(run: Run, pairs: Sequence[Pair]) -> tuple[list[bytes], list[Pair]]:
+    """Move keys through ``fieldfare_move_keys``, on any topology. Keys that were moved before are left alone.
+
+    Returns:
+        The keys that were not moved; every other key exists under its new name only. First the old names of keys that
+        do not exist any more, then the pairs whose new name belongs to another key; both of its keys are unchanged.
+
+    Raises:
+        FieldfareError: no plugin can move these keys, or they cannot be moved at all.
+        InvalidHookResult: a plugin did not answer for each key.
+    """
+    missing: list[bytes] = []
+    conflicts: list[Pair] = []
+    left = list(pairs)
+    for _ in range(ATTEMPTS):
+        unmoved = _unmoved(run, left)
+        existing = existing_keys(run.server, [name for pair in unmoved for name in pair])
+        missing += (old for old, new in unmoved if old not in existing and new not in existing)
+        conflicts += (pair for pair in unmoved if existing.issuperset(pair))
+        left = [(old, new) for old, new in unmoved if old in existing and new not in existing]
+        if not left:
+            return missing, conflicts
+    raise FieldfareError(f"cannot move existing keys: {len(left):,}, such as {left[0][0]!r}")
+
+
+def _unmoved(run: Run, pairs: Sequence[Pair]) -> list[Pair]:
+    """Move keys, those that stay in their slot apart from the others; return the pairs that were not moved."""
+    groups: dict[bool, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[run.server.capabilities.cluster and share_slot(pair)].append(pair)
+    return [
+        pair for group in groups.values() for pair, moved in zip(group, run.move_keys(group), strict=True) if not moved
+    ]
 
 
 def _notes(kind: str, step: Step, keys: Sequence[bytes], detail: str) -> list[Note]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
-from fieldfare.definition.reply import encode
+from fieldfare.definition.reply import encode, text
 from fieldfare.documents import KeyCounter
 from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
@@ -24,39 +24,27 @@ def check_moves(plan: MigrationPlan, run: Run) -> list[Finding] | None:
     """
     moves = [Move.of(step) for step in plan.steps if step.kind == KIND]
     if plan.moves_keys:
-        return [_check(move, plan, run) for move in moves] or None
+        return [_check("moved", move.old, plan, run, _was_covered(move, run)) for move in moves] or None
     if run.has_backup and run.rollback_started:
-        return [_check_after_rollback(move, plan, run) for move in moves] or None
+        return [_check("moved_back", move.new, plan, run, lambda _: True) for move in moves] or None
     return None
 
 
-def _check_after_rollback(move: Move, plan: MigrationPlan, run: Run) -> Finding:
-    new, prefixes = move.new.decode("utf-8", "surrogateescape"), tuple(map(encode, plan.target.prefixes))
+def _was_covered(move: Move, run: Run) -> Callable[[bytes], bool]:
+    """Return a function that tells whether the source index covered a key of this name, and the move applies to it."""
+    is_visible = source_visibility(run)
+    return lambda key: move.applies_to(key) and is_visible(key)
+
+
+def _check(name: str, prefix: bytes, plan: MigrationPlan, run: Run, is_relevant: Callable[[bytes], bool]) -> Finding:
+    below, prefixes = text(prefix), tuple(map(encode, plan.target.prefixes))
+    keys = scan_keys(run.server, plan.source.definition.storage, below)
     uncovered = KeyCounter()
-    uncovered.add(key for key in scan_keys(run.server, run.source.storage, new) if not key.startswith(prefixes))
+    uncovered.add(key for key in keys if not key.startswith(prefixes) and is_relevant(key))
     return Finding(
-        f"moved_back:{new}",
+        f"{name}:{below}",
         not uncovered.count,
         severity=Severity.WARNING,  # applications may have written them there on purpose
-        detail=f"below {new!r}, where the index does not cover them: {uncovered}",
+        detail=f"below {below!r}, where the index does not cover them: {uncovered}",
         data={"documents": uncovered.count},
     )
-
-
-def _check(move: Move, plan: MigrationPlan, run: Run) -> Finding:
-    uncovered = KeyCounter()
-    uncovered.add(_uncovered_keys(move, plan, run))
-    old = move.old.decode("utf-8", "surrogateescape")
-    return Finding(
-        f"moved:{old}",
-        not uncovered.count,
-        severity=Severity.WARNING,  # applications may still write documents below the old prefix
-        detail=f"below {old!r}, where the index does not cover them: {uncovered}",
-        data={"documents": uncovered.count},
-    )
-
-
-def _uncovered_keys(move: Move, plan: MigrationPlan, run: Run) -> Iterator[bytes]:
-    prefixes, was_visible = tuple(map(encode, plan.target.prefixes)), source_visibility(run)
-    keys = scan_keys(run.server, plan.source.definition.storage, move.old.decode("utf-8", "surrogateescape"))
-    return (key for key in keys if move.applies_to(key) and not key.startswith(prefixes) and was_visible(key))

@@ -1,4 +1,4 @@
-"""The step ``prefix.move``: its parameters, and the new name of each key."""
+"""The step ``prefix.move``: its parameters, the new name of each key, and what it needs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from attrs import frozen
 
 from fieldfare.definition.reply import encode
-from fieldfare.plan import Phase, Step
+from fieldfare.plan import Estimate, Phase, Step
 
 if TYPE_CHECKING:
     from fieldfare.changes import ChangePrefix
+    from fieldfare.plan import MigrationPlan
 
-__all__ = ["KIND", "Move", "Pair", "plan_move"]
+__all__ = ["KIND", "Move", "Pair", "estimate_moves", "plan_move"]
 
 KIND: Final = "prefix.move"
+
+COMMAND_BYTES: Final = 40
+"""RENAMENX in the append-only file, besides the two names."""
 
 Pair: TypeAlias = tuple[bytes, bytes]
 """The current and the new name of a key."""
@@ -61,8 +65,7 @@ class Move:
 
     def backward_pairs(self, keys: Iterable[bytes]) -> list[Pair]:
         """Return (new, old) names of the keys that are moved back; ``keys`` are the old names."""
-        length, new = len(self.old), self.new
-        return [(new + key[length:], key) for key in self.keys_to_move(keys)]
+        return [(new, old) for old, new in self.forward_pairs(keys)]
 
     def old_name(self, new_name: bytes) -> bytes:
         """Return the old name of a key."""
@@ -92,4 +95,25 @@ def plan_move(change: ChangePrefix, prefixes: Sequence[str]) -> Step:
         params={"old": change.old, "new": change.new, "excluded": excluded},
         rewrites_documents=True,
         summary=f"Move keys from {change.old!r} to {change.new!r}",
+    )
+
+
+def estimate_moves(plan: MigrationPlan) -> Estimate | None:
+    """Estimate the moves of a plan from its documents and the sampled keys; None if it has none.
+
+    Between the slots of a cluster every value is written to the append-only file as well; how large the
+    values are is not in the plan.
+    """
+    moves = [(step, Move.of(step)) for step in plan.steps if step.kind == KIND]
+    if not moves:
+        return None
+    documents = plan.source.stats.num_docs
+    sample = [encode(key) for key in plan.source.key_sample]
+    names = [len(name) for _, move in moves for pair in move.forward_pairs(sample) for name in pair]
+    average = sum(names) // max(len(sample), 1)
+    return Estimate(
+        aof_bytes=documents * (average + COMMAND_BYTES),
+        lines=tuple(
+            f"{step.summary}: values are not copied, unless a key changes its cluster slot" for step, _ in moves
+        ),
     )

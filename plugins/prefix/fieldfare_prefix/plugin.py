@@ -8,26 +8,13 @@ from typing import TYPE_CHECKING
 from fieldfare.changes import Change, ChangePrefix
 from fieldfare.hooks.markers import hookimpl
 from fieldfare_prefix.claim import claim_prefix
-from fieldfare_prefix.estimate import estimate_moves
-from fieldfare_prefix.move import plan_move
+from fieldfare_prefix.move import estimate_moves, plan_move
 
 if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding
-
-__all__ = [
-    "fieldfare_backup",
-    "fieldfare_classify",
-    "fieldfare_estimate",
-    "fieldfare_execute_step",
-    "fieldfare_move_keys",
-    "fieldfare_plan_steps",
-    "fieldfare_undo_step",
-    "fieldfare_validate",
-    "fieldfare_verify_step",
-]
 
 
 @hookimpl
