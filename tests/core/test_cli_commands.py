@@ -146,7 +146,7 @@ def test_a_blocked_plan_is_written_and_says_why(fieldfare: Program, tmp_path: Pa
     out, err = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)
     assert "Not supported\n" in out
     assert "Migration blocked: unsupported change" in err
-    assert "dims 4 → 8" in err
+    assert "dims: 4 → 8" in err
     assert load_yaml(tmp_path / "migration_plan.yaml").data["diff_classification"]["supported"] is False
 
     machine = fieldfare.json("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)

@@ -110,13 +110,25 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         plugins: the plugins that may claim changes; by default every installed plugin.
         min_recall: the required recall@10 of a change of vectors, 0 to 1.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
+        allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
     """
 
     def __init__(
-        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+        self,
+        *,
+        plugins: Plugins | None = None,
+        min_recall: float = 0.95,
+        accept_recall_loss: bool = False,
+        allow_document_expiry: bool = False,
     ) -> None:
         super().__init__(
-            partial(MigrationPlanner, plugins=plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss)
+            partial(
+                MigrationPlanner,
+                plugins=plugins,
+                min_recall=min_recall,
+                accept_recall_loss=accept_recall_loss,
+                allow_document_expiry=allow_document_expiry,
+            )
         )
 
     create_plan = awaitable(MigrationPlanner.create_plan)

@@ -29,16 +29,24 @@ class MigrationPlanner:
         plugins: the plugins that may claim changes; by default every installed plugin.
         min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
+        allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
     """
 
     def __init__(
-        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
+        self,
+        *,
+        plugins: Plugins | None = None,
+        min_recall: float = 0.95,
+        accept_recall_loss: bool = False,
+        allow_document_expiry: bool = False,
     ) -> None:
         self.plugins = plugins or load_plugins()
-        self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
+        self.options = plan_options(
+            min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
+        )
 
     def create_plan(  # noqa: PLR0913 - the signature in RedisVL's migration guide
         self,

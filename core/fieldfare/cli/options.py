@@ -15,6 +15,7 @@ __all__ = [
     "DEFAULT_PLAN",
     "DEFAULT_URL",
     "AcceptRecallLoss",
+    "AllowDocumentExpiry",
     "AllowOverflow",
     "BackupDirectory",
     "BatchSize",
@@ -127,6 +128,12 @@ IndexTimeout: TypeAlias = Annotated[
         help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
         metavar="SECONDS",
         min=0,
+    ),
+]
+AllowDocumentExpiry: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-document-expiry", help="Make an index TEMPORARY: Redis deletes its documents when the index expires."
     ),
 ]
 AllowOverflow: TypeAlias = Annotated[

@@ -12,6 +12,7 @@ from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
     AcceptRecallLoss,
+    AllowDocumentExpiry,
     Cluster,
     Index,
     MinRecall,
@@ -52,6 +53,7 @@ def plan(  # noqa: PLR0913 - the command's options
     ] = 10,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
+    allow_document_expiry: AllowDocumentExpiry = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -69,7 +71,12 @@ def plan(  # noqa: PLR0913 - the command's options
     from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    planner = MigrationPlanner(plugins=session.plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss)
+    planner = MigrationPlanner(
+        plugins=session.plugins,
+        min_recall=min_recall,
+        accept_recall_loss=accept_recall_loss,
+        allow_document_expiry=allow_document_expiry,
+    )
     with connect(url, cluster=cluster) as server:
         made = planner.create_plan(
             index,

@@ -15,7 +15,7 @@ from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
 
-__all__ = ["create_index", "missing_aliases", "wait_until_ready"]
+__all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready"]
 
 FIRST_POLL: Final = 0.005
 LONGEST_POLL: Final = 0.25
@@ -52,6 +52,22 @@ def _add_synonyms(server: Server, name: bytes, synonyms: Mapping[str, Sequence[s
     for group, terms in groups:
         scan = () if group == groups[-1][0] else ("SKIPINITIALSCAN",)
         server.command("FT.SYNUPDATE", name, encode(group), *scan, *map(encode, terms))
+
+
+def drop_index(server: Server, live: Snapshot) -> None:
+    """Drop the definition of a live index; documents stay.
+
+    Raises:
+        PreconditionError: it is TEMPORARY and has documents, which Redis would delete with it.
+    """
+    name = live.definition.name
+    if live.definition.temporary is not None and live.stats.num_docs:
+        raise PreconditionError(
+            f"the index {name!r} is TEMPORARY, and FT.DROPINDEX would delete its {live.stats.num_docs:,} documents "
+            "with it, so it was not dropped. To keep the documents, copy them to another prefix (COPY) first"
+        )
+    # never with DD: that would delete the documents
+    server.command("FT.DROPINDEX", encode(name))
 
 
 def missing_aliases(server: Server, snapshot: Snapshot, aliases: Sequence[str]) -> list[str]:

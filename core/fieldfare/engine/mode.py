@@ -33,6 +33,9 @@ class Mode(Protocol):
     def frame(self, source: IndexDefinition, target: IndexDefinition) -> Sequence[Step]:
         """Return the mode's own steps for a plan that changes something."""
 
+    def blocker(self, snapshot: Snapshot) -> tuple[str, str] | None:
+        """Return why this index cannot be changed in this mode, and what to do instead; None if it can."""
+
     def warnings(self, snapshot: Snapshot) -> Sequence[str]:
         """Return what a user should know before a plan with this frame is applied."""
 

@@ -36,6 +36,8 @@ The whole tree, with the exit code that the command line gives each branch::
     ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
     └── Interrupted                     130
 
+May import: nothing of fieldfare. Must not know: anything else.
+
 A message says what happened, what state the server is in, and the next command.
 The same facts are attributes, so that a caller never parses a message.
 """

@@ -32,7 +32,8 @@ class LiveIndex:
         count: ``count(prefix)`` counts the documents of this index's storage under a prefix, whether they are in the
             index or not. It scans the keyspace.
         patch: the request as the user wrote it (plain YAML values).
-        options: the user's options for this plan, by name: ``min_recall``, ``accept_recall_loss``.
+        options: the user's options for this plan, by name: ``min_recall``, ``accept_recall_loss``,
+            ``allow_document_expiry``.
         previous_changes: the changes before this one in the same plan, with their claims.
     """
 

@@ -72,6 +72,9 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     steps: list[Step] = []
     for change in changes:
         claimed, planned = _plan_change(plugins, server, change, live)
+        blocker = mode.blocker(snapshot) if claimed.claim.is_supported else None
+        if blocker is not None:
+            claimed, planned = _blocked(claimed, *blocker), []
         claims.append(claimed)
         steps.extend(after_previous(planned, steps))
         live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=tuple(claims))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +24,7 @@ from fieldfare_batch.resume import (
     find_journal,
     initial_state,
     require_backup_dir,
-    require_not_rolled_back,
-    require_same_backup_dir,
+    require_resumable,
     reset_failed,
     resume_or_start,
 )
@@ -137,9 +135,7 @@ class BatchMigrationExecutor:
         path = Path(state_path)
         with lock_state(path):
             state = load_state(path)
-            require_same_backup_dir(path, state, backup_dir)
-            require_not_rolled_back(path, state)
-            require_backup_dir(path, state)
+            require_resumable(path, state, backup_dir)
             if settings is not None:
                 state = evolve(state, settings=_require_positive(settings))
             if retry_failed:
@@ -206,7 +202,7 @@ class BatchMigrationExecutor:
         stop: StopRequest | None,
     ) -> BatchReport:
         self.plugins.raise_if_broken()
-        plans = _load_plans(state.with_status(Status.PENDING, Status.IN_PROGRESS), Path(state.backup_dir))
+        plans = {each.name: _load_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)}
         with server_at(server, redis_url) as connected:
             create_directory(Path(state.report_dir))
             file = StateFile(path, state)
@@ -222,26 +218,21 @@ def default_report_path(state_path: Path) -> Path:
     return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
 
 
-def _load_plans(indexes: Sequence[IndexState], backup_dir: Path) -> Mapping[str, MigrationPlan]:
-    """Read the plans of indexes.
+def _load_plan(index: IndexState, state: BatchState) -> MigrationPlan:
+    """Read the plan of an index from its file, or from the journal if the run has changed something.
 
     Raises:
-        FileError: a plan is missing.
-        PlanEdited: a plan was edited.
-        PreconditionError: a plan file was overwritten with another plan.
+        FileError: the plan is missing.
+        PlanEdited: it was edited.
+        PreconditionError: the plan file was overwritten with another plan.
     """
-    return {each.name: _load_plan(each, backup_dir) for each in indexes}
-
-
-def _load_plan(index: IndexState, backup_dir: Path) -> MigrationPlan:
-    """Read the plan of an index from its file, or from the journal if the run has changed something."""
     path = Path(str(index.plan_path))
     if path.exists() and not path.is_file():  # a pipe may never end
         raise FileError(path, ["no regular file"])
     plan = load_plan(path) if path.exists() else None
     if plan is not None and fingerprint(plan) == index.fingerprint and plan.index == index.name:
         return plan
-    journal = find_journal(backup_dir, index)
+    journal = find_journal(state, index)
     if journal is not None and journal.has_started_steps:
         return journal.plan
     if plan is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final, TypeAlias
 
@@ -20,11 +19,10 @@ from fieldfare.server import Server
 from fieldfare.support.wording import counted
 from fieldfare_batch.candidates import keyspace
 from fieldfare_batch.index_files import write_index_report
-from fieldfare_batch.next_commands import resume_command, rollback_command
 from fieldfare_batch.overlap import connected_groups
 from fieldfare_batch.plan import FailurePolicy
 from fieldfare_batch.resume import is_partially_migrated
-from fieldfare_batch.state import IndexState, Status, utc_timestamp
+from fieldfare_batch.state import IndexState, Status, resume_command, rollback_command, utc_timestamp
 from fieldfare_batch.state_file import StateFile
 
 __all__ = ["INDEX_ERRORS", "Migrations", "ProgressCallback", "failure_fields"]
@@ -99,7 +97,7 @@ class Migrations:
             partial = error.report if isinstance(error, MigrationIncomplete) else None
             path = None if partial is None else self._write_report(partial)
             failure = failure_fields(error)
-            if is_partially_migrated(Path(self.file.state.backup_dir), earlier):
+            if is_partially_migrated(self.file.state, earlier):
                 failure["exit_code"] = MigrationIncomplete.exit_code  # whatever the new error is
             self._set_status(name, Status.FAILED, **failure, finished_at=utc_timestamp(), report_path=path)
             return

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import frozen
 
 from fieldfare.definition import IndexDefinition, Storage
+from fieldfare.definition.reply import encode
 
 __all__ = ["Keyspace", "Overlap", "connected_groups", "find_overlaps", "overlap_free_groups"]
 
@@ -34,7 +35,7 @@ class Keyspace:
     @classmethod
     def of(cls, name: str, *definitions: IndexDefinition) -> Keyspace:
         """Return the keys that an index covers with any of these definitions, such as before and after a migration."""
-        prefixes = {_encoded(prefix) for definition in definitions for prefix in definition.prefixes}
+        prefixes = {encode(prefix) for definition in definitions for prefix in definition.prefixes}
         return cls(name, definitions[0].storage, tuple(sorted(prefixes)))
 
 
@@ -128,10 +129,6 @@ def _nested(keyspaces: Iterable[Keyspace]) -> Iterator[tuple[str, bytes, list[tu
             outer.pop()
         yield name, prefix, outer
         outer.append((name, prefix))
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _shown(prefix: bytes) -> str:

@@ -34,7 +34,7 @@ MODE: Final = "drop_recreate"
 
 
 class PlanOptions(TypedDict, total=False):
-    """What :meth:`BatchMigrationPlanner.create_batch_plan` takes."""
+    """What :meth:`BatchMigrationPlanner.create_batch_plan` and ``create_group_plans`` take."""
 
     redis_url: str | None
     server: Server | None
@@ -56,32 +56,26 @@ class BatchMigrationPlanner:
         plugins: that claim the changes; by default every installed plugin.
         min_recall: the required recall@10 of changed vectors, 0 to 1; predicted on a sample.
         accept_recall_loss: only warn about a lower recall.
+        allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
     """
 
     def __init__(
-        self, *, plugins: Plugins | None = None, min_recall: float = 0.95, accept_recall_loss: bool = False
-    ) -> None:
-        self.plugins = plugins or load_plugins()
-        self.options = plan_options(min_recall, accept_recall_loss=accept_recall_loss)
-
-    def create_batch_plan(  # noqa: PLR0913 - the signature of RedisVL's migration guide
         self,
         *,
-        redis_url: str | None = None,
-        server: Server | None = None,
-        pattern: str | None = None,
-        indexes: Sequence[str] | None = None,
-        indexes_file: str | Path | None = None,
-        schema_patch_path: str | Path | None = None,
-        schema_patch: SchemaPatch | Mapping[str, Any] | None = None,
-        failure_policy: str = "fail_fast",
-        plan_dir: str | Path = "plans",
-        strict_overlap: bool = False,
-        aliases: Sequence[str] = (),
-    ) -> BatchPlan:
+        plugins: Plugins | None = None,
+        min_recall: float = 0.95,
+        accept_recall_loss: bool = False,
+        allow_document_expiry: bool = False,
+    ) -> None:
+        self.plugins = plugins or load_plugins()
+        self.options = plan_options(
+            min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
+        )
+
+    def create_batch_plan(self, **options: Unpack[PlanOptions]) -> BatchPlan:
         """Plan many indexes with one patch, and write a plan for each index that the patch applies to.
 
         Args:
@@ -92,8 +86,8 @@ class BatchMigrationPlanner:
             indexes_file: or a file with their names, one per line.
             schema_patch_path: the patch file.
             schema_patch: or the patch itself.
-            failure_policy: ``fail_fast`` or ``continue_on_error``.
-            plan_dir: the directory for the plans of the indexes; created if missing.
+            failure_policy: ``fail_fast`` (default) or ``continue_on_error``.
+            plan_dir: the directory for the plans of the indexes, by default ``plans``; created if missing.
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
             aliases: of any of these indexes, to keep.
 
@@ -104,22 +98,10 @@ class BatchMigrationPlanner:
             PreconditionError: no server, or no index matches the pattern.
             PluginError: no plugin, or more than one, claims a change.
         """
-        draft, conflict = self._draft(
-            redis_url=redis_url,
-            server=server,
-            pattern=pattern,
-            indexes=indexes,
-            indexes_file=indexes_file,
-            schema_patch_path=schema_patch_path,
-            schema_patch=schema_patch,
-            failure_policy=failure_policy,
-            plan_dir=plan_dir,
-            strict_overlap=strict_overlap,
-            aliases=aliases,
-        )
+        draft, conflict = self._draft(**options)
         if conflict is not None:
             raise conflict.error()
-        return draft.write()
+        return draft.write(draft.candidates)
 
     def create_group_plans(self, **options: Unpack[PlanOptions]) -> tuple[BatchPlan, ...]:
         """Like :meth:`create_batch_plan`, but with one batch plan for each group of indexes that share no keys.
@@ -135,7 +117,7 @@ class BatchMigrationPlanner:
         """
         draft, conflict = self._draft(**options)
         if conflict is None:
-            return (draft.write(),)
+            return (draft.write(draft.candidates),)
         if not conflict.groups:
             raise conflict.error()
         return draft.write_groups(conflict)
@@ -144,25 +126,33 @@ class BatchMigrationPlanner:
         """Write a batch plan file."""
         write_batch_plan(plan, Path(path))
 
-    def _draft(self, **options: Unpack[PlanOptions]) -> tuple[_Draft, Conflict | None]:
-        patch = _patch(options.get("schema_patch_path"), options.get("schema_patch"))
-        policy = _policy(options.get("failure_policy", FailurePolicy.FAIL_FAST))
-        with server_at(options.get("server"), options.get("redis_url")) as server:
-            names = select_indexes(
-                list_user_indexes(server),
-                pattern=options.get("pattern"),
-                indexes=options.get("indexes"),
-                indexes_file=options.get("indexes_file"),
-            )
-            planner = CandidatePlanner(
-                server, self.plugins, patch, aliases=options.get("aliases", ()), options=self.options
-            )
+    def _draft(  # noqa: PLR0913 - the signature of RedisVL's migration guide
+        self,
+        *,
+        redis_url: str | None = None,
+        server: Server | None = None,
+        pattern: str | None = None,
+        indexes: Sequence[str] | None = None,
+        indexes_file: str | Path | None = None,
+        schema_patch_path: str | Path | None = None,
+        schema_patch: SchemaPatch | Mapping[str, Any] | None = None,
+        failure_policy: str = "fail_fast",
+        plan_dir: str | Path = "plans",
+        strict_overlap: bool = False,
+        aliases: Sequence[str] = (),
+    ) -> tuple[_Draft, Conflict | None]:
+        patch = _patch(schema_patch_path, schema_patch)
+        policy = _policy(failure_policy)
+        with server_at(server, redis_url) as opened:
+            live = list_user_indexes(opened)
+            names = select_indexes(live, pattern=pattern, indexes=indexes, indexes_file=indexes_file)
+            planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options)
             candidates = planner.plan(names)
             plans = [each.plan for each in candidates if each.plan is not None]
-            conflict = find_conflict(planner, plans, strict=options.get("strict_overlap", False))
+            conflict = find_conflict(planner, plans, strict=strict_overlap)
         if conflict is None:
             require_distinct_targets(plans)
-        return _Draft(patch, policy, Path(options.get("plan_dir", "plans")), candidates), conflict
+        return _Draft(patch, policy, Path(plan_dir), candidates), conflict
 
 
 @define
@@ -174,9 +164,6 @@ class _Draft:
     plan_dir: Path
     candidates: tuple[Candidate, ...]
 
-    def write(self) -> BatchPlan:
-        return self._write(self.candidates)
-
     def write_groups(self, conflict: Conflict) -> tuple[BatchPlan, ...]:
         candidates = [conflict.replanned.get(each.name, each) for each in self.candidates]
         skipped = [each for each in candidates if each.plan is None]
@@ -184,11 +171,12 @@ class _Draft:
         for members in groups:
             require_distinct_targets(each.plan for each in members if each.plan is not None)
         return tuple(
-            self._write([*members, *(skipped if number == 1 else ())], suffix=f"_{number}")
+            self.write([*members, *(skipped if number == 1 else ())], suffix=f"_{number}")
             for number, members in enumerate(groups, 1)
         )
 
-    def _write(self, candidates: Collection[Candidate], suffix: str = "") -> BatchPlan:
+    def write(self, candidates: Collection[Candidate], suffix: str = "") -> BatchPlan:
+        """Write the plans of these indexes; ``suffix`` of the batch's name."""
         plans = [each.plan for each in candidates if each.plan is not None]
         warnings = Counter(line for plan in plans for line in plan.warnings)
         return BatchPlan(

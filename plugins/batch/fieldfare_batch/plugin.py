@@ -9,8 +9,6 @@ from fieldfare.hooks.markers import hookimpl
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["fieldfare_add_commands"]
-
 
 @hookimpl
 def fieldfare_add_commands(app: typer.Typer) -> None:

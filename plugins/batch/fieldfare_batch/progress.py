@@ -32,7 +32,7 @@ def show_batch_progress(plugins: Plugins) -> Iterator[Reporter]:
     reporter = BarReporter()
     plugins.register(reporter, NAME)
     try:
-        with reporter:
+        with reporter.display:
             yield reporter
     finally:
         plugins.manager.unregister(name=NAME)

@@ -11,9 +11,16 @@ from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal, RollbackStatus
 from fieldfare.errors import BackupUnusable, MigrationIncomplete
 from fieldfare_batch.errors import BatchStateUnusable
-from fieldfare_batch.next_commands import resume_command, rollback_command
 from fieldfare_batch.plan import BatchPlan
-from fieldfare_batch.state import BatchState, IndexState, Settings, Status, utc_timestamp
+from fieldfare_batch.state import (
+    BatchState,
+    IndexState,
+    Settings,
+    Status,
+    resume_command,
+    rollback_command,
+    utc_timestamp,
+)
 from fieldfare_batch.state_file import VERSION, load_state
 
 __all__ = [
@@ -21,8 +28,7 @@ __all__ = [
     "initial_state",
     "is_partially_migrated",
     "require_backup_dir",
-    "require_not_rolled_back",
-    "require_same_backup_dir",
+    "require_resumable",
     "reset_failed",
     "resume_or_start",
 ]
@@ -70,9 +76,7 @@ def resume_or_start(path: Path, initial: BatchState) -> BatchState:
         return initial
     earlier = load_state(path)
     if _identity(earlier) == _identity(initial) and earlier.rollback is not RollbackStatus.DONE:
-        require_not_rolled_back(path, earlier)
-        require_same_backup_dir(path, earlier, initial.backup_dir)
-        require_backup_dir(path, earlier)
+        require_resumable(path, earlier, initial.backup_dir)
         return evolve(earlier, settings=initial.settings, report_dir=initial.report_dir)
     if not earlier.is_finished:
         raise BatchStateUnusable(
@@ -89,25 +93,12 @@ def _identity(state: BatchState) -> tuple[object, ...]:
     return state.batch_id, {each.name: each.fingerprint for each in state.applicable}
 
 
-def require_same_backup_dir(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
-    """Check that the batch does not continue in another backup directory.
+def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
+    """Check that a batch can be resumed; ``backup_dir`` is the one that the user gave.
 
     Raises:
-        BatchStateUnusable: it would.
-    """
-    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
-        raise BatchStateUnusable(
-            path,
-            f"the backups of the batch are in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
-            "Nothing was changed. Use that directory, or omit --backup-dir.",
-        )
-
-
-def require_not_rolled_back(path: Path, state: BatchState) -> None:
-    """Check that the batch was not rolled back, completely or partly.
-
-    Raises:
-        BatchStateUnusable: it was.
+        BatchStateUnusable: it was rolled back, completely or partly; or its backups are in another directory, or that
+            directory does not exist.
     """
     if state.rollback is RollbackStatus.RUNNING:
         raise BatchStateUnusable(path, f"a rollback of the batch was started. Finish it: {rollback_command(path)}")
@@ -115,9 +106,16 @@ def require_not_rolled_back(path: Path, state: BatchState) -> None:
         raise BatchStateUnusable(
             path, "the batch was rolled back. Nothing was changed. 'fieldfare batch-apply' starts it again."
         )
+    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
+        raise BatchStateUnusable(
+            path,
+            f"the backups of the batch are in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
+            "Nothing was changed. Use that directory, or omit --backup-dir.",
+        )
+    require_backup_dir(path, state)
 
 
-def find_journal(backup_dir: Path, index: IndexState) -> Journal | None:
+def find_journal(state: BatchState, index: IndexState) -> Journal | None:
     """Return the journal of an index's migration; None if this batch has not started it.
 
     A journal of another plan for the index does not count.
@@ -125,15 +123,15 @@ def find_journal(backup_dir: Path, index: IndexState) -> Journal | None:
     Raises:
         BackupUnusable: it is damaged.
     """
-    header = backup_file(backup_prefix(backup_dir, index.name), "header")
+    header = backup_file(backup_prefix(state.backup_dir, index.name), "header")
     journal = Journal.load(header) if header.exists() else None
     return journal if journal is not None and journal.fingerprint == index.fingerprint else None
 
 
-def is_partially_migrated(backup_dir: Path, index: IndexState) -> bool:
+def is_partially_migrated(state: BatchState, index: IndexState) -> bool:
     """Whether an index is partly migrated according to its journal; if that is damaged, to its earlier state."""
     try:
-        journal = find_journal(backup_dir, index)
+        journal = find_journal(state, index)
     except BackupUnusable:
         return index.status is Status.IN_PROGRESS or index.exit_code == MigrationIncomplete.exit_code
     return journal is not None and journal.has_started_steps and journal.progress.undo is not RollbackStatus.DONE

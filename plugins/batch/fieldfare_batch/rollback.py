@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from attrs import define
@@ -15,9 +14,8 @@ from fieldfare.server import Server
 from fieldfare.support.wording import counted
 from fieldfare_batch.index_files import write_index_report
 from fieldfare_batch.migration import INDEX_ERRORS, ProgressCallback, failure_fields
-from fieldfare_batch.next_commands import rollback_command
 from fieldfare_batch.resume import find_journal
-from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, utc_timestamp
+from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, rollback_command, utc_timestamp
 from fieldfare_batch.state_file import StateFile
 
 __all__ = ["Rollbacks"]
@@ -67,7 +65,7 @@ class Rollbacks:
     def _undo(self, index: IndexState) -> Status:
         changes: dict[str, Any] = {"status": Status.ROLLED_BACK, "reason": None, "exit_code": None}
         try:
-            if find_journal(Path(self.file.state.backup_dir), index) is not None:
+            if find_journal(self.file.state, index) is not None:
                 changes["report_path"] = self._roll_back(index.name)
             elif index.status is Status.SUCCESS:
                 raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is missing")

@@ -1,9 +1,14 @@
-"""The state of a batch: the status of each index. Data only; ``state_file`` reads and writes it."""
+"""The state of a batch: the status of each index, and the commands to run next.
+
+Data only; ``state_file`` reads and writes it.
+"""
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
@@ -20,6 +25,9 @@ __all__ = [
     "IndexState",
     "Settings",
     "Status",
+    "next_commands",
+    "resume_command",
+    "rollback_command",
     "utc_timestamp",
 ]
 
@@ -153,6 +161,30 @@ class BatchState:
             each.status in {Status.SUCCESS, Status.IN_PROGRESS} or each.exit_code == MigrationIncomplete.exit_code
             for each in self.indexes
         )
+
+
+def resume_command(path: Path, state: BatchState) -> str:
+    """Return the command that resumes a batch; it retries failed indexes if no other index is left."""
+    left = state.with_status(Status.PENDING, Status.IN_PROGRESS)
+    words = ["fieldfare", "batch-resume", "--state", str(path)]
+    words += [] if left else ["--retry-failed"]
+    words += ["--accept-data-loss"] if any(each.lossy for each in left or state.with_status(Status.FAILED)) else []
+    return shlex.join(words)
+
+
+def rollback_command(path: Path) -> str:
+    """Return the command that rolls back every index of a batch."""
+    return shlex.join(["fieldfare", "batch-rollback", "--state", str(path)])
+
+
+def next_commands(path: Path, state: BatchState) -> dict[str, str]:
+    """Return the commands for a batch that is not running: ``resume`` or ``rollback`` → command."""
+    if state.rollback is RollbackStatus.DONE:
+        return {}
+    rollback = {"rollback": rollback_command(path)}
+    if state.rollback is RollbackStatus.RUNNING or state.is_finished:
+        return rollback if state.applicable else {}
+    return {"resume": resume_command(path, state), **rollback}
 
 
 def utc_timestamp() -> str:

@@ -10,8 +10,6 @@ from fieldfare.hooks.markers import hookimpl
 if TYPE_CHECKING:
     from fieldfare.hooks.run import Run
 
-__all__ = ["fieldfare_move_keys"]
-
 
 @hookimpl(trylast=True)
 def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Sequence[bool] | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from hashlib import sha1
 from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server
+from fieldfare.server.conditional_write import digest
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
 from fieldfare.server.transaction import Decision, forbids_scripts, transact
 
@@ -43,7 +43,7 @@ def remove_unchanged(server: Server, payloads: Mapping[bytes, bytes]) -> dict[by
     Raises:
         FieldfareError: the server refused to remove a key.
     """
-    calls = [ScriptCall(REMOVE, [key], [_digest(payload)]) for key, payload in payloads.items()]
+    calls = [ScriptCall(REMOVE, [key], [digest(payload)]) for key, payload in payloads.items()]
     replies = resend_unknown_scripts(server, calls, server.bulk([evalsha_command(call) for call in calls]))
     outcomes: dict[bytes, Removal] = {}
     without_script: list[bytes] = []
@@ -67,7 +67,3 @@ def _remove_in_transactions(server: Server, payloads: Mapping[bytes, bytes]) -> 
 
     keys = list(payloads)
     return dict(zip(keys, transact(server, keys, lambda key: [(b"DUMP", key)], decide), strict=True))
-
-
-def _digest(payload: bytes) -> bytes:
-    return sha1(payload, usedforsecurity=False).hexdigest().encode()

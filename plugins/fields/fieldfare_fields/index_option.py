@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["claim_index_option", "claim_rename_index"]
 
+_EXPIRY: Final = (
+    "a TEMPORARY index deletes its documents when it expires or is dropped, also documents that other indexes cover; "
+    "such a migration cannot be rolled back"
+)
 _CHANGED: Final[Mapping[str, str]] = {
     "prefixes": "PREFIX changes which documents the index covers: keys keep their names, the document count may differ",
     "filter": "FILTER changes which documents the index covers: the document count may differ afterwards",
@@ -24,7 +28,7 @@ _CHANGED: Final[Mapping[str, str]] = {
     "score_field": "SCORE_FIELD changes how results are ranked",
     "payload_field": "PAYLOAD_FIELD changes the payloads that queries return",
     "stopwords": "STOPWORDS changes which words are indexed: queries may find other documents",
-    "temporary": "TEMPORARY changes when Redis drops the index by itself: after that many seconds without a query",
+    "temporary": f"TEMPORARY: {_EXPIRY}",
     "index_all": "INDEXALL keeps a list of all documents in memory",
 }
 _LOST: Final[Mapping[str, str]] = {
@@ -39,6 +43,8 @@ def claim_index_option(change: UpdateOption, live: LiveIndex) -> Claim | None:
     """Claim a changed option of the index; None for one that this plugin does not know."""
     if change.option != "options" and change.option not in _CHANGED:
         return None
+    if change.option == "temporary" and change.new is not None and not live.options.get("allow_document_expiry"):
+        return Claim.blocked(_EXPIRY, workaround="pass --allow-document-expiry if that is what you want")
     return refused_option(change, live.server) or Claim.supported(warnings=_warnings(change))
 
 

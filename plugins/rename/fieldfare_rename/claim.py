@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.changes.renaming import EACH, OPTIONS
@@ -9,14 +10,13 @@ from fieldfare.definition import Storage
 from fieldfare.definition.jsonpath import split_path
 from fieldfare.documents import KeyCounter
 from fieldfare.plan import Claim
-from fieldfare_rename.reader import filter_reads, overlaps, readers
 from fieldfare_rename.rename import Rename, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fieldfare.changes import RenameField
-    from fieldfare.definition import Field
+    from fieldfare.definition import Field, IndexDefinition
     from fieldfare.hooks.live_index import LiveIndex
 
 __all__ = ["claim_rename", "fields_of"]
@@ -48,7 +48,7 @@ def fields_of(change: RenameField, live: LiveIndex) -> tuple[Field, Field] | Non
 
 def _blockers(before: Field, after: Field, live: LiveIndex) -> Iterator[Claim]:
     """Yield what blocks the rename, the most important reason first."""
-    if filter_reads(live.definition.filter, before.name):
+    if _filter_reads(live.definition.filter, before.name):
         yield Claim.blocked(
             f"FILTER {live.definition.filter} reads {before.name!r}: after the rename the filter would match no "
             "document",
@@ -86,7 +86,7 @@ def _ambiguous_paths(before: Field, after: Field) -> Iterator[Claim]:
 def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     """Yield conflicts with the other changes of this plan, and between source and target."""
     storage = live.definition.storage
-    if overlaps(rename.source, rename.target, storage):
+    if _overlaps(rename.source, rename.target, storage):
         yield Claim.blocked(
             f"one of {rename.source} and {rename.target} contains the other",
             workaround="rename in two plans, with a third name in between",
@@ -95,7 +95,7 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
         if (
             live.definition.find(field.name) is None
             and place_of(field.path, storage) != rename.target
-            and overlaps(field.path, rename.target, storage)
+            and _overlaps(field.path, rename.target, storage)
         ):
             yield Claim.blocked(
                 f"this plan moves or removes field {field.name!r} at {field.path}, which overlaps {rename.target}",
@@ -105,13 +105,13 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
 
 def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     for place, effect in ((rename.source, "would find no values any more"), (rename.target, "would find these values")):
-        for reader in readers(live.definition, place, besides=rename.old):
+        for reader in _readers(live.definition, place, besides=rename.old):
             yield Claim.blocked(
                 f"{reader} of this index reads {place!r} too, and {effect}",
                 workaround=f"first remove or change {reader}, in a migration of its own",
             )
         for other in live.overlapping_indexes:
-            for reader in readers(other, place):
+            for reader in _readers(other, place):
                 yield Claim.blocked(
                     f"index {other.name!r} covers some of the same keys, and its {reader} reads {place!r}: it {effect}",
                     workaround=f"drop {other.name!r} before and create it again afterwards, or copy the value to a "
@@ -135,7 +135,7 @@ def _warnings(change: RenameField, before: Field, after: Field, live: LiveIndex)
 def _sampled_conflicts(rename: Rename, live: LiveIndex) -> Iterator[str]:
     """Warn about sampled documents that have both names; not if an earlier rename moves the second one away."""
     storage = live.definition.storage
-    if any(overlaps(field.path, rename.target, storage) for field in live.snapshot.definition.fields):
+    if any(_overlaps(field.path, rename.target, storage) for field in live.snapshot.definition.fields):
         return
     sampled, both_names = 0, KeyCounter()
     for batch in live.sample([rename.source, rename.target], SAMPLE_LIMIT):
@@ -150,3 +150,39 @@ def _sampled_conflicts(rename: Rename, live: LiveIndex) -> Iterator[str]:
             f"Of {sampled:,} sampled documents, both {rename.source!r} and {rename.target!r} exist in {both_names}: "
             "apply stops unless --on-conflict keep-old or --on-conflict keep-new is given"
         )
+
+
+def _readers(definition: IndexDefinition, place: str, *, besides: str | None = None) -> Iterator[str]:
+    """Name the fields and options of an index that read a place, or something in or around it.
+
+    Args:
+        definition: of the index.
+        place: a hash field's name, or a JSON path.
+        besides: a field to ignore, together with the options that follow it.
+    """
+    storage = definition.storage
+    own = definition.find(besides) if besides is not None else None
+    for field in definition.fields:
+        if field is not own and _overlaps(field.path, place, storage):
+            yield f"field {field.name!r}"
+    for option in OPTIONS:
+        value = getattr(definition, option)
+        follows = own is not None and value is not None and _overlaps(value, own.path, storage)
+        if value is not None and not follows and _overlaps(value, place, storage):
+            yield f"{option.upper()} {value}"
+    if own is None and storage is Storage.HASH and _filter_reads(definition.filter, place):
+        yield f"FILTER {definition.filter}"
+
+
+def _overlaps(first: str, second: str, storage: Storage) -> bool:
+    """Whether two paths lead to the same place, or one contains the other."""
+    if storage is Storage.HASH:
+        return first == second
+    one, other = split_path(first)[0], split_path(second)[0]
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
+
+
+def _filter_reads(expression: str | None, name: str) -> bool:
+    """Whether a FILTER expression reads a field."""
+    return expression is not None and bool(re.search(rf"@{re.escape(name)}(?!\w)", expression.replace("\\", "")))

@@ -41,9 +41,9 @@ def execute(step: Step, run: Run) -> Receipt:
     for keys, originals, unmoved in _move(run, batches, partial(_forward_batch, rename, storage)):
         # a document with the new name only was renamed by an interrupted run, unless it was like that in the backup
         found = [
-            each
-            for each in unmoved
-            if each[1] is not Outcome.NEW_NAME_ONLY or _had_new_name_only(originals.get(each[0]))
+            (key, outcome)
+            for key, outcome in unmoved
+            if outcome is not Outcome.NEW_NAME_ONLY or (key in originals and originals[key].had_new_name_only)
         ]
         run.note(_notes(rename, found))
         run.done(keys)
@@ -98,10 +98,6 @@ def _batches(step: Step, run: Run) -> Iterator[tuple[_Keys, _Originals]]:
     """Yield batches of keys, each with its backed up documents by key."""
     for keys, batch in run.keys_with_originals(step):
         yield keys, {original.key: original for original in Original.from_batch(batch)}
-
-
-def _had_new_name_only(original: Original | None) -> bool:
-    return original is not None and original.had_new_name_only
 
 
 def _notes(rename: Rename, found: Iterable[tuple[bytes, Outcome]]) -> list[Note]:

@@ -36,13 +36,11 @@ def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
 
 
 def _check_after_rollback(rename: Rename, run: Run) -> Finding:
-    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
-    source, target = encode(rename.source), encode(rename.target)
     new_name_only = KeyCounter()
     for keys in find_new_documents(run, find_missing_documents(run).count):
-        replies = run.server.bulk([(command, key, name) for key in keys for name in (target, source)])
-        pairs = zip(keys, replies[::2], replies[1::2], strict=True)
-        new_name_only.add(key for key, new, old in pairs if _exists(new) and not _exists(old))
+        with_new_name = _filter_by_value(run, keys, rename.target)
+        with_both_names = set(_filter_by_value(run, with_new_name, rename.source))
+        new_name_only.add(key for key in with_new_name if key not in with_both_names)
     return Finding(
         f"renamed_back:{rename.old}",
         not new_name_only.count,
@@ -53,16 +51,13 @@ def _check_after_rollback(rename: Rename, run: Run) -> Finding:
 
 
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
-    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
-    source, target = encode(rename.source), encode(rename.target)
     old, both = KeyCounter(), KeyCounter()
     checked = 0
     for keys in _keys(plan, run):
-        replies = run.server.bulk([(command, key, source) for key in keys])
-        suspects = [key for key, reply in zip(keys, replies, strict=True) if _exists(reply)]
-        replies = run.server.bulk([(command, key, target) for key in suspects]) if suspects else []
-        old.add(key for key, reply in zip(suspects, replies, strict=True) if not _exists(reply))
-        both.add(key for key, reply in zip(suspects, replies, strict=True) if _exists(reply))
+        with_old_name = _filter_by_value(run, keys, rename.source)
+        with_both_names = set(_filter_by_value(run, with_old_name, rename.target))
+        old.add(key for key in with_old_name if key not in with_both_names)
+        both.add(key for key in with_old_name if key in with_both_names)
         checked += len(keys)
     problems = []
     if old.count:
@@ -88,5 +83,9 @@ def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
     yield from find_new_documents(run, find_missing_documents(run).count)
 
 
-def _exists(reply: object) -> bool:
-    return reply == 1 or (isinstance(reply, list) and reply not in ([], [[]]))
+def _filter_by_value(run: Run, keys: Sequence[bytes], place: str) -> list[bytes]:
+    """Return the keys of documents that have a value at a place."""
+    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
+    replies = run.server.bulk([(command, key, encode(place)) for key in keys]) if keys else []
+    found = (reply == 1 or (isinstance(reply, list) and reply not in ([], [[]])) for reply in replies)
+    return [key for key, is_found in zip(keys, found, strict=True) if is_found]

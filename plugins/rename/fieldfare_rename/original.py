@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from fieldfare.documents import Batch, Column
 from fieldfare_rename.movement import Keep
@@ -50,8 +50,7 @@ class Original:
     @staticmethod
     def to_batch(originals: Sequence[Original]) -> Batch:
         """Return them as a batch for the backup."""
-        rows = [asdict(original) for original in originals]
-        columns = {name: Column.of(row[name] for row in rows) for name in _COLUMNS}
+        columns = {name: Column.of(getattr(original, name) for original in originals) for name in _COLUMNS}
         return Batch(tuple(original.key for original in originals), columns)
 
     @staticmethod

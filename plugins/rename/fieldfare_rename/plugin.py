@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from fieldfare.plan import Claim, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding
 
-__all__ = [
-    "fieldfare_backup",
-    "fieldfare_classify",
-    "fieldfare_estimate",
-    "fieldfare_execute_step",
-    "fieldfare_plan_steps",
-    "fieldfare_undo_step",
-    "fieldfare_validate",
-    "fieldfare_verify_step",
-]
-
 
 @hookimpl
 def fieldfare_classify(change: Change, live: LiveIndex) -> Claim | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -29,14 +30,16 @@ def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Move
     """Move a value in each of these documents; see :func:`fieldfare_rename.document.move_values`."""
     if storage is Storage.HASH:
         hashes = _HashMove(movement, expiring=server.capabilities.has_hash_field_ttl)
-        outcomes = list(zip(keys, transact(server, keys, hashes.read, hashes.decide), strict=True))
+        outcomes: dict[bytes, Outcome | None] = dict(
+            zip(keys, transact(server, keys, hashes.read, hashes.decide), strict=True)
+        )
     else:
         documents = _JsonMove(movement)
-        first = list(zip(keys, transact(server, keys, documents.read, documents.decide), strict=True))
-        copied = [key for key, outcome in first if outcome is None]
-        second = zip(copied, transact(server, copied, documents.read, documents.finish), strict=True)
-        outcomes = [*((key, outcome) for key, outcome in first if outcome is not None), *second]
-    return [(key, outcome) for key, outcome in outcomes if outcome is not Outcome.MOVED]
+        outcomes = dict(zip(keys, transact(server, keys, documents.read, documents.decide), strict=True))
+        copied = [key for key, outcome in outcomes.items() if outcome is None]
+        remove = partial(documents.decide, is_copied=True)
+        outcomes |= zip(copied, transact(server, copied, documents.read, remove), strict=True)
+    return [(key, each) for key, each in outcomes.items() if each is not None and each is not Outcome.MOVED]
 
 
 def restore(server: Server, storage: Storage, originals: Sequence[Original], source: str, target: str) -> list[Any]:
@@ -109,31 +112,22 @@ class _JsonMove:
         values = [(b"JSON.GET", key, path) for path in (self._source, self._target)]
         return [*values, (b"EXISTS", key), *((b"JSON.OBJLEN", key, path) for path in self._remove_if_empty)]
 
-    def decide(self, key: bytes, replies: Sequence[Any]) -> Decision[Outcome | None]:
-        """Copy the value; None if the source has yet to be removed."""
+    def decide(self, key: bytes, replies: Sequence[Any], *, is_copied: bool = False) -> Decision[Outcome | None]:
+        """Copy the value; None if the source has yet to be removed. If the value is copied, remove the source."""
         if is_wrong_type(replies[0]):
             return Outcome.WRONG_TYPE, []
         old, new, exists = _value(replies[0]), _value(replies[1]), bool(replies[2])
         new = old if _is_copy(old, new) else new
-        outcome = _outcome_without_write(old, new, self._keep, exists=exists)
+        keep = None if is_copied else self._keep
+        outcome = _outcome_without_write(old, new, keep, exists=exists)
         if outcome is not None or old is None:
             return outcome, []
-        if new == old or (new is not None and self._keep is Keep.TARGET):
+        if new == old or (new is not None and keep is Keep.TARGET):
             return Outcome.MOVED, self._removal(key, replies[3:])
+        if is_copied:
+            return Outcome.NO_PARENT, []
         containers = [(b"JSON.SET", key, path, b"{}", b"NX") for path in self._containers]
         return None, [*containers, (b"JSON.SET", key, self._target, round_trip_safe(old))]
-
-    def finish(self, key: bytes, replies: Sequence[Any]) -> Decision[Outcome]:
-        """Remove the source of the copied value."""
-        if is_wrong_type(replies[0]):
-            return Outcome.WRONG_TYPE, []
-        old, new, exists = _value(replies[0]), _value(replies[1]), bool(replies[2])
-        new = old if _is_copy(old, new) else new
-        if old is not None and old == new:
-            return Outcome.MOVED, self._removal(key, replies[3:])
-        if old is not None and new is None:
-            return Outcome.NO_PARENT, []
-        return _outcome_without_write(old, new, None, exists=exists) or Outcome.BOTH, []
 
     def _removal(self, key: bytes, lengths: Sequence[Any]) -> list[Command]:
         """Delete the source, and the objects that are empty without it."""

@@ -41,6 +41,15 @@ class DropRecreate:
         """Return the drop and the create."""
         return plan_frame(source, target)
 
+    def blocker(self, snapshot: Snapshot) -> tuple[str, str] | None:
+        """Refuse to drop a TEMPORARY index: Redis deletes its documents with it, even where others cover them."""
+        if snapshot.definition.temporary is None:
+            return None
+        return (
+            f"{snapshot.definition.name!r} is TEMPORARY: FT.DROPINDEX would delete its documents",
+            "copy the documents to another prefix (COPY), and create an index that is not TEMPORARY over them",
+        )
+
     def warnings(self, snapshot: Snapshot) -> Sequence[str]:
         """Warn of the outage, and of what a dropped index loses unless it is named."""
         lines = ["Index downtime is required"]

@@ -6,12 +6,11 @@ from typing import Final
 
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.definition.reply import encode
-from fieldfare.engine.index import create_index, wait_until_ready
+from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Phase, Receipt, Step
-from fieldfare.server.inspect import index_exists, read_definition, read_stats
+from fieldfare.server.inspect import index_exists, read_snapshot, read_stats
 
 __all__ = [
     "CREATE",
@@ -53,14 +52,14 @@ def drop_source(run: ActiveRun, step: Step) -> Receipt:
     """
     name = run.source.name
     if index_exists(run.server, name):
-        found = find_mismatches(run.source, read_definition(run.server, name))
+        live = read_snapshot(run.server, name, key_sample_limit=0)
+        found = find_mismatches(run.source, live.definition)
         if found:
             raise PreconditionError(
                 f"the index {name!r} is no longer the one that was planned for ({'; '.join(found)}), "
                 "so it was not dropped"
             )
-        # never with DD: that would delete the documents
-        run.server.command("FT.DROPINDEX", encode(name))
+        drop_index(run.server, live)
     return Receipt(step.id)
 
 
@@ -90,16 +89,16 @@ def drop_target(run: ActiveRun) -> None:
     name = run.target.name
     if not index_exists(run.server, name):
         return
-    live = read_definition(run.server, name)
-    found = find_mismatches(run.target, live)
-    if found and name == run.source.name and not find_mismatches(run.source, live):
+    live = read_snapshot(run.server, name, key_sample_limit=0)
+    found = find_mismatches(run.target, live.definition)
+    if found and name == run.source.name and not find_mismatches(run.source, live.definition):
         return
     if found and not run.options.force:
         raise PreconditionError(
             f"the index {name!r} is not the one that the migration made ({'; '.join(found)}). "
             "Drop it yourself, or let --force drop it; documents stay"
         )
-    run.server.command("FT.DROPINDEX", encode(name))
+    drop_index(run.server, live)
 
 
 def create_source(run: ActiveRun) -> None:

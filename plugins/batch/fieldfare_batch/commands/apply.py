@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,6 @@ from fieldfare.cli.options import (
     Workers,
 )
 from fieldfare.cli.session import Session
-from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired
 from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare_batch.commands.options import (
@@ -32,7 +32,7 @@ from fieldfare_batch.commands.options import (
     BatchReportOut,
     State,
 )
-from fieldfare_batch.commands.outcome import require_data_loss_accepted, show_outcome
+from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch
 
 __all__ = ["batch_apply"]
 
@@ -72,40 +72,22 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     session = Session.of(context)
     if not backup_dir:
         raise BackupDirectoryRequired
-    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
-    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
     from fieldfare_batch.plan_file import load_batch_plan  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Settings  # noqa: PLC0415 - start-up time
 
     loaded = load_batch_plan(plan)
-    require_data_loss_accepted({each.name: each.lossy for each in loaded.applicable}, accepted=accept_data_loss)
-    executor = BatchMigrationExecutor(plugins=session.plugins)
-    stop = StopRequest()
-    with (
-        connect(url, cluster=cluster) as server,
-        show_batch_progress(session.plugins) as reporter,
-        stop_on_signals(stop),
-    ):
-        report = executor.apply(
-            loaded,
-            server=server,
-            state_path=state,
-            report_dir=report_dir,
-            report_path=report_out,
-            backup_dir=backup_dir,
-            progress_callback=reporter,
-            settings=Settings(
-                batch_size=batch_size,
-                num_workers=workers,
-                parallel=parallel,
-                allow_overflow=allow_overflow,
-                on_conflict=on_conflict and on_conflict.value,
-                retry_for=retry_for,
-                timeout=timeout,
-                verify=verify.value,
-            ),
-            stop=stop,
-        )
-    show_outcome(session, report, state, report_out)
+    require_data_loss_accepted(loaded.applicable, accepted=accept_data_loss)
+    settings = Settings(
+        batch_size=batch_size,
+        num_workers=workers,
+        parallel=parallel,
+        allow_overflow=allow_overflow,
+        on_conflict=on_conflict and on_conflict.value,
+        retry_for=retry_for,
+        timeout=timeout,
+        verify=verify.value,
+    )
+    apply = BatchMigrationExecutor(plugins=session.plugins).apply
+    run = partial(apply, loaded, report_dir=report_dir, backup_dir=backup_dir, settings=settings)
+    run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)

@@ -1,4 +1,4 @@
-"""Showing the outcome of a batch."""
+"""Running a batch in a command, and showing its outcome."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import typer
 
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
 from fieldfare.cli.units import seconds_text
 from fieldfare.errors import FieldfareError, MigrationIncomplete
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from fieldfare_batch.plan import BatchIndex
     from fieldfare_batch.report import BatchReport, IndexReport
-    from fieldfare_batch.state import BatchState
+    from fieldfare_batch.state import BatchState, IndexState
 
-__all__ = ["command_lines", "first_line", "require_data_loss_accepted", "show_outcome"]
+__all__ = ["command_lines", "first_line", "require_data_loss_accepted", "run_batch"]
 
 LABELS: Final = {"resume": "To resume:", "rollback": "To roll back:"}
 
@@ -31,22 +33,44 @@ TITLES: Final = {
 }
 
 
-def show_outcome(session: Session, report: BatchReport, state_path: Path, report_path: Path | None) -> None:
-    """Show the report of a batch, and the commands to run next.
+def run_batch(  # noqa: PLR0913 - what the commands have in common
+    run: Callable[..., BatchReport],
+    *,
+    session: Session,
+    state_path: Path,
+    report_path: Path | None,
+    url: str,
+    cluster: bool | None,
+) -> None:
+    """Run a batch, with progress and until Ctrl-C; then show its report, and the commands to run next.
 
     Args:
+        run: a method of the executor, with all arguments but those that every command has.
         session: of the command.
-        report: of the batch.
         state_path: the state file.
         report_path: the report file; None for the default one.
+        url: of the server.
+        cluster: whether it is a cluster; None to find out.
 
     Raises:
         typer.Exit: the batch did not complete: 3 if something is changed on the server, else 1.
     """
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.executor import default_report_path  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.state import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state_file import load_state  # noqa: PLC0415 - start-up time
 
+    stop = StopRequest()
+    with (
+        connect(url, cluster=cluster) as server,
+        show_batch_progress(session.plugins) as reporter,
+        stop_on_signals(stop),
+    ):
+        report = run(
+            state_path=state_path, server=server, report_path=report_path, progress_callback=reporter, stop=stop
+        )
     state_path = state_path.absolute()
     report_path = (report_path or default_report_path(state_path)).absolute()
     state = load_state(state_path)
@@ -64,11 +88,11 @@ def show_outcome(session: Session, report: BatchReport, state_path: Path, report
         raise typer.Exit(code)
 
 
-def require_data_loss_accepted(indexes: dict[str, tuple[str, ...]], *, accepted: bool) -> None:
+def require_data_loss_accepted(indexes: Iterable[BatchIndex | IndexState], *, accepted: bool) -> None:
     """Check that the user accepts the loss of information.
 
     Args:
-        indexes: index → steps that lose information.
+        indexes: that are migrated.
         accepted: whether the user accepts it.
 
     Raises:
@@ -76,7 +100,7 @@ def require_data_loss_accepted(indexes: dict[str, tuple[str, ...]], *, accepted:
     """
     from fieldfare_batch.errors import DataLossNotAccepted  # noqa: PLC0415 - start-up time
 
-    losses = {name: lossy for name, lossy in indexes.items() if lossy}
+    losses = {each.name: each.lossy for each in indexes if each.lossy}
     if losses and not accepted:
         raise DataLossNotAccepted(losses)
 

@@ -11,6 +11,7 @@ from fieldfare.cli.errors import describe
 from fieldfare.cli.options import (
     DEFAULT_URL,
     AcceptRecallLoss,
+    AllowDocumentExpiry,
     Cluster,
     MinRecall,
     Url,
@@ -74,6 +75,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     ] = None,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
+    allow_document_expiry: AllowDocumentExpiry = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -88,7 +90,10 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     from fieldfare_batch.planner import BatchMigrationPlanner, PlanOptions  # noqa: PLC0415 - start-up time
 
     planner = BatchMigrationPlanner(
-        plugins=session.plugins, min_recall=min_recall, accept_recall_loss=accept_recall_loss
+        plugins=session.plugins,
+        min_recall=min_recall,
+        accept_recall_loss=accept_recall_loss,
+        allow_document_expiry=allow_document_expiry,
     )
     names = None if indexes is None else [name for words in indexes for name in words.split(",")]
     with connect(url, cluster=cluster) as server:

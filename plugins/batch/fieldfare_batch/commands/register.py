@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from fieldfare_batch.commands.apply import batch_apply
@@ -16,37 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
-    (
-        "batch-plan",
-        batch_plan,
-        (
-            "fieldfare batch-plan --pattern '*_idx' --schema-patch quantize_patch.yaml",
-            "fieldfare batch-plan --indexes products_idx,users_idx --schema-patch p.yaml --plan-out batch_plan.yaml",
-            "fieldfare batch-plan --indexes-file indexes.txt --schema-patch p.yaml --failure-policy continue_on_error",
-        ),
+EXAMPLES: Final[Mapping[Callable[..., None], tuple[str, ...]]] = {
+    batch_plan: (
+        "fieldfare batch-plan --pattern '*_idx' --schema-patch quantize_patch.yaml",
+        "fieldfare batch-plan --indexes products_idx,users_idx --schema-patch p.yaml --plan-out batch_plan.yaml",
+        "fieldfare batch-plan --indexes-file indexes.txt --schema-patch p.yaml --failure-policy continue_on_error",
     ),
-    (
-        "batch-apply",
-        batch_apply,
-        ("fieldfare batch-apply --plan batch_plan.yaml --backup-dir ./migration_backups --accept-data-loss",),
+    batch_apply: ("fieldfare batch-apply --plan batch_plan.yaml --backup-dir ./migration_backups --accept-data-loss",),
+    batch_resume: (
+        "fieldfare batch-resume --state batch_state.yaml --accept-data-loss",
+        "fieldfare batch-resume --state batch_state.yaml --retry-failed",
     ),
-    (
-        "batch-resume",
-        batch_resume,
-        (
-            "fieldfare batch-resume --state batch_state.yaml --accept-data-loss",
-            "fieldfare batch-resume --state batch_state.yaml --retry-failed",
-        ),
-    ),
-    ("batch-status", batch_status, ("fieldfare batch-status --state batch_state.yaml --json",)),
-    ("batch-rollback", batch_rollback, ("fieldfare batch-rollback --state batch_state.yaml",)),
-)
-"""Name, function and examples, in the order of the help."""
+    batch_status: ("fieldfare batch-status --state batch_state.yaml --json",),
+    batch_rollback: ("fieldfare batch-rollback --state batch_state.yaml",),
+}
+"""Command → examples, in the order of the help. The name of a command is that of its function."""
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands."""
-    for name, function, examples in COMMANDS:
+    for command, examples in EXAMPLES.items():
         lines = "\n".join(f"  {example}" for example in examples)
-        app.command(name, epilog=f"\b\nExamples:\n{lines}")(function)
+        app.command(command.__name__.replace("_", "-"), epilog=f"\b\nExamples:\n{lines}")(command)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflictOption, Url
 from fieldfare.cli.session import Session
-from fieldfare.cli.signals import stop_on_signals
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
-from fieldfare_batch.commands.outcome import require_data_loss_accepted, show_outcome
+from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch
 
 __all__ = ["batch_resume"]
 
@@ -43,36 +43,18 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     session = Session.of(context)
     from attrs import evolve  # noqa: PLC0415 - start-up time
 
-    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
-    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
     todo = recorded.with_status(Status.PENDING, Status.IN_PROGRESS, *([Status.FAILED] if retry_failed else []))
-    require_data_loss_accepted({each.name: each.lossy for each in todo}, accepted=accept_data_loss)
+    require_data_loss_accepted(todo, accepted=accept_data_loss)
     settings = evolve(
         recorded.settings,
         parallel=parallel or recorded.settings.parallel,
         allow_overflow=allow_overflow or recorded.settings.allow_overflow,
         on_conflict=on_conflict.value if on_conflict else recorded.settings.on_conflict,
     )
-    stop = StopRequest()
-    with (
-        connect(url, cluster=cluster) as server,
-        show_batch_progress(session.plugins) as reporter,
-        stop_on_signals(stop),
-    ):
-        report = executor.resume(
-            state,
-            server=server,
-            backup_dir=backup_dir,
-            retry_failed=retry_failed,
-            report_path=report_out,
-            progress_callback=reporter,
-            settings=settings,
-            stop=stop,
-        )
-    show_outcome(session, report, state, report_out)
+    run = partial(executor.resume, backup_dir=backup_dir, retry_failed=retry_failed, settings=settings)
+    run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,10 +11,9 @@ import typer
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
 from fieldfare.cli.output import notice
 from fieldfare.cli.session import Session
-from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError
 from fieldfare_batch.commands.options import DEFAULT_STATE, BatchReportOut, State
-from fieldfare_batch.commands.outcome import show_outcome
+from fieldfare_batch.commands.outcome import run_batch
 
 __all__ = ["batch_rollback"]
 
@@ -36,10 +36,7 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     the same command resumes an interrupted rollback.
     """
     session = Session.of(context)
-    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
-    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
@@ -50,13 +47,5 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
         ):
             notice("Nothing was changed.")
             raise typer.Exit(FieldfareError.exit_code)
-    stop = StopRequest()
-    with (
-        connect(url, cluster=cluster) as server,
-        show_batch_progress(session.plugins) as reporter,
-        stop_on_signals(stop),
-    ):
-        report = executor.rollback(
-            state, server=server, report_path=report_out, progress_callback=reporter, force=force, stop=stop
-        )
-    show_outcome(session, report, state, report_out)
+    run = partial(executor.rollback, force=force)
+    run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,8 +12,6 @@ from fieldfare_batch.commands.options import DEFAULT_STATE, State
 from fieldfare_batch.commands.outcome import command_lines, first_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fieldfare_batch.state import BatchState, IndexState
 
 __all__ = ["batch_status"]
@@ -22,29 +20,22 @@ __all__ = ["batch_status"]
 def batch_status(context: typer.Context, *, state: State = DEFAULT_STATE) -> None:
     """Show the state of a batch. Needs no server, and works while the batch runs."""
     session = Session.of(context)
-    from fieldfare_batch.state_file import load_state  # noqa: PLC0415 - start-up time
-
-    recorded = load_state(state)
-    if session.json:
-        show_json(_document(recorded, state.absolute()))
-    else:
-        show(_text(recorded, state.absolute()))
-
-
-def _document(state: BatchState, path: Path) -> dict[str, Any]:
     from attrs import asdict  # noqa: PLC0415 - start-up time
 
-    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.report import make_report  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.state_file import state_to_dict  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.state import next_commands  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.state_file import load_state, state_to_dict  # noqa: PLC0415 - start-up time
 
-    summary = asdict(make_report(state).summary)
-    return {**state_to_dict(state), "summary": summary, "next": next_commands(path, state)}
+    recorded = load_state(state)
+    commands = next_commands(state.absolute(), recorded)
+    if session.json:
+        show_json({**state_to_dict(recorded), "summary": asdict(make_report(recorded).summary), "next": commands})
+    else:
+        show("\n".join([*_lines(recorded), *command_lines(commands)]))
 
 
-def _text(state: BatchState, path: Path) -> str:
+def _lines(state: BatchState) -> list[str]:
     from fieldfare.backup.journal import RollbackStatus  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.next_commands import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     title = "Batch Migration Status"
@@ -66,7 +57,7 @@ def _text(state: BatchState, path: Path) -> str:
     ]
     if skipped:
         lines += [f"Skipped: {len(skipped)}", *(f"- {each.name}: {first_line(each.reason)}" for each in skipped)]
-    return "\n".join([*lines, *command_lines(next_commands(path, state))])
+    return lines
 
 
 def _ended(index: IndexState) -> str:
