@@ -156,7 +156,7 @@ def test_documents_with_a_vector_are_asked_for_among_many_without(server: Server
     server.bulk([("HSET", f"d:{row}", "t", "text") for row in range(COUNT)])
     create(server)
     report = migrate(server, tmp_path, TO_FLOAT16)
-    assert named(report)["knn_self_query:v"].data == {"asked": 10, "lost": 0}
+    assert named(report)["knn_self_query:v"].data == {"queried": 10, "lost": 0}
 
 
 def test_json_numbers_beyond_the_datatype_do_not_break_validation(server: Server, tmp_path: Path) -> None:

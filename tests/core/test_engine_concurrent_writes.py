@@ -13,7 +13,7 @@ from attrs import frozen
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.backup import BackupStore, VectorBackup, backup_prefix
+from fieldfare.backup import CONCURRENT_UPDATES, BackupStore, VectorBackup, backup_prefix
 from fieldfare.changes import Change, CustomChange
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
@@ -195,7 +195,7 @@ def test_newer_value_is_saved_and_converted_and_comes_back(scene: Scene, workers
     assert report.result is Result.SUCCEEDED
     assert [application.read(row) for row in (6, 7, 8, 9)] == ["=text 6", "=newer", "=new form", None]
     assert scene.server.command("GET", "d:10") == b"something else"
-    assert scene.kept("late") == {b"d:07": application.value("newer")}
+    assert scene.kept("concurrent_updates") == {b"d:07": application.value("newer")}
     assert notes(report)["vanished"] == 1
     assert notes(report)["wrong type"] == 1
     [step] = [step for name, step in report.steps.items() if name.startswith("test.mark")]
@@ -204,8 +204,8 @@ def test_newer_value_is_saved_and_converted_and_comes_back(scene: Scene, workers
     undone = scene.rollback(num_workers=workers)
 
     assert [application.read(row) for row in (6, 7, 8, 9)] == ["text 6", "newer", "text 8", None]
-    assert scene.kept("superseded") == {b"d:08": application.value("=new form")}
-    assert notes(undone) == {"vanished": 1, "wrong type": 1, "changed since": 1}
+    assert scene.kept("overwritten_by_rollback") == {b"d:08": application.value("=new form")}
+    assert notes(undone) == {"vanished": 1, "wrong type": 1, "updated since the run": 1}
     assert scene.server.command("PEXPIRETIME", "d:03") == 4102444800123
     assert index_state(scene.server)["i"][0] == before["i"][0]
 
@@ -227,7 +227,7 @@ def test_newer_value_in_the_middle_of_the_pass(scene: Scene) -> None:
     assert {row: application.read(row) for row in range(COUNT)} == {
         row: f"newer {row}" if row in late else f"text {row}" for row in range(COUNT)
     }
-    assert scene.kept("superseded") == {}
+    assert scene.kept("overwritten_by_rollback") == {}
 
 
 @pytest.mark.parametrize("number", [1, 6, 11, 12])
@@ -240,7 +240,7 @@ def test_killed_and_resumed_with_newer_values(scene: Scene, number: int) -> None
         )
     report = scene.apply()
     assert report.result is Result.SUCCEEDED
-    assert scene.kept("late") == {b"d:07": application.value("newer")}
+    assert scene.kept("concurrent_updates") == {b"d:07": application.value("newer")}
     assert {row: application.read(row) for row in range(COUNT)} == {
         row: "=newer" if row == 7 else f"=text {row}" for row in range(COUNT)
     }
@@ -260,10 +260,12 @@ def test_value_that_was_saved_just_before_a_kill_is_not_saved_again(scene: Scene
     path = "$.t" if application.storage is Storage.JSON else "t"
     with BackupStore(backup_prefix(scene.directory, "i")) as store:  # as far as it came
         late = Batch((b"d:07",), {path: Column.of([application.value("newer")])})
-        store.append("late", late)
+        store.append(CONCURRENT_UPDATES, late)
     scene.apply()
     assert application.read(7) == "=newer"
-    assert [len(each) for _, each in VectorBackup.load(backup_prefix(scene.directory, "i")).iter_batches("late")] == [1]
+    assert [
+        len(each) for _, each in VectorBackup.load(backup_prefix(scene.directory, "i")).iter_batches(CONCURRENT_UPDATES)
+    ] == [1]
 
 
 def test_what_was_written_behind_the_pass_is_kept_by_the_rollback(scene: Scene) -> None:
@@ -277,8 +279,8 @@ def test_what_was_written_behind_the_pass_is_kept_by_the_rollback(scene: Scene) 
         scene.apply(At("drop:finished", lambda: application.write(7, "second")), At("create:started", die))
     meanwhile()
     undone = scene.rollback()
-    assert scene.kept("superseded") == {b"d:07": application.value("third")}
-    assert notes(undone) == {"changed since": 1}
+    assert scene.kept("overwritten_by_rollback") == {b"d:07": application.value("third")}
+    assert notes(undone) == {"updated since the run": 1}
     assert [application.read(row) for row in (6, 7, 8)] == ["text 6", "second", "text 8"]
 
 
@@ -300,12 +302,12 @@ def test_documents_added_meanwhile_are_converted(scene: Scene, moment: str, work
 
     assert report.result is Result.SUCCEEDED
     assert [application.read(row) for row in (70, 71)] == ["=added", "=added in the new form"]
-    assert scene.kept("added") == {b"d:70": application.value("added")}
-    assert notes(report)["added meanwhile"] == 1
+    assert scene.kept("concurrent_inserts") == {b"d:70": application.value("added")}
+    assert notes(report)["added during the run"] == 1
     found = findings(report)
     assert found["documents_added"] == (False, "warning")
     assert found["documents_deleted"] == (False, "warning")
-    assert found["documents_updated"][0] is found["documents_replaced"][0] is found["verify"][0] is True
+    assert found["documents_updated"][0] is found["documents_replaced"][0] is found["document_contents"][0] is True
     [finding] = [each for each in report.validation.findings if each.name == "documents_added"]
     assert finding.data == {"documents": 2, "unconverted": 0}
     assert "d:70" in finding.detail
@@ -324,7 +326,7 @@ def test_document_that_was_saved_just_before_a_kill_is_converted(scene: Scene) -
         store.append("added", Batch((b"d:70",), {path: Column.of([application.value("added")])}))
     report = scene.apply()
     assert application.read(70) == "=added"
-    assert notes(report) == {"added meanwhile": 1}
+    assert notes(report) == {"added during the run": 1}
     scene.rollback()
     assert application.read(70) == "added"
 
@@ -341,16 +343,16 @@ def test_documents_changed_behind_the_pass(scene: Scene) -> None:
     assert report.result is Result.SUCCEEDED
     assert [application.read(row) for row in (7, 8, 9)] == ["=newer", "=text 8", "=new form"]
     [finding] = [each for each in report.validation.findings if each.name == "documents_updated"]
-    assert finding.data == {"converted": 1, "left": 1}
-    assert findings(report)["verify"] == (True, "error")
+    assert finding.data == {"converted": 1, "unchanged": 1}
+    assert findings(report)["document_contents"] == (True, "error")
     scene.rollback()
     assert [application.read(row) for row in (7, 8, 9)] == ["newer", "text 8", "text 9"]
-    assert scene.kept("superseded") == {b"d:09": application.value("=new form")}
+    assert scene.kept("overwritten_by_rollback") == {b"d:09": application.value("=new form")}
 
 
 def test_sample_finds_what_is_not_converted_and_the_same_command_mends_it(scene: Scene) -> None:
     application = scene.application
-    told = r"verify: 60 of 60 documents compared.*d:07.*Run the same command"
+    told = r"document_contents: 60 of 60 documents compared.*d:07.*Run the same command"
     with pytest.raises(ValidationFailed, match=told) as failed:
         scene.apply(At("create:finished", lambda: application.write(7, "newer")), batch_size=10)
     assert failed.value.report is not None
@@ -362,7 +364,7 @@ def test_sample_finds_what_is_not_converted_and_the_same_command_mends_it(scene:
 
 def test_nothing_is_compared_if_nobody_wants_it(scene: Scene) -> None:
     report = scene.apply(verify="none")
-    assert "verify" not in findings(report)
+    assert "document_contents" not in findings(report)
     assert all(passed for passed, _ in findings(report).values())
 
 

@@ -58,7 +58,7 @@ def migrated(server: Server, tmp_path: Path, application: Callable[[], object]) 
 
 def require_converted(server: Server, report: MigrationReport) -> None:
     assert report.result is Result.SUCCEEDED
-    assert {note.kind: note.keys for note in report.notes}["added meanwhile"] == (f"d:{COUNT}".encode(),)
+    assert {note.kind: note.keys for note in report.notes}["added during the run"] == (f"d:{COUNT}".encode(),)
     assert server.command("HGET", f"d:{COUNT}", "v") == VECTORS[COUNT].astype("<f2").tobytes()
     assert read_stats(server, "idx").num_docs == COUNT + 1
 

@@ -10,7 +10,7 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.backup import BackupStore, VectorBackup, backup_prefix
+from fieldfare.backup import OVERWRITTEN, BackupStore, VectorBackup, backup_prefix
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import RollbackFailed
 from fieldfare.hooks.manager import load_plugins
@@ -81,12 +81,12 @@ def test_what_an_application_wrote_is_put_back_told_and_kept(applied: Server, tm
     report = MigrationExecutor().rollback(server=applied, backup_dir=tmp_path)
 
     assert report.result is Result.ROLLED_BACK
-    assert notes(report) == {"changed since": 1, "vanished": 1}
+    assert notes(report) == {"updated since the run": 1, "vanished": 1}
     assert applied.command("HGET", "d:03", "v") == VECTORS[3].tobytes()
     assert applied.command("HGET", "d:04", "t") == b"new"
     assert applied.command("EXISTS", "d:05") == 0
     assert applied.command("HGET", "d:new", "v") == b"\x02" * 2 * DIMS
-    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches("superseded")]
+    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches(OVERWRITTEN)]
     assert kept == [{b"d:03": {"v": b"\x01" * 2 * DIMS}}]
     failed = {finding.name for finding in report.validation.findings if not finding.passed}
     assert "indexing_failures" in failed, "the document that was added has a vector that the old index cannot take"
@@ -99,8 +99,8 @@ def test_killed_rollback_counts_nothing_twice(applied: Server, tmp_path: Path) -
     with pytest.raises(Killed):
         killed("restore", "progress", number=2).rollback(server=applied, backup_dir=tmp_path)
     report = MigrationExecutor().rollback(server=applied, backup_dir=tmp_path)
-    assert notes(report) == {"changed since": 1, "vanished": 1}
-    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches("superseded")]
+    assert notes(report) == {"updated since the run": 1, "vanished": 1}
+    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches(OVERWRITTEN)]
     assert [key for originals in kept for key in originals] == [b"d:03"]
 
 
@@ -110,14 +110,14 @@ def test_value_that_was_kept_just_before_the_kill_is_told_once(applied: Server, 
         killed("restore", "started").rollback(server=applied, backup_dir=tmp_path)
     value = b"\x01" * 2 * DIMS
     with BackupStore(backup_prefix(tmp_path, "old")) as store:  # as far as it came: the original was not sent yet
-        store.append("superseded", Batch((b"d:03",), {"v": Column.of([value])}))
+        store.append(OVERWRITTEN, Batch((b"d:03",), {"v": Column.of([value])}))
     with pytest.raises(Killed):
         killed("restore", "finished").rollback(server=applied, backup_dir=tmp_path)
     applied.command("HSET", "d:04", "v", value)
     applied.command("HSET", "d:03", "v", b"\x03" * 2 * DIMS)  # the application goes on
     report = MigrationExecutor().rollback(server=applied, backup_dir=tmp_path)
-    assert notes(report) == {"changed since": 3, "vanished": 1}
-    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches("superseded")]
+    assert notes(report) == {"updated since the run": 3, "vanished": 1}
+    kept = [originals for _, originals in VectorBackup.load(report.backup_prefix).iter_batches(OVERWRITTEN)]
     found = [(key, fields["v"]) for originals in kept for key, fields in originals.items()]
     assert sorted(found) == [(b"d:03", value), (b"d:03", b"\x03" * 2 * DIMS), (b"d:04", value)]
 
@@ -136,7 +136,7 @@ def test_index_in_the_way_is_named_with_the_way_out(name: str, applied: Server, 
     if name == "new":
         applied.command("FT.DROPINDEX", "new")
     applied.command("FT.CREATE", name, "PREFIX", 1, "x:", "SCHEMA", "a", "TAG")
-    with pytest.raises(RollbackFailed, match=f"'{name}'.*(was taken meanwhile|--force)") as caught:
+    with pytest.raises(RollbackFailed, match=f"'{name}'.*(was taken by another index|--force)") as caught:
         MigrationExecutor().rollback(server=applied, backup_dir=tmp_path)
     assert "Run 'fieldfare plan' again" not in str(caught.value)
     if name == "old":

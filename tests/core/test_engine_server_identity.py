@@ -85,7 +85,7 @@ def test_rollback_on_another_server_changes_nothing(
         MigrationExecutor().apply(plan, server=production, backup_dir=tmp_path / "production")
     there = state(production)
 
-    with pytest.raises(BackupUnusable, match="20 of 20 documents that were looked at, such as d:00"):
+    with pytest.raises(BackupUnusable, match="20 of 20 documents that were compared, such as d:00"):
         MigrationExecutor().rollback(server=production, backup_dir=tmp_path / "staging")
 
     assert state(production) == there
@@ -138,7 +138,7 @@ def test_documents_that_were_all_written_since_are_put_back_if_the_user_insists(
     report = MigrationExecutor().rollback(server=production, backup_dir=tmp_path, force=True)
 
     assert report.result is Result.ROLLED_BACK
-    assert [(note.kind, note.count) for note in report.notes] == [("changed since", COUNT)]
+    assert [(note.kind, note.count) for note in report.notes] == [("updated since the run", COUNT)]
     keys = [("HGET", f"d:{row:02}", "v") for row in range(COUNT)]
     MigrationExecutor().rollback(server=staging, backup_dir=tmp_path)
     assert production.bulk(keys) == staging.bulk(keys)

@@ -38,7 +38,6 @@ from fieldfare.patch.target_schema import load_target_schema
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Receipt, Step
 from fieldfare.plan.file import load_plan, plan_to_dict, write_plan
 from fieldfare.support.yamlfile import dump_yaml
-from fieldfare.testing.mutation import mutate_bytes, mutate_lines, mutate_structure
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import load_batch_plan, write_batch_plan
 from fieldfare_batch.selection import read_names
@@ -47,6 +46,7 @@ from fieldfare_batch.state import Status as IndexStatus
 from fieldfare_batch.state_file import StateFile, load_state
 from fieldfare_quantize.published_calibration import PublishedCalibration
 from fieldfare_quantize.query_encoder import encode_query
+from file_damage import mutate_bytes, mutate_lines, mutate_structure
 
 SEED: Final = os.environ.get("SEED", "1")
 ROUNDS: Final = 10 if os.environ.get("TORTURE") else 1

@@ -23,7 +23,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
 from fieldfare.support.yamlfile import dump_yaml, load_yaml
 from fieldfare.testing.digest import database_digest, index_state
-from fieldfare.testing.mutation import mutate_structure
+from file_damage import mutate_structure
 
 SEED = os.environ.get("SEED", "1")
 ROUNDS = 10 if os.environ.get("TORTURE") else 1

@@ -356,7 +356,7 @@ def test_what_others_wrote_is_kept_by_every_worker(loaded: Server, tmp_path: Pat
     for key in changed:
         loaded.command("HSET", key, "v", b"\x01" * 2 * DIMS)
     report = MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path, num_workers=4)
-    assert [(note.kind, note.count) for note in report.notes] == [("changed since", len(changed))]
+    assert [(note.kind, note.count) for note in report.notes] == [("updated since the run", len(changed))]
     kept = VectorBackup.load(report.backup_prefix).iter_batches("superseded")
     assert sorted(key for keys, _ in kept for key in keys) == changed
 

@@ -61,7 +61,7 @@ def test_rollback_is_recorded_before_its_first_effect(bench: Any) -> None:
     refused = bench.apply()
 
     assert refused.code == 4
-    assert "a rollback of this run was begun" in refused.stderr
+    assert "a rollback of this run was started" in refused.stderr
     assert bench.rollback().code == 0
     assert bench.state() == bench.original
 

@@ -14,7 +14,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, Interrupted
+from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
 
@@ -76,6 +76,8 @@ def rollback(  # noqa: PLR0913 - the command's options
     else:
         done_before = report.result is Result.NOTHING_TO_DO
         show(report_text(report, title=NOTHING_LEFT if done_before else ""))
+    if not report.validation.passed:
+        raise typer.Exit(RollbackFailed.exit_code)
 
 
 def _confirm(backup_dir: Path, index: str | None) -> bool:

@@ -14,13 +14,16 @@ from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType,
 from fieldfare.definition.model import Field, IndexDefinition, Storage
 from fieldfare.definition.reply import encode, text
 
-__all__ = ["OPTIONS", "canonical", "canonical_field", "canonical_language", "default_of"]
+__all__ = ["OPTIONS", "PHONETIC", "canonical", "canonical_field", "canonical_language", "default_of"]
 
 OPTIONS: Final = ("MAXTEXTFIELDS", "NOFIELDS", "NOFREQS", "NOHL", "NOOFFSETS")
 """Options of the whole index, sorted."""
 
 MAX_NARROW_TEXT_FIELDS: Final = 32
 """With more indexed text fields than this, the server adds MAXTEXTFIELDS."""
+
+PHONETIC: Final = "dm:en"
+"""Stands for every matcher."""
 
 TRAINING_THRESHOLD: Final = 10240
 """The server's default for an SVS-VAMANA index with compression."""
@@ -69,6 +72,8 @@ def _lower(word: str) -> str:
 
 
 def _value(attribute: Attribute, value: AttributeValue) -> AttributeValue:
+    if attribute.key == "phonetic_matcher":
+        return PHONETIC  # all matchers find the same words, and no command tells which one it was
     return attribute.spell(value) if isinstance(value, str) else value
 
 

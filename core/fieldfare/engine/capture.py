@@ -8,7 +8,7 @@ from fieldfare.backup.journal import RunPhase
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.hooks.manager import BUILTIN
+from fieldfare.engine.scan_rehearsal import rehearse_scan
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["capture"]
@@ -25,12 +25,12 @@ def capture(run: ActiveRun) -> None:
         run.store.reset()
         run.journal.progress = evolve(run.journal.progress, dump_completed_batches=0, notes=())
     work = rewrite_pass(run.plan)
-    if any(step.owner not in BUILTIN for step in run.plan.steps):
-        with run.activity("enumerate", "Enumerate keys", total=run.source_stats.num_docs):
-            for keys in iterate_keys(run.server, run.source, run.source_stats, run.options.batch_size):
-                run.store.append_keys(keys)
-                run.advance(len(keys))
-            run.store.seal()
+    with run.activity("enumerate", "Enumerate keys", total=run.source_stats.num_docs):
+        for keys in iterate_keys(run.server, run.source, run.source_stats, run.options.batch_size):
+            run.store.append_keys(keys)
+            run.advance(len(keys))
+        run.store.seal()
+    rehearse_scan(run)
     if work.steps:
         with run.activity("dump", "Back up originals", total=run.store.key_count):
             dump(run, work)

@@ -15,7 +15,7 @@ from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
 
-__all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready"]
+__all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready", "wait_until_scanned"]
 
 FIRST_POLL: Final = 0.005
 LONGEST_POLL: Final = 0.25
@@ -96,10 +96,11 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
         StopRequested: the user asked to stop.
     """
     with run.activity("index", f"Index documents into {name!r}", step=step, total=run.plan.source.stats.num_docs):
-        _poll(run, name)
+        wait_until_scanned(run, name)
 
 
-def _poll(run: ActiveRun, name: str) -> None:
+def wait_until_scanned(run: ActiveRun, name: str) -> None:
+    """Wait as :func:`wait_until_ready` does, as part of the current activity."""
     deadline = None if run.options.timeout is None else time.monotonic() + run.options.timeout
     pause = FIRST_POLL
     seen = 0

@@ -20,7 +20,7 @@ from fieldfare.server.document_writer import write_documents
 from fieldfare.server.inspect import REHEARSAL_PREFIX, read_definition
 from fieldfare.server.routing import is_unknown_index
 
-__all__ = ["drop_rehearsals", "rehearse_definition", "rehearse_writing"]
+__all__ = ["drop_left_over", "drop_rehearsals", "rehearsal_name", "rehearse_definition", "rehearse_writing"]
 
 
 def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
@@ -52,10 +52,10 @@ def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
         UnsupportedServer: we may not drop an index.
     """
     for definition in (plan.target, plan.source.definition):
-        _drop_left_over(server, _rehearsal_of(definition))
+        drop_left_over(server, rehearsal_name(definition))
 
 
-def _drop_left_over(server: Server, name: str) -> None:
+def drop_left_over(server: Server, name: str) -> None:
     """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
     try:
         server.command("FT.DROPINDEX", encode(name))
@@ -64,7 +64,8 @@ def _drop_left_over(server: Server, name: str) -> None:
             raise UnsupportedServer("The migration", has=f"said: {error}", needs="to drop an index") from error
 
 
-def _rehearsal_of(definition: IndexDefinition) -> str:
+def rehearsal_name(definition: IndexDefinition) -> str:
+    """Return the name of the trial index for a definition."""
     return REHEARSAL_PREFIX + hashlib.sha256(encode(definition.name)).hexdigest()[:16]
 
 
@@ -81,13 +82,13 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
     Raises:
         UnsupportedServer: the server refuses it, or makes something else of it.
     """
-    name = _rehearsal_of(definition)
+    name = rehearsal_name(definition)
     trial = evolve(
         definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes)))
     )
     what = f"The {role} definition of {definition.name!r}"
     version = f"search {format_version(server.capabilities.search_version)}"
-    _drop_left_over(server, name)
+    drop_left_over(server, name)
     try:
         server.command(*create_arguments(trial))
     except ResponseError as error:

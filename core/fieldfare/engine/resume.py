@@ -11,7 +11,7 @@ from fieldfare.engine.preflight import check_source, source_differences
 from fieldfare.engine.rehearsal import rehearse_writing
 from fieldfare.engine.session import Session
 from fieldfare.engine.state import describe_state
-from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
+from fieldfare.errors import BackupUnusable, ChangeBlocked, IndexNotFound, StalePlan
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
@@ -29,7 +29,11 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
         return earlier
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
-    mode_of(plan).rehearse(server, plan)
+    mode = mode_of(plan)
+    blocker = mode.blocker(live)
+    if blocker is not None:  # the index was not so when the plan was made
+        raise ChangeBlocked([f"{blocker[0]}; instead: {blocker[1]}"])
+    mode.rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
         session.store.reset()

@@ -11,7 +11,7 @@ from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
-from fieldfare.server.ft_debug import complete_definition
+from fieldfare.server.hidden_options import complete_definition
 from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:

@@ -9,12 +9,17 @@ from typing import Any, Final
 
 from fieldfare.server import Server
 
-__all__ = ["WIDTHS", "nearest", "pack", "unpack"]
+__all__ = ["WIDTHS", "escape_name", "nearest", "pack", "unpack"]
 
 FORMATS: Final = {"float64": "d", "float32": "f", "float16": "e", "int8": "b", "uint8": "B"}
 
 WIDTHS: Final = {**{datatype: struct.calcsize(code) for datatype, code in FORMATS.items()}, "bfloat16": 2}
 """Bytes of one value, by datatype."""
+
+
+def escape_name(name: str) -> str:
+    """Return a field's name as queries spell it."""
+    return re.sub(r"(\W)", r"\\\1", name)
 
 
 def nearest(  # noqa: PLR0913 - what a query consists of
@@ -41,12 +46,11 @@ def nearest(  # noqa: PLR0913 - what a query consists of
     Raises:
         redis.exceptions.ResponseError: the server refuses the query.
     """
-    escaped = re.sub(r"(\W)", r"\\\1", field)
     wide = "" if ef_runtime is None else f"EF_RUNTIME {ef_runtime} "
     reply = server.command(
         "FT.SEARCH",
         index,
-        f"*=>[KNN {count} @{escaped} $vector {wide}AS __distance]",
+        f"*=>[KNN {count} @{escape_name(field)} $vector {wide}AS __distance]",
         *("PARAMS", 2, "vector", vector),
         *("SORTBY", "__distance"),
         *("RETURN", 1, "__distance"),

@@ -9,7 +9,8 @@ from attrs import define
 from fieldfare.api import MigrationExecutor
 from fieldfare.backup.journal import RollbackStatus
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupUnusable, Interrupted
+from fieldfare.errors import BackupUnusable, Interrupted, RollbackFailed
+from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.support.wording import counted
 from fieldfare_batch.index_files import write_index_report
@@ -66,7 +67,11 @@ class Rollbacks:
         changes: dict[str, Any] = {"status": Status.ROLLED_BACK, "reason": None, "exit_code": None}
         try:
             if find_journal(self.file.state, index) is not None:
-                changes["report_path"] = self._roll_back(index.name)
+                report, changes["report_path"] = self._roll_back(index.name)
+                if not report.validation.passed:
+                    problems = [finding.name for finding in report.validation.findings if finding.fatal]
+                    reason = f"it is rolled back, and its validation failed: {', '.join(problems)}"
+                    changes |= {"status": Status.FAILED, "reason": reason, "exit_code": RollbackFailed.exit_code}
             elif index.status is Status.SUCCESS:
                 raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is missing")
         except Interrupted:
@@ -77,12 +82,12 @@ class Rollbacks:
         status: Status = changes["status"]
         return status
 
-    def _roll_back(self, name: str) -> str:
+    def _roll_back(self, name: str) -> tuple[MigrationReport, str]:
         state = self.file.state
         report = self.executor.rollback(
             server=self.server, backup_dir=state.backup_dir, index=name, force=self.force, stop=self.stop
         )
-        return write_index_report(report, state.report_dir, name, "rollback_report")
+        return report, write_index_report(report, state.report_dir, name, "rollback_report")
 
     def _report_progress(self, name: str, position: int, total: int, status: str) -> None:
         if self.callback is not None:

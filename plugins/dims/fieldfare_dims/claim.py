@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
 
 from fieldfare.plan import Claim
-from fieldfare_dims.parameters import TruncationParameters
-from fieldfare_dims.patch_options import find_problem, read_truncation, renormalizes
-from fieldfare_dims.recall_limit import check_recall
 from fieldfare_dims.truncation import truncate_batch
+from fieldfare_vectors.claim import block_other_readers, read_field_options
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 from fieldfare_vectors.sample import read_sample
-from fieldfare_vectors.sample_warnings import find_duplicates, warn_of_notes
+from fieldfare_vectors.sample_warnings import warn_of_sample
+from fieldfare_vectors.truncation_parameters import TruncationParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from fieldfare.changes import UpdateField
     from fieldfare.definition import Field
     from fieldfare.hooks.live_index import LiveIndex
-    from fieldfare_vectors.sample import Sample
 
 __all__ = ["claim_dims", "parameters_of"]
+
+TRUNCATION: Final = "truncation"
+"""What a patch says about a truncation: this key of an entry of ``update_fields``."""
+
+RENORMALIZE: Final = "renormalize"
+"""The only key below it."""
 
 
 def claim_dims(change: UpdateField, live: LiveIndex) -> Claim | None:
@@ -36,24 +42,33 @@ def claim_dims(change: UpdateField, live: LiveIndex) -> Claim | None:
     refusal = next(_refusals(change, field, live), None)
     if refusal is not None:
         return refusal
+    from fieldfare_dims.recall_prediction import claim_recall  # noqa: PLC0415 - numpy costs start-up time
+
     parameters = parameters_of(change, field, live)
     sample = read_sample(live, parameters.path, parameters.datatype, parameters.source)
-    verdict, details = check_recall(parameters, sample, live)
-    if verdict.refusal is not None:
-        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=details)
-    return Claim.supported(
-        rewrites_documents=True,
-        lossy=True,
-        warnings=[*_warnings(parameters), *verdict.warnings, *_sample_warnings(parameters, sample)],
-        details=details,
-    )
+    claim = claim_recall(parameters, sample, live)
+    if not claim.is_supported:
+        return claim
+    notes = (note for batch in sample.batches for note in truncate_batch(parameters, batch).notes)
+    warnings = (*_warnings(parameters), *claim.warnings, *warn_of_sample(sample, parameters.path, notes))
+    return evolve(claim, rewrites_documents=True, lossy=True, warnings=warnings)
 
 
 def parameters_of(change: UpdateField, field: Field, live: LiveIndex) -> TruncationParameters:
     """Return the parameters of the step for a change that was claimed as supported."""
     datatype = str(field.attrs["datatype"]).lower()
-    renormalize = renormalizes(read_truncation(live.patch, field.name), datatype)
-    return TruncationParameters.for_change(change, field, live.definition.storage, renormalize=renormalize)
+    truncation = read_field_options(live.patch, field.name, TRUNCATION)
+    return TruncationParameters(
+        field=field.name,
+        path=field.path,
+        storage=live.definition.storage.value,
+        datatype=datatype,
+        source=int(field.attrs["dims"]),
+        target=int(change.new or 0),
+        metric=str(field.attrs.get("distance_metric", "l2")).lower(),
+        # by default, floats are renormalized, and integers are not
+        renormalize=bool(truncation.get(RENORMALIZE, datatype not in INTEGERS)),
+    )
 
 
 def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Claim]:
@@ -70,25 +85,28 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
             workaround="re-embed the documents with the new model and load them into a new index",
         )
     else:
-        yield from _field_problems(new, field, live)
-        yield from _other_readers(field, live)
+        yield from _field_problems(parameters_of(change, field, live), field, live)
+        harm = "it would drop documents whose vectors are shorter"
+        yield from block_other_readers(field, live, harm=harm, vectors="shorter vectors", kind="shorter")
 
 
-def _field_problems(new: int, field: Field, live: LiveIndex) -> Iterator[Claim]:
+def _field_problems(parameters: TruncationParameters, field: Field, live: LiveIndex) -> Iterator[Claim]:
     """Yield the reasons that the field itself gives to block fewer dims."""
-    datatype = str(field.attrs["datatype"]).lower()
-    metric = str(field.attrs.get("distance_metric", "l2")).lower()
-    truncation = read_truncation(live.patch, field.name)
-    problem = find_problem(field.name, truncation)
+    datatype, metric, new = parameters.datatype, parameters.metric, parameters.target
+    truncation = read_field_options(live.patch, field.name, TRUNCATION)
+    unknown = sorted(set(truncation) - {RENORMALIZE})
     if datatype not in {*DATATYPES, *INTEGERS}:
         yield Claim.blocked(f"Redis has no vector datatype {datatype!r}", workaround="correct the datatype first")
-    elif problem is not None:
+    elif unknown:
+        problem = f"truncation of {field.name!r} knows {RENORMALIZE}, not {', '.join(unknown)}"
         yield Claim.blocked(problem, workaround="correct the patch")
-    elif datatype in INTEGERS and (renormalizes(truncation, datatype) or (metric != "cosine" and not truncation)):
+    elif not isinstance(truncation.get(RENORMALIZE, True), bool):
+        problem = f"truncation of {field.name!r}: {RENORMALIZE} takes true or false, not {truncation[RENORMALIZE]!r}"
+        yield Claim.blocked(problem, workaround="correct the patch")
+    elif datatype in INTEGERS and (parameters.renormalize or (metric != "cosine" and not truncation)):
         yield Claim.blocked(
-            f"{field.name!r} holds {datatype} codes, which cannot be renormalized, and {metric} compares lengths"
-            if metric != "cosine"
-            else f"{field.name!r} holds {datatype} codes, which cannot be renormalized",
+            f"{field.name!r} holds {datatype} codes, which cannot be renormalized"
+            + ("" if metric == "cosine" else f", and {metric} compares lengths"),
             workaround="say truncation: {renormalize: false} in the patch, or convert to floats in a migration of "
             "its own first",
         )
@@ -98,23 +116,6 @@ def _field_problems(new: int, field: Field, live: LiveIndex) -> Iterator[Claim]:
             f"REDUCE {reduced} of {field.name!r} must be less than its new dims, {new}",
             workaround="choose a smaller reduce in a migration of its own first, or change the algorithm",
         )
-
-
-def _other_readers(field: Field, live: LiveIndex) -> Iterator[Claim]:
-    """Yield the other indexes and fields that read the vectors."""
-    for index in live.overlapping_indexes:
-        if any(each.path == field.path for each in index.fields):
-            yield Claim.blocked(
-                f"index {index.name!r} covers some of the same keys and reads {field.path!r} too: it would drop "
-                "documents whose vectors are shorter",
-                workaround="write the shorter vectors to a new field, and move every index over to it",
-            )
-    for other in live.definition.fields:
-        if other.path == field.path and other.name != field.name:
-            yield Claim.blocked(
-                f"field {other.name!r} of this index reads {field.path!r} too: it would get shorter vectors",
-                workaround=f"remove field {other.name!r} in a migration of its own first",
-            )
 
 
 def _warnings(parameters: TruncationParameters) -> Iterator[str]:
@@ -127,9 +128,3 @@ def _warnings(parameters: TruncationParameters) -> Iterator[str]:
             f"{parameters.field!r}: without renormalizing, vectors of length one become shorter, each by a "
             f"different factor; {parameters.metric} compares lengths too"
         )
-
-
-def _sample_warnings(parameters: TruncationParameters, sample: Sample) -> tuple[str, ...]:
-    """Truncate a sample, discard the result, and return the notes: one line for each kind."""
-    notes = [note for batch in sample.batches for note in truncate_batch(parameters, batch).notes]
-    return warn_of_notes([*notes, *find_duplicates(sample, parameters.path)], sample.document_count)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.changes import Change, UpdateField
 from fieldfare.hooks.markers import hookimpl
 from fieldfare_dims.claim import claim_dims, parameters_of
-from fieldfare_dims.estimate import estimate_truncations
-from fieldfare_dims.parameters import TruncationParameters
-from fieldfare_dims.truncation import plan_truncation, truncate_batch
+from fieldfare_dims.truncation import estimate_truncations, plan_truncation, truncate_batch
 from fieldfare_vectors.prediction_table import requested_recall
 from fieldfare_vectors.recall_step import plan_recall
+from fieldfare_vectors.truncation_parameters import TruncationParameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -34,8 +34,7 @@ def encode_query(
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_vectors.truncate import truncate  # noqa: PLC0415 - numpy costs start-up time
-    from fieldfare_vectors.values import cast, to_bytes  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.values import cast, to_bytes, truncate  # noqa: PLC0415 - numpy costs start-up time
 
     if datatype not in DATATYPES:
         reason = (

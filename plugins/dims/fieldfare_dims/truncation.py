@@ -1,4 +1,4 @@
-"""The step ``dims.truncate``: its plan, and what it does to a batch of documents."""
+"""The step ``dims.truncate``: its plan, what it needs, and what it does to a batch of documents."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import asdict
 
-from fieldfare.plan import Step
-from fieldfare_vectors.planned_truncation import TRUNCATE
+from fieldfare.plan import Estimate, MigrationPlan, Step
+from fieldfare_vectors.estimate import estimate_rewrite
 from fieldfare_vectors.sample_warnings import NO_COSINE, ZEROS
+from fieldfare_vectors.truncation_parameters import TRUNCATE, TruncationParameters
 
 if TYPE_CHECKING:
     from fieldfare.documents import Batch
-    from fieldfare_dims.parameters import TruncationParameters
 
-__all__ = ["plan_truncation", "truncate_batch"]
+__all__ = ["estimate_truncations", "plan_truncation", "truncate_batch"]
 
 OVERFLOW: Final = "overflow"
 """Allows values that become, or are, no finite number (``--allow-overflow``)."""
+
+JSON_NUMBER_BYTES: Final = 20
+"""Bytes of a number as JSON text, with sign, point and comma."""
 
 
 def plan_truncation(parameters: TruncationParameters) -> Step:
@@ -28,6 +31,27 @@ def plan_truncation(parameters: TruncationParameters) -> Step:
         [parameters.path],
         params=asdict(parameters),
         summary=f"Truncate {parameters.field!r} from {parameters.source} to {parameters.target} dims{renormalized}",
+    )
+
+
+def estimate_truncations(plan: MigrationPlan) -> Estimate | None:
+    """Estimate the truncations of a plan from its documents, dims and widths; None if it has none."""
+    estimates = [_estimate(step, plan) for step in plan.steps if step.kind == TRUNCATE]
+    return Estimate.total(estimates) if estimates else None
+
+
+def _estimate(step: Step, plan: MigrationPlan) -> Estimate:
+    parameters, documents = TruncationParameters.of(step), plan.source.stats.num_docs
+    source, target = parameters.source, parameters.target
+    bytes_per_dim = documents * (JSON_NUMBER_BYTES if parameters.in_json else parameters.width)
+    uncounted = " (JSON documents get shorter too; how much is not counted)" if parameters.in_json else ""
+    return estimate_rewrite(
+        step,
+        plan,
+        before=bytes_per_dim * source,
+        after=bytes_per_dim * target,
+        memory_delta=documents * (target - source) * parameters.width,
+        line=f"Vector field {parameters.field!r}: {source} -> {target} dims, {parameters.datatype}{uncounted}",
     )
 
 
@@ -69,7 +93,7 @@ def truncate_batch(parameters: TruncationParameters, batch: Batch) -> Batch:
     for kind, rows, detail in (
         (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
         ("zero after truncation", () if is_cosine else done.underflow, zeros),
-        ("truncated already", done.already_truncated, f"it has {target} values already: it stays as it is"),
+        ("truncated already", done.already_rewritten, f"it has {target} values already: it stays as it is"),
         (
             "wrong length",
             done.wrong_length,

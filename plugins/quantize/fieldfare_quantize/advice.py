@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from fieldfare.definition import Storage
-from fieldfare.server.capabilities import VECTOR_DATATYPES, Capabilities, format_version
+from fieldfare.server.capabilities import VECTOR_DATATYPES, format_version
 from fieldfare_vectors.datatype import INTEGERS, width_of
-from fieldfare_vectors.prediction_table import REQUESTED, build_row, sample_facts
-from fieldfare_vectors.recall_limit import MIN_RECALL
+from fieldfare_vectors.prediction_table import REQUESTED, PredictionTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare.plan import Claim
     from fieldfare_quantize.conversion import ConversionParameters
     from fieldfare_vectors.recall_prediction import Prediction
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["Advice", "advise"]
+__all__ = ["Advice", "advise", "claim_recall"]
 
 FLOATS: Final = ("float16", "bfloat16")
 CHOICES: Final = (*FLOATS, *INTEGERS)
@@ -31,71 +32,65 @@ class Advice:
     """What the sample says about each datatype.
 
     Attributes:
+        table: of the predictions.
         details: sample and figures, as the details of a claim.
         predictions: datatype → what it keeps.
         better: the datatype that saves most memory, keeps enough, and can be indexed; None if there is none.
     """
 
+    table: PredictionTable
     details: Mapping[str, Any]
     predictions: Mapping[str, Prediction]
     better: str | None
 
 
-def advise(  # noqa: PLR0913 - what advice follows from
-    parameters: ConversionParameters,
-    sample: Sample,
-    server: Capabilities,
-    *,
-    storage: Storage,
-    documents: int,
-    min_recall: float = MIN_RECALL,
-    before: float = 1.0,
-) -> Advice:
+def advise(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Advice:
     """Predict what each datatype keeps.
 
     Args:
         parameters: the field, with calibrations; the target is the requested datatype, or the source where none is
             requested.
         sample: of the field's vectors.
-        server: which datatypes it can index.
-        storage: JSON documents cannot have vectors of integers.
-        documents: how many documents there are.
-        min_recall: the least recall@10 that counts as enough.
-        before: the recall that previous changes of the same plan leave.
+        live: the index. Its JSON documents cannot have vectors of integers.
     """
     from fieldfare_quantize.calibrate import calibrate  # noqa: PLC0415 - numpy costs start-up time
     from fieldfare_quantize.recall_prediction import predict  # noqa: PLC0415 - numpy costs start-up time
 
-    source, target, metric = parameters.source, parameters.target, parameters.metric
-    choices = CHOICES if storage is Storage.HASH else FLOATS
-    names = [each for each in dict.fromkeys((target, *choices)) if each != source]
-    vectors = sample.finite_vectors
+    source, target, metric, vectors = parameters.source, parameters.target, parameters.metric, sample.finite_vectors
+    choices = CHOICES if live.definition.storage is Storage.HASH else FLOATS
     calibrations = {
         name: calibrate(vectors, name, metric) if name in INTEGERS and source not in INTEGERS else None
-        for name in names
+        for name in dict.fromkeys((target, *choices))
+        if name != source
     }
     if parameters.encoding is not None:
         calibrations[target] = parameters.encoding
     found = predict(vectors, metric, calibrations, decoding=parameters.decoding)
+    table = PredictionTable(parameters.field, metric, sample, live)
 
     def row(name: str, prediction: Prediction | None, *notes: str) -> dict[str, Any]:
-        choice = {"datatype": name}
-        return build_row(choice, prediction, documents=documents, dims=parameters.dims, datatype=name, notes=notes)
+        return table.row({"datatype": name}, prediction, *notes, dims=parameters.dims, datatype=name)
 
     rows = [row(source, None, "now")]
     for name, prediction in found.items():
-        is_below = prediction.recall10 is not None and prediction.recall10 * before < min_recall
         requested = REQUESTED if name == target else ""
-        needed = "" if server.indexes(name) else f"needs search {format_version(VECTOR_DATATYPES[name])}"
-        rows.append(row(name, prediction, requested, needed, f"below {min_recall:g}" if is_below else ""))
+        needed = "" if live.server.indexes(name) else f"needs search {format_version(VECTOR_DATATYPES[name])}"
+        rows.append(row(name, prediction, requested, needed))
     fit = [
         name
         for name, each in found.items()
-        if (each.recall10 or 0) * before >= min_recall and server.indexes(name) and width_of(name) < width_of(source)
+        if table.is_enough(each) and live.server.indexes(name) and width_of(name) < width_of(source)
     ]
     better = min(fit, key=lambda name: (width_of(name), -(found[name].recall10 or 0)), default=None)
     calibration = parameters.encoding or (parameters.decoding if target not in INTEGERS else None)
-    details = {"sample": sample_facts(sample, metric, min_recall), "prediction": rows} | (
-        {"calibration": calibration.to_plain()} if calibration else {}
-    )
-    return Advice(details, found, better)
+    details = table.details(rows) | ({"calibration": calibration.to_plain()} if calibration else {})
+    return Advice(table, details, found, better)
+
+
+def claim_recall(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Claim:
+    """Predict the recall that a conversion keeps, and claim the conversion if it is enough."""
+    advice = advise(parameters, sample, live)
+    target, better = parameters.target, "keep the datatype"
+    if advice.better is not None:
+        better = f"choose {advice.better}, which keeps {advice.predictions[advice.better].recall10:.3f}"
+    return advice.table.claim(target, advice.predictions[target], advice.details, better)

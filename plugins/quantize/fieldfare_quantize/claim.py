@@ -9,15 +9,14 @@ from attrs import evolve
 from fieldfare.definition import Algorithm, Field, Storage
 from fieldfare.plan import Claim
 from fieldfare.server.capabilities import VECTOR_DATATYPES, format_version
-from fieldfare_quantize.calibration import IDENTITY
-from fieldfare_quantize.conversion import ConversionParameters
-from fieldfare_quantize.parameter_calibration import calibrate_parameters
-from fieldfare_quantize.patch_options import find_problem, read_quantization
-from fieldfare_quantize.recall_limit import check_recall
-from fieldfare_quantize.sample_warnings import warn_of_sample
+from fieldfare_quantize.advice import claim_recall
+from fieldfare_quantize.calibration import IDENTITY, MAX_MAGNITUDE, MIN_SCALE
+from fieldfare_quantize.conversion import ConversionParameters, convert_batch
+from fieldfare_quantize.json_vectors import check_json_vectors
+from fieldfare_vectors.claim import block_other_readers, read_field_options
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 from fieldfare_vectors.sample import read_sample
-from fieldfare_vectors.sample_warnings import warn_without_vectors
+from fieldfare_vectors.sample_warnings import warn_of_sample, warn_without_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,12 +26,18 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["claim_datatype", "parameters_of"]
+__all__ = ["claim_datatype", "warn_of_conversion"]
 
 UPDATE_SERVER: Final = "update the server, or choose a datatype that it knows"
 
 SVS_DATATYPES: Final = ("float16", "float32")
 """https://redis.io/docs/latest/develop/ai/search-and-query/vectors/#svs-vamana-index"""
+
+QUANTIZATION: Final = "quantization"
+"""What a patch says about a quantization: this key of an entry of ``update_fields``."""
+
+KEYS: Final = ("scale", "clip", "offset")
+"""The keys below it, as in :class:`Calibration`."""
 
 
 def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
@@ -47,59 +52,84 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
     refusal = next(_refusals(change, field, live), None)
     if refusal is not None:
         return refusal
-    parameters = parameters_of(change, field)
-    quantization = read_quantization(live.patch, parameters.field)
-    problem = find_problem(parameters, quantization)
+    parameters = ConversionParameters.for_change(change, field)
+    quantization = read_field_options(live.patch, parameters.field, QUANTIZATION)
+    problem = _quantization_problem(parameters, quantization)
     if problem is not None:
-        return Claim.blocked(problem, workaround="correct the patch")
-    if live.definition.storage is Storage.JSON:
-        return _claim_json(parameters, live)
-    return _claim_hashes(parameters, live, quantization)
+        return Claim.blocked(f"{QUANTIZATION} of {parameters.field!r} {problem}", workaround="correct the patch")
+    return _claim_conversion(parameters, live, quantization)
 
 
-def _claim_json(parameters: ConversionParameters, live: LiveIndex) -> Claim:
-    """Claim a change for JSON documents: only the index gets another datatype."""
-    if parameters.keeps_values:
+def _claim_conversion(parameters: ConversionParameters, live: LiveIndex, quantization: Mapping[str, Any]) -> Claim:
+    """Claim a change that nothing else forbids. For JSON documents, only the index gets another datatype."""
+    storage, target = live.definition.storage, parameters.target
+    is_hash = storage is Storage.HASH
+    if parameters.keeps_values and not is_hash:
         return Claim.supported(warnings=[_json_warning(parameters)])
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
-    verdict, advice = check_recall(parameters, sample, live)
-    if verdict.refusal is not None:
-        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
-    warnings = [
-        _json_warning(parameters),
-        *verdict.warnings,
-        *warn_without_vectors(sample, live, parameters.path),
-        *warn_of_sample(parameters, sample, Storage.JSON),
-    ]
-    return Claim.supported(warnings=warnings, details=advice.details)
-
-
-def _claim_hashes(parameters: ConversionParameters, live: LiveIndex, quantization: Mapping[str, Any]) -> Claim:
-    sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
-    parameters = calibrate_parameters(parameters, sample, quantization)
-    if live.server.indexes(parameters.target) and _lacks_vectors_for_scale(parameters, sample, quantization):
-        other = "say quantization: {scale: ...} in the patch, or " if parameters.target == "int8" else ""
+    parameters = parameters.calibrated(sample, quantization)
+    if live.server.indexes(target) and _lacks_vectors_for_scale(parameters, sample, quantization):
+        other = "say quantization: {scale: ...} in the patch, or " if target == "int8" else ""
         return Claim.blocked(
-            f"{parameters.field!r}: no document has a vector to choose a scale for {parameters.target}",
+            f"{parameters.field!r}: no document has a vector to choose a scale for {target}",
             workaround=f"{other}plan again when some documents have one",
         )
-    noted = warn_of_sample(parameters, sample, Storage.HASH)
-    if parameters.keeps_values and not {parameters.source, parameters.target} & set(INTEGERS):
+    noted = warn_of_conversion(parameters, sample, storage)
+    if parameters.keeps_values and not {parameters.source, target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
-    verdict, advice = check_recall(parameters, sample, live)
-    if not live.server.indexes(parameters.target):
-        reason = "; ".join(filter(None, (_server_is_too_old(parameters.target, live), verdict.refusal)))
-        return Claim.blocked(reason, workaround=UPDATE_SERVER, details=advice.details)
-    if verdict.refusal is not None:
-        return Claim.blocked(verdict.refusal, workaround=verdict.workaround, details=advice.details)
-    warnings = [
-        _precision_warning(parameters),
-        *verdict.warnings,
+    claim = claim_recall(parameters, sample, live)
+    if not live.server.indexes(target):
+        reason = "; ".join(filter(None, (_server_is_too_old(target, live), claim.reason)))
+        return Claim.blocked(reason, workaround=UPDATE_SERVER, details=claim.details)
+    if not claim.is_supported:
+        return claim
+    warnings = (
+        _precision_warning(parameters) if is_hash else _json_warning(parameters),
+        *claim.warnings,
         *warn_without_vectors(sample, live, parameters.path),
         *noted,
-    ]
-    lossy = not parameters.keeps_values
-    return Claim.supported(rewrites_documents=True, lossy=lossy, warnings=warnings, details=advice.details)
+    )
+    return evolve(claim, rewrites_documents=is_hash, lossy=is_hash and not parameters.keeps_values, warnings=warnings)
+
+
+def warn_of_conversion(parameters: ConversionParameters, sample: Sample, storage: Storage) -> tuple[str, ...]:
+    """Convert a sample, discard the result, and return the warnings: one line for each kind of note."""
+    notes = (
+        note
+        for batch in sample.batches
+        for note in (
+            check_json_vectors(parameters, batch, parameters.path)
+            if storage is Storage.JSON
+            else convert_batch(parameters, batch).notes
+        )
+    )
+    return warn_of_sample(sample, parameters.path, notes)
+
+
+def _quantization_problem(parameters: ConversionParameters, quantization: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the values below ``quantization``; None if nothing is."""
+    integers = {parameters.source, parameters.target} & set(INTEGERS)
+    unknown = sorted(set(quantization) - set(KEYS))
+    are_numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in quantization.values())
+    to_floats = parameters.source in INTEGERS
+    checks = (
+        (quantization and len(integers) != 1, "is for changes between floats and int8 or uint8"),
+        (bool(unknown), f"knows {', '.join(KEYS)}, not {', '.join(unknown)}"),
+        (not are_numbers, "takes numbers"),
+        ("scale" in quantization and "clip" in quantization, "takes scale or clip, not both"),
+        (to_floats and "clip" in quantization, "takes no clip when integers become floats"),
+        (not to_floats and "offset" in quantization, "takes an offset only when integers become floats"),
+        ("offset" in quantization and "scale" not in quantization, "takes an offset together with a scale only"),
+    )
+    problem = next((text for applies, text in checks if applies), None)
+    if problem is not None:
+        return problem
+    scale, clip, offset = quantization.get("scale", 1), quantization.get("clip", 1), quantization.get("offset", 0)
+    if not (scale > 0 and 0 < clip <= 1):
+        return "takes a scale above 0 and a clip above 0 and up to 1"
+    if not (MIN_SCALE <= scale <= MAX_MAGNITUDE and abs(offset) <= MAX_MAGNITUDE):
+        return f"takes a scale from {MIN_SCALE:g} to {MAX_MAGNITUDE:g}, and an offset up to ±{MAX_MAGNITUDE:g}"
+    return None
 
 
 def _lacks_vectors_for_scale(parameters: ConversionParameters, sample: Sample, quantization: Mapping[str, Any]) -> bool:
@@ -108,11 +138,6 @@ def _lacks_vectors_for_scale(parameters: ConversionParameters, sample: Sample, q
     if encoding is None or encoding.scale is None or (parameters.target == "int8" and "scale" in quantization):
         return False
     return not sample.finite_vectors.any()
-
-
-def parameters_of(change: UpdateField, field: Field) -> ConversionParameters:
-    """Return the parameters of the step for a change that was claimed as supported."""
-    return evolve(ConversionParameters.for_field(field), source=str(change.old).lower(), target=str(change.new).lower())
 
 
 def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Claim]:
@@ -136,24 +161,8 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
             workaround="choose float16 or bfloat16: Redis converts the same numbers to them",
         )
     if live.definition.storage is Storage.HASH:
-        yield from _other_readers(field, target, live)
-
-
-def _other_readers(field: Field, target: str, live: LiveIndex) -> Iterator[Claim]:
-    """Yield the other indexes and fields that read the bytes."""
-    for index in live.overlapping_indexes:
-        if any(each.path == field.path for each in index.fields):
-            yield Claim.blocked(
-                f"index {index.name!r} covers some of the same keys and reads {field.path!r} too: "
-                f"drop_recreate would feed {target} bytes to it",
-                workaround="write the new vectors to a new field, and move every index over to it",
-            )
-    for other in live.definition.fields:
-        if other.path == field.path and other.name != field.name:
-            yield Claim.blocked(
-                f"field {other.name!r} of this index reads {field.path!r} too: it would get {target} bytes",
-                workaround=f"remove field {other.name!r} in a migration of its own first",
-            )
+        harm = f"drop_recreate would feed {target} bytes to it"
+        yield from block_other_readers(field, live, harm=harm, vectors=f"{target} bytes", kind="new")
 
 
 def _server_is_too_old(datatype: str, live: LiveIndex) -> str:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from fieldfare.plan import Step
-from fieldfare_quantize.calibration import Calibration
-from fieldfare_quantize.overflow_messages import overflow_messages, subnormal_message, underflow_message
+from fieldfare_quantize.calibration import IDENTITY, PER_VECTOR, Calibration
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
 from fieldfare_vectors.sample_warnings import NO_COSINE, ZEROS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fieldfare.changes import UpdateField
     from fieldfare.definition import Field
     from fieldfare.documents import Batch
+    from fieldfare_vectors.rewritten_column import RewrittenColumn
+    from fieldfare_vectors.sample import Sample
 
-__all__ = ["CONVERT", "OVERFLOW", "ConversionParameters", "convert_batch", "plan_conversion"]
+__all__ = ["CONVERT", "ConversionParameters", "convert_batch", "note_values", "plan_conversion"]
 
 CONVERT: Final = "quantize.convert"
 """The kind of the steps that convert vectors."""
@@ -59,6 +63,11 @@ class ConversionParameters:
         return cls(field.name, field.path, datatype, datatype, int(field.attrs["dims"]), metric)
 
     @classmethod
+    def for_change(cls, change: UpdateField, field: Field) -> ConversionParameters:
+        """Return the parameters of a change of the field's datatype."""
+        return evolve(cls.for_field(field), source=str(change.old).lower(), target=str(change.new).lower())
+
+    @classmethod
     def of(cls, step: Step) -> ConversionParameters:
         """Read the parameters of a step."""
         calibrations = {key: Calibration.of(step.params[key]) for key in CALIBRATIONS if key in step.params}
@@ -76,6 +85,35 @@ class ConversionParameters:
         if self.source in INTEGERS:
             return self.target in {*INTEGERS, "float32", "float64"}
         return self.target not in INTEGERS and is_lossless(DATATYPES[self.source], DATATYPES[self.target])
+
+    def calibrated(self, sample: Sample, quantization: Mapping[str, Any]) -> ConversionParameters:
+        """Return the parameters with a calibration that is chosen on a sample, if the conversion needs one.
+
+        Args:
+            sample: of the vectors.
+            quantization: ``scale``, ``clip`` or ``offset`` where the patch gives them.
+        """
+        scale, clip = quantization.get("scale"), quantization.get("clip")
+        if self.source in INTEGERS:
+            if scale is not None:
+                return evolve(self, decoding=Calibration(float(scale), float(quantization.get("offset", 0.0))))
+            return evolve(self, decoding=PER_VECTOR if (self.source, self.metric) == ("int8", "cosine") else IDENTITY)
+        if self.target not in INTEGERS:
+            return self
+        from fieldfare_quantize.calibrate import calibrate  # noqa: PLC0415 - numpy costs start-up time
+
+        vectors = sample.finite_vectors
+        return evolve(self, encoding=calibrate(vectors, self.target, self.metric, scale=scale, clip=clip))
+
+    def with_claimed_calibration(self, details: Mapping[str, Any]) -> ConversionParameters:
+        """Return the parameters with the calibration in the details of a claim."""
+        plain = details.get("calibration")
+        if plain is None:
+            return self
+        calibration = Calibration.of(plain)
+        if self.source in INTEGERS:
+            return evolve(self, decoding=calibration)
+        return evolve(self, encoding=calibration)
 
 
 def plan_conversion(parameters: ConversionParameters) -> Step:
@@ -105,40 +143,53 @@ def convert_batch(parameters: ConversionParameters, batch: Batch) -> Batch:
     """
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
 
-    path, source, target = parameters.path, parameters.source, parameters.target
-    done = convert(
-        batch[path],
-        source,
-        target,
-        parameters.dims,
-        decoding=parameters.decoding,
-        encoding=parameters.encoding,
+    path, source, target, dims = parameters.path, parameters.source, parameters.target, parameters.dims
+    done = convert(batch[path], source, target, dims, decoding=parameters.decoding, encoding=parameters.encoding)
+    beyond = (
+        f"values far beyond those of the sample are cut off in {target}"
+        if target in INTEGERS
+        else f"values beyond ±{DATATYPES[target].largest:g} are cut off there in {target}"
     )
-    length = width_of(source) * parameters.dims
-    is_cosine = parameters.metric == "cosine"
-    batch = batch.replace(path, done.column)
-    for kind, rows, detail in zip(
-        ("NaN", "infinity", "overflow", "underflow"),
-        (done.nan, done.infinite, done.overflow, done.underflow if is_cosine else ()),
-        (*overflow_messages(target), f"{underflow_message(target)} and {NO_COSINE}"),
-        strict=True,
+    batch = note_values(parameters, batch.replace(path, done.column), path, done, beyond)
+    wrong = (
+        f"not the {width_of(source) * dims} bytes of a {source} vector: its bytes are kept, and Redis will not index it"
+    )
+    batch = batch.note("wrong length", path, done.wrong_length, detail=wrong)
+    already = f"looks converted already, to {target}: its bytes are kept"
+    return batch.note("converted already", path, done.already_rewritten, detail=already)
+
+
+def note_values(parameters: ConversionParameters, batch: Batch, path: str, done: RewrittenColumn, beyond: str) -> Batch:
+    """Note the documents with vectors whose values the target cannot hold, or not exactly, and those of zeros.
+
+    Args:
+        parameters: of the conversion.
+        batch: one document for each converted vector.
+        path: of the vectors.
+        done: the converted vectors.
+        beyond: what happens to values that are too large.
+    """
+    target, is_cosine = parameters.target, parameters.metric == "cosine"
+    nan, infinity = (
+        ("becomes the code of zero", "becomes the largest or the least code")
+        if target in INTEGERS
+        else ("stays not a number", "stays infinity")
+    )
+    underflow = f"every value is too close to zero for {target}: the vector becomes all zeros"
+    for kind, rows, detail in (
+        ("NaN", done.nan, f"not a number {nan} in {target}"),
+        ("infinity", done.infinite, f"infinity {infinity} in {target}"),
+        ("overflow", done.overflow, beyond),
+        ("underflow", done.underflow if is_cosine else (), f"{underflow} and {NO_COSINE}"),
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
+    clipped = f"a value lies a little beyond the largest or the least {target} code, and becomes that code"
+    subnormal = f"every value is so close to zero that {target} keeps fewer digits of it than of larger ones"
     for kind, rows, detail in (
         (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
-        (
-            "clipped",
-            done.clipped,
-            f"a value lies a little beyond the largest or the least {target} code, and becomes that code",
-        ),
-        ("subnormal", done.subnormal, subnormal_message(target)),
-        ("underflow", () if is_cosine else done.underflow, underflow_message(target)),
-        (
-            "wrong length",
-            done.wrong_length,
-            f"not the {length} bytes of a {source} vector: its bytes are kept, and Redis will not index it",
-        ),
-        ("converted already", done.already_converted, f"looks converted already, to {target}: its bytes are kept"),
+        ("clipped", done.clipped, clipped),
+        ("subnormal", done.subnormal, subnormal),
+        ("underflow", () if is_cosine else done.underflow, underflow),
     ):
         batch = batch.note(kind, path, rows, detail=detail)
     return batch

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from fieldfare.changes import UpdateField
 from fieldfare.definition import Storage
 from fieldfare.plan import Estimate, MigrationPlan, Step
-from fieldfare_quantize.claim import parameters_of
 from fieldfare_quantize.conversion import CONVERT, ConversionParameters
-from fieldfare_vectors.chain import ends_chain, starts_chain
 from fieldfare_vectors.datatype import width_of
+from fieldfare_vectors.estimate import estimate_rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,43 +19,33 @@ __all__ = ["estimate_conversions"]
 
 def estimate_conversions(plan: MigrationPlan) -> Estimate | None:
     """Estimate the conversions of a plan from its documents, dims and widths; None if it has none."""
-    documents = plan.source.stats.num_docs
-    steps = [step for step in plan.steps if step.kind == CONVERT]
-    if steps:
-        return Estimate.total([_estimate(step, plan) for step in steps])
-    index_only = list(_index_only(plan))
-    if not index_only:
-        return None
-    return Estimate(
-        memory_delta_bytes=sum(
-            documents * each.dims * (width_of(each.target) - width_of(each.source)) for each in index_only
-        ),
-        lines=tuple(f"{_line(each)} (in the index only; JSON documents stay as they are)" for each in index_only),
-    )
+    steps = [_estimate(step, plan) for step in plan.steps if step.kind == CONVERT]
+    estimates = steps or list(_index_only(plan))
+    return Estimate.total(estimates) if estimates else None
 
 
 def _estimate(step: Step, plan: MigrationPlan) -> Estimate:
-    parameters, documents = ConversionParameters.of(step), plan.source.stats.num_docs
-    old, new = (documents * parameters.dims * width_of(each) for each in (parameters.source, parameters.target))
-    # the output of an earlier step is not saved
-    saved = old if starts_chain(step, plan) else 0
-    return Estimate(
-        disk_bytes=saved,
-        # the larger of a snapshot before and one after the migration
-        rdb_bytes=saved + max(0, new - old),
-        aof_bytes=new if ends_chain(step, plan) else 0,
-        memory_delta_bytes=new - old,
-        lines=(_line(parameters),),
-    )
+    parameters = ConversionParameters.of(step)
+    old, new = _sizes(parameters, plan)
+    return estimate_rewrite(step, plan, before=old, after=new, memory_delta=new - old, line=_line(parameters))
 
 
-def _index_only(plan: MigrationPlan) -> Iterator[ConversionParameters]:
+def _index_only(plan: MigrationPlan) -> Iterator[Estimate]:
     if plan.target.storage is not Storage.JSON or not plan.supported:
         return
     for change in plan.changes:
         field = plan.target.find(change.name) if isinstance(change, UpdateField) else None
         if field is not None and isinstance(change, UpdateField) and change.attribute == "datatype":
-            yield parameters_of(change, field)
+            parameters = ConversionParameters.for_change(change, field)
+            old, new = _sizes(parameters, plan)
+            line = f"{_line(parameters)} (in the index only; JSON documents stay as they are)"
+            yield Estimate(memory_delta_bytes=new - old, lines=(line,))
+
+
+def _sizes(parameters: ConversionParameters, plan: MigrationPlan) -> tuple[int, int]:
+    """Return the bytes of all vectors before and after a conversion."""
+    values = plan.source.stats.num_docs * parameters.dims
+    return values * width_of(parameters.source), values * width_of(parameters.target)
 
 
 def _line(parameters: ConversionParameters) -> str:

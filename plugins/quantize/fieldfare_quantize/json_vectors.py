@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Column
-from fieldfare_quantize.conversion import OVERFLOW, ConversionParameters
-from fieldfare_quantize.overflow_messages import subnormal_message, underflow_message
+from fieldfare_quantize.conversion import ConversionParameters, note_values
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 from fieldfare_vectors.recall_step import RecallParameters
-from fieldfare_vectors.sample_warnings import NO_COSINE, ZEROS
+from fieldfare_vectors.sample_warnings import ZEROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,19 +65,11 @@ def check_json_vectors(parameters: ConversionParameters, batch: Batch, path: str
     rows, vectors = parse_vectors(batch[path], dims)
     others = {row for row, value in enumerate(batch[path]) if value not in (None, b"null")}.difference(rows)
     done = convert(Column(vectors.astype("<f8").tobytes(), (8 * dims,) * len(rows)), "float64", target, dims)
-    is_cosine = parameters.metric == "cosine"
-    beyond = f"values beyond ±{DATATYPES[target].largest:g} become infinity in an index of {target}"
-    batch = batch.select(range(len(batch)), [path])
-    for kind, found, detail in (
-        ("overflow", done.overflow, f"{beyond}, which may leave other documents out of its results"),
-        ("underflow", done.underflow if is_cosine else (), f"{underflow_message(target)} and {NO_COSINE}"),
-    ):
-        batch = batch.note(kind, path, [rows[row] for row in found], blocking=True, allow=OVERFLOW, detail=detail)
-    for kind, found, detail in (
-        (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),
-        ("subnormal", done.subnormal, subnormal_message(target)),
-        ("underflow", () if is_cosine else done.underflow, underflow_message(target)),
-    ):
-        batch = batch.note(kind, path, [rows[row] for row in found], detail=detail)
-    detail = f"not the list of {dims} numbers of a vector: Redis will not index it"
-    return batch.note("wrong length", path, sorted(others), detail=detail).notes
+    beyond = (
+        f"values beyond ±{DATATYPES[target].largest:g} become infinity in an index of {target}, which may leave other "
+        "documents out of its results"
+    )
+    vectors_noted = note_values(parameters, batch.select(rows, ()), path, done, beyond)
+    wrong = f"not the list of {dims} numbers of a vector: Redis will not index it"
+    others_noted = batch.select(sorted(others), ()).note("wrong length", path, range(len(others)), detail=wrong)
+    return (*vectors_noted.notes, *others_noted.notes)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.changes import Change, UpdateField
 from fieldfare.definition import Storage
 from fieldfare.hooks.markers import hookimpl
-from fieldfare_quantize.claim import claim_datatype, parameters_of
+from fieldfare.report import Finding, Severity
+from fieldfare_quantize.claim import claim_datatype
 from fieldfare_quantize.conversion import ConversionParameters, convert_batch, plan_conversion
 from fieldfare_quantize.estimate import estimate_conversions
 from fieldfare_quantize.json_vectors import batch_inspector
-from fieldfare_quantize.parameter_calibration import with_claimed_calibration
 from fieldfare_quantize.published_calibration import (
     PUBLISH,
     back_up_calibration,
@@ -20,12 +20,11 @@ from fieldfare_quantize.published_calibration import (
     publish_calibration,
     restore_calibration,
 )
-from fieldfare_quantize.query_notice import query_encoding_findings
 from fieldfare_vectors.prediction_table import requested_recall
-from fieldfare_vectors.recall_step import plan_recall
+from fieldfare_vectors.recall_step import new_field_name, plan_recall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import typer
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
-    from fieldfare.report import Finding
 
 __all__ = [
     "fieldfare_add_commands",
@@ -75,7 +73,7 @@ def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Seque
     field = live.definition.find(change.name) if isinstance(change, UpdateField) else None
     if field is None or not isinstance(change, UpdateField):
         return []
-    parameters = with_claimed_calibration(parameters_of(change, field), claim.details)
+    parameters = ConversionParameters.for_change(change, field).with_claimed_calibration(claim.details)
     conversion = [] if live.definition.storage is Storage.JSON else [plan_conversion(parameters)]
     recall = plan_recall(RECALL, parameters.field, requested_recall(claim.details), live.options)
     return [*conversion, *plan_publishing(parameters), *recall]
@@ -132,4 +130,14 @@ def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
     """Compare the measured recall with the required one, and say how queries must be encoded."""
     from fieldfare_vectors.recall_check import check_recall  # noqa: PLC0415 - plans are made without it
 
-    return [*check_recall(RECALL, plan, run), *query_encoding_findings(plan)]
+    return [*check_recall(RECALL, plan, run), *_query_encoding(plan)]
+
+
+def _query_encoding(plan: MigrationPlan) -> Iterator[Finding]:
+    """Yield a finding for each field whose datatype changes: it says how applications must encode their queries."""
+    for change in plan.changes:
+        if isinstance(change, UpdateField) and change.attribute == "datatype":
+            name = new_field_name(plan, change.name)
+            detail = f"queries must be encoded as {change.new} from now on (fieldfare encode-query --field {name})"
+            data = {"field": name, "datatype": change.new}
+            yield Finding(f"query_encoding:{name}", passed=True, severity=Severity.INFO, detail=detail, data=data)

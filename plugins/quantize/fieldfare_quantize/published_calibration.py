@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from fieldfare.changes import RenameField
 from fieldfare.documents import Batch, Column
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare_quantize.calibration import Calibration
 from fieldfare_vectors.datatype import INTEGERS
+from fieldfare_vectors.recall_step import new_field_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ def restore_calibration(step: Step, run: Run) -> None:
 
 
 def _published(step: Step, run: Run) -> PublishedCalibration | None:
-    calibration, field = step.params["calibration"], run.target.find(_new_name(step, run.plan))
+    calibration, field = step.params["calibration"], run.target.find(new_field_name(run.plan, step.params["field"]))
     if calibration is None or field is None:
         return None
     return PublishedCalibration(
@@ -171,14 +171,9 @@ def _new_values(step: Step, run: Run) -> dict[bytes, bytes | None]:
 
 
 def _keys(step: Step, plan: MigrationPlan) -> tuple[bytes, ...]:
-    names = ((plan.index, step.params["field"]), (plan.target.name, _new_name(step, plan)))
-    return tuple(dict.fromkeys(calibration_key(index, field) for index, field in names))
-
-
-def _new_name(step: Step, plan: MigrationPlan) -> str:
-    new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
-    name = str(step.params["field"])
-    return new_names.get(name, name)
+    field = str(step.params["field"])
+    names = ((plan.index, field), (plan.target.name, new_field_name(plan, field)))
+    return tuple(dict.fromkeys(calibration_key(index, name) for index, name in names))
 
 
 def _set_or_delete(run: Run, key: bytes, value: bytes | None) -> None:

@@ -69,19 +69,21 @@ def _read_encoding(source: Any, field: str, index: str | None) -> QueryEncoding:
 def _encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> bytes:
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare.documents import Column  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_quantize.integer_codec import encode  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_vectors.values import cast, to_bytes, truncate  # noqa: PLC0415 - numpy costs start-up time
 
-    values = np.asarray(vector, "<f8")
-    accepted = {encoding.dims} if encoding.truncation is None else {encoding.dims, encoding.truncation.source}
+    values, truncation, calibration = np.asarray(vector, "<f8"), encoding.truncation, encoding.calibration
+    accepted = {encoding.dims} if truncation is None else {encoding.dims, truncation.source}
     if values.ndim != 1 or len(values) not in accepted:
         required = " dims, or ".join(map(str, sorted(accepted)))
         raise UsageError(f"Field {encoding.field!r} has {required} dims; this vector has the shape {values.shape}.")
     if not np.isfinite(values).all():
         raise UsageError(f"The vector for field {encoding.field!r} holds NaN or infinity.")
-    if encoding.truncation is not None and len(values) != encoding.dims:
-        values = encoding.truncation.apply(values).astype("<f8")
-    column = Column(values.tobytes(), (values.nbytes,))
-    return bytes(
-        convert(column, "float64", encoding.datatype, encoding.dims, encoding=encoding.calibration).column.block
-    )
+    vectors = values[np.newaxis]
+    if truncation is not None and len(values) != encoding.dims:
+        # exactly as the plan truncates the vector of a document
+        short = truncate(cast(vectors, truncation.datatype), truncation.target, renormalize=truncation.renormalize)
+        vectors = cast(short, truncation.datatype).astype(np.float64)
+    if calibration is None:
+        return to_bytes(cast(vectors, encoding.datatype))
+    return to_bytes(encode(vectors, encoding.datatype, calibration).codes)

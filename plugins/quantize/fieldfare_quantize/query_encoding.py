@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fieldfare.changes import RenameField
 from fieldfare.errors import FileError, IndexNotFound, UsageError
@@ -15,7 +15,7 @@ from fieldfare_quantize.calibration import Calibration
 from fieldfare_quantize.conversion import CONVERT, ConversionParameters
 from fieldfare_quantize.published_calibration import PublishedCalibration, calibration_key
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
-from fieldfare_vectors.planned_truncation import PlannedTruncation, find_truncation
+from fieldfare_vectors.truncation_parameters import TruncationParameters, find_truncation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class QueryEncoding:
     datatype: str
     dims: int
     calibration: Calibration | None = None
-    truncation: PlannedTruncation | None = None
+    truncation: TruncationParameters | None = None
 
     def checked(self, missing: str) -> QueryEncoding:
         """Return the encoding if it is complete.
@@ -126,7 +126,7 @@ def read_encoding_from_redis(server: Server, index: str, field: str) -> QueryEnc
         raise UsageError(f"The key {name!r} cannot be used: {error}.") from error
     if (published.datatype, published.dims) != (encoding.datatype, encoding.dims):
         raise UsageError(f"The key {name!r} is about {published.datatype} vectors of {published.dims} dims.")
-    return QueryEncoding(field, encoding.datatype, encoding.dims, published.calibration)
+    return evolve(encoding, calibration=published.calibration)
 
 
 def _load(path: Path) -> MigrationPlan | Mapping[str, Any]:
@@ -144,16 +144,11 @@ def _load(path: Path) -> MigrationPlan | Mapping[str, Any]:
 def _from_plan(plan: MigrationPlan, name: str) -> QueryEncoding:
     new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
     field = _vector(plan.target.find(new_names.get(name, name)), name, plan.target.fields, "The plan")
-    steps = [ConversionParameters.of(step) for step in plan.steps if step.kind == CONVERT]
-    encodings = [each.encoding for each in steps if new_names.get(each.field, each.field) == field.name]
     old_name = next((old for old, new in new_names.items() if new == field.name), field.name)
-    encoding = QueryEncoding(
-        name,
-        str(field.attrs["datatype"]).lower(),
-        int(field.attrs["dims"]),
-        next(iter(encodings), None),
-        find_truncation(plan, old_name),
-    )
+    steps = [ConversionParameters.of(step) for step in plan.steps if step.kind == CONVERT]
+    calibration = next((each.encoding for each in steps if each.field == old_name), None)
+    datatype, dims = str(field.attrs["datatype"]).lower(), int(field.attrs["dims"])
+    encoding = QueryEncoding(name, datatype, dims, calibration, find_truncation(plan, old_name))
     return encoding.checked(_missing_calibration("plan", name))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fieldfare_quantize.integer_codec import decode, encode, flip
 from fieldfare_vectors import recall_prediction
 from fieldfare_vectors.datatype import INTEGERS
-from fieldfare_vectors.recall_prediction import SEED, Candidate
+from fieldfare_vectors.recall_prediction import Candidate
 from fieldfare_vectors.values import cast
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ def predict(
     datatypes: Mapping[str, Calibration | None],
     *,
     decoding: Calibration | None = None,
-    seed: int = SEED,
 ) -> dict[str, Prediction]:
     """Convert a sample to each datatype and compare exact nearest neighbours before and after.
 
@@ -39,14 +38,13 @@ def predict(
         metric: ``cosine``, ``l2`` or ``ip``.
         datatypes: the datatypes to try; integers with a calibration, unless the sample has codes too.
         decoding: what the sample's codes stand for, if it has codes.
-        seed: picks the queries.
 
     Returns:
         What each datatype keeps, by its name.
     """
     values = vectors.astype(np.float32, copy=False) if decoding is None else decode(vectors, decoding)
     candidates = {name: partial(_candidate, vectors, name, values, decoding, each) for name, each in datatypes.items()}
-    return recall_prediction.predict(vectors, metric, candidates, values=values, seed=seed)
+    return recall_prediction.predict(vectors, metric, candidates, values=values)
 
 
 def _candidate(

@@ -1,18 +1,27 @@
-"""The predicted recall of several choices, as a claim in the plan holds it: one row for each choice."""
+"""The predicted recall of several choices, as a claim in the plan holds it, and whether it is enough for a plan."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import frozen
+
+from fieldfare.changes import UpdateField
+from fieldfare.plan import Claim
 from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from fieldfare.hooks.live_index import LiveIndex
     from fieldfare_vectors.recall_prediction import Prediction
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["REQUESTED", "build_row", "requested_recall", "sample_facts"]
+__all__ = ["REQUESTED", "PredictionTable", "accepts_loss", "min_recall_of", "requested_recall"]
+
+MIN_RECALL: Final = 0.95
+"""The least recall@10 that a change must keep, unless the user says otherwise."""
 
 REQUESTED: Final = "requested"
 """Begins the note of the row for the change that the patch requests."""
@@ -21,52 +30,122 @@ DIGITS: Final = 4
 COLUMNS: Final = ("recall@10", "recall@100", "mean_cosine", "worst_cosine", "mean_error", "worst_error")
 
 
-def sample_facts(sample: Sample, metric: str, min_recall: float) -> dict[str, Any]:
-    """Return what somebody needs to repeat the prediction."""
-    from fieldfare_vectors.recall_prediction import QUERIES, SEED  # noqa: PLC0415 - numpy costs start-up time
-
-    vectors = len(sample.finite_vectors)
-    return {
-        "documents": sample.document_count,
-        "vectors": vectors,
-        "queries": min(QUERIES, vectors),
-        "seed": SEED,
-        "metric": metric,
-        "min_recall": min_recall,
-    }
+def min_recall_of(options: Mapping[str, Any]) -> float:
+    """Return the least recall@10 that a plan requires."""
+    return float(options.get("min_recall", MIN_RECALL))
 
 
-def build_row(  # noqa: PLR0913 - the columns
-    choice: Mapping[str, Any],
-    prediction: Prediction | None,
-    *,
-    documents: int,
-    dims: int,
-    datatype: str,
-    notes: tuple[str, ...],
-) -> dict[str, Any]:
-    """Return a row of the table.
-
-    Args:
-        choice: the first column: the datatype, or the dims.
-        prediction: what the choice keeps; None where nothing was predicted.
-        documents: how many documents the index has.
-        dims: values of one vector, with this choice.
-        datatype: of the values, with this choice.
-        notes: remarks; empty ones are left out.
-    """
-    figures: dict[str, float | None] = dict.fromkeys(COLUMNS)
-    if prediction is not None:
-        recall = (prediction.recall.get(10), prediction.recall.get(100))
-        values = (*recall, *prediction.cosine, *prediction.error)
-        figures = {
-            column: None if each is None else round(each, DIGITS) for column, each in zip(COLUMNS, values, strict=True)
-        }
-    size = round(width_of(datatype) * dims * documents / 2**20, 2)
-    return {**choice, **figures, "size_mib": size, "note": ", ".join(filter(None, notes))}
+def accepts_loss(options: Mapping[str, Any]) -> bool:
+    """Return whether the user accepts less than that."""
+    return bool(options.get("accept_recall_loss"))
 
 
 def requested_recall(details: Mapping[str, Any]) -> float | None:
     """Return the recall@10 that a claim predicts for the requested change; None if it predicts none."""
     rows = (row for row in details.get("prediction", ()) if row["note"].startswith(REQUESTED))
     return next((row["recall@10"] for row in rows), None)
+
+
+@frozen(eq=False)
+class PredictionTable:
+    """Predictions for one vector field: one row for each choice.
+
+    Attributes:
+        field: the vector field.
+        metric: how the index compares its vectors.
+        sample: of its vectors.
+        live: the index, with the options ``min_recall`` and ``accept_recall_loss``.
+    """
+
+    field: str
+    metric: str
+    sample: Sample
+    live: LiveIndex
+
+    @property
+    def min_recall(self) -> float:
+        """The least recall@10 that the plan requires."""
+        return min_recall_of(self.live.options)
+
+    @property
+    def previous_recall(self) -> float:
+        """The recall@10 that previous changes of the same plan leave of the field's neighbours; 1 if all.
+
+        The limit holds for all changes of the vectors together, as it does when the run measures the recall.
+        """
+        recalls = (
+            requested_recall(each.claim.details)
+            for each in self.live.previous_changes
+            if isinstance(each.change, UpdateField) and each.change.name == self.field and each.claim.is_supported
+        )
+        return prod((each for each in recalls if each is not None), start=1.0)
+
+    def total_recall(self, prediction: Prediction) -> float | None:
+        """Return the recall@10 that a choice and the previous changes leave; None if there are too few vectors."""
+        return None if prediction.recall10 is None else prediction.recall10 * self.previous_recall
+
+    def is_enough(self, prediction: Prediction) -> bool:
+        """Return whether a choice keeps enough; what is unknown is not enough."""
+        return (self.total_recall(prediction) or 0) >= self.min_recall
+
+    def row(
+        self, choice: Mapping[str, Any], prediction: Prediction | None, *notes: str, dims: int, datatype: str
+    ) -> dict[str, Any]:
+        """Return a row of the table.
+
+        Args:
+            choice: the first column: the datatype, or the dims.
+            prediction: what the choice keeps; None where nothing was predicted.
+            notes: remarks; empty ones are left out.
+            dims: values of one vector, with this choice.
+            datatype: of the values, with this choice.
+        """
+        figures: dict[str, float | None] = dict.fromkeys(COLUMNS)
+        if prediction is not None:
+            recall = (prediction.recall.get(10), prediction.recall.get(100))
+            values = zip(COLUMNS, (*recall, *prediction.cosine, *prediction.error), strict=True)
+            figures = {column: None if each is None else round(each, DIGITS) for column, each in values}
+            if recall[0] is not None and not self.is_enough(prediction):
+                notes = (*notes, f"below {self.min_recall:g}")
+        size = round(width_of(datatype) * dims * self.live.snapshot.stats.num_docs / 2**20, 2)
+        return {**choice, **figures, "size_mib": size, "note": ", ".join(filter(None, notes))}
+
+    def details(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the details of a claim: the table, and what somebody needs to repeat the prediction."""
+        from fieldfare_vectors.recall_prediction import QUERIES, SEED  # noqa: PLC0415 - numpy costs start-up time
+
+        vectors = len(self.sample.finite_vectors)
+        facts = {
+            "documents": self.sample.document_count,
+            "vectors": vectors,
+            "queries": min(QUERIES, vectors),
+            "seed": SEED,
+            "metric": self.metric,
+            "min_recall": self.min_recall,
+        }
+        return {"sample": facts, "prediction": rows}
+
+    def claim(self, choice: str, prediction: Prediction, details: Mapping[str, Any], better: str) -> Claim:
+        """Claim the requested change: as supported if it keeps enough recall, or if the user accepts less.
+
+        With too few vectors for a recall@10 there is nothing to compare, and nothing is refused.
+
+        Args:
+            choice: what is requested, for the message.
+            prediction: what it keeps.
+            details: of the claim.
+            better: what to do instead, besides accepting the loss.
+        """
+        recall, total = prediction.recall10, self.total_recall(prediction)
+        if recall is None or total is None or total >= self.min_recall:
+            return Claim.supported(details=details)
+        before = self.previous_recall
+        previous = f", and earlier changes {before:.3f}: {total:.3f} together" if before < 1 else ""
+        complaint = (
+            f"{self.field!r}: {choice} would keep {recall:.3f} of the ten nearest neighbours (recall@10) under "
+            f"{self.metric}{previous}, less than the required {self.min_recall:g}; predicted on "
+            f"{len(self.sample.vectors):,} vectors"
+        )
+        if accepts_loss(self.live.options):
+            return Claim.supported(warnings=[complaint], details=details)
+        return Claim.blocked(complaint, workaround=f"{better}, or plan with --accept-recall-loss", details=details)

@@ -7,34 +7,23 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 from redis.exceptions import ResponseError
 
-from fieldfare.changes import ChangePrefix
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_documents
 from fieldfare_vectors.ground_truth import mean_recall, recall_of_results
 from fieldfare_vectors.knn_query import WIDE_EF_RUNTIME, find_indexed_keys, is_exhaustive, run_knn_queries
-from fieldfare_vectors.recall_queries import (
-    RecallBaseline,
-    find_ground_truth,
-    load_baseline,
-    pick_queries,
-    same_key,
-    save_baseline,
-    score_documents,
-)
+from fieldfare_vectors.recall_queries import RecallBaseline, SourceVectors, load_baseline, same_key, save_baseline
 from fieldfare_vectors.recall_step import RecallParameters, VectorFormat
 from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
-from fieldfare_vectors.updated_vectors import find_updated_vectors
 from fieldfare_vectors.vector_reader import find_non_finite_rows, read_query_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
 
     from fieldfare.definition import Field
     from fieldfare.documents import Batch
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Step
-    from fieldfare_vectors.ground_truth import GroundTruth
     from fieldfare_vectors.knn_query import KnnResult
 
 __all__ = ["measure_recall", "record_baseline"]
@@ -48,12 +37,12 @@ def record_baseline(step: Step, run: Run, inspect_batch: Callable[[Batch], None]
         run: reads the documents and writes the backup.
         inspect_batch: gets each batch of documents that is read.
     """
-    parameters = RecallParameters.of(step)
-    queries = pick_queries(parameters, step, run)
-    baseline = RecallBaseline(queries, find_ground_truth(parameters, queries, run, inspect_batch))
-    source = run.source.find(parameters.field)
-    if source is not None and str(source.attrs["distance_metric"]).lower() == parameters.metric(run.plan):
-        baseline = _with_source_recall(parameters, baseline, run, source)
+    source = SourceVectors(RecallParameters.of(step), run)
+    queries = source.pick_queries(step)
+    baseline = RecallBaseline(queries, source.find_ground_truth(queries, inspect_batch))
+    field = run.source.find(source.parameters.field)
+    if field is not None and str(field.attrs["distance_metric"]).lower() == source.parameters.metric(run.plan):
+        baseline = _with_source_recall(source, baseline, field)
     save_baseline(step, run, baseline)
 
 
@@ -76,12 +65,15 @@ def measure_recall(step: Step, run: Run) -> Receipt:
         "algorithm": str(field.attrs["algorithm"]).upper(),
         "ef_runtime": WIDE_EF_RUNTIME,
     }
-    target, source_path = VectorFormat.of(field), parameters.source_format(run.plan).path
-    column = run.transformed(baseline.queries)[source_path]
+    source, target = SourceVectors(parameters, run), VectorFormat.of(field)
+    column = run.transformed(baseline.queries)[source.format.path]
     vectors = read_query_vectors(column, run.target.storage, target.datatype, target.dims)
-    new_key = _key_mapping(run)
+    new_key = run.plan.moved if run.plan.moves_keys else same_key
     keys = [new_key(key) for key in baseline.queries.keys]
-    truths = _with_new_keys(baseline, new_key)
+    truths = [
+        evolve(truth, neighbours={new_key(key): score for key, score in truth.neighbours.items()})
+        for truth in baseline.truths
+    ]
     try:
         results = run_knn_queries(run, run.target.name, field, keys, vectors)
         neighbours = sorted({key for truth in truths for key in truth.neighbours})
@@ -93,111 +85,106 @@ def measure_recall(step: Step, run: Run) -> Receipt:
         *(row for row, vector in enumerate(vectors) if vector is None),
     }
     found = indexed.union(*(each.keys for each in results))
-    updated = find_updated_vectors(run, source_path, found, new_key)
-    truths = tuple(
-        truth.restricted_to(() if row in unusable else indexed - updated) for row, truth in enumerate(truths)
-    )
-    ignored = _new_documents(step, run, truths, results, new_key) | _non_finite(run, truths, results, target) | updated
-    scores = _tie_scores(parameters, baseline.queries, run, truths, results, path=target.path, new_key=new_key)
+    updated = _updated_documents(run, source.format.path, found, new_key)
+    usable = (truth.restricted_to(() if row in unusable else indexed - updated) for row, truth in enumerate(truths))
+    baseline = evolve(baseline, truths=tuple(usable))
+    added = _unstored_keys(baseline, results)
+    for captured in run.keys(step):
+        added.difference_update(map(new_key, captured))
+    default_ef, wide_ef = _recall(source, baseline, results, target, ignored=added | updated, new_key=new_key)
     figures = {
-        "recall@10": mean_recall(recall_of_results(truths, [each.wide_ef for each in results], scores, ignored)),
-        "source_recall@10": mean_recall([each.source_recall_wide_ef for each in truths]),
-        "recall@10_default_ef": mean_recall(
-            recall_of_results(truths, [each.default_ef for each in results], scores, ignored)
-        ),
-        "source_recall@10_default_ef": mean_recall([each.source_recall for each in truths]),
+        "recall@10": mean_recall(wide_ef),
+        "source_recall@10": mean_recall([each.source_recall_wide_ef for each in baseline.truths]),
+        "recall@10_default_ef": mean_recall(default_ef),
+        "source_recall@10_default_ef": mean_recall([each.source_recall for each in baseline.truths]),
     }
     return Receipt(step.id, details=facts | figures)
 
 
-def _with_source_recall(
-    parameters: RecallParameters, baseline: RecallBaseline, run: Run, field: Field
-) -> RecallBaseline:
+def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: Field) -> RecallBaseline:
     """Return the baseline with the recall of the source index.
 
     A FLAT index finds every neighbour, unless some vectors hide others. It is not queried: each query would make a
     server that is in use compare all vectors.
     """
-    queries, truths = baseline.queries, baseline.truths
+    run, queries, vectors = source.run, baseline.queries, source.format
+    default_ef: Sequence[float | None]
+    wide_ef: Sequence[float | None]
     if is_exhaustive(field) and not count_vectors_that_hide_others(run.notes, field.path):
-        return RecallBaseline(
-            queries, tuple(evolve(each, source_recall=1.0, source_recall_wide_ef=1.0) for each in truths)
-        )
-    source = parameters.source_format(run.plan)
-    vectors = read_query_vectors(queries[source.path], run.source.storage, source.datatype, source.dims)
-    try:
-        results = run_knn_queries(run, run.source.name, field, queries.keys, vectors)
-    except ResponseError:  # a query that the source refuses says nothing about the target
-        return baseline
-    ignored = _non_finite(run, truths, results, source)
-    scores = _tie_scores(parameters, queries, run, truths, results, path=source.path, new_key=same_key)
-    default_ef = recall_of_results(truths, [each.default_ef for each in results], scores, ignored)
-    wide_ef = recall_of_results(truths, [each.wide_ef for each in results], scores, ignored)
-    return RecallBaseline(
-        queries,
-        tuple(
-            evolve(truth, source_recall=default, source_recall_wide_ef=wide)
-            for truth, default, wide in zip(truths, default_ef, wide_ef, strict=True)
-        ),
-    )
+        default_ef = wide_ef = [1.0] * len(baseline.truths)
+    else:
+        packed = read_query_vectors(queries[vectors.path], run.source.storage, vectors.datatype, vectors.dims)
+        try:
+            results = run_knn_queries(run, run.source.name, field, queries.keys, packed)
+        except ResponseError:  # a query that the source refuses says nothing about the target
+            return baseline
+        default_ef, wide_ef = _recall(source, baseline, results, vectors)
+    measured = zip(baseline.truths, default_ef, wide_ef, strict=True)
+    truths = (evolve(truth, source_recall=own, source_recall_wide_ef=wide) for truth, own, wide in measured)
+    return evolve(baseline, truths=tuple(truths))
 
 
-def _with_new_keys(baseline: RecallBaseline, new_key: Callable[[bytes], bytes]) -> tuple[GroundTruth, ...]:
-    """Return the true neighbours by the keys that they have after the migration."""
-    return tuple(
-        evolve(truth, neighbours={new_key(key): score for key, score in truth.neighbours.items()})
-        for truth in baseline.truths
-    )
-
-
-def _tie_scores(  # noqa: PLR0913 - where documents are, and under which keys
-    parameters: RecallParameters,
-    queries: Batch,
-    run: Run,
-    truths: Sequence[GroundTruth],
+def _recall(  # noqa: PLR0913 - what recall follows from
+    source: SourceVectors,
+    baseline: RecallBaseline,
     results: Sequence[KnnResult],
+    vectors: VectorFormat,
     *,
-    path: str,
-    new_key: Callable[[bytes], bytes],
-) -> dict[bytes, list[float]]:
-    """Score documents that an index found and that are not stored, where they may be as near as the tenth neighbour."""
-    pairs = [pair for pair in zip(truths, results, strict=True) if pair[0].may_have_unstored_ties]
-    keys = {key for truth, result in pairs for key in result.keys if key not in truth.neighbours}
-    return score_documents(parameters, queries, run, keys, path=path, new_key=new_key) if keys else {}
+    ignored: Collection[bytes] = (),
+    new_key: Callable[[bytes], bytes] = same_key,
+) -> tuple[list[float | None], list[float | None]]:
+    """Return the recall of each query, with the index's own EF_RUNTIME and with the wide one.
+
+    Args:
+        source: the vectors before the migration.
+        baseline: the query documents and their true neighbours, by the keys that they have now.
+        results: what an index found.
+        vectors: of this index.
+        ignored: documents that do not count.
+        new_key: gives the key that a captured document has now.
+    """
+    ignored = {*ignored, *_non_finite(source.run, _unstored_keys(baseline, results), vectors)}
+    # a document that is not stored may be as near as the tenth neighbour
+    pairs = [pair for pair in zip(baseline.truths, results, strict=True) if pair[0].may_have_unstored_ties]
+    tied = {key for truth, result in pairs for key in result.keys if key not in truth.neighbours}
+    scores = source.score_documents(baseline.queries, tied, path=vectors.path, new_key=new_key) if tied else {}
+    default_ef = recall_of_results(baseline.truths, [each.default_ef for each in results], scores, ignored)
+    return default_ef, recall_of_results(baseline.truths, [each.wide_ef for each in results], scores, ignored)
 
 
-def _new_documents(
-    step: Step,
-    run: Run,
-    truths: Sequence[GroundTruth],
-    results: Sequence[KnnResult],
-    new_key: Callable[[bytes], bytes],
-) -> set[bytes]:
-    """Return documents that an index found and that were added after the run started."""
-    unknown = _keys_without_score(truths, results)
-    for keys in run.keys(step):
-        unknown.difference_update(map(new_key, keys))
-    return unknown
+def _updated_documents(run: Run, path: str, keys: Collection[bytes], new_key: Callable[[bytes], bytes]) -> set[bytes]:
+    """Return those documents whose vector an application overwrote during the run: they have other neighbours now.
+
+    Of these, the backup has a second, newer vector.
+
+    Args:
+        run: its backup is read.
+        path: of the vectors, before the run.
+        keys: the documents to look for, by their keys now.
+        new_key: gives the key that a captured document has now.
+    """
+    updated: set[bytes] = set()
+    for batch in run.concurrent_updates():
+        if path in batch.columns:
+            pairs = zip(batch.keys, batch[path], strict=True)
+            updated.update(key for old, value in pairs if value is not None and (key := new_key(old)) in keys)
+    return updated
 
 
-def _non_finite(
-    run: Run, truths: Sequence[GroundTruth], results: Sequence[KnnResult], vectors: VectorFormat
-) -> set[bytes]:
-    """Return documents that an index found though their vectors have NaN or infinity: they are near nothing."""
-    unknown = sorted(_keys_without_score(truths, results))
-    if not unknown:
+def _non_finite(run: Run, keys: Collection[bytes], vectors: VectorFormat) -> set[bytes]:
+    """Return those documents whose vectors have NaN or infinity: they are near nothing."""
+    if not keys:
         return set()
-    batch, _ = read_documents(run.server, run.source.storage, unknown, [vectors.path])
+    batch, _ = read_documents(run.server, run.source.storage, sorted(keys), [vectors.path])
     rows = find_non_finite_rows(batch[vectors.path], run.source.storage, vectors.datatype, vectors.dims)
     return {batch.keys[row] for row in rows}
 
 
-def _keys_without_score(truths: Sequence[GroundTruth], results: Sequence[KnnResult]) -> set[bytes]:
+def _unstored_keys(baseline: RecallBaseline, results: Sequence[KnnResult]) -> set[bytes]:
     """Return keys that an index found and that are not among the stored neighbours."""
     return {
-        key for truth, result in zip(truths, results, strict=True) for key in result.keys if key not in truth.neighbours
+        key
+        for truth, result in zip(baseline.truths, results, strict=True)
+        for key in result.keys
+        if key not in truth.neighbours
     }
-
-
-def _key_mapping(run: Run) -> Callable[[bytes], bytes]:
-    return run.plan.moved if any(isinstance(each, ChangePrefix) for each in run.plan.changes) else same_key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from attrs import frozen
@@ -24,6 +24,8 @@ BLOCK: Final = 500
 
 SEED: Final = 7
 """Picks the queries; written into every plan."""
+
+Choice = TypeVar("Choice")
 
 
 @frozen(eq=False)
@@ -64,11 +66,10 @@ class Prediction:
 def predict(
     vectors: NDArray[Any],
     metric: str,
-    candidates: Mapping[str, Callable[[], Candidate]],
+    candidates: Mapping[Choice, Callable[[], Candidate]],
     *,
     values: NDArray[Any] | None = None,
-    seed: int = SEED,
-) -> dict[str, Prediction]:
+) -> dict[Choice, Prediction]:
     """Compare the exact nearest neighbours of a sample before and after each of several changes.
 
     Memory: the sample, and one candidate at a time.
@@ -76,22 +77,21 @@ def predict(
     Args:
         vectors: rows of ``dims`` values, a sample as it is now: finite floats, or codes.
         metric: ``cosine``, ``l2`` or ``ip``.
-        candidates: name → a function that changes the sample.
+        candidates: choice → a function that changes the sample.
         values: the values that the sample stands for, where it has codes.
-        seed: picks the queries.
     """
-    queries = np.random.default_rng(seed).permutation(len(vectors))[:QUERIES]
+    queries = np.random.default_rng(SEED).permutation(len(vectors))[:QUERIES]
     before = vectors.astype(np.float32, copy=False) if values is None else values
-    errors: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {}
+    errors: dict[Choice, tuple[tuple[float, float], tuple[float, float]]] = {}
 
     def spaces() -> Iterator[VectorSpace]:
-        for name, make in candidates.items():
+        for choice, make in candidates.items():
             candidate = make()
-            errors[name] = _cosine_and_error(before, candidate.values)
+            errors[choice] = _cosine_and_error(before, candidate.values)
             yield VectorSpace.indexed(candidate.vectors, candidate.datatype, metric)
 
     recall = compute_recall(VectorSpace.of(vectors, metric), spaces(), queries)
-    return {name: Prediction(each, *errors[name]) for name, each in zip(candidates, recall, strict=True)}
+    return {choice: Prediction(each, *errors[choice]) for choice, each in zip(candidates, recall, strict=True)}
 
 
 def _cosine_and_error(before: NDArray[Any], after: NDArray[Any]) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -22,17 +22,9 @@ if TYPE_CHECKING:
 
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Step
-    from fieldfare_vectors.recall_step import RecallParameters
+    from fieldfare_vectors.recall_step import RecallParameters, VectorFormat
 
-__all__ = [
-    "RecallBaseline",
-    "find_ground_truth",
-    "load_baseline",
-    "pick_queries",
-    "same_key",
-    "save_baseline",
-    "score_documents",
-]
+__all__ = ["RecallBaseline", "SourceVectors", "load_baseline", "same_key", "save_baseline"]
 
 CANDIDATES_PER_QUERY: Final = 10
 """How many documents are drawn for each query: some of them have no vector."""
@@ -54,79 +46,105 @@ class RecallBaseline:
     truths: tuple[GroundTruth, ...]
 
 
-def pick_queries(parameters: RecallParameters, step: Step, run: Run) -> Batch:
-    """Return documents with a vector of finite numbers, spread over the whole index; always the same ones."""
-    rewritten = [path for each in run.plan.steps if each.transforms for path in each.fields]
-    paths = list(dict.fromkeys([parameters.source_format(run.plan).path, *rewritten]))
-    missing = parameters.queries
-    drawn = sample_keys(
-        (key for batch in run.keys(step) for key in batch), missing * CANDIDATES_PER_QUERY, parameters.seed
-    )
-    picked: list[Batch] = []
-    while drawn and missing:
-        batch, _ = read_documents(run.server, run.source.storage, drawn[: parameters.queries], paths)
-        rows, _ = _finite_vectors(batch, parameters, run)
-        picked.append(batch.select(rows[:missing], paths))
-        missing -= len(picked[-1])
-        del drawn[: parameters.queries]
-    columns = {path: Column.of(value for batch in picked for value in batch[path]) for path in paths}
-    return Batch(tuple(key for batch in picked for key in batch.keys), columns)
+@frozen(eq=False)
+class SourceVectors:
+    """The vectors of a field as they were before the migration.
 
-
-def find_ground_truth(
-    parameters: RecallParameters, queries: Batch, run: Run, inspect_batch: Callable[[Batch], None] | None = None
-) -> tuple[GroundTruth, ...]:
-    """Find the true neighbours of the query documents among all vectors of the index, as they were.
-
-    Memory: a batch of documents at a time, and the neighbours.
-    """
-    search = ExhaustiveSearch(_query_vectors(parameters, queries, run), queries.keys, STORED_NEIGHBOURS)
-    for batch in _originals(parameters, run):
-        rows, vectors = _finite_vectors(batch, parameters, run)
-        search.add([batch.keys[row] for row in rows], vectors)
-        if inspect_batch is not None:
-            inspect_batch(batch)
-        run.advance(len(batch))
-    return tuple(GroundTruth(dict(each)) for each in search.results())
-
-
-def score_documents(  # noqa: PLR0913 - where they are, and under which keys
-    parameters: RecallParameters,
-    queries: Batch,
-    run: Run,
-    keys: Collection[bytes],
-    *,
-    path: str,
-    new_key: Callable[[bytes], bytes],
-) -> dict[bytes, list[float]]:
-    """Return how near documents were to each of the query documents.
-
-    Args:
+    Attributes:
         parameters: of the measurement.
-        queries: the query documents.
         run: reads the documents, or their originals.
-        keys: the documents to score, by their keys now.
-        path: where they have the vector now, if the plan does not rewrite it.
-        new_key: gives the key that a captured document has now.
-
-    Returns:
-        Key → a score for each query.
     """
-    query_vectors = _query_vectors(parameters, queries, run)
-    source_path = parameters.source_format(run.plan).path
-    if parameters.is_rewritten(run.plan):
-        batches: Iterable[Batch] = _originals(parameters, run)
-    else:
-        now, _ = read_documents(run.server, run.source.storage, sorted(keys), [path])
-        batches, new_key = [Batch(now.keys, {source_path: now[path]})], same_key
-    scores: dict[bytes, list[float]] = {}
-    for batch in batches:
-        rows = [row for row, key in enumerate(batch.keys) if new_key(key) in keys]
-        part = batch.select(rows, [source_path])
-        finite, vectors = _finite_vectors(part, parameters, run)
-        columns = query_vectors.scores(vectors).T.tolist()
-        scores.update((new_key(part.keys[row]), column) for row, column in zip(finite, columns, strict=True))
-    return scores
+
+    parameters: RecallParameters
+    run: Run
+
+    @property
+    def format(self) -> VectorFormat:
+        """Where the vectors are, and their datatype and dims."""
+        return self.parameters.source_format(self.run.plan)
+
+    def pick_queries(self, step: Step) -> Batch:
+        """Return documents with a vector of finite numbers, spread over the whole index; always the same ones."""
+        run, missing = self.run, self.parameters.queries
+        rewritten = [path for each in run.plan.steps if each.transforms for path in each.fields]
+        paths = list(dict.fromkeys([self.format.path, *rewritten]))
+        drawn = sample_keys(
+            (key for batch in run.keys(step) for key in batch), missing * CANDIDATES_PER_QUERY, self.parameters.seed
+        )
+        picked: list[Batch] = []
+        while drawn and missing:
+            batch, _ = read_documents(run.server, run.source.storage, drawn[: self.parameters.queries], paths)
+            rows, _ = self._finite_vectors(batch)
+            picked.append(batch.select(rows[:missing], paths))
+            missing -= len(picked[-1])
+            del drawn[: self.parameters.queries]
+        columns = {path: Column.of(value for batch in picked for value in batch[path]) for path in paths}
+        return Batch(tuple(key for batch in picked for key in batch.keys), columns)
+
+    def find_ground_truth(
+        self, queries: Batch, inspect_batch: Callable[[Batch], None] | None = None
+    ) -> tuple[GroundTruth, ...]:
+        """Find the true neighbours of the query documents among all vectors of the index.
+
+        Memory: a batch of documents at a time, and the neighbours.
+        """
+        search = ExhaustiveSearch(self._query_vectors(queries), queries.keys, STORED_NEIGHBOURS)
+        for batch in self._documents():
+            rows, vectors = self._finite_vectors(batch)
+            search.add([batch.keys[row] for row in rows], vectors)
+            if inspect_batch is not None:
+                inspect_batch(batch)
+            self.run.advance(len(batch))
+        return tuple(GroundTruth(dict(each)) for each in search.results())
+
+    def score_documents(
+        self, queries: Batch, keys: Collection[bytes], *, path: str, new_key: Callable[[bytes], bytes]
+    ) -> dict[bytes, list[float]]:
+        """Return how near documents were to each of the query documents.
+
+        Args:
+            queries: the query documents.
+            keys: the documents to score, by their keys now.
+            path: where they have the vector now, if the plan does not rewrite it.
+            new_key: gives the key that a captured document has now.
+
+        Returns:
+            Key → a score for each query.
+        """
+        query_vectors, source_path = self._query_vectors(queries), self.format.path
+        if self.parameters.is_rewritten(self.run.plan):
+            batches: Iterable[Batch] = self._documents()
+        else:
+            now, _ = read_documents(self.run.server, self.run.source.storage, sorted(keys), [path])
+            batches, new_key = [Batch(now.keys, {source_path: now[path]})], same_key
+        scores: dict[bytes, list[float]] = {}
+        for batch in batches:
+            rows = [row for row, key in enumerate(batch.keys) if new_key(key) in keys]
+            part = batch.select(rows, [source_path])
+            finite, vectors = self._finite_vectors(part)
+            columns = query_vectors.scores(vectors).T.tolist()
+            scores.update((new_key(part.keys[row]), column) for row, column in zip(finite, columns, strict=True))
+        return scores
+
+    def _documents(self) -> Iterator[Batch]:
+        """Yield all documents: from the backup, where the plan rewrites their vectors."""
+        if not self.parameters.is_rewritten(self.run.plan):
+            return self.run.documents([self.format.path])
+        return self.run.originals(next(step for step in self.run.plan.steps if step.transforms))
+
+    def _query_vectors(self, queries: Batch) -> QueryVectors:
+        _, vectors = self._finite_vectors(queries)
+        return QueryVectors(vectors, self.parameters.metric(self.run.plan))
+
+    def _finite_vectors(self, batch: Batch) -> tuple[Sequence[int], NDArray[Any]]:
+        """Return the rows whose vectors are of finite numbers, and these vectors."""
+        source = self.format
+        rows, vectors = read_vectors(batch[source.path], self.run.source.storage, source.datatype, source.dims)
+        with np.errstate(over="ignore"):
+            finite: NDArray[np.bool_] = np.all(np.isfinite(vectors.astype(np.float32)), axis=1, keepdims=False)
+        if finite.all():
+            return rows, vectors
+        return [row for row, is_finite in zip(rows, finite.tolist(), strict=True) if is_finite], vectors[finite]
 
 
 def save_baseline(step: Step, run: Run, baseline: RecallBaseline) -> None:
@@ -147,26 +165,3 @@ def load_baseline(step: Step, run: Run) -> RecallBaseline:
 def same_key(key: bytes) -> bytes:
     """Return the key of a document that the migration does not move."""
     return key
-
-
-def _originals(parameters: RecallParameters, run: Run) -> Iterator[Batch]:
-    """Yield all documents with their vectors as they were: from the backup, where the plan rewrites them."""
-    if not parameters.is_rewritten(run.plan):
-        return run.documents([parameters.source_format(run.plan).path])
-    return run.originals(next(step for step in run.plan.steps if step.transforms))
-
-
-def _query_vectors(parameters: RecallParameters, queries: Batch, run: Run) -> QueryVectors:
-    _, vectors = _finite_vectors(queries, parameters, run)
-    return QueryVectors(vectors, parameters.metric(run.plan))
-
-
-def _finite_vectors(batch: Batch, parameters: RecallParameters, run: Run) -> tuple[Sequence[int], NDArray[Any]]:
-    """Return the rows whose vectors are of finite numbers, and these vectors."""
-    source = parameters.source_format(run.plan)
-    rows, vectors = read_vectors(batch[source.path], run.source.storage, source.datatype, source.dims)
-    with np.errstate(over="ignore"):
-        finite: NDArray[np.bool_] = np.all(np.isfinite(vectors.astype(np.float32)), axis=1, keepdims=False)
-    if finite.all():
-        return rows, vectors
-    return [row for row, is_finite in zip(rows, finite.tolist(), strict=True) if is_finite], vectors[finite]

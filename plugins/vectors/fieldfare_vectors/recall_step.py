@@ -8,7 +8,7 @@ from attrs import asdict, frozen
 
 from fieldfare.changes import RenameField
 from fieldfare.plan import Phase, Step
-from fieldfare_vectors.recall_limit import accepts_loss, min_recall_of
+from fieldfare_vectors.prediction_table import accepts_loss, min_recall_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.plan import MigrationPlan
 
-__all__ = ["SUFFIX", "RecallParameters", "VectorFormat", "plan_recall", "upgrade_keys"]
+__all__ = ["SUFFIX", "RecallParameters", "VectorFormat", "new_field_name", "plan_recall", "upgrade_keys"]
 
 SUFFIX: Final = ".recall"
 """Ends the kind of every step that measures recall."""
@@ -43,6 +43,12 @@ RENAMED_KEYS: Final = {
 def upgrade_keys(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return step parameters or receipt details with the names that keys have now, whichever version wrote them."""
     return {RENAMED_KEYS.get(key, key): value for key, value in facts.items()}
+
+
+def new_field_name(plan: MigrationPlan, name: str) -> str:
+    """Return the name that a field has after the migration."""
+    new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
+    return new_names.get(name, name)
 
 
 @frozen
@@ -92,8 +98,7 @@ class RecallParameters:
 
     def target_field(self, plan: MigrationPlan) -> Field | None:
         """Return the field as it is after the migration; None if the plan removes it."""
-        new_names = {change.old: change.new for change in plan.changes if isinstance(change, RenameField)}
-        return plan.target.find(new_names.get(self.field, self.field))
+        return plan.target.find(new_field_name(plan, self.field))
 
     def metric(self, plan: MigrationPlan) -> str:
         """Return the metric of the field after the migration: that of the application's next queries."""

@@ -16,8 +16,7 @@ __all__ = [
     "NO_COSINE",
     "ZEROS",
     "count_vectors_that_hide_others",
-    "find_duplicates",
-    "warn_of_notes",
+    "warn_of_sample",
     "warn_without_vectors",
 ]
 
@@ -48,7 +47,22 @@ def warn_without_vectors(sample: Sample, live: LiveIndex, path: str) -> tuple[st
     return (f"none of the documents has {missing}: recall is neither predicted nor measured",)
 
 
-def find_duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
+def warn_of_sample(sample: Sample, path: str, notes: Iterable[Note]) -> tuple[str, ...]:
+    """Return one line for each kind of note, and one for vectors that several documents have.
+
+    Args:
+        sample: the documents.
+        path: of their vectors.
+        notes: on these documents.
+    """
+    by_kind: dict[str, Note] = {}
+    for note in (*notes, *_duplicates(sample, path)):
+        earlier = by_kind.get(note.kind)
+        by_kind[note.kind] = earlier.merged(note) if earlier else note
+    return tuple(_line(note, sample.document_count) for note in by_kind.values())
+
+
+def _duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
     """Note the documents that have the same vector as an earlier one of the sample."""
     seen: set[bytes] = set()
     duplicates = KeyCounter()
@@ -61,20 +75,6 @@ def find_duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
         return ()
     detail = "the same vector as another document's: queries find them in any order"
     return (Note("duplicate", path, duplicates.count, tuple(duplicates.keys), detail=detail),)
-
-
-def warn_of_notes(notes: Iterable[Note], documents: int) -> tuple[str, ...]:
-    """Return one line for each kind of note.
-
-    Args:
-        notes: on the sampled documents.
-        documents: how many were sampled.
-    """
-    by_kind: dict[str, Note] = {}
-    for note in notes:
-        earlier = by_kind.get(note.kind)
-        by_kind[note.kind] = earlier.merged(note) if earlier else note
-    return tuple(_line(note, documents) for note in by_kind.values())
 
 
 def _line(note: Note, documents: int) -> str:

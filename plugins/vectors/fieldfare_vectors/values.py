@@ -1,4 +1,4 @@
-"""The values of vectors: as bytes in Redis, and as numpy arrays."""
+"""The values of vectors: as bytes in Redis and as numpy arrays, rounded, and truncated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fieldfare_vectors.datatype import DATATYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NUMPY_DTYPES", "Block", "cast", "clamp_overflow", "from_bytes", "to_bytes"]
+__all__ = ["NUMPY_DTYPES", "Block", "cast", "clamp_overflow", "from_bytes", "to_bytes", "truncate"]
 
 NUMPY_DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "float64": np.dtype(np.float64),
@@ -61,3 +61,40 @@ def clamp_overflow(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) 
     if too_large.any():
         largest = DATATYPES[datatype].largest
         rounded[too_large] = np.copysign(largest, vectors[too_large].astype(np.float64)).astype(rounded.dtype)
+
+
+def truncate(vectors: NDArray[Any], dims: int, *, renormalize: bool = True) -> NDArray[Any]:
+    """Return the first values of each vector.
+
+    Some models are trained so that the first values of a vector are a vector of their own, coarser than the whole:
+    https://arxiv.org/abs/2205.13147 (Matryoshka Representation Learning).
+
+    Args:
+        vectors: rows of values, of any datatype.
+        dims: how many values to keep, 1 or more.
+        renormalize: whether to scale each row to the length that it had: unit vectors stay unit vectors. Rows whose
+            first values are all zeros have no direction, and rows with NaN or infinity no length: they are truncated
+            and not scaled.
+
+    Returns:
+        Rows of ``dims`` values, float64 if renormalized, otherwise of the datatype that they have.
+    """
+    if not renormalize:
+        return vectors[:, :dims]
+    values = vectors.astype(np.float64)
+    kept, dropped = values[:, :dims], values[:, dims:]
+    # The old length is sqrt(kept² + dropped²). Nothing is rounded where nothing is dropped.
+    with np.errstate(all="ignore"):
+        factors = np.hypot(1, _lengths(dropped) / _lengths(kept))
+    factors[~np.isfinite(factors)] = 1
+    with np.errstate(all="ignore"):
+        scaled: NDArray[Any] = kept * factors[:, np.newaxis]
+    return scaled
+
+
+def _lengths(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the length of each row, without squares that overflow or underflow."""
+    peaks = np.abs(values).max(axis=1, initial=0)
+    shares = values / np.where(peaks > 0, peaks, 1)[:, np.newaxis]
+    lengths: NDArray[np.float64] = peaks * np.sqrt(np.einsum("ij,ij->i", shares, shares))
+    return lengths

@@ -8,9 +8,9 @@ import pytest
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import UsageError
 from fieldfare_dims import encode_query
-from fieldfare_dims.parameters import TruncationParameters
 from fieldfare_dims.truncation import truncate_batch
 from fieldfare_vectors.datatype import DATATYPES
+from fieldfare_vectors.truncation_parameters import TruncationParameters
 from fieldfare_vectors.values import NUMPY_DTYPES
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fieldfare.documents import Batch, Column
 from fieldfare_dims import plugin
-from fieldfare_dims.parameters import TruncationParameters
 from fieldfare_dims.truncation import plan_truncation
 from fieldfare_vectors.datatype import DATATYPES
+from fieldfare_vectors.truncation_parameters import TruncationParameters
 from fieldfare_vectors.values import NUMPY_DTYPES
 
 RANDOM = np.random.default_rng(3)

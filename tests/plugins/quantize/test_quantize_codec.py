@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.documents import Column
-from fieldfare_quantize.codec import ConvertedColumn, convert
+from fieldfare_quantize.codec import convert
 from fieldfare_vectors.datatype import DATATYPES
+from fieldfare_vectors.rewritten_column import RewrittenColumn
 
 DIRECTIONS = list(permutations(DATATYPES, 2))
 FORMATS = {"float64": "<d", "float32": "<f", "float16": "<e"}
@@ -39,9 +40,9 @@ def reference(source: str, target: str, vector: bytes) -> bytes:
     return b"".join(_limited(target, value) for value in unpack(source, vector))
 
 
-def headings(conversion: ConvertedColumn) -> dict[str, tuple[int, ...]]:
+def headings(conversion: RewrittenColumn) -> dict[str, tuple[int, ...]]:
     """Return the headings that have rows."""
-    names = ("wrong_length", "already_converted", "nan", "infinite", "overflow", "underflow")
+    names = ("wrong_length", "already_rewritten", "nan", "infinite", "overflow", "underflow")
     return {name: getattr(conversion, name) for name in names if getattr(conversion, name)}
 
 
@@ -207,7 +208,7 @@ def test_other_rows_keep_their_bytes_and_their_places() -> None:
         converted,
         pack("float16", 1.0, 65504.0),
     ]
-    assert headings(conversion) == {"wrong_length": (2, 4), "already_converted": (3,), "overflow": (6,)}
+    assert headings(conversion) == {"wrong_length": (2, 4), "already_rewritten": (3,), "overflow": (6,)}
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [b"x", None]])

@@ -25,7 +25,7 @@ from fieldfare_quantize.calibrate import calibrate
 from fieldfare_quantize.calibration import PER_VECTOR, Calibration
 from fieldfare_quantize.codec import convert
 from fieldfare_quantize.conversion import ConversionParameters, plan_conversion
-from fieldfare_quantize.patch_options import read_quantization
+from fieldfare_vectors.claim import read_field_options
 
 Live = Callable[..., LiveIndex]
 Embedding = Callable[..., Field]
@@ -251,5 +251,9 @@ def test_the_planner_finds_the_quantization_of_a_patch_file() -> None:
     mapping = {"version": 1, "changes": {"update_fields": [update], "rename_fields": [renamed]}}
     written = patch_to_dict(patch_from_dict(mapping))
     assert written["update_fields"] == [update]
-    assert read_quantization(written, "embedding") == read_quantization(written, "vec") == {"clip": 0.999}
-    assert read_quantization(written, "other") == {}
+    assert (
+        read_field_options(written, "embedding", "quantization")
+        == read_field_options(written, "vec", "quantization")
+        == {"clip": 0.999}
+    )
+    assert read_field_options(written, "other", "quantization") == {}

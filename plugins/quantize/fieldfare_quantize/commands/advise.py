@@ -39,8 +39,9 @@ def advise(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect, inspect  # noqa: PLC0415 - start-up time
 
     with connect(url, cluster=cluster) as server:
-        live = build_live_index(server, inspect.read_snapshot(server, index), other_indexes=())
-        found = {each.name: _advice(each, live, min_recall) for each in _fields(live, field)}
+        snapshot, options = inspect.read_snapshot(server, index), {"min_recall": min_recall}
+        live = build_live_index(server, snapshot, other_indexes=(), options=options)
+        found = {each.name: _advice(each, live) for each in _fields(live, field)}
     if not any(found.values()):
         names = f"{'Fields' if len(found) > 1 else 'Field'} {', '.join(map(repr, found))}"
         raise UsageError(f"{names}: no vector of finite numbers. Nothing was changed.")
@@ -74,20 +75,19 @@ def _fields(live: LiveIndex, name: str | None) -> list[Field]:
     return chosen
 
 
-def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any] | None:
+def _advice(field: Field, live: LiveIndex) -> dict[str, Any] | None:
     from fieldfare_quantize import advice  # noqa: PLC0415 - start-up time
+    from fieldfare_quantize.claim import warn_of_conversion  # noqa: PLC0415 - start-up time
     from fieldfare_quantize.conversion import ConversionParameters  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.parameter_calibration import calibrate_parameters  # noqa: PLC0415 - start-up time
-    from fieldfare_quantize.sample_warnings import warn_of_sample  # noqa: PLC0415 - start-up time
     from fieldfare_vectors.sample import read_sample  # noqa: PLC0415 - start-up time
 
     parameters = ConversionParameters.for_field(field)
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     if not len(sample.finite_vectors):
         return None
-    parameters = calibrate_parameters(parameters, sample, {})
-    storage, documents = live.definition.storage, live.snapshot.stats.num_docs
-    found = advice.advise(parameters, sample, live.server, storage=storage, documents=documents, min_recall=min_recall)
+    parameters = parameters.calibrated(sample, {})
+    found = advice.advise(parameters, sample, live)
+    min_recall = found.table.min_recall
     if found.better is not None:
         sentence = (
             f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
@@ -98,7 +98,7 @@ def _advice(field: Field, live: LiveIndex, min_recall: float) -> dict[str, Any] 
         sentence = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
     return {
         "details": found.details,
-        "attention": warn_of_sample(parameters, sample, storage),
+        "attention": warn_of_conversion(parameters, sample, live.definition.storage),
         "advice": sentence,
         "better": found.better,
     }

@@ -1,8 +1,8 @@
-"""The ``params`` of the step ``dims.truncate``."""
+"""The ``params`` of the step ``dims.truncate``: how the vectors of a field, and queries for it, are truncated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -10,11 +10,12 @@ from fieldfare.definition import Storage
 from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
-    from fieldfare.changes import UpdateField
-    from fieldfare.definition import Field
-    from fieldfare.plan import Step
+    from fieldfare.plan import MigrationPlan, Step
 
-__all__ = ["TruncationParameters"]
+__all__ = ["TRUNCATE", "TruncationParameters", "find_truncation"]
+
+TRUNCATE: Final = "dims.truncate"
+"""The kind of the steps that truncate vectors."""
 
 
 @frozen
@@ -46,22 +47,6 @@ class TruncationParameters:
         """Read the parameters of a step."""
         return cls(**step.params)
 
-    @classmethod
-    def for_change(
-        cls, change: UpdateField, field: Field, storage: Storage, *, renormalize: bool
-    ) -> TruncationParameters:
-        """Return the parameters of a change that is supported."""
-        return cls(
-            field.name,
-            field.path,
-            storage.value,
-            str(field.attrs["datatype"]).lower(),
-            int(field.attrs["dims"]),
-            int(change.new or 0),
-            str(field.attrs.get("distance_metric", "l2")).lower(),
-            renormalize,
-        )
-
     @property
     def in_json(self) -> bool:
         """Whether documents hold numbers instead of bytes."""
@@ -71,3 +56,9 @@ class TruncationParameters:
     def width(self) -> int:
         """Bytes of one value in the index."""
         return width_of(self.datatype)
+
+
+def find_truncation(plan: MigrationPlan, field: str) -> TruncationParameters | None:
+    """Return how a plan truncates a field, by its name before the migration; None if it does not."""
+    steps = (step for step in plan.steps if step.kind == TRUNCATE and step.params["field"] == field)
+    return next(map(TruncationParameters.of, steps), None)

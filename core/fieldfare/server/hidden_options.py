@@ -1,15 +1,18 @@
-"""Parts of a definition that FT.INFO does not report and FT.DEBUG does."""
+"""Options of a definition that FT.INFO does not report: FT.DEBUG and FT.EXPLAIN tell most of them."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 from redis.exceptions import NoPermissionError, ResponseError
 
-from fieldfare.definition import IndexDefinition
+from fieldfare.definition import FieldType, IndexDefinition
 from fieldfare.definition.attribute import Attribute, AttributeValue, Form, attributes_of
+from fieldfare.definition.canonical import PHONETIC
 from fieldfare.definition.reply import encode, mapping, text
+from fieldfare.server.knn import escape_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CompleteDefinition", "complete_definition"]
 
-_NOT_ALLOWED: Final = "FT.DEBUG is not allowed here"
-_NEVER_REPORTED: Final = frozenset({"PHONETIC", "INITIAL_CAP"})
+_WITHOUT_EFFECT: Final = frozenset({"INITIAL_CAP"})
+"""Options that no command reports, and that no answer depends on: INITIAL_CAP allocates memory early."""
+
+_PHONETIC: Final = re.compile(rb":<[A-Z0-9]+\(expanded\)")
+"""How FT.EXPLAIN shows that a word is looked for by its sound, too."""
+
 _REFUSALS: Final = ("unknown command", "not allowed", "disabled")
 
 
@@ -40,6 +47,7 @@ class CompleteDefinition:
 @frozen
 class _Refusal:
     reason: str
+    is_unknown_command: bool = False
 
 
 def complete_definition(server: Server, definition: IndexDefinition) -> CompleteDefinition:
@@ -48,11 +56,14 @@ def complete_definition(server: Server, definition: IndexDefinition) -> Complete
     Call this right after FT.INFO, which restarts the timer of a temporary index.
     """
     temporary = _temporary(server, definition.name)
+    phonetic = _phonetic_attributes(server, definition)
     unreadable: dict[tuple[str, str], list[str]] = {}
     fields: list[Field] = []
     for field in definition.fields:
         hidden = [each for each in attributes_of(field.type, _algorithm(field)) if each.info is None]
-        reported = _vector_attributes(server, definition.name, field, hidden) if field.is_vector else {}
+        reported: dict[str, AttributeValue] | _Refusal = phonetic.get(field.name, {})
+        if field.is_vector:
+            reported = _vector_attributes(server, definition.name, field, hidden)
         known = {} if isinstance(reported, _Refusal) else reported
         unusual = {each.key: known[each.key] for each in hidden if known.get(each.key, each.default) != each.default}
         fields.append(evolve(field, attrs={**field.attrs, **unusual}))
@@ -69,6 +80,30 @@ def _temporary(server: Server, name: str) -> int | _Refusal | None:
     if isinstance(reply, _Refusal):
         return None if "not temporary" in reply.reason else reply
     return int(text(reply)) + 1  # the timer has just started, and the whole seconds left are rounded down
+
+
+def _phonetic_attributes(
+    server: Server, definition: IndexDefinition
+) -> dict[str, dict[str, AttributeValue] | _Refusal]:
+    """Return the PHONETIC matcher of each TEXT field that has one, as FT.EXPLAIN shows it.
+
+    The four matchers (dm:en, dm:fr, dm:pt, dm:es) find the same words: which one it was cannot be told, nor matters.
+    """
+    # a field that is not indexed is explained as if it were any field
+    fields = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
+    commands = [
+        ("FT.EXPLAIN", encode(definition.name), encode(f"@{escape_name(each.name)}:word"), "DIALECT", 2)
+        for each in fields
+    ]
+    replies = zip(fields, server.bulk(commands) if commands else (), strict=True)
+    return {
+        field.name: _refusal("FT.EXPLAIN", reply)
+        if isinstance(reply, ResponseError)
+        else {"phonetic_matcher": PHONETIC}
+        if _PHONETIC.search(reply)
+        else {}
+        for field, reply in replies
+    }
 
 
 def _vector_attributes(
@@ -89,16 +124,24 @@ def _vector_attributes(
 
 def _ft_debug(server: Server, *arguments: str | bytes) -> Any:
     """Return the reply to FT.DEBUG, or the refusal; search 8 calls the command ``_FT.DEBUG``."""
+    reply = _call(server, "FT.DEBUG", *arguments)
+    if isinstance(reply, _Refusal) and reply.is_unknown_command:
+        reply = _call(server, "_FT.DEBUG", *arguments)
+    return reply
+
+
+def _call(server: Server, command: str, *arguments: str | bytes | int) -> Any:
     try:
-        try:
-            return server.command("FT.DEBUG", *arguments)
-        except ResponseError as error:
-            if "unknown command" not in str(error).lower():
-                raise
-            return server.command("_FT.DEBUG", *arguments)
+        return server.command(command, *arguments)
     except ResponseError as error:
-        refused = isinstance(error, NoPermissionError) or any(words in str(error).lower() for words in _REFUSALS)
-        return _Refusal(_NOT_ALLOWED if refused else f"FT.DEBUG answers: {error}")
+        return _refusal(command.removeprefix("_"), error)
+
+
+def _refusal(command: str, error: ResponseError) -> _Refusal:
+    said = str(error).lower()
+    is_refused = isinstance(error, NoPermissionError) or any(words in said for words in _REFUSALS)
+    reason = f"{command} is not allowed here" if is_refused else f"{command} answers: {error}"
+    return _Refusal(reason, is_unknown_command="unknown command" in said)
 
 
 def _unreported(
@@ -106,11 +149,8 @@ def _unreported(
 ) -> list[tuple[str, str]]:
     """Return which options of a field the server does not report, and why."""
     known, reason = ({}, f" ({reported.reason})") if isinstance(reported, _Refusal) else (reported, "")
-    missing = [each.token for each in hidden if each.key not in known]
-    gaps = [(token, "") for token in missing if token in _NEVER_REPORTED]
-    refused = ", ".join(token for token in missing if token not in _NEVER_REPORTED)
-    if refused:
-        gaps.append((refused, reason))
+    missing = [each.token for each in hidden if each.key not in known and each.token not in _WITHOUT_EFFECT]
+    gaps = [(", ".join(missing), reason)] if missing and (reason or field.is_vector) else []
     if field.attrs.get("compression") == "GlobalSQ8":
         gaps.append(("COMPRESSION", " (every one is reported as GlobalSQ8; it will be created with LVQ8)"))
     return gaps

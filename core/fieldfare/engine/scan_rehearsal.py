@@ -1,0 +1,102 @@
+"""Rehearsing the scan: whether a new index would hold the documents that the live one holds."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from itertools import chain, count
+from typing import Final
+from zlib import crc32
+
+from attrs import evolve
+from redis.crc import key_slot
+from redis.exceptions import ResponseError
+
+from fieldfare.changes import UpdateOption
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.create import create_arguments
+from fieldfare.definition.reply import encode
+from fieldfare.engine.checks.builtin import COVERAGE
+from fieldfare.engine.index import wait_until_scanned
+from fieldfare.engine.rehearsal import drop_left_over, rehearsal_name
+from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import PreconditionError, UnsupportedServer
+from fieldfare.plan import MigrationPlan, Phase
+from fieldfare.server.inspect import read_stats
+
+__all__ = ["rehearse_scan"]
+
+SAMPLE: Final = 100
+"""How many documents are indexed for the rehearsal."""
+
+
+def rehearse_scan(run: ActiveRun) -> None:
+    """Build an index over a sample of the captured documents, and compare what it holds.
+
+    An index takes documents in one by one as they are written; a new one scans them, and may leave some out: a FILTER
+    can judge differently then, and a new field can refuse a value. The keys of the sample are the prefixes of the
+    trial index, so that no document is written.
+
+    Raises:
+        PreconditionError: documents of the live index would not be in the new one.
+        UnsupportedServer: the server refuses the trial index.
+    """
+    definition = _definition(run.plan)
+    keys = heapq.nsmallest(SAMPLE, chain.from_iterable(run.captured_keys()), key=crc32)
+    if definition is None or not keys:
+        return
+    name = _name_beside(run)
+    # never TEMPORARY: its documents would be deleted with it
+    prefixes = tuple(key.decode("utf-8", "surrogateescape") for key in keys)
+    trial = evolve(definition, name=name, prefixes=prefixes, temporary=None)
+    drop_left_over(run.server, name)
+    with run.activity("rehearse", f"Index {len(keys)} documents on trial"):
+        try:
+            run.server.command(*create_arguments(trial))
+        except ResponseError as error:
+            raise UnsupportedServer(
+                f"A trial index for {run.plan.index!r}", has=str(error), needs="room for it"
+            ) from error
+        try:
+            wait_until_scanned(run, name)
+            missing = _missing(run, name, keys)
+            failures = read_stats(run.server, name).hash_indexing_failures
+        finally:
+            run.server.command("FT.DROPINDEX", encode(name))
+    if missing:
+        examples = ", ".join(key.decode("utf-8", "backslashreplace") for key in missing[:5])
+        why = "their values do not fit the fields" if failures else "its FILTER leaves them out when they are scanned"
+        raise PreconditionError(
+            f"{len(missing)} of {len(keys)} sampled documents of {run.plan.index!r} would not be in the new index, "
+            f"such as {examples}: {why}. Nothing was changed. Mend these documents or the definition, and plan again"
+        )
+
+
+def _definition(plan: MigrationPlan) -> IndexDefinition | None:
+    """Return what to build: the target; the source where documents are still to be changed; None if neither tells."""
+    if any(isinstance(change, UpdateOption) and change.option in COVERAGE for change in plan.changes):
+        return None
+    if any(step.phase is Phase.REWRITE for step in plan.steps):
+        return plan.source.definition if plan.source.definition.filter else None
+    return plan.target
+
+
+def _name_beside(run: ActiveRun) -> str:
+    """Return a name for the trial index; in a cluster one of the slot of the source, where its documents are."""
+    name = rehearsal_name(run.source)
+    if not run.server.capabilities.cluster:
+        return name
+    slot = key_slot(encode(run.source.name))
+    return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
+
+
+def _missing(run: ActiveRun, name: str, keys: Sequence[bytes]) -> list[bytes]:
+    """Return the documents that are not in the index, and still there."""
+    searches = [
+        ("FT.SEARCH", encode(name), "*", "INKEYS", 1, key, "NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2) for key in keys
+    ]
+    replies = run.server.bulk(searches)
+    totals = [reply[0] if isinstance(reply, list) else reply[b"total_results"] for reply in replies]
+    absent = [key for key, total in zip(keys, totals, strict=True) if not total]
+    exist = run.server.bulk([(b"EXISTS", key) for key in absent]) if absent else []
+    return [key for key, reply in zip(absent, exist, strict=True) if reply == 1]

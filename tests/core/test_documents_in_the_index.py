@@ -1,0 +1,108 @@
+"""A success means that the documents are in the index; what a new index would leave out is found before the drop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldfare import hookimpl
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.errors import PreconditionError, ValidationFailed
+from fieldfare.hooks.manager import load_plugins
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Result, StepReport
+from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
+
+COUNT = 20
+SORTABLE = {"update_fields": [{"name": "price", "attrs": {"sortable": True}}]}
+
+
+class At:
+    """Does something once, at a moment of a run."""
+
+    def __init__(self, moment: str, action: Any) -> None:
+        self.moment, self.action = moment, action
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
+        if f"{report.activity}:{report.moment}" == self.moment:
+            self.moment = ""
+            self.action()
+
+
+def plan_of(server: Server, changes: dict[str, Any]) -> MigrationPlan:
+    return MigrationPlanner().create_plan_from_patch(
+        "idx", schema_patch={"version": 1, "changes": changes}, server=server
+    )
+
+
+def index_by_writing(server: Server, *options: str, field: str = "TEXT") -> None:
+    """Create the index first: documents are judged one by one, as they are written."""
+    server.command("FT.CREATE", "idx", "PREFIX", 1, "d:", *options, "SCHEMA", "price", field, "n", "NUMERIC")
+    server.bulk([("HSET", f"d:{row}", "price", f"about {row}", "n", row) for row in range(COUNT)])
+    wait_until_indexed(server, "idx")
+
+
+def test_a_filter_that_a_scan_judges_differently(server: Server, tmp_path: Path) -> None:
+    index_by_writing(server, "FILTER", "@price > 100")
+    plan = plan_of(server, SORTABLE)
+    assert plan.source.stats.num_docs == COUNT
+    before = database_digest(server), index_state(server)
+    with pytest.raises(PreconditionError, match=r"20 of 20 sampled documents .* would not be in the new index"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert (database_digest(server), index_state(server)) == before
+
+
+def test_a_filter_under_a_plan_that_rewrites_documents(server: Server, tmp_path: Path) -> None:
+    index_by_writing(server, "FILTER", "@price > 100")
+    plan = plan_of(server, {"rename_fields": [{"old_name": "n", "new_name": "number"}]})
+    before = database_digest(server), index_state(server)
+    with pytest.raises(PreconditionError, match="FILTER leaves them out"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert (database_digest(server), index_state(server)) == before
+
+
+def test_a_new_field_that_refuses_values(server: Server, tmp_path: Path) -> None:
+    index_by_writing(server)
+    server.bulk([("HSET", f"d:{row}", "size", "large") for row in range(3)])
+    plan = plan_of(server, {"add_fields": [{"name": "size", "type": "numeric"}]})
+    before = database_digest(server), index_state(server)
+    with pytest.raises(PreconditionError, match=r"3 of 20 .* their values do not fit the fields"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert (database_digest(server), index_state(server)) == before
+
+
+def test_documents_that_are_lost_fail_the_run(server: Server, redis_url: str, tmp_path: Path) -> None:
+    """Values that stop fitting after the rehearsal: the index has fewer documents, which still exist."""
+    index_by_writing(server, field="NUMERIC")
+    server.bulk([("HSET", f"d:{row}", "price", row) for row in range(COUNT)])
+    wait_until_indexed(server, "idx")
+    plan = plan_of(server, SORTABLE)
+
+    plugins = load_plugins()
+    plugins.register(At("drop:finished", lambda: server.command("HSET", "d:1", "price", "none")), "application")
+    with pytest.raises(ValidationFailed, match="19 now, 20 before") as failed:
+        MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path / "backup")
+    assert "fieldfare rollback" in str(failed.value)
+    assert "fieldfare apply" in str(failed.value)
+    assert failed.value.exit_code == 3
+
+    # a rollback that is not as it was before says so, too
+    rolled_back = CommandLine(redis_url, tmp_path)("rollback", "--backup-dir", "backup")
+    assert rolled_back.code == 3
+    assert "19 now, 20 before" in rolled_back.stdout
+
+
+def test_documents_that_are_deleted_during_the_run_are_none_of_ours(server: Server, tmp_path: Path) -> None:
+    index_by_writing(server)
+    plan = plan_of(server, SORTABLE)
+    plugins = load_plugins()
+    plugins.register(At("drop:finished", lambda: server.command("DEL", "d:1")), "application")
+    report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path)
+    assert report.result is Result.SUCCEEDED
+    assert MigrationExecutor().rollback(server=server, backup_dir=tmp_path).validation.passed

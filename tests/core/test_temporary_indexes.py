@@ -1,0 +1,95 @@
+"""Redis deletes the documents of a TEMPORARY index with it: nothing of ours drops one that has documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.errors import ChangeBlocked, PreconditionError, RollbackFailed
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Result
+from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.indexing import wait_until_indexed
+
+COUNT = 20
+SORTABLE = {"update_fields": [{"name": "name", "attrs": {"sortable": True}}]}
+TEMPORARY = {"index": {"temporary": 3600}}
+
+
+def create(server: Server, *options: str | int) -> None:
+    server.bulk([("HSET", f"t:{row}", "name", f"name {row}") for row in range(COUNT)])
+    server.command("FT.CREATE", "idx", *options, "PREFIX", 1, "t:", "SCHEMA", "name", "TEXT")
+    wait_until_indexed(server, "idx")
+
+
+def documents(server: Server) -> int:
+    return len(server.command("KEYS", "t:*"))
+
+
+def plan_of(server: Server, changes: dict[str, Any], *, allow_document_expiry: bool = False) -> MigrationPlan:
+    return MigrationPlanner(allow_document_expiry=allow_document_expiry).create_plan_from_patch(
+        "idx", schema_patch={"version": 1, "changes": changes}, server=server
+    )
+
+
+@pytest.mark.parametrize("changes", [SORTABLE, {"index": {"temporary": None}}, {"index": {"temporary": 60}}])
+def test_a_temporary_source_is_not_dropped(changes: dict[str, Any], server: Server, tmp_path: Path) -> None:
+    create(server, "TEMPORARY", 3600)
+    server.command("FT.CREATE", "second", "PREFIX", 1, "t:", "SCHEMA", "name", "TAG")
+    plan = plan_of(server, changes, allow_document_expiry=True)
+    assert not plan.supported
+    assert "TEMPORARY" in plan.blocked_reasons[0]
+    assert "COPY" in plan.blocked_reasons[0]
+    with pytest.raises(ChangeBlocked):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert documents(server) == COUNT
+
+
+def test_a_source_that_became_temporary_after_planning_is_not_dropped(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = plan_of(server, SORTABLE)
+    server.command("FT.DROPINDEX", "idx")
+    create(server, "TEMPORARY", 3600)
+    with pytest.raises(PreconditionError, match="TEMPORARY"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert documents(server) == COUNT
+    assert server.command("FT.INFO", "idx")
+
+
+def test_making_an_index_temporary_needs_a_flag(server: Server, redis_url: str, tmp_path: Path) -> None:
+    create(server)
+    (tmp_path / "patch.yaml").write_text("version: 1\nchanges:\n  index:\n    temporary: 3600\n")
+    fieldfare = CommandLine(redis_url, tmp_path)
+    plan = ("plan", "--index", "idx", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
+    refused = fieldfare(*plan)
+    assert refused.code == 4
+    assert "--allow-document-expiry" in refused.stdout + refused.stderr
+    allowed = fieldfare(*plan, "--allow-document-expiry")
+    assert allowed.code == 0, allowed.stderr
+    assert "deletes its documents" in allowed.stdout
+
+
+def test_a_temporary_target_is_not_dropped_by_a_rollback(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = plan_of(server, TEMPORARY, allow_document_expiry=True)
+    assert MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path).result is Result.SUCCEEDED
+    for force in (False, True):
+        with pytest.raises(RollbackFailed, match="TEMPORARY"):
+            MigrationExecutor().rollback(server=server, backup_dir=tmp_path, force=force)
+        assert documents(server) == COUNT
+    assert server.command("FT.INFO", "idx")
+
+
+def test_a_batch_does_not_drop_temporary_indexes(server: Server, redis_url: str, tmp_path: Path) -> None:
+    create(server, "TEMPORARY", 3600)
+    (tmp_path / "patch.yaml").write_text(
+        "version: 1\nchanges:\n  update_fields:\n    - name: name\n      attrs:\n        sortable: true\n"
+    )
+    fieldfare = CommandLine(redis_url, tmp_path)
+    planned = fieldfare("batch-plan", "--schema-patch", "patch.yaml", "--indexes", "idx")
+    assert "TEMPORARY" in planned.stdout + planned.stderr
+    assert documents(server) == COUNT
