@@ -11,10 +11,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from fieldfare.api import MigrationPlanner
 from fieldfare.cli.app import run
 from fieldfare.definition import Storage
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.schema import from_schema
+from fieldfare.patch.target_schema import with_separators
 from fieldfare.plan.file import load_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition, read_stats
@@ -205,6 +207,7 @@ def test_what_is_asked_for_is_what_is_live_then(
 
     text = edited(storage, edit)
     target = from_schema(parse_yaml(text, "target.yaml").data)
+    target = with_separators(target, read_definition(articles, "articles"))
     before = (database_digest(articles), index_state(articles))
     assert "\nSupported\n" in fieldfare.plan(text)
     fieldfare("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backups")
@@ -284,3 +287,22 @@ def test_it_is_a_patch_or_a_schema(fieldfare: Program, flags: tuple[str, ...]) -
     told = fieldfare("plan", "--index", "articles", *flags, code=2)
     assert "--schema-patch" in told
     assert "--target-schema" in told
+
+
+@pytest.mark.parametrize(("options", "kept"), [(("SEPARATOR", ","), ","), ((), None), (("SEPARATOR", ";"), ";")])
+def test_a_tag_of_json_documents_keeps_its_separator(
+    options: tuple[str, ...], kept: str | None, server: Server, tmp_path: Path
+) -> None:
+    """RedisVL sends ``SEPARATOR ,`` for a field whose schema has none; an index of another origin may have none."""
+    server.command("FT.CREATE", "i", "ON", "JSON", "PREFIX", 1, "d:", "SCHEMA", "$.t", "AS", "t", "TAG", *options)
+    schema = tmp_path / "schema.yaml"
+    fields = "  - {name: t, type: tag, path: $.t}\n"
+    schema.write_text(f"index: {{name: i, prefix: 'd:', storage_type: json}}\nfields:\n{fields}")
+    unchanged = MigrationPlanner().create_plan("i", server=server, target_schema_path=schema)
+    assert unchanged.changes == ()
+    assert unchanged.steps == ()
+
+    schema.write_text(schema.read_text() + "  - {name: new, type: tag, path: $.new}\n")
+    plan = MigrationPlanner().create_plan("i", server=server, target_schema_path=schema)
+    separators = {field.name: field.attrs.get("separator") for field in plan.target.fields}
+    assert separators == {"t": kept, "new": ","}

@@ -11,7 +11,7 @@ from fieldfare.changes.diff import changes_from_patch, changes_from_schema
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
-from fieldfare.patch.target_schema import load_target_schema
+from fieldfare.patch.target_schema import load_target_schema, with_separators
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.planning.options import plan_options
@@ -90,7 +90,7 @@ class MigrationPlanner:
         target, content = load_target_schema(Path(str(target_schema_path)))
         with server_at(server, redis_url) as opened:
             snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
-            changes = changes_from_schema(snapshot.definition, target)
+            changes = changes_from_schema(snapshot.definition, with_separators(target, snapshot.definition))
             request = {"target_schema": content}
             return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
 
