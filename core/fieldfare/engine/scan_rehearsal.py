@@ -42,8 +42,12 @@ def rehearse_scan(run: ActiveRun) -> None:
         UnsupportedServer: the server refuses the trial index.
     """
     definition = _definition(run.plan)
-    keys = heapq.nsmallest(SAMPLE, chain.from_iterable(run.captured_keys()), key=crc32)
-    if definition is None or not keys:
+    if definition is None:
+        return
+    # a query takes a key as text that ends at a NUL byte; the prefixes "" and "*" mean all keys
+    sampled = (key for key in chain.from_iterable(run.captured_keys()) if b"\0" not in key and key not in {b"", b"*"})
+    keys = heapq.nsmallest(SAMPLE, sampled, key=crc32)
+    if not keys:
         return
     name = _name_beside(run)
     # never TEMPORARY: its documents would be deleted with it
