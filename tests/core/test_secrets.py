@@ -232,7 +232,7 @@ def test_other_users_of_the_machine_do_not_see_it(witness: Witness) -> None:
     arguments = [sys.executable, "-m", "fieldfare", "wizard", "--url", witness.url]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "Indices:\n"
+        assert process.stdout.readline() == "Indexes:\n"
         shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         names = [path.read_bytes() for path in Path(f"/proc/{process.pid}/task").glob("*/comm")]
         process.communicate("")
