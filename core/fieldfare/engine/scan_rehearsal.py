@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from itertools import chain, count
 from typing import Final
 from zlib import crc32
@@ -23,6 +22,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError, UnsupportedServer
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server.inspect import read_stats
+from fieldfare.server.search import find_indexed
 
 __all__ = ["rehearse_scan"]
 
@@ -63,12 +63,12 @@ def rehearse_scan(run: ActiveRun) -> None:
             ) from error
         try:
             wait_until_scanned(run, name)
-            held = _held(run, name, keys)
+            held = find_indexed(run.server, name, keys)
             failures = read_stats(run.server, name).hash_indexing_failures
         finally:
             run.server.command("FT.DROPINDEX", encode(name))
     # a captured key may be no document of the live index either: one that failed to be indexed, or is deleted by now
-    missing = sorted(_held(run, run.source.name, [key for key in keys if key not in held]))
+    missing = sorted(find_indexed(run.server, run.source.name, [key for key in keys if key not in held]))
     if missing:
         examples = ", ".join(key.decode("utf-8", "backslashreplace") for key in missing[:5])
         why = "their values do not fit the fields" if failures else "its FILTER leaves them out when they are scanned"
@@ -94,16 +94,3 @@ def _name_beside(run: ActiveRun) -> str:
         return name
     slot = key_slot(encode(run.source.name))
     return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
-
-
-def _held(run: ActiveRun, index: str, keys: Sequence[bytes]) -> set[bytes]:
-    """Return those of some documents that an index holds."""
-    searches = [
-        ("FT.SEARCH", encode(index), "*", "INKEYS", 1, key, "NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2) for key in keys
-    ]
-    replies = run.server.bulk(searches) if searches else []
-    for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise reply
-    totals = [reply[0] if isinstance(reply, list) else reply[b"total_results"] for reply in replies]
-    return {key for key, total in zip(keys, totals, strict=True) if total}

@@ -13,6 +13,7 @@ from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.server.hidden_options import complete_definition
 from fieldfare.server.routing import is_unknown_index
+from fieldfare.server.search import search_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,9 +176,4 @@ def _read_synonyms(server: Server, name: str) -> dict[str, tuple[str, ...]]:
 
 
 def _read_keys(server: Server, name: str, limit: int) -> tuple[str, ...]:
-    if limit < 1:
-        return ()
-    reply = server.command("FT.SEARCH", encode(name), "*", "NOCONTENT", "LIMIT", "0", str(limit))
-    if isinstance(reply, list):  # RESP2: the total, then keys
-        return tuple(sorted(text(key) for key in reply[1:]))
-    return tuple(sorted(text(mapping(result)["id"]) for result in mapping(reply)["results"]))
+    return tuple(sorted(map(text, search_keys(server, name, limit)))) if limit > 0 else ()

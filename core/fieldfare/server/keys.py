@@ -112,7 +112,7 @@ def _iterate_cursor(
     count = 0
     # without TIMEOUT 0 the server cuts a slow reply short without an error
     query = (b"FT.AGGREGATE", index, b"*", b"LOAD", 1, b"@__key", b"TIMEOUT", 0, b"WITHCURSOR", b"COUNT", batch_size)
-    reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS)
+    reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS, b"DIALECT", 2)
     try:
         while True:
             keys = _keys_of(reply)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import re
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
+from redis.exceptions import ResponseError
+
+from fieldfare.definition.reply import mapping
 from fieldfare.server import Server
+from fieldfare.server.pipeline import Argument
+from fieldfare.server.search import read_maximum
 
 __all__ = ["WIDTHS", "escape_name", "nearest", "pack", "unpack"]
 
@@ -47,20 +53,36 @@ def nearest(  # noqa: PLR0913 - what a query consists of
         redis.exceptions.ResponseError: the server refuses the query.
     """
     wide = "" if ef_runtime is None else f"EF_RUNTIME {ef_runtime} "
-    reply = server.command(
-        "FT.SEARCH",
-        index,
-        f"*=>[KNN {count} @{escape_name(field)} $vector {wide}AS __distance]",
-        *("PARAMS", 2, "vector", vector),
-        *("SORTBY", "__distance"),
-        *("RETURN", 1, "__distance"),
-        *("LIMIT", 0, count),
-        *("DIALECT", 2),
-        *(() if timeout is None else ("TIMEOUT", timeout)),
-    )
+    query = f"*=>[KNN {count} @{escape_name(field)} $vector {wide}AS __distance]"
+    options = ("PARAMS", 2, "vector", vector, "DIALECT", 2, *(() if timeout is None else ("TIMEOUT", timeout)))
+    try:
+        reply = server.command(
+            *("FT.SEARCH", index, query, "SORTBY", "__distance", "RETURN", 1, "__distance", "LIMIT", 0, count), *options
+        )
+    except ResponseError as error:
+        read_maximum(error)
+        return _nearest_by_cursor(server, index, query, count, options)
     if isinstance(reply, list):
         return {key: float(fields[1]) for key, fields in zip(reply[1::2], reply[2::2], strict=True)}
-    return {result[b"id"]: float(result[b"extra_attributes"][b"__distance"]) for result in reply[b"results"]}
+    results = map(mapping, mapping(reply)["results"])
+    return {each["id"]: float(mapping(each["extra_attributes"])["__distance"]) for each in results}
+
+
+def _nearest_by_cursor(
+    server: Server, index: str, query: str, count: int, options: Sequence[Argument]
+) -> dict[bytes, float]:
+    """Ask with FT.AGGREGATE, whose cursor MAXSEARCHRESULTS does not limit."""
+    load = ("LOAD", 2, "@__key", "@__distance", "WITHCURSOR", "COUNT", count + 1)
+    reply, cursor = server.command("FT.AGGREGATE", index, query, *load, *options)
+    if cursor:
+        server.command("FT.CURSOR", "DEL", index, cursor)
+    rows = (
+        reply[1:]
+        if isinstance(reply, list)
+        else [mapping(each)["extra_attributes"] for each in mapping(reply)["results"]]
+    )
+    found = [(mapping(row)["__key"], float(mapping(row)["__distance"])) for row in rows]
+    return dict(sorted(found, key=lambda pair: pair[1]))
 
 
 def unpack(vector: bytes, datatype: str) -> tuple[float, ...]:

@@ -14,17 +14,14 @@ if TYPE_CHECKING:
 
     from fieldfare.definition import Field
     from fieldfare.hooks.run import Run
-    from fieldfare.server.pipeline import Command
 
-__all__ = ["WIDE_EF_RUNTIME", "KnnResult", "find_indexed_keys", "is_exhaustive", "run_knn_queries"]
+__all__ = ["WIDE_EF_RUNTIME", "KnnResult", "is_exhaustive", "run_knn_queries"]
 
 WIDE_EF_RUNTIME: Final = 500
 """The EF_RUNTIME with which an HNSW graph finds nearly everything that an exhaustive search finds."""
 
 TIMEOUT_MS: Final = 60_000
 """The TIMEOUT of a query: a result that the server's own, shorter limit cuts off would look like a loss of recall."""
-
-KEYS_PER_QUERY: Final = 500
 
 
 @frozen
@@ -78,17 +75,6 @@ def run_knn_queries(
 def is_exhaustive(field: Field) -> bool:
     """Return whether the index compares a query with every vector, so that it misses no neighbour."""
     return _algorithm(field) == "FLAT"
-
-
-def find_indexed_keys(run: Run, index: str, keys: Sequence[bytes]) -> set[bytes]:
-    """Return the keys of those documents that an index has now."""
-    indexed: set[bytes] = set()
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        chunk = keys[start : start + KEYS_PER_QUERY]
-        query: Command = ("FT.SEARCH", index, "*", "INKEYS", len(chunk), *chunk, "NOCONTENT", "LIMIT", 0, len(chunk))
-        reply = run.server.command(*query, "TIMEOUT", TIMEOUT_MS, "DIALECT", 2)
-        indexed.update(reply[1:] if isinstance(reply, list) else (each[b"id"] for each in reply[b"results"]))
-    return indexed
 
 
 def _algorithm(field: Field) -> str:

@@ -9,8 +9,9 @@ from redis.exceptions import ResponseError
 
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_documents
+from fieldfare.server.search import find_indexed
 from fieldfare_vectors.ground_truth import mean_recall, recall_of_results
-from fieldfare_vectors.knn_query import WIDE_EF_RUNTIME, find_indexed_keys, is_exhaustive, run_knn_queries
+from fieldfare_vectors.knn_query import TIMEOUT_MS, WIDE_EF_RUNTIME, is_exhaustive, run_knn_queries
 from fieldfare_vectors.recall_queries import RecallBaseline, SourceVectors, load_baseline, same_key, save_baseline
 from fieldfare_vectors.recall_step import RecallParameters, VectorFormat
 from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
@@ -77,7 +78,7 @@ def measure_recall(step: Step, run: Run) -> Receipt:
     try:
         results = run_knn_queries(run, run.target.name, field, keys, vectors)
         neighbours = sorted({key for truth in truths for key in truth.neighbours})
-        indexed = find_indexed_keys(run, run.target.name, neighbours)
+        indexed = find_indexed(run.server, run.target.name, neighbours, timeout=TIMEOUT_MS)
     except ResponseError as error:
         return Receipt(step.id, details={**facts, "error": str(error)})
     unusable = {

@@ -22,6 +22,7 @@ from fieldfare.errors import IndexNotFound
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
 from fieldfare.server.inspect import read_snapshot, read_stats
+from fieldfare.server.search import count_results
 from fieldfare.support.wording import counted
 
 __all__ = ["check"]
@@ -125,10 +126,9 @@ def _indexing_failures(run: ActiveRun, stats: IndexStats) -> Finding:
 
 def _wildcard(run: ActiveRun, live: Snapshot) -> Finding:
     try:
-        reply = run.server.command("FT.SEARCH", encode(live.definition.name), "*", "LIMIT", 0, 0)
+        total = count_results(run.server, live.definition.name, "*")
     except ResponseError as error:
         return Finding("wildcard_query", passed=False, detail=str(error))
-    total = reply[0] if isinstance(reply, list) else reply[b"total_results"]
     now = read_stats(run.server, live.definition.name).num_docs  # documents may be added and deleted
     return Finding(
         "wildcard_query",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from fieldfare.definition import Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.engine.run import ActiveRun
 from fieldfare.report import Finding
+from fieldfare.server.search import count_results
 from fieldfare.support.yamlfile import Problem, load_yaml
 
 __all__ = ["load_query_checks", "run_query_checks"]
@@ -75,12 +76,10 @@ def _document_key(live: Snapshot, identifier: str) -> str:
 def _query(run: ActiveRun, live: Snapshot, check: Mapping[str, Any]) -> Finding:
     query, least = str(check["query"]), int(check.get("min_results", 1))
     name = f"query_check:{query}"
-    arguments: Sequence[Any] = (encode(live.definition.name), encode(query), "NOCONTENT", "LIMIT", 0, 1, "DIALECT", 2)
     try:
-        reply = run.server.command("FT.SEARCH", *arguments)
+        total = count_results(run.server, live.definition.name, query)
     except ResponseError as error:
         return Finding(name, passed=False, detail=str(error))
-    total = reply[0] if isinstance(reply, list) else reply[b"total_results"]
     return Finding(
         name, total >= least, detail=f"{total:,} results, at least {least:,} required", data={"results": total}
     )

@@ -1,0 +1,91 @@
+"""Queries whose answers are keys or counts, on servers with any DEFAULT_DIALECT and MAXSEARCHRESULTS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import ResponseError
+
+from fieldfare.definition.reply import encode, mapping
+from fieldfare.server.pipeline import Command
+
+if TYPE_CHECKING:
+    from fieldfare.server import Server
+
+__all__ = ["count_results", "find_indexed", "read_maximum", "result_ids", "search_keys", "total_of"]
+
+KEYS_PER_QUERY: Final = 1000
+DIALECT: Final = ("DIALECT", 2)
+"""Sent with every query: under DEFAULT_DIALECT 4 ``LIMIT 0 0`` counts nothing."""
+
+_MAXIMUM: Final = re.compile(r"exceeds maximum of (\d+)")
+
+
+def total_of(reply: Any) -> int:
+    """Return how many documents a query found, from its reply in RESP2 or RESP3."""
+    return int(reply[0] if isinstance(reply, list) else mapping(reply)["total_results"])
+
+
+def result_ids(reply: Any) -> list[bytes]:
+    """Return the keys in the reply to a query with NOCONTENT, in RESP2 or RESP3."""
+    if isinstance(reply, list):
+        return reply[1:]
+    return [mapping(result)["id"] for result in mapping(reply)["results"]]
+
+
+def count_results(server: Server, index: str, query: str) -> int:
+    """Return how many documents a query finds.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses the query.
+    """
+    return total_of(server.command("FT.SEARCH", encode(index), encode(query), "NOCONTENT", "LIMIT", 0, 0, *DIALECT))
+
+
+def search_keys(server: Server, index: str, limit: int) -> list[bytes]:
+    """Return the keys of some documents of an index: up to ``limit``, or MAXSEARCHRESULTS if that is less."""
+    query = ("FT.SEARCH", encode(index), "*", "NOCONTENT", "LIMIT", 0)
+    try:
+        reply = server.command(*query, limit, *DIALECT)
+    except ResponseError as error:
+        reply = server.command(*query, read_maximum(error), *DIALECT)
+    return result_ids(reply)
+
+
+def find_indexed(server: Server, index: str, keys: Sequence[bytes], *, timeout: int | None = None) -> set[bytes]:
+    """Return those of some documents that an index holds.
+
+    Args:
+        server: where the index is.
+        index: its name.
+        keys: of the documents; without NUL bytes, at which a query takes a key to end.
+        timeout: milliseconds that each query may take; None for the server's own limit.
+    """
+    found: set[bytes] = set()
+    options = (*DIALECT, *(() if timeout is None else ("TIMEOUT", timeout)))
+    size, start = KEYS_PER_QUERY, 0
+    while start < len(keys):
+        chunk = keys[start : start + size]
+        query: Command = ("FT.SEARCH", encode(index), "*", "INKEYS", len(chunk), *chunk, "NOCONTENT")
+        try:
+            reply = server.command(*query, "LIMIT", 0, len(chunk), *options)
+        except ResponseError as error:
+            size = min(read_maximum(error), size - 1)
+            continue
+        found.update(result_ids(reply))
+        start += len(chunk)
+    return found
+
+
+def read_maximum(error: ResponseError) -> int:
+    """Return the MAXSEARCHRESULTS that a query was refused for.
+
+    Raises:
+        redis.exceptions.ResponseError: the error itself, if it is another one or nothing may be searched at all.
+    """
+    match = _MAXIMUM.search(str(error))
+    if match is None or int(match[1]) < 1:
+        raise error
+    return int(match[1])
