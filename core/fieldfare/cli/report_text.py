@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.cli.output import bullets, table
 from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.report import Result
+from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
     from fieldfare.documents import Note
@@ -96,4 +97,5 @@ def _mebibytes(count: float) -> str:
 def _note(note: Note) -> str:
     keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
     detail = f": {note.detail}" if note.detail else ""
-    return f"{note.kind} in {note.field}, {note.count:,} documents{detail} (such as {keys})"
+    where = f" in {note.field}" if note.field else ""
+    return f"{note.kind}{where}, {counted(note.count, 'document')}{detail} (such as {keys})"

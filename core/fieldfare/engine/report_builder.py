@@ -11,10 +11,11 @@ from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import StepRecord
 from fieldfare.changes import RenameField
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session
 from fieldfare.errors import IndexNotFound
-from fieldfare.plan import MigrationPlan
+from fieldfare.plan import MigrationPlan, Step
 from fieldfare.report import Finding, MigrationReport, Result, Timings, Validation
 from fieldfare.server.inspect import read_stats
 
@@ -56,7 +57,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         warnings=tuple(dict.fromkeys(warnings)),
         notes=progress.notes,
         steps={
-            step.id: _step(record, progress.timings.get(step.kind, 0.0))
+            step.id: _step(record, progress.timings.get(_activity(run.plan, step), 0.0))
             for step in run.plan.steps
             if (record := progress.steps.get(step.id))
         },
@@ -64,6 +65,10 @@ def make_report(  # noqa: PLR0913 - a report's facts
         vectors=_vectors(run.plan),
         error=error,
     )
+
+
+def _activity(plan: MigrationPlan, step: Step) -> str:
+    return "rewrite" if step.transforms else mode_of(plan).activity(step)
 
 
 def _step(record: StepRecord, seconds: float) -> dict[str, object]:

@@ -16,9 +16,17 @@ import pluggy
 from attrs import define, field
 
 from fieldfare import __version__
-from fieldfare.errors import FieldfareError, InvalidHookResult, PluginBroken, PluginConflict, PluginMissing
+from fieldfare.errors import (
+    FieldfareError,
+    InvalidHookResult,
+    PluginBroken,
+    PluginConflict,
+    PluginMissing,
+    UsageError,
+)
 from fieldfare.hooks import specs
 from fieldfare.hooks.markers import PROJECT
+from fieldfare.support.suggestion import suggestion
 
 __all__ = ["BUILTIN", "Plugins", "load_plugins"]
 
@@ -163,16 +171,21 @@ def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:
 
     Returns:
         The plugins; those that could not be loaded are in ``broken``.
+
+    Raises:
+        UsageError: no plugin has one of the names.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(specs)
     plugins = Plugins(manager, blocked=tuple(sorted(blocked)))
+    points = sorted(entry_points(group=PROJECT), key=lambda each: (each.name, each.value))
+    _require_known(plugins.blocked, {point.name for point in points})
     for name in plugins.blocked:
         manager.set_blocked(name)
     broken: list[PluginBroken | PluginConflict] = []
     for name, module in BUILTIN.items():
         plugins.register(importlib.import_module(module), name, __version__)
-    for point in sorted(entry_points(group=PROJECT), key=lambda each: (each.name, each.value)):
+    for point in points:
         if point.name in plugins.blocked:
             continue
         try:
@@ -181,6 +194,14 @@ def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:
             broken.append(error)
     plugins.broken = tuple(broken)
     return plugins
+
+
+def _require_known(names: Collection[str], installed: Collection[str]) -> None:
+    for name in names:
+        if name not in installed:
+            hint = suggestion(name, installed)
+            shown = ", ".join(sorted(installed))
+            raise UsageError(f"-p no:{name}: no plugin has this name{hint}. Plugins: {shown}. Nothing was changed.")
 
 
 def _is_from_redis(error: Exception) -> bool:

@@ -131,7 +131,8 @@ class MigrationReport:
         validation: the findings.
         warnings: of the plan and of the run.
         notes: documents that were not converted as usual, with example keys.
-        steps: step id → status, batches, documents, details, and seconds of what a plugin carried out itself.
+        steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
+            so that each has the seconds of all.
         memory: MiB of the index before and after.
         vectors: vector field of the live index → its ``previous_name``, ``datatype``, ``dims`` and
             ``distance_metric``, which its queries must match.

@@ -85,7 +85,13 @@ class Rollbacks:
     def _roll_back(self, name: str) -> tuple[MigrationReport, str]:
         state = self.file.state
         report = self.executor.rollback(
-            server=self.server, backup_dir=state.backup_dir, index=name, force=self.force, stop=self.stop
+            server=self.server,
+            backup_dir=state.backup_dir,
+            index=name,
+            num_workers=state.settings.num_workers,
+            retry_for=state.settings.retry_for,
+            force=self.force,
+            stop=self.stop,
         )
         return report, write_index_report(report, state.report_dir, name, "rollback_report")
 

@@ -22,8 +22,8 @@ from fieldfare.server.document_reader import read_documents
 
 __all__ = ["check_documents"]
 
-SAMPLE: Final = 10
-"""How many batches of each shard a sample takes."""
+SAMPLE: Final = 5000
+"""How many documents of each shard a sample compares, whole batches of them."""
 
 
 @define
@@ -150,11 +150,12 @@ def _compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, saved: Saved
 
 def _chosen(run: ActiveRun, shard: Shard) -> Iterator[Batch]:
     batches = shard.batch_counts[REWRITE]
-    if run.options.verify is Verify.FULL or batches <= SAMPLE:
+    sample = max(SAMPLE // run.journal.progress.batch_size, 2)
+    if run.options.verify is Verify.FULL or batches <= sample:
         yield from shard.iter_batches(REWRITE)
         return
-    for number in range(SAMPLE):
-        yield next(shard.iter_batches(REWRITE, number * (batches - 1) // (SAMPLE - 1)))
+    for number in range(sample):
+        yield next(shard.iter_batches(REWRITE, number * (batches - 1) // (sample - 1)))
 
 
 def _read(run: ActiveRun, work: RewritePass, keys: Sequence[bytes]) -> Batch:

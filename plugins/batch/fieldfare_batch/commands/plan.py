@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +43,11 @@ def batch_plan(  # noqa: PLR0913 - the command's options
         str | None, typer.Option(help="Indexes whose names match a shell pattern: '*_idx'.", metavar="GLOB")
     ] = None,
     indexes: Annotated[
-        list[str] | None, typer.Option(help="Names of indexes, separated by commas. Repeatable.", metavar="NAMES")
+        list[str] | None,
+        typer.Option(
+            help="Names of indexes, separated by commas; a name with a comma in double quotes. Repeatable.",
+            metavar="NAMES",
+        ),
     ] = None,
     indexes_file: Annotated[
         Path | None,
@@ -95,7 +100,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
         accept_recall_loss=accept_recall_loss,
         allow_document_expiry=allow_document_expiry,
     )
-    names = None if indexes is None else [name for words in indexes for name in words.split(",")]
+    names = None if indexes is None else [name for words in csv.reader(indexes) for name in words]
     with connect(url, cluster=cluster) as server:
         options = PlanOptions(
             server=server,

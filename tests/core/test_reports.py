@@ -1,0 +1,70 @@
+"""What a report says is so."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.cli.report_text import report_text
+from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.indexing import wait_until_indexed
+
+COUNT = 30
+PATCH = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
+
+
+def create(server: Server, name: str = "i") -> None:
+    server.bulk([("HSET", f"d:{row:02}", "v", struct.pack("<4f", row, 1, 2, 3)) for row in range(COUNT)])
+    vector = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 4, "DISTANCE_METRIC", "COSINE")
+    server.command("FT.CREATE", name, "PREFIX", 1, "d:", "SCHEMA", *vector)
+    wait_until_indexed(server, name)
+
+
+def test_every_step_has_its_time(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert set(report.steps) == {step.id for step in plan.steps}
+    assert all(details["seconds"] > 0 for details in report.steps.values())
+
+
+def test_notes_without_a_field_are_sentences(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    server.command("DEL", "d:07")
+
+    def delete_another(step: str, _: str) -> None:
+        if step == "drop":
+            server.command("DEL", "d:08")
+
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path, progress_callback=delete_another)
+    assert "vanished, 1 document: left as they are (such as d:08)" in report_text(report)
+
+
+def test_a_sample_is_counted_in_documents(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path, batch_size=1)
+    (contents,) = [each for each in report.validation.findings if each.name == "document_contents"]
+    assert contents.data["documents"] == COUNT
+
+
+def test_a_plugin_that_is_not_there_cannot_be_left_out(redis_url: str, tmp_path: Path) -> None:
+    outcome = CommandLine(redis_url, tmp_path)("-p", "no:quantise", "list")
+    assert outcome.code == 2
+    assert "no plugin has this name" in outcome.stderr
+    assert "'quantize'" in outcome.stderr
+
+
+def test_an_index_with_a_comma_in_its_name_can_be_part_of_a_batch(
+    server: Server, redis_url: str, tmp_path: Path
+) -> None:
+    create(server, "a,b")
+    (tmp_path / "patch.yaml").write_text(
+        "version: 1\nchanges:\n  update_fields:\n    - name: v\n      attrs:\n        datatype: float16\n"
+    )
+    planned = CommandLine(redis_url, tmp_path)("batch-plan", "--schema-patch", "patch.yaml", "--indexes", '"a,b"')
+    assert planned.code == 0, planned.stderr
+    assert "a,b" in planned.stdout
