@@ -9,7 +9,7 @@ from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import IndexDefinition, IndexStats
-from fieldfare.server import Server, connect
+from fieldfare.server import Server, connect, keys
 from fieldfare.server.inspect import read_definition, read_stats
 from fieldfare.server.keys import iterate_keys, iterate_scan
 from fieldfare.testing.fixtures import PrivateServer
@@ -188,3 +188,16 @@ def cursors(server: Server) -> int:
         for line in server.command("INFO", "modules").splitlines()
         if line.startswith(b"search_global_total")
     )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        [2, [b"__key", b"d:1"], [b"__key", b"d:2"]],
+        {b"results": [{b"extra_attributes": {b"__key": b"d:1"}}, {b"extra_attributes": {b"__key": b"d:2"}}]},
+        {b"results": [{b"extra_attributes": [b"__key", b"d:1"]}, [b"extra_attributes", [b"__key", b"d:2"]]]},
+    ],
+    ids=["RESP2", "RESP3", "RESP3 of search 8.2.7 after the restart of a shard"],
+)
+def test_rows_are_read_in_every_shape(reply: object) -> None:
+    assert keys._keys_of(reply) == [b"d:1", b"d:2"]  # noqa: SLF001 - no server here answers the third shape

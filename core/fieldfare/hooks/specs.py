@@ -133,7 +133,8 @@ def fieldfare_undo_step(step: Step, receipt: Receipt | None, run: Run) -> None:
     """Undo a step, from journal and backup alone. MUST be idempotent.
 
     When: on rollback, in reverse order, for every step that was started; ``receipt`` is None if the
-    step never finished. ``run.keys(step)`` gives every key, after a crash too.
+    step never finished, and has no details if it was found done after a crash. ``run.keys(step)`` gives
+    every key, after a crash too.
     Who: the owner of the step. None always.
     Raises: any exception ends the rollback, which can be run again.
 

@@ -143,10 +143,16 @@ def _iterate_rest(server: Server, definition: IndexDefinition, batch_size: int) 
 def _keys_of(reply: Any) -> list[bytes]:
     """Return the keys of a reply; the row of a deleted document, or of a key with a zero byte, has none."""
     if isinstance(reply, Mapping):  # RESP3
-        fields = [row[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
+        rows = [_as_mapping(row)[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
     else:
-        fields = [dict(zip(row[::2], row[1::2], strict=True)) for row in reply[1:] if row]
+        rows = [row for row in reply[1:] if row]
+    # after the restart of a shard, search 8.2 can give flat lists in RESP3, too
+    fields = map(_as_mapping, rows)
     return [row[b"__key"] for row in fields if row.get(b"__key") is not None]
+
+
+def _as_mapping(row: Any) -> Mapping[bytes, Any]:
+    return row if isinstance(row, Mapping) else dict(zip(row[::2], row[1::2], strict=True))
 
 
 def _read_keys(yielded: IO[bytes]) -> set[bytes]:
