@@ -26,8 +26,9 @@ from ruamel.yaml import YAML
 
 from fieldfare.backup import REWRITE, BackupStore, ExpectedBackup, VectorBackup, backup_file, backup_prefix
 from fieldfare.backup.frame import PRELUDE, encode_frame
-from fieldfare.backup.journal import Journal, Progress, RollbackStatus, RunPhase, Status, StepRecord
+from fieldfare.backup.journal import Journal
 from fieldfare.backup.lock import describe_holder
+from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase, Status, StepRecord
 from fieldfare.changes import RenameIndex, UpdateField, apply_changes
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.documents import Batch, Column, Note

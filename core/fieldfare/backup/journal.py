@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import cattrs
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from fieldfare.backup import ExpectedBackup, read_header, write_durably
 from fieldfare.backup.durable import content_checksum
-from fieldfare.definition import IndexStats
+from fieldfare.backup.progress import Progress, StepRecord
 from fieldfare.definition.reply import encode, text
 from fieldfare.documents import Note
 from fieldfare.errors import BackupUnusable, FieldfareError
-from fieldfare.plan import MigrationPlan, Receipt
+from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
 from fieldfare.support.structure import make_converter, require, structure
 
-__all__ = ["FORMAT", "Journal", "Progress", "RollbackStatus", "RunPhase", "Status", "StepRecord"]
+__all__ = ["FORMAT", "Journal"]
 
 FORMAT: Final = 1
 FORMER_NOTE_KINDS: Final = {
@@ -40,112 +39,6 @@ FORMER_NOTE_KINDS: Final = {
 
 PROGRESS_SECONDS: Final = 0.2
 """Maximum age of the batch counter on disk. It may lag, because batches are idempotent; changes of state never lag."""
-
-
-class RunPhase(StrEnum):
-    """How far a run got. Members stand in order."""
-
-    DUMP = "dump"
-    READY = "ready"
-    INDEX_DROPPED = "index_dropped"
-    ACTIVE = "active"
-    COMPLETED = "completed"
-    TARGET_CREATED = "target_created"
-    VALIDATED = "validated"
-
-
-class Status(StrEnum):
-    """How far a step got."""
-
-    RUNNING = "running"  # unknown: verify, then execute again
-    DONE = "done"
-    UNDONE = "undone"
-
-
-class RollbackStatus(StrEnum):
-    """How far a rollback got."""
-
-    NONE = "none"
-    RUNNING = "running"
-    DONE = "done"
-
-
-@frozen(hash=False)
-class StepRecord:
-    """How far one step got.
-
-    Attributes:
-        status: running, done or undone.
-        completed_batches: completed batches of documents.
-        documents: how many documents were written in them, over all attempts.
-        receipt: what execution returned; None until the step is done.
-        shards: completed batches of each shard of the backup; empty if there is only one.
-    """
-
-    status: Status
-    completed_batches: int = 0
-    documents: int = 0
-    receipt: Receipt | None = None
-    shards: tuple[int, ...] = ()
-
-    def completed_batches_of(self, shard: int) -> int:
-        """Return how many batches of a shard are completed."""
-        return self.shards[shard] if self.shards else self.completed_batches
-
-    def with_batches(self, batches: int, documents: int, shard: int = 0) -> StepRecord:
-        """Return the record with a new count of one shard's completed batches, and with more written documents.
-
-        Args:
-            batches: completed batches of the shard, in all.
-            documents: documents written since the last count.
-            shard: of the backup.
-        """
-        shards = (*self.shards[:shard], batches, *self.shards[shard + 1 :]) if self.shards else ()
-        total = sum(shards) if shards else batches
-        return evolve(self, completed_batches=total, documents=self.documents + documents, shards=shards)
-
-
-@frozen(hash=False)
-class Progress:
-    """Everything that the journal remembers besides the plan.
-
-    Attributes:
-        phase: how far the run got.
-        undo: how far its rollback got.
-        batch_size: documents per batch; a resumed run keeps it.
-        started_at: UTC, ISO 8601.
-        source_stats: of the source index when the run started.
-        plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
-        dump_completed_batches: batches of originals in the backup.
-        documents: captured keys.
-        saved_batches: tag of the backup → number of its batches when the backup was made durable.
-        saved_digest: digest of the backup at that moment.
-        steps: step id → record, for steps that were started.
-        dropped_at: when the source was dropped, in seconds since the epoch.
-        notes: of this run, or of its rollback.
-        notes_before: the notes at the time of the first change; empty for a rollback.
-        server_processes: run ids of the servers when they were last read.
-        server_changes: how often the run ids changed during the run.
-        timings: seconds per activity, over all attempts.
-    """
-
-    phase: RunPhase
-    batch_size: int
-    started_at: str
-    source_stats: IndexStats
-    plan_path: str = ""
-    undo: RollbackStatus = RollbackStatus.NONE
-    dump_completed_batches: int = 0
-    documents: int = 0
-    saved_batches: Mapping[str, int] = field(factory=dict)
-    saved_digest: str = ""
-    steps: Mapping[str, StepRecord] = field(factory=dict)
-    dropped_at: float | None = None
-    notes: tuple[Note, ...] = ()
-    notes_before: tuple[Note, ...] = ()
-    server_processes: tuple[str, ...] = ()
-    server_changes: int = 0
-    timings: Mapping[str, float] = field(factory=dict)
 
 
 @define

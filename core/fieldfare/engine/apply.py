@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from fieldfare.backup.journal import RunPhase, Status
+from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.concurrent.catch_up import catch_up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from fieldfare.backup.journal import RunPhase
+from fieldfare.backup.progress import RunPhase
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun

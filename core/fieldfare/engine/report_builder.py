@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from fieldfare.backup.journal import StepRecord
+from fieldfare.backup.progress import StepRecord
 from fieldfare.changes import RenameField
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.run import ActiveRun

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fieldfare.backup.journal import Journal, Progress, RollbackStatus, RunPhase
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_source, source_differences

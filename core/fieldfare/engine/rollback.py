@@ -8,7 +8,8 @@ from pathlib import Path
 from attrs import evolve
 from redis.exceptions import RedisError
 
-from fieldfare.backup.journal import Journal, RollbackStatus, Status, StepRecord
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.report_builder import make_report

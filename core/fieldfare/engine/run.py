@@ -10,7 +10,8 @@ from typing import Any, Final
 from attrs import Factory, define, evolve, field
 
 from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, BackupStore
-from fieldfare.backup.journal import Journal, RollbackStatus, Status
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus, Status
 from fieldfare.definition import IndexDefinition, IndexStats
 from fieldfare.documents import Batch, Note
 from fieldfare.engine.rewrite_pass import rewrite_pass

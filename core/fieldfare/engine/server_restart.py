@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from fieldfare.backup.journal import RollbackStatus, Status, StepRecord
+from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.run import ActiveRun

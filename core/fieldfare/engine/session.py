@@ -11,7 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, lock_backup, open_directory
-from fieldfare.backup.journal import Journal, RollbackStatus, RunPhase
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus, RunPhase
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable

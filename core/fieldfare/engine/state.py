@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fieldfare.backup.journal import Journal, RollbackStatus, RunPhase, Status
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
 from fieldfare.engine.modes import mode_of
 from fieldfare.plan import Phase
 

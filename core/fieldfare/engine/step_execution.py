@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from fieldfare.backup.journal import RunPhase, Status, StepRecord
+from fieldfare.backup.progress import RunPhase, Status, StepRecord
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass

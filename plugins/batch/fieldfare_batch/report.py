@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from fieldfare.backup.journal import RollbackStatus
+from fieldfare.backup.progress import RollbackStatus
 from fieldfare.support.structure import make_converter
 from fieldfare.support.yamlfile import write_yaml
 from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp

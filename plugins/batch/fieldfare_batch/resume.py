@@ -8,7 +8,8 @@ from pathlib import Path
 from attrs import evolve
 
 from fieldfare.backup import backup_file, backup_prefix
-from fieldfare.backup.journal import Journal, RollbackStatus
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus
 from fieldfare.errors import BackupUnusable, MigrationIncomplete
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.plan import BatchPlan

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import define
 
 from fieldfare.api import MigrationExecutor
-from fieldfare.backup.journal import RollbackStatus
+from fieldfare.backup.progress import RollbackStatus
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable, Interrupted, RollbackFailed
 from fieldfare.report import MigrationReport

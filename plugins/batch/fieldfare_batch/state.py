@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from fieldfare.backup.journal import RollbackStatus
+from fieldfare.backup.progress import RollbackStatus
 from fieldfare.errors import MigrationIncomplete
 from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare_batch.plan import FailurePolicy

@@ -14,7 +14,8 @@ from attrs import evolve
 import fieldfare
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.backup import BackupStore
-from fieldfare.backup.journal import Journal, Progress, RunPhase
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import Progress, RunPhase
 from fieldfare.changes import Change, RenameField, RenameIndex, UpdateField, apply_changes
 from fieldfare.cli.app import run as fieldfare_command
 from fieldfare.definition import Field, IndexStats

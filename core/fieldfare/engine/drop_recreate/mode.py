@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from fieldfare.backup.journal import Journal, RunPhase, Status
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.engine.drop_recreate.steps import (
     CREATE,

@@ -35,7 +35,7 @@ def batch_status(context: typer.Context, *, state: State = DEFAULT_STATE) -> Non
 
 
 def _lines(state: BatchState) -> list[str]:
-    from fieldfare.backup.journal import RollbackStatus  # noqa: PLC0415 - start-up time
+    from fieldfare.backup.progress import RollbackStatus  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     title = "Batch Migration Status"
