@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 from fieldfare.definition import IndexDefinition
 from fieldfare.server import Server
@@ -11,6 +12,9 @@ from fieldfare.server.inspect import list_indexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed
 
 __all__ = ["IndexState", "State", "database_digest", "index_state", "read_state"]
+
+READ: Final = {b"hash": "HGETALL", b"ReJSON-RL": "JSON.GET"}
+"""Type of a key → the command that reads it; DUMP for any other."""
 
 IndexState: TypeAlias = dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]
 """Definition, synonyms and number of documents of every index, by name."""
@@ -29,11 +33,23 @@ def database_digest(server: Server) -> str:
 
     Keys that start with ``fieldfare:`` are ours and do not count.
     """
-    digest = hashlib.sha256()
     client: Any = server.client
-    for key in sorted(client.scan_iter(count=1000)):
-        if not key.startswith(b"fieldfare:"):
-            digest.update(repr((key, _content(client, key), client.expiretime(key))).encode())
+    keys = sorted(key for key in client.scan_iter(count=1000) if not key.startswith(b"fieldfare:"))
+    kinds = server.bulk([("TYPE", key) for key in keys])
+    expiries = server.bulk([("EXPIRETIME", key) for key in keys])
+    contents = server.bulk([(READ.get(kind, "DUMP"), key) for key, kind in zip(keys, kinds, strict=True)])
+    hashes = {
+        key: sorted(content.items() if isinstance(content, Mapping) else zip(content[::2], content[1::2], strict=True))
+        for key, kind, content in zip(keys, kinds, contents, strict=True)
+        if kind == b"hash"
+    }
+    asked = [
+        ("HEXPIRETIME", key, "FIELDS", len(fields), *(name for name, _ in fields)) for key, fields in hashes.items()
+    ]
+    field_expiries = dict(zip(hashes, server.bulk(asked), strict=True))
+    digest = hashlib.sha256()
+    for key, expiry, content in zip(keys, expiries, contents, strict=True):
+        digest.update(repr((key, hashes.get(key, content), field_expiries.get(key), expiry)).encode())
     return digest.hexdigest()
 
 
@@ -50,12 +66,3 @@ def index_state(server: Server) -> IndexState:
         snapshot = read_snapshot(server, name)
         state[name] = (snapshot.definition, dict(snapshot.synonyms), snapshot.stats.num_docs)
     return state
-
-
-def _content(client: Any, key: bytes) -> object:
-    kind = client.type(key)
-    if kind == b"hash":
-        return sorted(client.hgetall(key).items()), client.hexpiretime(key, *sorted(client.hkeys(key)))
-    if kind == b"ReJSON-RL":
-        return client.execute_command("JSON.GET", key)
-    return client.dump(key)
