@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fieldfare.report import Result, StepReport
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.faults import Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT = 20
@@ -96,6 +98,12 @@ def test_documents_that_are_lost_fail_the_run(server: Server, redis_url: str, tm
     rolled_back = CommandLine(redis_url, tmp_path)("rollback", "--backup-dir", "backup")
     assert rolled_back.code == 3
     assert "19 now, 20 before" in rolled_back.stdout
+    again = CommandLine(redis_url, tmp_path)("rollback", "--backup-dir", "backup")
+    assert again.code == 3, "it does not pass by being repeated"
+    assert "19 now, 20 before" in again.stdout
+    server.command("HSET", "d:1", "price", 1)
+    mended = CommandLine(redis_url, tmp_path)("rollback", "--backup-dir", "backup")
+    assert mended.code == 0, mended.stdout
 
 
 def test_documents_that_are_deleted_during_the_run_are_none_of_ours(server: Server, tmp_path: Path) -> None:
@@ -106,3 +114,22 @@ def test_documents_that_are_deleted_during_the_run_are_none_of_ours(server: Serv
     report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path)
     assert report.result is Result.SUCCEEDED
     assert MigrationExecutor().rollback(server=server, backup_dir=tmp_path).validation.passed
+
+
+@pytest.mark.parametrize("then", ["apply", "rollback"])
+def test_a_trial_index_that_a_killed_run_left_is_dropped(
+    then: str, server: Server, redis_url: str, tmp_path: Path
+) -> None:
+    index_by_writing(server)
+    (tmp_path / "patch.yaml").write_text(json.dumps({"version": 1, "changes": SORTABLE}))
+    fieldfare = CommandLine(redis_url, tmp_path)
+    assert fieldfare("plan", "--index", "idx", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml").code == 0
+    apply = ("apply", "--plan", "plan.yaml", "--backup-dir", "backup")
+    killed = fieldfare(
+        *apply, fault=(Fault.parse("rehearse:server.send:after:3=kill"), FaultContext(redis_url, tmp_path))
+    )
+    assert killed.code == -9
+    assert len(server.command("FT._LIST")) == 2, "the trial is there"
+    done = fieldfare(*apply) if then == "apply" else fieldfare("rollback", "--backup-dir", "backup")
+    assert done.code == 0, done.stderr
+    assert server.command("FT._LIST") in ([b"idx"], {b"idx"})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.errors import StalePlan
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_snapshot
@@ -72,3 +73,20 @@ def test_a_user_without_ft_explain_is_warned(index: Server, redis_url: str) -> N
             assert warning.startswith("FT.INFO doesn't report PHONETIC of title")
     finally:
         index.command("ACL", "DELUSER", "limited")
+
+
+def test_a_probe_that_is_a_stopword_is_not_taken(server: Server) -> None:
+    server.command("FT.CREATE", "s", "STOPWORDS", 2, "word", "wordx", "SCHEMA", "t", "TEXT", "PHONETIC", "dm:en")
+    (field,) = read_snapshot(server, "s").definition.fields
+    assert field.attrs["phonetic_matcher"] == "dm:en"
+
+
+def test_a_plan_that_does_not_know_of_it_is_stale(index: Server, tmp_path: Path) -> None:
+    index.command("FT.DROPINDEX", "idx")
+    index.command("FT.CREATE", "idx", "PREFIX", 1, "d:", "SCHEMA", "title", "TEXT", "tag", "TAG")
+    wait_until_indexed(index, "idx")
+    plan = plan_of(index)
+    index.command("FT.DROPINDEX", "idx")
+    index.command("FT.CREATE", "idx", "PREFIX", 1, "d:", "SCHEMA", "title", "TEXT", "PHONETIC", "dm:en", "tag", "TAG")
+    with pytest.raises(StalePlan, match="phonetic_matcher"):
+        MigrationExecutor().apply(plan, server=index, backup_dir=tmp_path)

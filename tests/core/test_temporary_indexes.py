@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.errors import ChangeBlocked, PreconditionError, RollbackFailed
+from fieldfare.errors import ChangeBlocked, RollbackFailed, StalePlan, StepFailed
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Result
-from fieldfare.server import Server
+from fieldfare.report import Result, StepReport
+from fieldfare.server import Server, connect
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -54,7 +57,7 @@ def test_a_source_that_became_temporary_after_planning_is_not_dropped(server: Se
     plan = plan_of(server, SORTABLE)
     server.command("FT.DROPINDEX", "idx")
     create(server, "TEMPORARY", 3600)
-    with pytest.raises(PreconditionError, match="TEMPORARY"):
+    with pytest.raises(StalePlan, match="temporary: expected none, found 3600"):
         MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
     assert documents(server) == COUNT
     assert server.command("FT.INFO", "idx")
@@ -93,3 +96,63 @@ def test_a_batch_does_not_drop_temporary_indexes(server: Server, redis_url: str,
     planned = fieldfare("batch-plan", "--schema-patch", "patch.yaml", "--indexes", "idx")
     assert "TEMPORARY" in planned.stdout + planned.stderr
     assert documents(server) == COUNT
+
+
+@pytest.fixture
+def limited(server: Server, redis_url: str) -> Iterator[Server]:
+    """Give the connection of a user who may not ask whether an index is TEMPORARY."""
+    server.command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "-ft.debug")
+    with connect(redis_url.replace("redis://", "redis://limited:pw@")) as connection:
+        yield connection
+    server.command("ACL", "DELUSER", "limited")
+
+
+def test_a_user_who_may_not_ask_is_warned_and_a_loss_is_no_success(
+    limited: Server, server: Server, tmp_path: Path
+) -> None:
+    create(server, "TEMPORARY", 36000)
+    plan = plan_of(limited, SORTABLE)
+    assert [line for line in plan.warnings if "do not apply this plan" in line and "TEMPORARY" in line]
+    with pytest.raises(StepFailed, match="Redis deletes those of a TEMPORARY index"):
+        MigrationExecutor().apply(plan, server=limited, backup_dir=tmp_path)
+
+
+def test_a_temporary_target_is_not_dropped_by_a_user_who_may_not_ask(
+    limited: Server, server: Server, tmp_path: Path
+) -> None:
+    create(server)
+    plan = plan_of(server, TEMPORARY, allow_document_expiry=True)
+    MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    with pytest.raises(RollbackFailed, match="TEMPORARY"):
+        MigrationExecutor().rollback(server=limited, backup_dir=tmp_path, force=True)
+    assert documents(server) == COUNT
+
+
+def test_a_drop_that_was_refused_is_no_outage(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = plan_of(server, SORTABLE)
+    plugins = load_plugins()
+
+    def replace() -> None:
+        server.command("FT.DROPINDEX", "idx")
+        create(server, "TEMPORARY", 3600)
+
+    plugins.register(At("enumerate:finished", replace), "application")
+    with pytest.raises(StepFailed, match="temporary: expected none, found 3600"):
+        MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path)
+    assert documents(server) == COUNT
+    report = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+    assert report.timings.downtime_duration_seconds == 0
+
+
+class At:
+    """Does something once, at a moment of a run."""
+
+    def __init__(self, moment: str, action: Callable[[], None]) -> None:
+        self.moment, self.action = moment, action
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
+        if f"{report.activity}:{report.moment}" == self.moment:
+            self.moment = ""
+            self.action()

@@ -48,7 +48,7 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
     """
     names = report.index if report.index == report.target else f"{report.index} -> {report.target}"
     headline = f"{title or RESULTS[report.result.value]}: {names}"
-    if report.result is Result.NOTHING_TO_DO:  # figures and warnings belong to the earlier run
+    if report.result is Result.NOTHING_TO_DO and report.validation.passed:
         return headline
     blocks = [
         headline,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.definition.attribute import Attribute, AttributeValue, attributes_of
@@ -30,11 +29,19 @@ _OPTIONS: Final = (
 )
 
 
-def find_mismatches(expected: IndexDefinition, actual: IndexDefinition) -> tuple[str, ...]:
+def find_mismatches(
+    expected: IndexDefinition, actual: IndexDefinition, *, is_complete: bool = False
+) -> tuple[str, ...]:
     """Return one line per difference between two definitions; none if they mean the same index.
 
     Definitions are compared in their canonical form. Options that FT.INFO does not report (PHONETIC, EF_RUNTIME,
     TEMPORARY, …) count only if both definitions have them.
+
+    Args:
+        expected: the definition that should be.
+        actual: the one that is.
+        is_complete: whether ``expected`` has to name every such option of ``actual``: one that it does not know of
+            would be lost.
     """
     expected, actual = canonical(expected), canonical(actual)
     lines = [
@@ -42,34 +49,34 @@ def find_mismatches(expected: IndexDefinition, actual: IndexDefinition) -> tuple
         for option in _OPTIONS
         if getattr(expected, option) != getattr(actual, option)
     ]
-    if None not in {expected.temporary, actual.temporary} and expected.temporary != actual.temporary:
+    known = actual.temporary is not None and (is_complete or expected.temporary is not None)
+    if known and expected.temporary != actual.temporary:
         lines.append(_line("temporary", expected.temporary, actual.temporary))
-    lines += chain.from_iterable(
-        _field_lines(field, actual.find(field.name), expected.storage) for field in expected.fields
-    )
+    for field in expected.fields:
+        lines += _field_lines(field, actual.find(field.name), expected.storage, is_complete=is_complete)
     lines += [f"field {field.name!r}: not expected" for field in actual.fields if expected.find(field.name) is None]
     return (*lines, *_order_lines(expected.fields, actual.fields))
 
 
-def _field_lines(expected: Field, actual: Field | None, storage: Storage) -> list[str]:
+def _field_lines(expected: Field, actual: Field | None, storage: Storage, *, is_complete: bool) -> list[str]:
     where = f"field {expected.name!r}"
     if actual is None:
         return [f"{where}: missing"]
     if expected.type is not actual.type:
         return [_line(f"{where}: type", expected.type, actual.type)]
     lines = [] if expected.path == actual.path else [_line(f"{where}: path", expected.path, actual.path)]
-    for attribute in _comparable_attributes(expected, actual):
+    for attribute in _comparable_attributes(expected, actual, is_complete=is_complete):
         expected_value, actual_value = (_value(field, attribute, storage) for field in (expected, actual))
         if expected_value != actual_value:
             lines.append(_line(f"{where}: {attribute.key}", expected_value, actual_value))
     return lines
 
 
-def _comparable_attributes(expected: Field, actual: Field) -> list[Attribute]:
+def _comparable_attributes(expected: Field, actual: Field, *, is_complete: bool) -> list[Attribute]:
     attributes = [
         each
         for each in attributes_of(expected.type)
-        if each.info is not None or (each.key in expected.attrs and each.key in actual.attrs)
+        if each.info is not None or (each.key in actual.attrs and (is_complete or each.key in expected.attrs))
     ]
     compressions = [field.attrs.get("compression") for field in (expected, actual)]
     if "GlobalSQ8" in compressions and None not in compressions:  # reported for every compression

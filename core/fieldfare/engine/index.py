@@ -96,12 +96,12 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
         StopRequested: the user asked to stop.
     """
     with run.activity("index", f"Index documents into {name!r}", step=step, total=run.plan.source.stats.num_docs):
-        wait_until_scanned(run, name)
+        wait_until_scanned(run, name, timeout=run.options.timeout)
 
 
-def wait_until_scanned(run: ActiveRun, name: str) -> None:
+def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = None) -> None:
     """Wait as :func:`wait_until_ready` does, as part of the current activity."""
-    deadline = None if run.options.timeout is None else time.monotonic() + run.options.timeout
+    deadline = None if timeout is None else time.monotonic() + timeout
     pause = FIRST_POLL
     seen = 0
     while True:
@@ -113,7 +113,7 @@ def wait_until_scanned(run: ActiveRun, name: str) -> None:
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeoutError(
                 f"timeout waiting for index ready: {name!r} is {stats.percent_indexed:.0%} indexed "
-                f"after {run.options.timeout:g} s; it goes on by itself"
+                f"after {timeout:g} s; it goes on by itself"
             )
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL)

@@ -35,7 +35,7 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
         PreconditionError: an alias does not lead to it any more.
     """
     live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
-    found = list(find_mismatches(plan.source.definition, live.definition))
+    found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))
     if live.synonyms != plan.source.synonyms:
         found.append(f"synonym groups: {sorted(plan.source.synonyms)} planned for, {sorted(live.synonyms)} now")
     return tuple(found), live

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 
 from attrs import evolve
+from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import IndexDefinition, Storage
@@ -20,7 +22,14 @@ from fieldfare.server.document_writer import write_documents
 from fieldfare.server.inspect import REHEARSAL_PREFIX, read_definition
 from fieldfare.server.routing import is_unknown_index
 
-__all__ = ["drop_left_over", "drop_rehearsals", "rehearsal_name", "rehearse_definition", "rehearse_writing"]
+__all__ = [
+    "drop_left_over",
+    "drop_rehearsals",
+    "rehearsal_name",
+    "rehearse_definition",
+    "rehearse_writing",
+    "trial_name",
+]
 
 
 def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
@@ -51,8 +60,9 @@ def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
     Raises:
         UnsupportedServer: we may not drop an index.
     """
-    for definition in (plan.target, plan.source.definition):
-        drop_left_over(server, rehearsal_name(definition))
+    source = plan.source.definition
+    for name in {rehearsal_name(plan.target), rehearsal_name(source), trial_name(server, source)}:
+        drop_left_over(server, name)
 
 
 def drop_left_over(server: Server, name: str) -> None:
@@ -67,6 +77,15 @@ def drop_left_over(server: Server, name: str) -> None:
 def rehearsal_name(definition: IndexDefinition) -> str:
     """Return the name of the trial index for a definition."""
     return REHEARSAL_PREFIX + hashlib.sha256(encode(definition.name)).hexdigest()[:16]
+
+
+def trial_name(server: Server, source: IndexDefinition) -> str:
+    """Return the name of the trial index beside a source; in a cluster one of its slot, where its documents are."""
+    name = rehearsal_name(source)
+    if not server.capabilities.cluster:
+        return name
+    slot = key_slot(encode(source.name))
+    return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
 
 
 def rehearse_definition(server: Server, definition: IndexDefinition, role: str) -> None:

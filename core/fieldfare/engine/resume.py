@@ -9,10 +9,10 @@ from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_source, source_differences
-from fieldfare.engine.rehearsal import rehearse_writing
+from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
 from fieldfare.engine.session import Session
 from fieldfare.engine.state import describe_state
-from fieldfare.errors import BackupUnusable, ChangeBlocked, IndexNotFound, StalePlan
+from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
@@ -28,13 +28,11 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
         return earlier
+    if earlier is not None and earlier.progress.phase is RunPhase.DUMP:
+        drop_rehearsals(server, plan)
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
-    mode = mode_of(plan)
-    blocker = mode.blocker(live)
-    if blocker is not None:  # the index was not so when the plan was made
-        raise ChangeBlocked([f"{blocker[0]}; instead: {blocker[1]}"])
-    mode.rehearse(server, plan)
+    mode_of(plan).rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
         session.store.reset()

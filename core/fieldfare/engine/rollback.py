@@ -12,6 +12,7 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
+from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.restore import restore
 from fieldfare.engine.retry import with_retries
@@ -79,8 +80,13 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             session.store,
             session.lock,
         )
-        if (journal.progress.undo is RollbackStatus.DONE and source_is_restored(run)) or not journal.progress.steps:
+        as_before = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
+        if not journal.progress.steps:
+            drop_rehearsals(server, plan)  # of a run that was killed during one
             return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
+        if journal.progress.undo is RollbackStatus.DONE and source_is_restored(run):
+            findings = run_validators(as_before)  # a failed validation does not pass by being repeated
+            return make_report(as_before, session, Result.NOTHING_TO_DO, started, findings=findings, warnings=warnings)
         # every original is read once before the first one is restored
         if journal.progress.undo is not RollbackStatus.NONE:
             session.store.sync()  # drops a frame that a crash cut short
@@ -89,7 +95,6 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
             journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=())
-        as_before = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
         try:
             findings = with_retries(run, lambda: _roll_back(run, as_before))
         except StopRequested as request:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from itertools import chain, count
+from itertools import chain
 from typing import Final
 from zlib import crc32
 
 from attrs import evolve
-from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from fieldfare.changes import UpdateOption
@@ -17,7 +16,7 @@ from fieldfare.definition.create import create_arguments
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.index import wait_until_scanned
-from fieldfare.engine.rehearsal import drop_left_over, rehearsal_name
+from fieldfare.engine.rehearsal import drop_left_over, trial_name
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError, UnsupportedServer
 from fieldfare.plan import MigrationPlan, Phase
@@ -44,12 +43,14 @@ def rehearse_scan(run: ActiveRun) -> None:
     definition = _definition(run.plan)
     if definition is None:
         return
-    # a query takes a key as text that ends at a NUL byte; the prefixes "" and "*" mean all keys
-    sampled = (key for key in chain.from_iterable(run.captured_keys()) if b"\0" not in key and key not in {b"", b"*"})
-    keys = heapq.nsmallest(SAMPLE, sampled, key=crc32)
+    # a query takes a key as text that ends at a NUL byte; "*" and what begins all keys would cover all documents
+    unfit = {b"", b"*", *map(encode, run.source.prefixes)}
+    sampled = (key for key in chain.from_iterable(run.captured_keys()) if b"\0" not in key and key not in unfit)
+    # the longest of them: a short key begins others
+    keys = sorted(heapq.nsmallest(10 * SAMPLE, sampled, key=crc32), key=len)[-SAMPLE:]
     if not keys:
         return
-    name = _name_beside(run)
+    name = trial_name(run.server, run.source)
     # never TEMPORARY: its documents would be deleted with it
     prefixes = tuple(key.decode("utf-8", "surrogateescape") for key in keys)
     trial = evolve(definition, name=name, prefixes=prefixes, temporary=None)
@@ -64,14 +65,16 @@ def rehearse_scan(run: ActiveRun) -> None:
         try:
             wait_until_scanned(run, name)
             held = find_indexed(run.server, name, keys)
+            # a captured key may be no document of the live index either: it failed to be indexed, or is deleted by now
+            missing = find_indexed(run.server, run.source.name, [key for key in keys if key not in held])
+            missing -= find_indexed(run.server, name, sorted(missing))  # written since the first look
             failures = read_stats(run.server, name).hash_indexing_failures
         finally:
-            run.server.command("FT.DROPINDEX", encode(name))
-    # a captured key may be no document of the live index either: one that failed to be indexed, or is deleted by now
-    missing = sorted(find_indexed(run.server, run.source.name, [key for key in keys if key not in held]))
+            drop_left_over(run.server, name)
     if missing:
-        examples = ", ".join(key.decode("utf-8", "backslashreplace") for key in missing[:5])
-        why = "their values do not fit the fields" if failures else "its FILTER leaves them out when they are scanned"
+        examples = ", ".join(key.decode("utf-8", "backslashreplace") for key in sorted(missing)[:5])
+        by_filter = definition.filter is not None and not failures
+        why = "its FILTER leaves them out when they are scanned" if by_filter else "their values do not fit the fields"
         raise PreconditionError(
             f"{len(missing)} of {len(keys)} sampled documents of {run.plan.index!r} would not be in the new index, "
             f"such as {examples}: {why}. Nothing was changed. Mend these documents or the definition, and plan again"
@@ -85,12 +88,3 @@ def _definition(plan: MigrationPlan) -> IndexDefinition | None:
     if any(step.phase is Phase.REWRITE for step in plan.steps):
         return plan.source.definition if plan.source.definition.filter else None
     return plan.target
-
-
-def _name_beside(run: ActiveRun) -> str:
-    """Return a name for the trial index; in a cluster one of the slot of the source, where its documents are."""
-    name = rehearsal_name(run.source)
-    if not run.server.capabilities.cluster:
-        return name
-    slot = key_slot(encode(run.source.name))
-    return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
@@ -91,8 +92,10 @@ def _phonetic_attributes(
     """
     # a field that is not indexed is explained as if it were any field
     fields = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
+    stopwords = {word.lower() for word in definition.stopwords or ()}
+    probe = next(word for word in ("word" + "x" * number for number in count()) if word not in stopwords)
     commands = [
-        ("FT.EXPLAIN", encode(definition.name), encode(f"@{escape_name(each.name)}:word"), "DIALECT", 2)
+        ("FT.EXPLAIN", encode(definition.name), encode(f"@{escape_name(each.name)}:{probe}"), "DIALECT", 2)
         for each in fields
     ]
     replies = zip(fields, server.bulk(commands) if commands else (), strict=True)

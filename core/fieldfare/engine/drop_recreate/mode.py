@@ -59,9 +59,7 @@ class DropRecreate:
                 "No Redis command lists aliases: name each alias of this index with --alias, "
                 "or it is gone once the index is dropped"
             )
-        lines += [
-            f"FT.INFO doesn't report {option}: repeat it in the patch if it was set" for option in snapshot.unreadable
-        ]
+        lines.extend(map(_unreadable_warning, snapshot.unreadable))
         return lines
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
@@ -113,7 +111,9 @@ class DropRecreate:
         return {}
 
     def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
-        """Start the outage when the target is dropped."""
+        """Start the outage when the target is dropped; there was none if the source was never dropped."""
+        if step.kind == DROP and _status(run.journal, DROP) is not Status.DONE and not source_is_gone(run):
+            return {"dropped_at": None}
         if step.kind == CREATE and _status(run.journal, CREATE) is Status.DONE:
             return {"dropped_at": time.time()}
         return {}
@@ -137,6 +137,15 @@ class DropRecreate:
                 return "the source index may be dropped"
             case _:
                 return "the source index is there"
+
+
+def _unreadable_warning(option: str) -> str:
+    if option.startswith("TEMPORARY"):
+        return (
+            "This server does not say whether the index is TEMPORARY. If it is, do not apply this plan: Redis deletes "
+            "the documents of a TEMPORARY index when it is dropped. FT.DEBUG TTL tells an administrator"
+        )
+    return f"FT.INFO doesn't report {option}: repeat it in the patch if it was set"
 
 
 def _status(journal: Journal, kind: str) -> Status | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+
+from attrs import evolve
 
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
@@ -25,6 +28,9 @@ __all__ = [
 
 DROP: Final = "index.drop"
 CREATE: Final = "index.create"
+
+SAMPLE: Final = 100
+"""How many documents are looked for before and after the drop."""
 
 
 def plan_frame(source: IndexDefinition, target: IndexDefinition) -> tuple[Step, Step]:
@@ -53,14 +59,25 @@ def drop_source(run: ActiveRun, step: Step) -> Receipt:
     name = run.source.name
     if index_exists(run.server, name):
         live = read_snapshot(run.server, name, key_sample_limit=0)
-        found = find_mismatches(run.source, live.definition)
+        found = find_mismatches(run.source, live.definition, is_complete=True)
         if found:
             raise PreconditionError(
                 f"the index {name!r} is no longer the one that was planned for ({'; '.join(found)}), "
                 "so it was not dropped"
             )
+        sample = next(run.captured_keys(), ())[:SAMPLE]
+        before = _count_existing(run, sample)
         drop_index(run.server, live)
+        if before and not _count_existing(run, sample):
+            raise PreconditionError(
+                f"the documents of {name!r} are gone since it was dropped: Redis deletes those of a TEMPORARY index, "
+                "and this server did not say that it is one. The backup holds the originals of rewritten fields alone"
+            )
     return Receipt(step.id)
+
+
+def _count_existing(run: ActiveRun, keys: Sequence[bytes]) -> int:
+    return run.server.bulk([(b"EXISTS", key) for key in keys]).count(1) if keys else 0
 
 
 def source_is_gone(run: ActiveRun) -> bool:
@@ -98,6 +115,9 @@ def drop_target(run: ActiveRun) -> None:
             f"the index {name!r} is not the one that the migration made ({'; '.join(found)}). "
             "Drop it yourself, or let --force drop it; documents stay"
         )
+    if run.target.temporary is not None and live.stats.num_docs:
+        # whatever the server says now: this user may not be allowed to ask
+        live = evolve(live, definition=evolve(live.definition, temporary=run.target.temporary))
     drop_index(run.server, live)
 
 
