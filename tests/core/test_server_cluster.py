@@ -108,8 +108,9 @@ def moving(cluster: Server) -> Iterator[tuple[Redis, Redis]]:
 
 
 def assign(cluster: Server, owner: Redis, nodes: list[Redis]) -> None:
-    """Give the slot to a node, that node first."""
+    """Give the slot to a node, that node first; its new epoch settles what the others still say of each other."""
     name = cluster.command_at(owner, "CLUSTER", "MYID")
+    cluster.command_at(owner, "CLUSTER", "BUMPEPOCH")
     for node in sorted(nodes, key=lambda node: node is not owner):
         cluster.command_at(node, "CLUSTER", "SETSLOT", SLOT, "NODE", name)
 
