@@ -57,7 +57,6 @@ def test_the_root_of_the_kernel_holds_only_its_front_doors() -> None:
     assert {path.name for path in (ROOT / "core/fieldfare").glob("*.py")} == {
         "__init__.py",
         "__main__.py",
-        "migration.py",
     }
 
 

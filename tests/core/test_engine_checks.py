@@ -125,7 +125,7 @@ def test_query_checks_fail_where_they_should(applied: MigrationPlan, server: Ser
     )
     report = MigrationValidator().validate(applied, server=server, query_check_file=checks)
     failed = [finding.name for finding in report.validation.findings if not finding.passed]
-    assert failed == ["query_check:d:none", "query_check:d:nobody", "query_check:*", "query_check:@nothing:{x"]
+    assert failed == ["key:d:none", "fetch:nobody", "query:*", "query:@nothing:{x"]
 
 
 @pytest.mark.parametrize("metric", ["L2", "COSINE", "IP"])

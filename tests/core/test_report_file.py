@@ -46,7 +46,12 @@ def test_a_report_has_all_that_the_run_found_out(tmp_path: Path) -> None:
     assert data["version"] == 1
     assert (data["source_index"], data["target_index"], data["result"]) == ("articles", "articles_v2", "succeeded")
     assert data["started_at"] == "2026-03-20T10:00:00+00:00"
-    assert data["backup"] == {"dir": "/backups", "prefix": "/backups/migration_backup_articles"}
+    assert data["backup"] == {
+        "dir": "/backups",
+        "prefix": "/backups/migration_backup_articles",
+        "backup_dir": "/backups",
+        "backup_paths": [],
+    }
     assert data["timings"]["quantize_duration_seconds"] == 1.5
     assert data["timings"]["dump_duration_seconds"] == 0.0
     assert data["warnings"] == ["Index downtime is required"]
@@ -64,6 +69,9 @@ def test_the_four_checks_of_the_guide_have_names_of_their_own() -> None:
         "doc_count_match": False,
         "key_sample_exists": True,
         "indexing_failures_ok": True,
+        "indexing_failures_delta": 0,
+        "query_checks": [],
+        "errors": ["document_count: 3 fewer"],
     }
     assert validation["findings"][1] == {
         "name": "document_count",

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from fieldfare.errors import UsageError
 from fieldfare.hooks.run_options import Verify
 from fieldfare.server import Server, connect
+from fieldfare.server.client_address import AnyClient
+from fieldfare.server.connector import connect_like
 
 __all__ = ["require_workers", "required_verify", "server_at"]
 
@@ -34,17 +36,20 @@ def require_workers(number: int) -> None:
 
 
 @contextmanager
-def server_at(server: Server | None, url: str | None) -> Iterator[Server]:
-    """Yield the given connection, or open one and close it at the end.
+def server_at(server: Server | None, url: str | None, client: AnyClient | None = None) -> Iterator[Server]:
+    """Yield the given connection, or open one to the server of a client or a URL and close it at the end.
 
     Raises:
-        UsageError: neither is given.
-        PreconditionError: the URL leads to no usable server.
+        UsageError: nothing is given.
+        PreconditionError: there is no usable server.
     """
     if server is not None:
         yield server
-    elif not url:
-        raise UsageError("No server: give redis_url (--url, FIELDFARE_URL or REDIS_URL).")
-    else:
+    elif client is not None:
+        with connect_like(client) as opened:
+            yield opened
+    elif url:
         with connect(url) as opened:
             yield opened
+    else:
+        raise UsageError("No server: give redis_url (--url, FIELDFARE_URL or REDIS_URL).")

@@ -111,6 +111,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         min_recall: the required recall@10 of a change of vectors, 0 to 1.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
+        key_sample_limit: how many keys to sample for the validation, where a call does not say.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         min_recall: float = 0.95,
         accept_recall_loss: bool = False,
         allow_document_expiry: bool = False,
+        key_sample_limit: int = 10,
     ) -> None:
         super().__init__(
             partial(
@@ -128,6 +130,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
                 min_recall=min_recall,
                 accept_recall_loss=accept_recall_loss,
                 allow_document_expiry=allow_document_expiry,
+                key_sample_limit=key_sample_limit,
             )
         )
 

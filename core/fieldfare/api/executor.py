@@ -19,6 +19,7 @@ from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
 
 __all__ = ["MigrationExecutor"]
 
@@ -38,6 +39,7 @@ class MigrationExecutor:
         plan: MigrationPlan,
         *,
         redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         backup_dir: str | Path | None = None,
         batch_size: int = 500,
@@ -57,7 +59,8 @@ class MigrationExecutor:
         Args:
             plan: from :class:`MigrationPlanner` or :func:`load_migration_plan`.
             redis_url: where the index lives.
-            server: an open connection, in place of ``redis_url``.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
             backup_dir: where originals and the journal go; required.
             batch_size: documents per round trip.
             num_workers: how many share the documents; see ``docs/workers.md``.
@@ -94,13 +97,14 @@ class MigrationExecutor:
             plan_path=Path(plan_path) if plan_path else None,
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
-        with server_at(server, redis_url) as opened:
+        with server_at(server, redis_url, redis_client) as opened:
             return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
         self,
         *,
         redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         backup_dir: str | Path | None = None,
         index: str | None = None,
@@ -114,7 +118,8 @@ class MigrationExecutor:
 
         Args:
             redis_url: where the index lives.
-            server: an open connection, in place of ``redis_url``.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
             backup_dir: of the run.
             index: its source or target name; may be left out if the directory holds one backup.
             num_workers: number of workers; more than the run had are not used.
@@ -132,7 +137,7 @@ class MigrationExecutor:
         require_workers(num_workers)
         options = RunOptions(workers=num_workers, retry_for=retry_for, force=force)
         plugins = with_progress_callback(self.plugins, progress_callback)
-        with server_at(server, redis_url) as opened:
+        with server_at(server, redis_url, redis_client) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldfare.api.arguments import server_at
 from fieldfare.changes.diff import changes_from_patch, changes_from_schema
+from fieldfare.definition import Snapshot
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
@@ -17,6 +18,7 @@ from fieldfare.plan.file import write_plan
 from fieldfare.planning.options import plan_options
 from fieldfare.planning.planner import make_plan
 from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
 
 __all__ = ["MigrationPlanner"]
@@ -30,6 +32,7 @@ class MigrationPlanner:
         min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
+        key_sample_limit: how many keys to sample for the validation, where a call does not say.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -42,7 +45,9 @@ class MigrationPlanner:
         min_recall: float = 0.95,
         accept_recall_loss: bool = False,
         allow_document_expiry: bool = False,
+        key_sample_limit: int = 10,
     ) -> None:
+        self.key_sample_limit = key_sample_limit
         self.plugins = plugins or load_plugins()
         self.options = plan_options(
             min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
@@ -53,22 +58,24 @@ class MigrationPlanner:
         index_name: str,
         *,
         redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         schema_patch_path: str | Path | None = None,
         target_schema_path: str | Path | None = None,
         aliases: Sequence[str] = (),
-        key_sample_limit: int = 10,
+        key_sample_limit: int | None = None,
     ) -> MigrationPlan:
         """Make a plan from a patch file or from a file with the whole target schema.
 
         Args:
             index_name: the index, or one of its aliases.
             redis_url: where it lives.
-            server: an open connection, in place of ``redis_url``.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
             schema_patch_path: the patch file.
             target_schema_path: the file with the target schema; give exactly one of the two.
             aliases: further aliases of the index, which the target index gets, too.
-            key_sample_limit: how many keys to sample for the validation.
+            key_sample_limit: how many keys to sample for the validation; None for the planner's own.
 
         Raises:
             UsageError: both files or neither are given, or a file cannot be used (all problems at once).
@@ -83,13 +90,14 @@ class MigrationPlanner:
                 index_name,
                 schema_patch=patch,
                 redis_url=redis_url,
+                redis_client=redis_client,
                 server=server,
                 aliases=aliases,
                 key_sample_limit=key_sample_limit,
             )
         target, content = load_target_schema(Path(str(target_schema_path)))
-        with server_at(server, redis_url) as opened:
-            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+        with server_at(server, redis_url, redis_client) as opened:
+            snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_schema(snapshot.definition, with_separators(target, snapshot.definition))
             request = {"target_schema": content}
             return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
@@ -100,9 +108,10 @@ class MigrationPlanner:
         *,
         schema_patch: SchemaPatch | Mapping[str, Any],
         redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         aliases: Sequence[str] = (),
-        key_sample_limit: int = 10,
+        key_sample_limit: int | None = None,
     ) -> MigrationPlan:
         """Make a plan from a patch that is in memory.
 
@@ -110,18 +119,23 @@ class MigrationPlanner:
             index_name: the index, or one of its aliases.
             schema_patch: the patch, or the content of a patch file as a mapping.
             redis_url: where the index lives.
-            server: an open connection, in place of ``redis_url``.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
             aliases: further aliases of the index, which the target index gets, too.
-            key_sample_limit: how many keys to sample for the validation.
+            key_sample_limit: how many keys to sample for the validation; None for the planner's own.
 
         Raises:
             As :meth:`create_plan`.
         """
         patch = schema_patch if isinstance(schema_patch, SchemaPatch) else patch_from_dict(schema_patch)
-        with server_at(server, redis_url) as opened:
-            snapshot = read_snapshot(opened, index_name, aliases=aliases, key_sample_limit=key_sample_limit)
+        with server_at(server, redis_url, redis_client) as opened:
+            snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_patch(snapshot.definition, patch)
             return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch), options=self.options)
+
+    def _read(self, server: Server, index: str, aliases: Sequence[str], limit: int | None) -> Snapshot:
+        limit = self.key_sample_limit if limit is None else limit
+        return read_snapshot(server, index, aliases=aliases, key_sample_limit=limit)
 
     def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
         """Write a plan file."""

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
 
 from fieldfare.api.arguments import required_verify, server_at
 from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import read_backup
-from fieldfare.errors import UsageError
+from fieldfare.errors import IndexNotFound, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.run_options import RunOptions, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
+from fieldfare.server.inspect import read_stats
 
-__all__ = ["MigrationValidator"]
+__all__ = ["MigrationValidator", "ValidationReport"]
+
+
+@frozen(hash=False)
+class ValidationReport(MigrationReport):
+    """The report of a validation. Unpacks as RedisVL's does: findings, figures of the live index, seconds.
+
+    Attributes:
+        target_info: figures that FT.INFO gives of the live index, under their names there; empty if there is none.
+    """
+
+    target_info: Mapping[str, float] = field(factory=dict)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the three parts."""
+        yield from (self.validation, self.target_info, self.timings.total_duration_seconds)
 
 
 class MigrationValidator:
@@ -35,17 +56,19 @@ class MigrationValidator:
         plan: MigrationPlan,
         *,
         redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         backup_dir: str | Path | None = None,
         verify: str | None = None,
         query_check_file: str | Path | None = None,
-    ) -> MigrationReport:
+    ) -> ValidationReport:
         """Compare the live index with a plan's target. Changes nothing.
 
         Args:
             plan: with the expected target.
             redis_url: where the index lives.
-            server: an open connection, in place of ``redis_url``.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
             backup_dir: of the migration; with it, documents are compared, too.
             verify: how many of them: ``sample`` (if left out), ``full`` or ``none``; needs ``backup_dir``.
             query_check_file: further queries, as YAML.
@@ -61,16 +84,17 @@ class MigrationValidator:
             raise UsageError(f"verify={verify!r}: documents are compared with the backup; give its directory, too.")
         self.plugins.raise_if_broken()
         started = datetime.now(UTC)
-        with server_at(server, redis_url) as opened:
+        with server_at(server, redis_url, redis_client) as opened:
             options = RunOptions(
                 verify=required_verify(verify or Verify.SAMPLE), query_checks=load_query_checks(query_check_file)
             )
             with read_backup(backup_dir, plan) as (journal, store):
                 run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
                 findings = Validation(run_validators(run))
+            target_info = _target_info(opened, plan.target.name)
         finished = datetime.now(UTC)
         seconds = (finished - started).total_seconds()
-        return MigrationReport(
+        return ValidationReport(
             index=plan.index,
             target=plan.target.name,
             result=Result.SUCCEEDED if findings.passed else Result.FAILED,
@@ -81,4 +105,19 @@ class MigrationValidator:
             timings=Timings(validate_duration_seconds=seconds, total_duration_seconds=seconds),
             validation=findings,
             warnings=plan.warnings,
+            mode=plan.mode,
+            target_info=target_info,
         )
+
+
+def _target_info(server: Server, index: str) -> dict[str, float]:
+    try:
+        stats = read_stats(server, index)
+    except IndexNotFound:
+        return {}
+    return {
+        "num_docs": stats.num_docs,
+        "hash_indexing_failures": stats.hash_indexing_failures,
+        "vector_index_sz_mb": stats.vector_index_size_mb,
+        "total_index_memory_sz_mb": stats.total_index_memory_size_mb,
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.header import read_header
 from fieldfare.backup.paths import START, backup_file, backup_prefix
-from fieldfare.errors import BackupDirectoryRequired, BackupUnusable
+from fieldfare.errors import BackupDirectoryRequired, BackupDirectoryUnusable, BackupUnusable
 
 __all__ = ["open_directory"]
 
@@ -26,8 +26,8 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
 
     Raises:
         BackupDirectoryRequired: the path is empty.
-        BackupUnusable: the directory is missing, not a directory, not writable, or holds a
-            ``migration_backup_*.header`` that fieldfare did not write.
+        BackupDirectoryUnusable: it is not a directory, or not writable; a ``ValueError``.
+        BackupUnusable: the directory is missing, or holds a ``migration_backup_*.header`` that fieldfare did not write.
     """
     if not os.fspath(path):
         raise BackupDirectoryRequired
@@ -39,10 +39,9 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
         _try_writing(directory)
         headers = sorted(directory.glob(f"{START}*.header")) if index is None else _headers(directory, index)
     except (FileExistsError, NotADirectoryError) as error:
-        raise BackupUnusable(directory, "it is not a directory. Give another --backup-dir.") from error
+        raise BackupDirectoryUnusable(directory, "it is not a directory") from error
     except OSError as error:
-        reason = f"it cannot be written: {error.strerror}. Nothing was changed. Give another --backup-dir."
-        raise BackupUnusable(directory, reason) from error
+        raise BackupDirectoryUnusable(directory, f"it cannot be written: {error.strerror}") from error
     for header in headers:
         try:
             read_header(header)

@@ -151,7 +151,7 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
 
         write_migration_report(report, report_out)
     if benchmark_out is not None and not (keep and benchmark_out.exists()):
-        from fieldfare.cli.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
+        from fieldfare.report.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
 
         write_benchmark(report, benchmark_out)
 

@@ -28,12 +28,11 @@ def estimate(
     """Estimate the disk and memory that a plan needs. Does not talk to the server."""
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
-    from fieldfare.plan import Estimate  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
     session.plugins.raise_if_broken()
     session.plugins.require(loaded.plugins)
-    total = Estimate.total([answer for _, answer in session.plugins.call_each("fieldfare_estimate", plan=loaded)])
+    total = session.plugins.estimate(loaded)
     new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled else 0)
     if session.json:
         show_json(

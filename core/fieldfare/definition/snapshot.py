@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from fieldfare.definition.model import IndexDefinition
 
-__all__ = ["IndexStats", "Snapshot"]
+__all__ = ["KEY_SEPARATOR", "IndexStats", "Keyspace", "Snapshot"]
+
+KEY_SEPARATOR: Final = ":"
+"""RedisVL's default between a prefix and a document's id; no server reports it."""
 
 
 @frozen
@@ -32,6 +36,23 @@ class IndexStats:
     total_index_memory_size_mb: float = 0.0
 
 
+@frozen
+class Keyspace:
+    """Where the documents of an index are, as RedisVL names it.
+
+    Attributes:
+        storage_type: ``hash`` or ``json``.
+        prefixes: of the documents' keys.
+        key_separator: between a prefix that does not end with it and the id of a document.
+        key_sample: a few keys of documents.
+    """
+
+    storage_type: str
+    prefixes: tuple[str, ...]
+    key_separator: str
+    key_sample: tuple[str, ...]
+
+
 @frozen(hash=False)
 class Snapshot:
     """A live index: its definition, statistics, synonyms and aliases.
@@ -53,3 +74,26 @@ class Snapshot:
     key_sample: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def index_name(self) -> str:
+        """The real name of the index."""
+        return self.definition.name
+
+    @property
+    def schema_snapshot(self) -> dict[str, Any]:
+        """The definition as the mapping that a schema file holds."""
+        from fieldfare.definition.schema import to_schema  # noqa: PLC0415 - start-up time
+
+        return to_schema(self.definition)
+
+    @property
+    def stats_snapshot(self) -> dict[str, Any]:
+        """The statistics as a mapping."""
+        return asdict(self.stats)
+
+    @property
+    def keyspace(self) -> Keyspace:
+        """Where the documents are."""
+        definition = self.definition
+        return Keyspace(definition.storage.value, definition.prefixes, KEY_SEPARATOR, self.key_sample)

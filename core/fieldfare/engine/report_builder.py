@@ -9,13 +9,13 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from fieldfare.backup.progress import StepRecord
-from fieldfare.changes import RenameField
+from fieldfare.backup.progress import RollbackStatus, StepRecord
+from fieldfare.changes import ChangePrefix, RenameField
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session
-from fieldfare.errors import IndexNotFound
-from fieldfare.plan import MigrationPlan, Step
+from fieldfare.errors import IndexNotFound, PluginError
+from fieldfare.plan import Estimate, MigrationPlan, Step
 from fieldfare.report import Finding, MigrationReport, Result, Timings, Validation
 from fieldfare.server.inspect import read_stats
 
@@ -64,7 +64,25 @@ def make_report(  # noqa: PLR0913 - a report's facts
         memory=_memory(run),
         vectors=_vectors(run.plan),
         error=error,
+        mode=run.plan.mode,
+        rewrites_documents=run.plan.rewrites_documents,
+        manual_actions=_manual_actions(run, session) if result is Result.FAILED else (),
+        disk_space_estimate=_estimate(run),
     )
+
+
+def _manual_actions(run: ActiveRun, session: Session) -> tuple[str, ...]:
+    commands = session.commands
+    if run.journal.progress.undo is not RollbackStatus.NONE:
+        return (f"Complete the rollback: {commands.rollback}",)
+    return f"Resume: {commands.resume}", f"Roll back: {commands.rollback}"
+
+
+def _estimate(run: ActiveRun) -> Estimate | None:
+    try:
+        return run.plugins.estimate(run.plan)
+    except PluginError:  # the run is over, whatever becomes of an estimate
+        return None
 
 
 def _activity(plan: MigrationPlan, step: Step) -> str:
@@ -90,12 +108,21 @@ def _timings(run: ActiveRun, started: float) -> Timings:
         dump_duration_seconds=seconds.get("dump", 0.0),
         drop_duration_seconds=seconds.get("drop", 0.0),
         quantize_duration_seconds=seconds.get("rewrite", 0.0) + seconds.get("restore", 0.0),
+        field_rename_duration_seconds=_seconds_for(run, RenameField),
+        key_rename_duration_seconds=_seconds_for(run, ChangePrefix),
         create_duration_seconds=max(seconds.get("create", 0.0) - indexing, 0.0),
         index_duration_seconds=indexing,
         validate_duration_seconds=seconds.get("validate", 0.0),
         total_duration_seconds=time.monotonic() - started,
         downtime_duration_seconds=seconds.get("downtime", 0.0),
     )
+
+
+def _seconds_for(run: ActiveRun, change: type) -> float:
+    """Return the seconds of the steps of the plugins that carry out a kind of change."""
+    owners = {each.plugin for each in run.plan.claims if isinstance(each.change, change)}
+    activities = {_activity(run.plan, step) for step in run.plan.steps if step.owner in owners}
+    return sum(run.journal.progress.timings.get(each, 0.0) for each in activities)
 
 
 def _vectors(plan: MigrationPlan) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── PlanEdited
     │   ├── WrongServer                     a run that started on another server
     │   ├── BackupUnusable                  missing, unwritable, not ours, or corrupt
+    │   │   ├── BackupDirectoryUnusable     cannot be made or written; a ValueError
     │   │   └── BackupCorrupt
     │   ├── LockHeld
     │   │   └── LockLost                    our own lock was taken by another migration
@@ -46,6 +47,7 @@ from fieldfare.errors.base import FieldfareError
 from fieldfare.errors.plugin import InvalidHookResult, PluginBroken, PluginConflict, PluginError, PluginMissing
 from fieldfare.errors.precondition import (
     BackupCorrupt,
+    BackupDirectoryUnusable,
     BackupUnusable,
     ChangeBlocked,
     IndexNotFound,
@@ -81,6 +83,7 @@ from fieldfare.errors.usage import (
 __all__ = [
     "BackupCorrupt",
     "BackupDirectoryRequired",
+    "BackupDirectoryUnusable",
     "BackupUnusable",
     "ChangeBlocked",
     "DiffError",

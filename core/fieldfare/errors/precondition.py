@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from fieldfare.errors.base import FieldfareError
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackupCorrupt",
+    "BackupDirectoryUnusable",
     "BackupUnusable",
     "ChangeBlocked",
     "IndexNotFound",
@@ -138,10 +139,21 @@ class WrongServer(PreconditionError):
 class BackupUnusable(PreconditionError):
     """A backup directory that is missing, unwritable or belongs to something else."""
 
+    subject: ClassVar[str] = "backup at"
+
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path = str(path)
         self.reason = reason
-        super().__init__(f"The backup at {self.path} cannot be used: {reason}")
+        super().__init__(f"The {self.subject} {self.path} cannot be used: {reason}")
+
+
+class BackupDirectoryUnusable(BackupUnusable, ValueError):
+    """A backup directory that cannot be made or written. RedisVL's migrator raises a ``ValueError`` here."""
+
+    subject = "backup directory"
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(path, f"{reason}. Nothing was changed. Give another --backup-dir.")
 
 
 class BackupCorrupt(BackupUnusable):

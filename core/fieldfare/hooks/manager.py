@@ -26,6 +26,7 @@ from fieldfare.errors import (
 )
 from fieldfare.hooks import specs
 from fieldfare.hooks.markers import PROJECT
+from fieldfare.plan import Estimate, MigrationPlan
 from fieldfare.support.suggestion import suggestion
 
 __all__ = ["BUILTIN", "Plugins", "load_plugins"]
@@ -161,6 +162,14 @@ class Plugins:
         """
         results = [(name, self.call(name, hook, **arguments)) for name in self.implementers(hook)]
         return [(name, result) for name, result in results if result is not None]
+
+    def estimate(self, plan: MigrationPlan) -> Estimate:
+        """Return the resources that a plan needs, by the estimates of all plugins.
+
+        Raises:
+            PluginError: the hook of a plugin failed.
+        """
+        return Estimate.total([answer for _, answer in self.call_each("fieldfare_estimate", plan=plan)])
 
 
 def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:

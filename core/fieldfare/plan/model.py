@@ -12,7 +12,7 @@ from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.plan.claim import ClaimedChange
 from fieldfare.plan.step import Step
-from fieldfare.plan.summary import DiffClassification, RenameOperations
+from fieldfare.plan.summary import DiffClassification, RenameOperations, ValidationPolicy
 
 __all__ = ["Estimate", "MigrationPlan"]
 
@@ -34,6 +34,16 @@ class Estimate:
     aof_bytes: int = 0
     memory_delta_bytes: int = 0
     lines: tuple[str, ...] = ()
+
+    @property
+    def total_new_disk_bytes(self) -> int:
+        """Bytes on all disks, without the append-only file, which not every server has."""
+        return self.disk_bytes + self.rdb_bytes
+
+    @property
+    def memory_savings_after_bytes(self) -> int:
+        """Bytes of memory that the server saves after the migration; negative for a growth."""
+        return -self.memory_delta_bytes
 
     @classmethod
     def total(cls, estimates: Sequence[Estimate]) -> Estimate:
@@ -132,6 +142,11 @@ class MigrationPlan:
     def rename_operations(self) -> RenameOperations:
         """The renames of the index, its prefix and its fields."""
         return RenameOperations.of(self.changes)
+
+    @property
+    def validation(self) -> ValidationPolicy:
+        """What the validation requires."""
+        return ValidationPolicy()
 
     @property
     def merged_target_schema(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from fieldfare.changes import Change, ChangePrefix, RenameField, RenameIndex
 
-__all__ = ["DiffClassification", "Rename", "RenameOperations"]
+__all__ = ["DiffClassification", "Rename", "RenameOperations", "ValidationPolicy"]
 
 
 @frozen
@@ -46,6 +46,11 @@ class RenameOperations:
     change_prefix: str | Mapping[str, str] | None = None
     rename_fields: tuple[Rename, ...] = ()
 
+    @property
+    def has_operations(self) -> bool:
+        """Whether anything is renamed."""
+        return bool(self.rename_index or self.change_prefix is not None or self.rename_fields)
+
     @classmethod
     def of(cls, changes: Iterable[Change]) -> RenameOperations:
         """Return the renames among changes."""
@@ -64,3 +69,16 @@ class RenameOperations:
                     pass
         prefix = next(iter(prefixes.values())) if len(prefixes) == 1 else prefixes or None
         return cls(index, prefix, tuple(fields))
+
+
+@frozen
+class ValidationPolicy:
+    """What the validation requires; not less can be asked for.
+
+    Attributes:
+        require_doc_count_match: as many documents in the index as before.
+        require_schema_match: the live definition is the target.
+    """
+
+    require_doc_count_match: bool = True
+    require_schema_match: bool = True

@@ -26,12 +26,16 @@ def plan_warnings(
         steps: of the plan; empty if there is nothing to do.
     """
     lines: list[str] = list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
-    failures = snapshot.stats.hash_indexing_failures
-    if failures and snapshot.definition.filter and any(step.rewrites_documents for step in steps):
+    if failures := snapshot.stats.hash_indexing_failures:
         lines.append(
-            f"This index failed to index documents {failures:,} times, and only the index knows what its FILTER "
-            "accepts: documents that it does not hold are not converted. Repair them first, or drop the FILTER"
+            f"This index counts {failures:,} hash indexing failures (FT.INFO): documents that it could not index, or "
+            "not always. They stay as they are until they are repaired"
         )
+        if snapshot.definition.filter and any(step.rewrites_documents for step in steps):
+            lines.append(
+                "Only the index knows what its FILTER accepts: documents that it does not hold are not converted. "
+                "Repair them first, or drop the FILTER"
+            )
     for each in claims:
         lines.extend(each.claim.warnings)
         if each.claim.lossy:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict
 
 from fieldfare.definition.reply import text
+from fieldfare.report.redisvl_names import TimingNames
 from fieldfare.support.yamlfile import write_yaml
 
 if TYPE_CHECKING:
@@ -22,13 +23,17 @@ def report_to_dict(report: MigrationReport) -> dict[str, Any]:
     """Return a report as plain values; keys of documents as text, decoded with ``surrogateescape``."""
     return {
         "version": report.version,
+        "mode": report.mode,
         "source_index": report.index,
         "target_index": report.target,
         "result": report.result.value,
         "started_at": report.started_at,
         "finished_at": report.finished_at,
-        "backup": {"dir": report.backup_dir, "prefix": report.backup_prefix},
-        "timings": asdict(report.timings),
+        "backup": _backup(report),
+        "timings": asdict(report.timings) | _properties(report.timings, TimingNames),
+        "benchmark_summary": asdict(report.benchmark_summary),
+        "disk_space_estimate": asdict(report.disk_space_estimate) if report.disk_space_estimate else None,
+        "manual_actions": list(report.manual_actions),
         "validation": _validation(report.validation),
         "warnings": list(report.warnings),
         "notes": [_note(note) for note in report.notes],
@@ -53,6 +58,19 @@ def write_report(report: MigrationReport, path: Path | str, *, follow_links: boo
     write_yaml(path, report_to_dict(report), follow_links=follow_links)
 
 
+def _backup(report: MigrationReport) -> dict[str, Any]:
+    return {
+        "dir": report.backup_dir,
+        "prefix": report.backup_prefix,
+        **(asdict(report.backup) if report.backup else {}),
+    }
+
+
+def _properties(value: object, names: type) -> dict[str, Any]:
+    """Return what a class of RedisVL's names adds to a value."""
+    return {name: getattr(value, name) for name, item in vars(names).items() if isinstance(item, property)}
+
+
 def _validation(validation: Validation) -> dict[str, Any]:
     return {
         "passed": validation.passed,
@@ -60,6 +78,9 @@ def _validation(validation: Validation) -> dict[str, Any]:
         "doc_count_match": validation.doc_count_match,
         "key_sample_exists": validation.key_sample_exists,
         "indexing_failures_ok": validation.indexing_failures_ok,
+        "indexing_failures_delta": validation.indexing_failures_delta,
+        "query_checks": [asdict(each) for each in validation.query_checks],
+        "errors": validation.errors,
         "findings": [_finding(finding) for finding in validation.findings],
     }
 

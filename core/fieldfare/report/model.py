@@ -9,7 +9,9 @@ from typing import Any
 from attrs import field, frozen
 
 from fieldfare.documents import Note
+from fieldfare.plan import Estimate
 from fieldfare.report.findings import Finding
+from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
 
 __all__ = ["MigrationReport", "Moment", "Result", "StepReport", "Timings", "Validation"]
 
@@ -62,13 +64,18 @@ class Result(StrEnum):
 
 
 @frozen
-class Timings:
-    """Wall-clock seconds per activity; 0.0 for an activity that did not take place."""
+class Timings(TimingNames):
+    """Wall-clock seconds per activity; 0.0 for an activity that did not take place.
+
+    Renames have theirs beside ``quantize``, which is all rewriting in one pass.
+    """
 
     enumerate_duration_seconds: float = 0.0
     dump_duration_seconds: float = 0.0
     drop_duration_seconds: float = 0.0
     quantize_duration_seconds: float = 0.0
+    field_rename_duration_seconds: float = 0.0
+    key_rename_duration_seconds: float = 0.0
     create_duration_seconds: float = 0.0
     index_duration_seconds: float = 0.0
     validate_duration_seconds: float = 0.0
@@ -77,7 +84,7 @@ class Timings:
 
 
 @frozen(hash=False)
-class Validation:
+class Validation(ValidationNames):
     """The findings, and the four booleans of RedisVL's migration guide.
 
     Attributes:
@@ -116,7 +123,7 @@ class Validation:
 
 
 @frozen(hash=False)
-class MigrationReport:
+class MigrationReport(ReportNames):
     """The outcome of a run.
 
     Attributes:
@@ -137,6 +144,10 @@ class MigrationReport:
         vectors: vector field of the live index → its ``previous_name``, ``datatype``, ``dims`` and
             ``distance_metric``, which its queries must match.
         error: the error of a failed run.
+        mode: of the plan.
+        rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
+        manual_actions: what a person is to do next, one line each: the commands after a failed run.
+        disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
     """
 
     index: str
@@ -154,4 +165,8 @@ class MigrationReport:
     memory: Mapping[str, float] = field(factory=dict)
     vectors: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     error: str | None = None
+    mode: str = "drop_recreate"
+    rewrites_documents: bool = False
+    manual_actions: tuple[str, ...] = ()
+    disk_space_estimate: Estimate | None = None
     version: int = 1

@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from fieldfare.errors import ServerUnavailable, UnsupportedServer, UnsupportedURL
 from fieldfare.server.capabilities import Capabilities
+from fieldfare.server.client_address import AnyClient, address_of
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.nodes import Cluster
@@ -22,7 +23,7 @@ from fieldfare.server.probe import read_capabilities
 from fieldfare.server.url import Address, parse
 from fieldfare.support.redaction import redact_url
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_like"]
 
 ANSWER_SECONDS: Final = 120
 """Timeout of one reply. Dropping a large index takes a while."""
@@ -60,6 +61,20 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
         server = _open(parse(embedded.url), "embedded://", cluster=cluster)
         cleanup = undo.pop_all()
     return Server(server.client, server.url, server.capabilities, on_close=cleanup.close)
+
+
+def connect_like(client: AnyClient) -> Server:
+    """Connect to the server of a client, with connections of our own; the client stays as it is.
+
+    Args:
+        client: see :func:`fieldfare.server.client_address.address_of`.
+
+    Raises:
+        UsageError: this is no client of redis-py.
+        UnsupportedURL: it uses another database than 0.
+        ServerUnavailable, UnsupportedServer: as :func:`connect`.
+    """
+    return _open(address_of(client), "the server of redis_client", cluster=None)
 
 
 def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:

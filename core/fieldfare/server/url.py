@@ -13,7 +13,7 @@ from redis.connection import parse_url
 from fieldfare.errors import UnsupportedURL
 from fieldfare.support.redaction import redact_url
 
-__all__ = ["Address", "parse"]
+__all__ = ["Address", "parse", "require_database_0"]
 
 SENTINEL_PORT: Final = 26379
 BEHIND_ADDRESS: Final = re.compile("[/?#]")
@@ -65,11 +65,20 @@ def parse(url: str) -> Address:
     except ValueError:
         # the message of the parser may quote a piece of the password
         raise UnsupportedURL(redact_url(url), "it is not well-formed; percent-encode special characters") from None
-    if address.options.get("db"):
-        raise UnsupportedURL(redact_url(url), "Search indexes database 0 only")
+    require_database_0(address.options.get("db"), redact_url(url))
     if "decode_responses" in address.options:
         raise UnsupportedURL(redact_url(url), "documents are bytes; leave decode_responses out")
     return address
+
+
+def require_database_0(number: object, shown: str) -> None:
+    """Check the number of a database, None for the default.
+
+    Raises:
+        UnsupportedURL: it is not 0.
+    """
+    if number:
+        raise UnsupportedURL(shown, "Search indexes database 0 only")
 
 
 def _refuse_broken_credentials(rest: str) -> None:

@@ -196,7 +196,7 @@ def test_an_unusable_backup_directory_leaves_no_state_file(fieldfare: CommandLin
     plan(fieldfare)
     refused = fieldfare("batch-apply", "--accept-data-loss", "--backup-dir", "patch.yaml")
     assert refused.code == 4
-    assert "it is not a directory. Give another --backup-dir." in refused.stderr
+    assert "it is not a directory. Nothing was changed. Give another --backup-dir." in refused.stderr
     assert not (fieldfare.directory / "batch_state.yaml").exists()
     assert fieldfare(*APPLY).code == 0
 

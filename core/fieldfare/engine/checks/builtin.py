@@ -91,7 +91,7 @@ def _document_count(plan: MigrationPlan, run: ActiveRun, stats: IndexStats, gone
         return Finding("document_count", passed=True, detail=f"{found:,} documents", data=data)
     detail = f"document count mismatch: {found:,} now, {expected:,} before"
     if found > expected:
-        return _more_documents(plan, found, expected, detail, data)
+        return _more_documents(run, found, expected, data)
     if gone and run.journal.progress.server_changes:
         detail += f"; {gone:,} captured documents are gone, and the server restarted during the run: it lost them"
         return Finding("document_count", passed=False, detail=detail, data={**data, "vanished": gone})
@@ -100,10 +100,13 @@ def _document_count(plan: MigrationPlan, run: ActiveRun, stats: IndexStats, gone
     return Finding("document_count", found + gone >= least, detail=detail, data={**data, "vanished": gone})
 
 
-def _more_documents(plan: MigrationPlan, found: int, expected: int, detail: str, data: Mapping[str, int]) -> Finding:
+def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str, int]) -> Finding:
     """More documents than before is no loss: they were added, or are indexed for the first time."""
-    if plan.target.prefixes != plan.source.definition.prefixes:
-        detail = f"{found:,} documents, {found - expected:,} more than before: they have the new prefix"
+    detail = f"{found:,} documents, {found - expected:,} more than before"
+    if run.target.prefixes != run.source.prefixes:
+        return Finding("document_count", passed=True, detail=f"{detail}: they have the new prefix", data=data)
+    if found - expected <= run.source_stats.hash_indexing_failures:
+        detail += ": so many or more could not be indexed then"
         return Finding("document_count", passed=True, detail=detail, data=data)
     return Finding("document_count", passed=False, severity=Severity.WARNING, detail=detail, data=data)
 

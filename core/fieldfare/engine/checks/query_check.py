@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.definition import Snapshot
 from fieldfare.definition.reply import encode
+from fieldfare.definition.snapshot import KEY_SEPARATOR
 from fieldfare.engine.run import ActiveRun
 from fieldfare.report import Finding
 from fieldfare.server.search import count_results
@@ -60,22 +61,32 @@ def run_query_checks(run: ActiveRun, live: Snapshot) -> list[Finding]:
         live: the target.
     """
     checks = run.options.query_checks
-    findings = []
-    keys = [*checks.get("keys_exist", []), *(_document_key(live, each) for each in checks.get("fetch_ids", []))]
-    for key in keys:
-        (reply,) = run.server.bulk([(b"EXISTS", encode(key))])
-        findings.append(Finding(f"query_check:{key}", reply == 1, detail="it exists" if reply == 1 else "no such key"))
-    findings.extend(_query(run, live, check) for check in checks.get("queries", []))
+    findings = [_key_exists(run, f"key:{key}", [key]) for key in checks.get("keys_exist", [])]
+    findings += [_key_exists(run, f"fetch:{each}", _document_keys(live, each)) for each in checks.get("fetch_ids", [])]
+    findings += [_query(run, live, check) for check in checks.get("queries", [])]
     return findings
 
 
-def _document_key(live: Snapshot, identifier: str) -> str:
-    return identifier if identifier.startswith(live.definition.prefixes) else live.definition.prefixes[0] + identifier
+def _key_exists(run: ActiveRun, name: str, keys: Sequence[str]) -> Finding:
+    """Return whether there is a document under one of the keys."""
+    replies = run.server.bulk([(b"EXISTS", encode(key)) for key in keys])
+    found = [key for key, reply in zip(keys, replies, strict=True) if reply == 1]
+    return Finding(name, bool(found), detail=f"{found[0]} exists" if found else f"no such key: {' or '.join(keys)}")
+
+
+def _document_keys(live: Snapshot, identifier: str) -> list[str]:
+    """Return the keys that a document's id may mean: as RedisVL builds them, joined without a separator, or itself."""
+    keys = []
+    for prefix in live.definition.prefixes:
+        keys += [f"{prefix.rstrip(KEY_SEPARATOR)}{KEY_SEPARATOR}{identifier}" if prefix else identifier]
+        keys += [prefix + identifier]
+        keys += [identifier] if identifier.startswith(prefix) else []
+    return list(dict.fromkeys(keys))
 
 
 def _query(run: ActiveRun, live: Snapshot, check: Mapping[str, Any]) -> Finding:
     query, least = str(check["query"]), int(check.get("min_results", 1))
-    name = f"query_check:{query}"
+    name = f"query:{query}"
     try:
         total = count_results(run.server, live.definition.name, query)
     except ResponseError as error:

@@ -6,6 +6,10 @@ A plugin adds a class through an entry point of the group ``fieldfare.api`` with
     BatchMigrationPlanner = "fieldfare_batch:BatchMigrationPlanner"
 
 Then ``from fieldfare.migration import BatchMigrationPlanner`` imports it.
+
+The modules of this package have the names of those of RedisVL's migrator, so that a script that imports from
+``redisvl.migration.utils``, say, runs with ``fieldfare.migration.utils``. See ``docs/coming-from-rvl-migrate.md``.
+May import: everything but the command line and ``testing``. Must not know: how anything is done.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from fieldfare.api import (
 from fieldfare.api.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
 from fieldfare.backup import VectorBackup
 from fieldfare.hooks.api_entry_points import load_api_entry_point
+from fieldfare.patch import SchemaPatch
 
 __all__ = [
     "AsyncMigrationExecutor",
@@ -31,6 +36,7 @@ __all__ = [
     "MigrationExecutor",
     "MigrationPlanner",
     "MigrationValidator",
+    "SchemaPatch",
     "VectorBackup",
     "load_migration_plan",
     "write_migration_plan",
