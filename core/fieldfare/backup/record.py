@@ -158,7 +158,7 @@ class Record:
 
 
 def _total(lengths: Lengths) -> int:
-    return sum(length for length in lengths if length != MISSING)
+    return sum(lengths) - MISSING * lengths.count(MISSING)
 
 
 def _compact(lengths: Lengths, *, least: int) -> int | Lengths:
@@ -168,8 +168,9 @@ def _compact(lengths: Lengths, *, least: int) -> int | Lengths:
 
 
 def _expand(lengths: object, rows: int, *, least: int) -> Lengths:
-    if isinstance(lengths, list) and len(lengths) == rows and all(_is_count(each, least) for each in lengths):
-        return tuple(lengths)
+    if isinstance(lengths, list) and len(lengths) == rows and set(map(type, lengths)) <= {int}:
+        if min(lengths, default=least) >= least:
+            return tuple(lengths)
     if _is_count(lengths, least):
         return (lengths,) * rows
     raise ValueError("the header has lengths that do not fit its rows")

@@ -63,6 +63,8 @@ class Shard:
 
         Of skipped batches only the headers are read. Columns are views of one buffer per batch.
         """
+        if start >= self.batch_counts[tag]:
+            return
         for record, frame, reader in self._log.read():
             if record.tag == tag and record.number >= start:
                 yield record.read_batch(reader.body(frame))

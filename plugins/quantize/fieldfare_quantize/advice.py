@@ -12,7 +12,7 @@ from fieldfare_vectors.datatype import INTEGERS, width_of
 from fieldfare_vectors.prediction_table import REQUESTED, PredictionTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.plan import Claim
@@ -44,20 +44,23 @@ class Advice:
     better: str | None
 
 
-def advise(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Advice:
-    """Predict what each datatype keeps.
+def advise(
+    parameters: ConversionParameters, sample: Sample, live: LiveIndex, *, others: Sequence[str] = CHOICES
+) -> Advice:
+    """Predict what datatypes keep.
 
     Args:
         parameters: the field, with calibrations; the target is the requested datatype, or the source where none is
             requested.
         sample: of the field's vectors.
         live: the index. Its JSON documents cannot have vectors of integers.
+        others: the datatypes to try besides the requested one.
     """
     from fieldfare_quantize.calibrate import calibrate  # noqa: PLC0415 - numpy costs start-up time
     from fieldfare_quantize.recall_prediction import predict  # noqa: PLC0415 - numpy costs start-up time
 
     source, target, metric, vectors = parameters.source, parameters.target, parameters.metric, sample.finite_vectors
-    choices = CHOICES if live.definition.storage is Storage.HASH else FLOATS
+    choices = [name for name in others if live.definition.storage is Storage.HASH or name in FLOATS]
     calibrations = {
         name: calibrate(vectors, name, metric) if name in INTEGERS and source not in INTEGERS else None
         for name in dict.fromkeys((target, *choices))
@@ -88,9 +91,14 @@ def advise(parameters: ConversionParameters, sample: Sample, live: LiveIndex) ->
 
 
 def claim_recall(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Claim:
-    """Predict the recall that a conversion keeps, and claim the conversion if it is enough."""
-    advice = advise(parameters, sample, live)
+    """Predict the recall that a conversion keeps, and claim the conversion if it is enough.
+
+    Other datatypes are tried only where it is not, or where the server cannot index this one.
+    """
     target, better = parameters.target, "keep the datatype"
+    advice = advise(parameters, sample, live, others=())
+    if not (live.server.indexes(target) and advice.table.is_enough(advice.predictions[target])):
+        advice = advise(parameters, sample, live)
     if advice.better is not None:
         better = f"choose {advice.better}, which keeps {advice.predictions[advice.better].recall10:.3f}"
     return advice.table.claim(target, advice.predictions[target], advice.details, better)

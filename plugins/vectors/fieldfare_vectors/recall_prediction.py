@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUERIES", "SEED", "Candidate", "Prediction", "predict"]
 
-QUERIES: Final = 500
+QUERIES: Final = 250
 """How many vectors of the sample serve as queries."""
 
 BLOCK: Final = 500

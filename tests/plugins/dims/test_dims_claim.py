@@ -242,7 +242,7 @@ def test_recall_is_predicted_for_the_requested_and_other_dims(leading: LiveIndex
     assert claim.details["sample"] == {
         "documents": 300,
         "vectors": 300,
-        "queries": 300,
+        "queries": 250,
         "seed": 7,
         "metric": "l2",
         "min_recall": 0.95,

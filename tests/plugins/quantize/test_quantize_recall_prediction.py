@@ -85,8 +85,10 @@ def test_the_plan_holds_sample_seed_and_figures(crowded: LiveIndex) -> None:
         "metric": "l2",
         "min_recall": 0.5,
     }
-    assert [each["datatype"] for each in details["prediction"]] == ["float32", "float16", "bfloat16", "int8", "uint8"]
+    assert [each["datatype"] for each in details["prediction"]] == ["float32", "float16"]
     assert claim_of(crowded, "float16", min_recall=0.5).details == details
+    refused = claim_of(crowded, "bfloat16", min_recall=0.6).details
+    assert [each["datatype"] for each in refused["prediction"]] == ["float32", "bfloat16", "float16", "int8", "uint8"]
 
 
 def test_with_too_few_vectors_nothing_is_refused(live: Callable[..., LiveIndex]) -> None:
