@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
 
 import typer
 from attrs import evolve
@@ -88,22 +87,6 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
 """Name, function and examples of the kernel's commands, in the order of the help."""
 
 
-class LogFormat(StrEnum):
-    """How logs are written."""
-
-    CONSOLE = "console"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """The least severe level that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 def main() -> NoReturn:
     """Run the program on ``sys.argv`` and end the process."""
     replace_closed_streams()
@@ -156,8 +139,10 @@ def program(  # noqa: PLR0913 - the program's options
         int,
         typer.Option("-v", "--verbose", count=True, show_default=False, help="Log more: -v info, -vv debug."),
     ] = 0,
-    log_level: Annotated[LogLevel | None, typer.Option(help="The least severe level that is logged.")] = None,
-    log_format: Annotated[LogFormat, typer.Option(help="How logs are written to stderr.")] = LogFormat.CONSOLE,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="The least severe level that is logged.")
+    ] = None,
+    log_format: Annotated[Literal["console", "json"], typer.Option(help="How logs are written to stderr.")] = "console",
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
 ) -> None:
@@ -173,8 +158,8 @@ def program(  # noqa: PLR0913 - the program's options
     if context.invoked_subcommand is None:
         notice(context.get_help())
         raise typer.Exit(USAGE)
-    level = log_level or (LogLevel.WARNING, LogLevel.INFO, LogLevel.DEBUG)[min(verbose, 2)]
-    context.obj = evolve(context.obj, log_format=log_format.value, log_level=level.value)
+    level = log_level or ("warning", "info", "debug")[min(verbose, 2)]
+    context.obj = evolve(context.obj, log_format=log_format, log_level=level)
 
 
 def _run(arguments: Arguments) -> int:

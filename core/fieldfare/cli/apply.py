@@ -16,7 +16,7 @@ from fieldfare.cli.options import (
     Cluster,
     IndexTimeout,
     NewBackupDirectory,
-    OnConflictOption,
+    OnConflict,
     Plan,
     QueryCheckFile,
     ReconnectTimeout,
@@ -24,7 +24,7 @@ from fieldfare.cli.options import (
     Url,
     VerifyOption,
     Workers,
-    writable_file,
+    file_option,
 )
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
@@ -59,15 +59,10 @@ def apply(  # noqa: PLR0913 - the command's options
     timeout: IndexTimeout = None,
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
-    on_conflict: OnConflictOption = None,
+    on_conflict: OnConflict = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
-    benchmark_out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write timings and rates here, as YAML.", metavar="FILE", dir_okay=False, callback=writable_file
-        ),
-    ] = None,
+    benchmark_out: Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)] = None,
 ) -> None:
     """Apply a migration plan. After a crash, the same command resumes it.
 
@@ -95,7 +90,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 batch_size=batch_size,
                 num_workers=workers,
                 allow={"overflow"} if allow_overflow else (),
-                on_conflict=on_conflict.value if on_conflict else None,
+                on_conflict=on_conflict,
                 retry_for=retry_for,
                 timeout=timeout,
                 verify=verify.value,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
@@ -15,6 +14,7 @@ __all__ = [
     "DEFAULT_PLAN",
     "DEFAULT_URL",
     "AcceptRecallLoss",
+    "Aliases",
     "AllowDocumentExpiry",
     "AllowOverflow",
     "BackupDirectory",
@@ -25,27 +25,22 @@ __all__ = [
     "MinRecall",
     "NewBackupDirectory",
     "OnConflict",
-    "OnConflictOption",
     "Plan",
+    "PlanOut",
     "QueryCheckFile",
     "ReconnectTimeout",
     "ReportOut",
     "Url",
     "VerifyOption",
     "Workers",
+    "directory_option",
+    "file_option",
     "refuse_overwriting_inputs",
     "writable_file",
 ]
 
 DEFAULT_URL: Final = "redis://localhost:6379"
 DEFAULT_PLAN: Final = Path("migration_plan.yaml")
-
-
-class OnConflict(StrEnum):
-    """Which value to keep if a document has a renamed field under both names."""
-
-    KEEP_OLD = "keep-old"
-    KEEP_NEW = "keep-new"
 
 
 def writable_file(path: Path | None) -> Path | None:
@@ -57,6 +52,16 @@ def writable_file(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"the directory {path.absolute().parent} does not exist")
     return path
+
+
+def file_option(text: str, *, is_output: bool = False) -> Any:
+    """Return an option that takes a file, with its help; an output must be writable."""
+    return typer.Option(help=text, metavar="FILE", dir_okay=False, callback=writable_file if is_output else None)
+
+
+def directory_option(text: str) -> Any:
+    """Return an option that takes a directory, with its help."""
+    return typer.Option(help=text, metavar="DIR", file_okay=False)
 
 
 def refuse_overwriting_inputs(output: Path, *inputs: Path | None) -> None:
@@ -82,12 +87,12 @@ Cluster: TypeAlias = Annotated[
     typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
 ]
 Index: TypeAlias = Annotated[str, typer.Option(help="Name of the index, or an alias of it.", metavar="NAME")]
-Plan: TypeAlias = Annotated[
-    Path, typer.Option(help="Migration plan, as 'fieldfare plan' wrote it.", metavar="FILE", dir_okay=False)
+Aliases: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME")
 ]
-BackupDirectory: TypeAlias = Annotated[
-    Path, typer.Option(help="Directory with the backup of the migration.", metavar="DIR", file_okay=False)
-]
+Plan: TypeAlias = Annotated[Path, file_option("Migration plan, as 'fieldfare plan' wrote it.")]
+PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
+BackupDirectory: TypeAlias = Annotated[Path, directory_option("Directory with the backup of the migration.")]
 VerifyOption: TypeAlias = Annotated[
     Verify,
     typer.Option(
@@ -97,13 +102,9 @@ VerifyOption: TypeAlias = Annotated[
     ),
 ]
 QueryCheckFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help="YAML file of queries whose answers are checked afterwards.", metavar="FILE", dir_okay=False),
+    Path | None, file_option("YAML file of queries whose answers are checked afterwards.")
 ]
-ReportOut: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help="Write the report here, as YAML.", metavar="FILE", dir_okay=False, callback=writable_file),
-]
+ReportOut: TypeAlias = Annotated[Path | None, file_option("Write the report here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
@@ -143,10 +144,9 @@ AllowOverflow: TypeAlias = Annotated[
         help="Continue if values are too large for the new datatype, are no numbers, or all become zero under cosine.",
     ),
 ]
-OnConflictOption: TypeAlias = Annotated[
-    OnConflict | None,
+OnConflict: TypeAlias = Annotated[
+    Literal["keep-old", "keep-new"] | None,
     typer.Option(
-        "--on-conflict",
         help="Which value to keep if a document has a renamed field under both names. "
         "Left out, such documents stop the run before anything is changed.",
     ),

@@ -12,13 +12,15 @@ from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
     AcceptRecallLoss,
+    Aliases,
     AllowDocumentExpiry,
     Cluster,
     Index,
     MinRecall,
+    PlanOut,
     Url,
+    file_option,
     refuse_overwriting_inputs,
-    writable_file,
 )
 from fieldfare.cli.output import bullets, details, notice, show, show_json, table
 from fieldfare.cli.session import Session
@@ -34,20 +36,10 @@ def plan(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     index: Index,
-    schema_patch: Annotated[
-        Path | None, typer.Option(help="YAML file that says what to change.", metavar="FILE", dir_okay=False)
-    ] = None,
-    target_schema: Annotated[
-        Path | None,
-        typer.Option(help="YAML file with the whole target schema.", metavar="FILE", dir_okay=False),
-    ] = None,
-    plan_out: Annotated[
-        Path, typer.Option(help="Write the plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
-    ] = DEFAULT_PLAN,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
-    ] = None,
+    schema_patch: Annotated[Path | None, file_option("YAML file that says what to change.")] = None,
+    target_schema: Annotated[Path | None, file_option("YAML file with the whole target schema.")] = None,
+    plan_out: PlanOut = DEFAULT_PLAN,
+    alias: Aliases = None,
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to record for validation.", metavar="N", min=0)
     ] = 10,

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, QueryCheckFile, ReportOut, Url
+from fieldfare.cli.options import (
+    DEFAULT_PLAN,
+    DEFAULT_URL,
+    Cluster,
+    Plan,
+    QueryCheckFile,
+    ReportOut,
+    Url,
+    directory_option,
+)
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
@@ -25,11 +34,7 @@ def validate(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     backup_dir: Annotated[
         Path | None,
-        typer.Option(
-            help="Directory with the backup of the migration: if given, documents are compared, too.",
-            metavar="DIR",
-            file_okay=False,
-        ),
+        directory_option("Directory with the backup of the migration: if given, documents are compared, too."),
     ] = None,
     verify: Annotated[
         Verify | None,

@@ -9,7 +9,7 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.errors import describe
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Url, writable_file
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, PlanOut, Url, file_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.plan import plan_document, plan_summary
 from fieldfare.cli.session import Session
@@ -36,17 +36,10 @@ def wizard(  # noqa: PLR0913 - the command's options
     index: Annotated[
         str | None, typer.Option(help="Name of the index, or an alias of it. Asked for if left out.", metavar="NAME")
     ] = None,
-    patch: Annotated[Path | None, typer.Option(help="Start from this patch.", metavar="FILE", dir_okay=False)] = None,
-    patch_out: Annotated[
-        Path, typer.Option(help="Write the patch here.", metavar="FILE", dir_okay=False, callback=writable_file)
-    ] = DEFAULT_PATCH,
-    plan_out: Annotated[
-        Path, typer.Option(help="Write the plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
-    ] = DEFAULT_PLAN,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME"),
-    ] = None,
+    patch: Annotated[Path | None, file_option("Start from this patch.")] = None,
+    patch_out: Annotated[Path, file_option("Write the patch here.", is_output=True)] = DEFAULT_PATCH,
+    plan_out: PlanOut = DEFAULT_PLAN,
+    alias: Aliases = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:

@@ -15,11 +15,13 @@ from fieldfare.cli.options import (
     Cluster,
     IndexTimeout,
     NewBackupDirectory,
-    OnConflictOption,
+    OnConflict,
     ReconnectTimeout,
     Url,
     VerifyOption,
     Workers,
+    directory_option,
+    file_option,
 )
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupDirectoryRequired
@@ -40,15 +42,11 @@ __all__ = ["batch_apply"]
 def batch_apply(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
-    plan: Annotated[
-        Path, typer.Option(help="Batch plan, as 'fieldfare batch-plan' wrote it.", metavar="FILE", dir_okay=False)
-    ] = DEFAULT_BATCH_PLAN,
+    plan: Annotated[Path, file_option("Batch plan, as 'fieldfare batch-plan' wrote it.")] = DEFAULT_BATCH_PLAN,
     backup_dir: NewBackupDirectory = None,
     accept_data_loss: AcceptDataLoss = False,
     state: State = DEFAULT_STATE,
-    report_dir: Annotated[
-        Path, typer.Option(help="Directory for the reports of indexes.", metavar="DIR", file_okay=False)
-    ] = DEFAULT_REPORTS,
+    report_dir: Annotated[Path, directory_option("Directory for the reports of indexes.")] = DEFAULT_REPORTS,
     report_out: BatchReportOut = None,
     parallel: Annotated[
         int,
@@ -60,7 +58,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     timeout: IndexTimeout = None,
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
-    on_conflict: OnConflictOption = None,
+    on_conflict: OnConflict = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -83,7 +81,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
         num_workers=workers,
         parallel=parallel,
         allow_overflow=allow_overflow,
-        on_conflict=on_conflict and on_conflict.value,
+        on_conflict=on_conflict,
         retry_for=retry_for,
         timeout=timeout,
         verify=verify.value,

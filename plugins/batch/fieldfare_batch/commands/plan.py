@@ -16,8 +16,9 @@ from fieldfare.cli.options import (
     Cluster,
     MinRecall,
     Url,
+    directory_option,
+    file_option,
     refuse_overwriting_inputs,
-    writable_file,
 )
 from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.cli.session import Session
@@ -36,9 +37,7 @@ __all__ = ["batch_plan"]
 def batch_plan(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
-    schema_patch: Annotated[
-        Path, typer.Option(help="YAML file with the changes for each index.", metavar="FILE", dir_okay=False)
-    ],
+    schema_patch: Annotated[Path, file_option("YAML file with the changes for each index.")],
     pattern: Annotated[
         str | None, typer.Option(help="Indexes whose names match a shell pattern: '*_idx'.", metavar="GLOB")
     ] = None,
@@ -49,19 +48,12 @@ def batch_plan(  # noqa: PLR0913 - the command's options
             metavar="NAMES",
         ),
     ] = None,
-    indexes_file: Annotated[
-        Path | None,
-        typer.Option(help="File with one name per line; # starts a comment.", metavar="FILE", dir_okay=False),
-    ] = None,
+    indexes_file: Annotated[Path | None, file_option("File with one name per line; # starts a comment.")] = None,
     failure_policy: Annotated[
         FailurePolicy, typer.Option(help="Whether the failure of one index stops the batch.")
     ] = FailurePolicy.FAIL_FAST,
-    plan_out: Annotated[
-        Path, typer.Option(help="Write the batch plan here.", metavar="FILE", dir_okay=False, callback=writable_file)
-    ] = DEFAULT_BATCH_PLAN,
-    plan_dir: Annotated[
-        Path, typer.Option(help="Write the plan of each index into this directory.", metavar="DIR", file_okay=False)
-    ] = Path("plans"),
+    plan_out: Annotated[Path, file_option("Write the batch plan here.", is_output=True)] = DEFAULT_BATCH_PLAN,
+    plan_dir: Annotated[Path, directory_option("Write the plan of each index into this directory.")] = Path("plans"),
     strict_overlap: Annotated[
         bool,
         typer.Option("--strict-overlap", help="Refuse indexes that share keys even if no document is rewritten."),

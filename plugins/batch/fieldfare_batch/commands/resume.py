@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflictOption, Url
+from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflict, Url
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
 from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch
@@ -32,7 +32,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         int | None, typer.Option(help="Indexes to migrate at the same time. Default: as before.", metavar="N", min=1)
     ] = None,
     allow_overflow: AllowOverflow = False,
-    on_conflict: OnConflictOption = None,
+    on_conflict: OnConflict = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -54,7 +54,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         recorded.settings,
         parallel=parallel or recorded.settings.parallel,
         allow_overflow=allow_overflow or recorded.settings.allow_overflow,
-        on_conflict=on_conflict.value if on_conflict else recorded.settings.on_conflict,
+        on_conflict=on_conflict or recorded.settings.on_conflict,
     )
     run = partial(executor.resume, backup_dir=backup_dir, retry_failed=retry_failed, settings=settings)
     run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)
