@@ -67,7 +67,8 @@ def test_a_terminal_gets_one_bar_per_activity() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, color_system=None)
     drop = StepReport("idx", "drop", Moment.STARTED, step="drop-1", title="Drop [the] index")
-    with BarReporter(console) as reporter:
+    reporter = BarReporter(console)
+    with reporter.display:
         for report in [STARTED, progress(450_000), FINISHED, drop, evolve(drop, moment=Moment.FINISHED)]:
             reporter.fieldfare_step_report(report)
     final = screen.getvalue().rpartition("\x1b[2K")[2]
@@ -77,7 +78,8 @@ def test_a_terminal_gets_one_bar_per_activity() -> None:
 
 def test_a_bar_shows_skipped_and_failed_work() -> None:
     screen = io.StringIO()
-    with BarReporter(Console(file=screen, force_terminal=True, width=120, color_system=None)) as reporter:
+    reporter = BarReporter(Console(file=screen, force_terminal=True, width=120, color_system=None))
+    with reporter.display:
         reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.SKIPPED))
         reporter.fieldfare_step_report(evolve(STARTED, activity="drop", title="Drop", moment=Moment.FAILED))
     final = screen.getvalue()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 from attrs import evolve
@@ -26,12 +27,7 @@ from fieldfare.cli.status import status
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
-from fieldfare.hooks.manager import load_plugins
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from fieldfare.hooks.manager import Plugins
+from fieldfare.hooks.manager import Plugins, load_plugins
 
 __all__ = ["build_app", "main", "run"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -33,11 +33,8 @@ from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
 from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
-from fieldfare.report import Result
-
-if TYPE_CHECKING:
-    from fieldfare.plan import MigrationPlan
-    from fieldfare.report import MigrationReport
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import MigrationReport, Result
 
 __all__ = ["apply"]
 

@@ -7,16 +7,14 @@ error is reported.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import frozen
 
 from fieldfare.errors import UsageError
 from fieldfare.support.redaction import secrets_in
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["Arguments", "known_secrets", "read_arguments"]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["demo"]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from attrs import frozen
@@ -12,14 +14,9 @@ from attrs import frozen
 from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
 from fieldfare.definition.create import create_arguments
 from fieldfare.errors import FileError
+from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists
 from fieldfare.server.knn import nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from fieldfare.server import Server
 
 __all__ = [
     "SOURCE",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from attrs import define, evolve, field
 
@@ -19,11 +19,9 @@ from fieldfare.cli.report_text import report_text
 from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.errors import PreconditionError
 from fieldfare.hooks.manager import Plugins
+from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_stats
-
-if TYPE_CHECKING:
-    from fieldfare.plan import MigrationPlan
 
 __all__ = ["Demo"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,7 @@ from fieldfare.cli.options import DEFAULT_PLAN, Plan
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.cli.units import bytes_text
-
-if TYPE_CHECKING:
-    from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare.plan import Estimate, MigrationPlan
 
 __all__ = ["estimate"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
 from fieldfare.cli.output import bullets, show, show_json, table
 from fieldfare.cli.session import Session
-
-if TYPE_CHECKING:
-    from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition import IndexDefinition, Snapshot
 
 __all__ = ["info"]
 

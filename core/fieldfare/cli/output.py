@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from fieldfare.cli.escape import escape_line, escape_text
 from fieldfare.errors import OutputLost
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 __all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,7 @@ from fieldfare.cli.options import (
 from fieldfare.cli.output import bullets, details, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import ChangeBlocked, UsageError
-
-if TYPE_CHECKING:
-    from fieldfare.plan import MigrationPlan
+from fieldfare.plan import MigrationPlan
 
 __all__ = ["plan", "plan_document", "plan_summary"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from fieldfare.cli.output import bullets, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import PluginError
-
-if TYPE_CHECKING:
-    from fieldfare.hooks.manager import Plugins
+from fieldfare.hooks.manager import Plugins
 
 __all__ = ["list_plugins"]
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from fieldfare.cli.output import notice
+from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.markers import hookimpl
-from fieldfare.report import Moment
+from fieldfare.report import Moment, StepReport
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from fieldfare.hooks.manager import Plugins
-    from fieldfare.report import StepReport
-
-__all__ = ["LineReporter", "show_progress"]
+__all__ = ["LineReporter", "can_draw_bars", "registered", "show_progress"]
 
 NAME: Final = "terminal"
 MIN_SHARE: Final = 0.1
@@ -34,18 +30,28 @@ MAX_SECONDS: Final = 10.0
 @contextmanager
 def show_progress(plugins: Plugins) -> Iterator[None]:
     """Show the progress of whatever runs in the body."""
-    reporter: object
-    display: AbstractContextManager[object]
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from fieldfare.cli.progress_bars import BarReporter  # noqa: PLC0415 - start-up time
+    if not can_draw_bars():
+        with registered(plugins, LineReporter()):
+            yield
+        return
+    from fieldfare.cli.progress_bars import BarReporter  # noqa: PLC0415 - start-up time
 
-        reporter = display = BarReporter()
-    else:
-        reporter, display = LineReporter(), nullcontext()
+    bars = BarReporter()
+    with registered(plugins, bars), bars.display:
+        yield
+
+
+def can_draw_bars() -> bool:
+    """Whether stderr is a terminal that shows bars."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def registered(plugins: Plugins, reporter: object) -> Iterator[None]:
+    """Register a reporter of progress as a plugin, for the body."""
     plugins.register(reporter, NAME)
     try:
-        with display:
-            yield
+        yield
     finally:
         plugins.manager.unregister(name=NAME)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
@@ -12,14 +11,9 @@ from rich.text import Text
 
 from fieldfare.cli.escape import escape_line
 from fieldfare.hooks.markers import hookimpl
-from fieldfare.report import Moment
+from fieldfare.report import Moment, StepReport
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from fieldfare.report import StepReport
-
-__all__ = ["BarReporter"]
+__all__ = ["BarReporter", "make_display"]
 
 
 class DocumentsColumn(ProgressColumn):
@@ -35,31 +29,29 @@ class DocumentsColumn(ProgressColumn):
         return Text(f"{task.completed:,.0f}{total} docs{rate}")
 
 
+def make_display(counts: ProgressColumn, console: Console | None = None) -> Progress:
+    """Return a display of bars with these counts, on this console or on stderr."""
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        BarColumn(bar_width=20),
+        counts,
+        TimeElapsedColumn(),
+        console=console or Console(file=sys.stderr),
+        expand=True,
+    )
+
+
 class BarReporter:
-    """One display with a bar per activity. Use it as a context manager around the run."""
+    """Draws a bar per activity, while its display is shown.
+
+    Attributes:
+        display: a context manager: shows the bars during the run. They stay on the screen.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            BarColumn(bar_width=20),
-            DocumentsColumn(table_column=Column(no_wrap=True)),
-            TimeElapsedColumn(),
-            console=console or Console(file=sys.stderr),
-            expand=True,
-        )
+        self.display = make_display(DocumentsColumn(table_column=Column(no_wrap=True)), console)
         self._tasks: dict[tuple[str, str], TaskID] = {}
-
-    def __enter__(self) -> Self:
-        """Start to draw."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Keep the bars as they are and release the terminal."""
-        self._progress.stop()
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
@@ -70,21 +62,19 @@ class BarReporter:
             case Moment.FINISHED | Moment.SKIPPED:
                 title = f"{_title(report)} (done earlier)" if report.moment is Moment.SKIPPED else _title(report)
                 completed = done or total or 1
-                self._progress.update(
-                    task, description=title, completed=completed, total=completed, documents=bool(done)
-                )
-                self._progress.stop_task(task)
+                self.display.update(task, description=title, completed=completed, total=completed, documents=bool(done))
+                self.display.stop_task(task)
             case Moment.FAILED:
-                self._progress.update(task, description=f"{_title(report)} (failed)")
-                self._progress.stop_task(task)
+                self.display.update(task, description=f"{_title(report)} (failed)")
+                self.display.stop_task(task)
             case _:
-                self._progress.update(task, completed=done, total=total, documents=bool(done or total))
+                self.display.update(task, completed=done, total=total, documents=bool(done or total))
 
     def _task(self, report: StepReport) -> TaskID:
         key = (report.activity, report.step)
         if key not in self._tasks:
             total = report.documents_total or None
-            self._tasks[key] = self._progress.add_task(_title(report), total=total, documents=bool(total))
+            self._tasks[key] = self.display.add_task(_title(report), total=total, documents=bool(total))
         return self._tasks[key]
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fieldfare.cli.output import bullets, table
 from fieldfare.cli.units import bytes_text, seconds_text
-from fieldfare.report import Result
+from fieldfare.documents import Note
+from fieldfare.report import Finding, MigrationReport, Result, Timings
 from fieldfare.support.wording import counted
-
-if TYPE_CHECKING:
-    from fieldfare.documents import Note
-    from fieldfare.report import Finding, MigrationReport, Timings
 
 __all__ = ["report_text"]
 

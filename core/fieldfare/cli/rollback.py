@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -17,9 +18,6 @@ from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["rollback"]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import typer
 from attrs import field, frozen
 
 from fieldfare.hooks.manager import Plugins
-
-if TYPE_CHECKING:
-    import typer
 
 __all__ = ["Session"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["status"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve
+from cattrs import Converter
 
 from fieldfare.definition import ATTRIBUTES, AttributeValue, FieldType, Storage
 from fieldfare.definition.attribute_value import parse_attribute_value, parse_choice
@@ -23,11 +24,7 @@ from fieldfare.patch.model import (
 )
 from fieldfare.support.structure import StructureError, make_converter, require, structure
 from fieldfare.support.suggestion import suggestion
-
-if TYPE_CHECKING:
-    from cattrs import Converter
-
-    from fieldfare.support.yamlfile import Problem
+from fieldfare.support.yamlfile import Problem
 
 __all__ = ["from_plain", "to_plain"]
 
@@ -53,7 +50,7 @@ def from_plain(value: object) -> Sections:
 
 @cache
 def _converter() -> Converter:
-    basic = make_converter()
+    basic = make_converter(sparse={IndexUpdate})
     basic.register_structure_hook(FieldType, lambda value, _: FieldType(_choice(value, FieldType)))
     basic.register_structure_hook(Storage, lambda value, _: Storage(_choice(value, Storage)))
     basic.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
@@ -64,7 +61,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(NewField, lambda value, _: _new_field(value))
     converter.register_structure_hook(FieldUpdate, lambda value, _: _field_update(basic, value))
     converter.register_structure_hook(IndexUpdate, lambda value, _: _index_update(basic, value))
-    converter.register_unstructure_hook(IndexUpdate, _index_to_plain)
+    converter.register_unstructure_hook(IndexUpdate, lambda update: _index_to_plain(basic, update))
     converter.register_structure_hook(CustomRequest, lambda value, _: _custom_request(value))
     converter.register_unstructure_hook(CustomRequest, lambda request: {"kind": request.kind, **request.params})
     return converter
@@ -160,14 +157,9 @@ def _index_update(basic: Converter, value: Any) -> IndexUpdate:
     return evolve(update, settings=settings)
 
 
-def _index_to_plain(update: IndexUpdate) -> dict[str, Any]:
-    named = {
-        "name": update.name,
-        "prefix": update.prefix,
-        "prefixes": dict(update.prefixes) or None,
-        "storage_type": update.storage_type and update.storage_type.value,
-    }
-    return {**{key: value for key, value in named.items() if value is not None}, **update.settings}
+def _index_to_plain(basic: Converter, update: IndexUpdate) -> dict[str, Any]:
+    plain: dict[str, Any] = basic.unstructure(evolve(update, settings={}))
+    return {**plain, **update.settings}
 
 
 def _custom_request(value: Any) -> CustomRequest:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from attrs import fields
 
@@ -11,10 +13,6 @@ from fieldfare.patch.model import SchemaPatch, Sections
 from fieldfare.support.structure import StructureError
 from fieldfare.support.suggestion import suggestion
 from fieldfare.support.yamlfile import Problem, YamlFile, load_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["load_patch", "patch_from_dict", "patch_to_dict"]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from attrs import asdict
 
+from fieldfare.report import MigrationReport
 from fieldfare.support.yamlfile import write_yaml
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fieldfare.report import MigrationReport
 
 __all__ = ["benchmark_to_dict", "write_benchmark"]
 

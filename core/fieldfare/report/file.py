@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from attrs import asdict
+from pathlib import Path
+from typing import Any, Final
 
 from fieldfare.definition.reply import text
+from fieldfare.report import MigrationReport, Validation
 from fieldfare.report.redisvl_names import TimingNames
+from fieldfare.support.structure import make_converter
 from fieldfare.support.yamlfile import write_yaml
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from fieldfare.documents import Note
-    from fieldfare.report import Finding, MigrationReport, Validation
-
 __all__ = ["report_to_dict", "write_report"]
+
+_CONVERTER: Final = make_converter()
+_CONVERTER.register_unstructure_hook(bytes, text)
 
 
 def report_to_dict(report: MigrationReport) -> dict[str, Any]:
@@ -30,13 +28,13 @@ def report_to_dict(report: MigrationReport) -> dict[str, Any]:
         "started_at": report.started_at,
         "finished_at": report.finished_at,
         "backup": _backup(report),
-        "timings": asdict(report.timings) | _properties(report.timings, TimingNames),
-        "benchmark_summary": asdict(report.benchmark_summary),
-        "disk_space_estimate": asdict(report.disk_space_estimate) if report.disk_space_estimate else None,
+        "timings": _CONVERTER.unstructure(report.timings) | _properties(report.timings, TimingNames),
+        "benchmark_summary": _CONVERTER.unstructure(report.benchmark_summary),
+        "disk_space_estimate": _CONVERTER.unstructure(report.disk_space_estimate),
         "manual_actions": list(report.manual_actions),
         "validation": _validation(report.validation),
         "warnings": list(report.warnings),
-        "notes": [_note(note) for note in report.notes],
+        "notes": _CONVERTER.unstructure(report.notes),
         "steps": {step: dict(details) for step, details in report.steps.items()},
         "memory": dict(report.memory),
         "vectors": {name: dict(facts) for name, facts in report.vectors.items()},
@@ -62,7 +60,7 @@ def _backup(report: MigrationReport) -> dict[str, Any]:
     return {
         "dir": report.backup_dir,
         "prefix": report.backup_prefix,
-        **(asdict(report.backup) if report.backup else {}),
+        **(_CONVERTER.unstructure(report.backup) or {}),
     }
 
 
@@ -79,29 +77,7 @@ def _validation(validation: Validation) -> dict[str, Any]:
         "key_sample_exists": validation.key_sample_exists,
         "indexing_failures_ok": validation.indexing_failures_ok,
         "indexing_failures_delta": validation.indexing_failures_delta,
-        "query_checks": [asdict(each) for each in validation.query_checks],
+        "query_checks": _CONVERTER.unstructure(validation.query_checks),
         "errors": validation.errors,
-        "findings": [_finding(finding) for finding in validation.findings],
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "name": finding.name,
-        "passed": finding.passed,
-        "severity": finding.severity.value,
-        "detail": finding.detail,
-        "data": dict(finding.data),
-    }
-
-
-def _note(note: Note) -> dict[str, Any]:
-    return {
-        "kind": note.kind,
-        "field": note.field,
-        "count": note.count,
-        "keys": [text(key) for key in note.keys],
-        "blocking": note.blocking,
-        "allow": note.allow,
-        "detail": note.detail,
+        "findings": _CONVERTER.unstructure(validation.findings),
     }

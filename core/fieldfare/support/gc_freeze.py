@@ -21,26 +21,17 @@ def frozen_gc() -> Iterator[None]:
     Older garbage is collected after the last context has ended. If the program has called ``gc.freeze()`` itself, this
     does nothing. See https://docs.python.org/3/library/gc.html#gc.freeze .
     """
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
-
-
-def _enter() -> None:
     global _inside, _frozen  # noqa: PLW0603 - there is one collector in a process
     with _GUARD:
         if not _inside and not gc.get_freeze_count():
             gc.freeze()
             _frozen = True
         _inside += 1
-
-
-def _leave() -> None:
-    global _inside, _frozen  # noqa: PLW0603 - as above
-    with _GUARD:
-        _inside -= 1
-        if not _inside and _frozen:
-            gc.unfreeze()
-            _frozen = False
+    try:
+        yield
+    finally:
+        with _GUARD:
+            _inside -= 1
+            if not _inside and _frozen:
+                gc.unfreeze()
+                _frozen = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import (
@@ -22,9 +22,7 @@ from cattrs import (
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from fieldfare.support.suggestion import suggestion
-
-if TYPE_CHECKING:
-    from fieldfare.support.yamlfile import Location, Problem
+from fieldfare.support.yamlfile import Location, Problem
 
 __all__ = ["StructureError", "make_converter", "require", "structure"]
 
@@ -114,44 +112,35 @@ def _is(origin: type) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is origin
 
 
-def _scalar_hook(kind: type) -> Hook:
+def _requiring(plain: type, convert: Callable[[Any], Any]) -> Hook:
+    """Return a hook that checks the type of a plain value, and converts it."""
+
     def hook(value: Any, _: Any) -> Any:
-        require(value, kind)
-        return float(value) if kind is float else value
+        require(value, plain)
+        return convert(value)
 
     return hook
+
+
+def _scalar_hook(kind: type) -> Hook:
+    return _requiring(kind, lambda value: float(value) if kind is float else value)
 
 
 def _tuple_hook(kind: Any, converter: Converter) -> Hook:
     items: Any = GenericAlias(list, get_args(kind)[:1])
     inner = converter.get_structure_hook(items)
-
-    def hook(value: Any, _: Any) -> tuple[Any, ...]:
-        require(value, list)
-        return tuple(inner(value, items))
-
-    return hook
+    return _requiring(list, lambda value: tuple(inner(value, items)))
 
 
 def _mapping_hook(kind: Any, converter: Converter) -> Hook:
     items: Any = GenericAlias(dict, get_args(kind))
     inner = converter.get_structure_hook(items)
-
-    def hook(value: Any, _: Any) -> dict[str, Any]:
-        require(value, dict)
-        return dict(inner(value, items))
-
-    return hook
+    return _requiring(dict, lambda value: dict(inner(value, items)))
 
 
 def _class_hook(kind: Any, converter: Converter) -> Hook:
     inner = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
-
-    def hook(value: Any, _: Any) -> Any:
-        require(value, dict)
-        return inner(value, kind)
-
-    return hook
+    return _requiring(dict, lambda value: inner(value, kind))
 
 
 def _problems(error: BaseException, at: Location) -> Iterator[Problem]:

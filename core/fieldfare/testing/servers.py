@@ -8,11 +8,10 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer, free_port
-from fieldfare.server.pipeline import Argument, exchange
+from fieldfare.server.pipeline import exchange
 
 __all__ = ["clear", "start_cluster"]
 
@@ -43,14 +42,14 @@ def start_cluster(size: int = 3) -> Iterator[list[str]]:
     with ExitStack() as stack:
         buses = [free_port() for _ in range(size)]
         nodes = [stack.enter_context(_cluster_node(bus)) for bus in buses]
-        clients = [Redis(unix_socket_path=str(node.socket)) for node in nodes]
+        clients: list[Any] = [Redis(unix_socket_path=str(node.socket)) for node in nodes]
         for place, client in enumerate(clients):
             stack.callback(client.close)
             first, last = place * SLOTS // size, (place + 1) * SLOTS // size - 1
-            _cluster_command(client, "ADDSLOTSRANGE", first, last)
-            _cluster_command(client, "SET-CONFIG-EPOCH", place + 1)
+            client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", place + 1)
         for node, bus in zip(nodes[1:], buses[1:], strict=True):
-            _cluster_command(clients[0], "MEET", "127.0.0.1", node.port, bus)
+            clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
         deadline = monotonic() + JOIN_SECONDS
         while not all(_has_joined(client, size) for client in clients):
             if monotonic() > deadline:
@@ -64,13 +63,6 @@ def _cluster_node(bus: int) -> EmbeddedServer:
     return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus)], tcp=True)
 
 
-def _cluster_command(client: Redis, *arguments: Argument) -> Any:
-    [reply] = exchange(client, [("CLUSTER", *arguments)])
-    if isinstance(reply, ResponseError):
-        raise reply
-    return reply
-
-
-def _has_joined(client: Redis, size: int) -> bool:
-    lines = _cluster_command(client, "INFO").splitlines()
-    return b"cluster_state:ok" in lines and b"cluster_known_nodes:%d" % size in lines
+def _has_joined(client: Any, size: int) -> bool:
+    info = client.execute_command("CLUSTER INFO")
+    return bool(info["cluster_state"] == "ok" and int(info["cluster_known_nodes"]) == size)

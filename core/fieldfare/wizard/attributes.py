@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from fieldfare.wizard.draft import update_field, value_of
-from fieldfare.wizard.question import main_questions, read_answer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fieldfare.definition import Field
-    from fieldfare.wizard.dialogue import Dialogue
-    from fieldfare.wizard.draft import Draft
-    from fieldfare.wizard.question import Question
+from fieldfare.definition import Field
+from fieldfare.wizard.dialogue import Dialogue
+from fieldfare.wizard.draft import Draft, update_field, value_of
+from fieldfare.wizard.question import Question, main_questions, read_answer
 
 __all__ = ["ask_attribute", "ask_attributes"]
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.util import load_yaml_guess_indent
 
-from fieldfare.patch import patch_to_dict
+from fieldfare.patch import SchemaPatch, patch_to_dict
 from fieldfare.support.yamlfile import dump_yaml, parse_yaml
-
-if TYPE_CHECKING:
-    from fieldfare.patch import SchemaPatch
 
 __all__ = ["document_of", "revise", "write_new"]
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from fieldfare.changes import apply_changes
+from fieldfare.changes import Change, apply_changes
 from fieldfare.changes.diff import changes_from_patch
 from fieldfare.definition import Attribute, AttributeValue, Field, IndexDefinition, attributes_of
 from fieldfare.definition.canonical import default_of
-from fieldfare.patch import FieldRename, FieldUpdate, SchemaPatch
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from fieldfare.changes import Change
-    from fieldfare.patch import NewField
+from fieldfare.patch import FieldRename, FieldUpdate, NewField, SchemaPatch
 
 __all__ = [
     "Draft",

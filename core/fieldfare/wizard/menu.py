@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fieldfare.wizard.actions.add_field import FIELD_TYPES, ask_new_field
 from fieldfare.wizard.actions.change_prefix import ask_prefix
@@ -12,9 +12,7 @@ from fieldfare.wizard.actions.rename_field import ask_renamed_field
 from fieldfare.wizard.actions.rename_index import ask_index_name
 from fieldfare.wizard.actions.undo import ask_request_to_remove, undo_last
 from fieldfare.wizard.actions.update_field import ask_any_attribute, ask_updates
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import Action
+from fieldfare.wizard.context import Action
 
 __all__ = ["MENU", "read_choice"]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from fieldfare.errors import DiffError, FieldfareError, FileError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from fieldfare.patch import SchemaPatch
-    from fieldfare.plan import ClaimedChange, MigrationPlan
-    from fieldfare.wizard.draft import Draft
+from fieldfare.patch import SchemaPatch
+from fieldfare.plan import ClaimedChange, MigrationPlan
+from fieldfare.wizard.draft import Draft
 
 __all__ = ["BlockedChange", "PlanCheck"]
 

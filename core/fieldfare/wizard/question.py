@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from attrs import frozen
 
-from fieldfare.definition import Algorithm, Attribute, AttributeValue, Field, FieldType, Form, attributes_of
+from fieldfare.definition import Algorithm, Attribute, AttributeValue, Field, FieldType, Form, Storage, attributes_of
 from fieldfare.definition.attribute_value import parse_attribute_value
 from fieldfare.definition.canonical import default_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fieldfare.definition import Storage
 
 __all__ = ["Question", "all_questions", "format_value", "main_questions", "read_answer", "read_yes_or_no"]
 
@@ -59,43 +55,27 @@ _ALGORITHMS: Final[Mapping[str, tuple[str, ...]]] = {
     Algorithm.HNSW: ("m", "ef_construction"),
     Algorithm.SVS_VAMANA: ("graph_max_degree", "compression"),
 }
-_WORDING: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "sortable": ("Sortable", ("Sortable: enables sorting and aggregation on this field",)),
-    "weight": ("Weight", ("Weight: how much a match in this field counts",)),
-    "separator": ("Separator", ("Separator: character that splits multiple values",)),
-    "coord_system": (
-        "Coordinates",
-        ("Coordinates: how shapes are measured (SPHERICAL=on the globe, FLAT=on a plane)",),
-    ),
-    "algorithm": (
-        "Algorithm",
-        ("Algorithm: vector search method (FLAT=brute force, HNSW=graph, SVS-VAMANA=compressed graph)",),
-    ),
+_WORDING: Final[Mapping[str, tuple[str, ...]]] = {
+    "sortable": ("Sortable: enables sorting and aggregation on this field",),
+    "weight": ("Weight: how much a match in this field counts",),
+    "separator": ("Separator: character that splits multiple values",),
+    "coord_system": ("Coordinates: how shapes are measured (SPHERICAL=on the globe, FLAT=on a plane)",),
+    "algorithm": ("Algorithm: vector search method (FLAT=brute force, HNSW=graph, SVS-VAMANA=compressed graph)",),
     "datatype": (
-        "Datatype",
-        (
-            "Datatype: float16, float32, bfloat16, float64, int8, uint8",
-            "          (float16 reduces memory ~50%, int8/uint8 reduce ~75%)",
-        ),
+        "Datatype: float16, float32, bfloat16, float64, int8, uint8",
+        "          (float16 reduces memory ~50%, int8/uint8 reduce ~75%)",
     ),
-    "distance_metric": ("Distance metric", ("Distance metric: how similarity is measured (cosine, l2, ip)",)),
-    "m": ("M", ("M: number of connections per node (higher=better recall, more memory)",)),
-    "ef_construction": (
-        "EF_CONSTRUCTION",
-        ("EF_CONSTRUCTION: build-time search depth (higher=better recall, slower build)",),
-    ),
-    "graph_max_degree": (
-        "GRAPH_MAX_DEGREE",
-        ("GRAPH_MAX_DEGREE: number of connections per node (higher=better recall, more memory)",),
-    ),
+    "distance_metric": ("Distance metric: how similarity is measured (cosine, l2, ip)",),
+    "m": ("M: number of connections per node (higher=better recall, more memory)",),
+    "ef_construction": ("EF_CONSTRUCTION: build-time search depth (higher=better recall, slower build)",),
+    "graph_max_degree": ("GRAPH_MAX_DEGREE: number of connections per node (higher=better recall, more memory)",),
     "compression": (
-        "COMPRESSION",
-        (
-            "COMPRESSION: LVQ4, LVQ8, LVQ4x4, LVQ4x8, LeanVec4x8, LeanVec8x8",
-            "             (needs Intel's build of Redis Search)",
-        ),
+        "COMPRESSION: LVQ4, LVQ8, LVQ4x4, LVQ4x8, LeanVec4x8, LeanVec8x8",
+        "             (needs Intel's build of Redis Search)",
     ),
 }
+"""Attribute → its explanation, which starts with its label."""
+
 _NAMES: Final[Mapping[str, str]] = {",": "comma", "": "none"}
 
 
@@ -149,7 +129,8 @@ def format_value(value: AttributeValue | None) -> str:
 
 def _question(kind: FieldType, key: str, storage: Storage) -> Question:
     attribute = next(each for each in attributes_of(kind) if each.key == key)
-    label, explanation = _WORDING.get(key, (key, ()))
+    explanation = _WORDING.get(key, ())
+    label = explanation[0].partition(":")[0] if explanation else key
     if kind is not FieldType.VECTOR and attribute.form is not Form.FLAG:
         default = format_value(default_of(attribute, storage))
         first, *rest = explanation or (f"{key}: {', '.join(attribute.choices) or attribute.form}",)

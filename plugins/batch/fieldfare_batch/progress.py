@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from fieldfare.cli.output import notice
+from fieldfare.cli.progress import can_draw_bars, registered
 from fieldfare.cli.units import seconds_text
 from fieldfare.hooks.manager import Plugins
 from fieldfare_batch.state import RUNNING_STATUSES
 
 __all__ = ["LineReporter", "show_batch_progress"]
-
-NAME: Final = "terminal"
 
 Reporter: TypeAlias = Callable[[str, int, int, str], None]
 
@@ -24,18 +21,14 @@ Reporter: TypeAlias = Callable[[str, int, int, str], None]
 @contextmanager
 def show_batch_progress(plugins: Plugins) -> Iterator[Reporter]:
     """Show the progress of the batch that runs in the body; the body calls the reporter at every transition."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not can_draw_bars():
         yield LineReporter()
         return
     from fieldfare_batch.progress_bars import BarReporter  # noqa: PLC0415 - start-up time
 
-    reporter = BarReporter()
-    plugins.register(reporter, NAME)
-    try:
-        with reporter.display:
-            yield reporter
-    finally:
-        plugins.manager.unregister(name=NAME)
+    bars = BarReporter()
+    with registered(plugins, bars), bars.display:
+        yield bars
 
 
 class LineReporter:

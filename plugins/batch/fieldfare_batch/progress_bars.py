@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.progress import MofNCompleteColumn, TaskID
 
 from fieldfare.cli.escape import escape_line
+from fieldfare.cli.progress_bars import make_display
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import StepReport
 from fieldfare_batch.state import RUNNING_STATUSES
@@ -25,14 +23,7 @@ class BarReporter:
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
-        self.display = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console or Console(file=sys.stderr),
-            expand=True,
-        )
+        self.display = make_display(MofNCompleteColumn(), console)
         self._batch: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from attrs import frozen
 
-from fieldfare.definition import Storage
+from fieldfare.definition import Field, Storage
 from fieldfare.definition.jsonpath import join_path, split_path
 from fieldfare.plan import Phase, Step
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from fieldfare.definition import Field
 
 __all__ = ["KIND", "Rename", "containers", "place_of", "plan_rename", "renames_of"]
 

@@ -45,7 +45,7 @@ class ConformanceRun:
         url: the URL of that server, for other processes.
         directory: the directory for plans and backups.
         plugins: every installed plugin.
-        original: the state before the first run.
+        original: the state before the migration.
         plan: the plan.
         backup_dir: the backup directory of the latest run.
     """
@@ -61,9 +61,8 @@ class ConformanceRun:
 
     def __attrs_post_init__(self) -> None:
         """Read the state, and plan."""
-        self.original = self.state()
+        self.start_over()
         (self.directory / "patch.yaml").write_text(json.dumps(self.patch))  # JSON is YAML
-        self.plan = self.make_plan()
         write_plan(self.plan, self.directory / "plan.yaml")
         self.use_new_backup_dir()
 
@@ -78,8 +77,13 @@ class ConformanceRun:
         return tuple(step for step in self.plan.steps if step.owner == self.plugin_under_test.plugin)
 
     def state(self) -> State:
-        """Return every key with its time to live, as a digest, and every index."""
+        """Return every key with its time to live, as a digest, and every index, once it has every document."""
         return read_state(self.server)
+
+    def start_over(self) -> None:
+        """Take the present state for the original one, and plan again."""
+        self.original = self.state()
+        self.plan = self.make_plan()
 
     def use_new_backup_dir(self) -> None:
         """Use another backup directory from now on."""

@@ -47,9 +47,7 @@ class FindingConformance(ConformanceSuite):
     def test_harm_before_the_run_raises_nothing(self, run: ConformanceRun) -> None:
         """A finding that fails ends the run and raises nothing else. The run can be rolled back."""
         self.harm(run.server)
-        wait_until_indexed(run.server)
-        original = run.state()
-        run.plan = run.make_plan()
+        run.start_over()
         try:
             report: MigrationReport | None = run.apply()
         except ValidationFailed as failed:
@@ -58,7 +56,7 @@ class FindingConformance(ConformanceSuite):
         broken = [each for each in report.validation.findings if each.name == f"{self.plugin}:broken"]
         assert broken == []
         run.rollback()
-        assert run.state() == original
+        assert run.state() == run.original
 
     def test_validation_changes_nothing(self, run: ConformanceRun) -> None:
         """Two validations find the same, and change nothing."""
@@ -69,8 +67,7 @@ class FindingConformance(ConformanceSuite):
 
     def test_an_empty_index_is_survived(self, run: ConformanceRun) -> None:
         """An index without documents raises nothing."""
-        documents = list(run.server.client.scan_iter(match=f"{self.prefix}*"))
-        run.server.bulk([("DEL", key) for key in documents])
+        run.server.bulk([("DEL", key) for key in run.server.client.scan_iter(match=f"{self.prefix}*")])
         run.apply()
         findings(run)
 

@@ -14,7 +14,6 @@ from fieldfare.testing.commandline import Outcome
 from fieldfare.testing.conformance.conformance_run import ConformanceRun
 from fieldfare.testing.conformance.suite import ConformanceSuite
 from fieldfare.testing.faults import Fault
-from fieldfare.testing.indexing import wait_until_indexed
 
 __all__ = ["StepConformance"]
 
@@ -69,28 +68,23 @@ class StepConformance(ConformanceSuite):
         odd = self.odd_documents() if self.odd is None else self.odd
         keys = [f"{self.prefix}odd-{row}".encode() for row, _ in enumerate(odd)]
         self.write(run.server, {**dict(zip(keys, odd, strict=True)), self.prefix.encode() + b"\xff\x00": odd[0]})
-        wait_until_indexed(run.server)
-        original = run.state()
-        run.plan = run.make_plan()
+        run.start_over()
         try:
             run.apply()
         except (ChangeBlocked, UnconvertibleDocuments):
-            assert run.state() == original, "the run was refused, but it changed something"
+            assert run.state() == run.original, "the run was refused, but it changed something"
             return
         self.check(run.server, run.plan)
         run.rollback()
-        assert run.state() == original
+        assert run.state() == run.original
 
     def test_an_empty_index_is_survived(self, run: ConformanceRun) -> None:
         """An index without documents can be migrated and rolled back."""
-        documents = list(run.server.client.scan_iter(match=f"{self.prefix}*"))
-        run.server.bulk([("DEL", key) for key in documents])
-        wait_until_indexed(run.server)
-        original = run.state()
-        run.plan = run.make_plan()
+        run.server.bulk([("DEL", key) for key in run.server.client.scan_iter(match=f"{self.prefix}*")])
+        run.start_over()
         assert run.apply().result is Result.SUCCEEDED
         run.rollback()
-        assert run.state() == original
+        assert run.state() == run.original
 
     # ---- rolling back
 

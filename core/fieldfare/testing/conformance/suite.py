@@ -9,7 +9,6 @@ import pytest
 from fieldfare.server import Server
 from fieldfare.testing.conformance.conformance_run import ConformanceRun
 from fieldfare.testing.conformance.plugin_under_test import PluginUnderTest
-from fieldfare.testing.indexing import wait_until_indexed
 
 __all__ = ["ConformanceSuite"]
 
@@ -21,5 +20,4 @@ class ConformanceSuite(PluginUnderTest):
     def run(self, server: Server, redis_url: str, tmp_path: Path) -> ConformanceRun:
         """The index with its documents, and a plan for it."""
         self.load(server)
-        wait_until_indexed(server)
         return ConformanceRun(self, server, redis_url, tmp_path)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from attrs import evolve
 
-from fieldfare.definition import FieldType, Storage
+from fieldfare.definition import AttributeValue, FieldType, Storage
 from fieldfare.definition.attribute_value import parse_choice
 from fieldfare.errors import DiffError
 from fieldfare.patch import NewField
 from fieldfare.wizard.attributes import ask_attributes
-from fieldfare.wizard.draft import add_field
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, add_field
 from fieldfare.wizard.plan_check import BlockedChange
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fieldfare.definition import AttributeValue
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
 
 __all__ = ["ask_new_field"]
 

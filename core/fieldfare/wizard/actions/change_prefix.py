@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fieldfare.wizard.draft import change_prefix
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, change_prefix
 
 __all__ = ["ask_prefix"]
 

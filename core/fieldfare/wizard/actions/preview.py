@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fieldfare.support.yamlfile import dump_yaml
+from fieldfare.wizard.context import WizardContext
 from fieldfare.wizard.document import document_of
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
+from fieldfare.wizard.draft import Draft
 
 __all__ = ["show_patch"]
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fieldfare.wizard.draft import rename_field
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, rename_field
 
 __all__ = ["ask_renamed_field"]
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fieldfare.wizard.draft import rename_index
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, rename_index
 
 __all__ = ["ask_index_name"]
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attrs import evolve
 
-from fieldfare.wizard.draft import undo
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, undo
 from fieldfare.wizard.request import requests_of
-
-if TYPE_CHECKING:
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
 
 __all__ = ["ask_request_to_remove", "undo_last"]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
+from fieldfare.definition import Field
 from fieldfare.wizard.attributes import ask_attribute, ask_attributes
-from fieldfare.wizard.draft import value_of
+from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.draft import Draft, value_of
 from fieldfare.wizard.question import all_questions, format_value, main_questions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fieldfare.definition import Field
-    from fieldfare.wizard.context import WizardContext
-    from fieldfare.wizard.draft import Draft
 
 __all__ = ["ask_any_attribute", "ask_updates"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,12 +25,7 @@ from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
 from fieldfare_batch.commands.options import DEFAULT_BATCH_PLAN
-from fieldfare_batch.plan import FailurePolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fieldfare_batch.plan import BatchIndex, BatchPlan
+from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 
 __all__ = ["batch_plan"]
 

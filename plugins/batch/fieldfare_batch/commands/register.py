@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import typer
 
 from fieldfare_batch.commands.apply import batch_apply
 from fieldfare_batch.commands.plan import batch_plan
 from fieldfare_batch.commands.resume import batch_resume
 from fieldfare_batch.commands.rollback import batch_rollback
 from fieldfare_batch.commands.status import batch_status
-
-if TYPE_CHECKING:
-    import typer
 
 __all__ = ["add_commands"]
 
