@@ -26,9 +26,9 @@ from fieldfare.cli.options import (
     Workers,
     file_option,
 )
-from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
-from fieldfare.cli.report_text import report_text
+from fieldfare.cli.report_text import report_text, show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
@@ -150,13 +150,8 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
 
 def _show_report(session: Session, report: MigrationReport) -> None:
     rollback = _rollback_command(report)
-    if session.json:
-        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
-
-        show_json({**report_to_dict(report), "rollback": rollback})
-        return
-    show(report_text(report))
-    if report.steps:
+    show_report(session, report, rollback=rollback)
+    if report.steps and not session.json:
         show(f"\nThe backup is at {report.backup_prefix}.*\nTo roll back: {rollback}")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from fieldfare.cli.output import bullets, table
+from fieldfare.cli.output import bullets, show, show_json, table
+from fieldfare.cli.session import Session
 from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.documents import Note
 from fieldfare.report import Finding, MigrationReport, Result, Timings
 from fieldfare.support.wording import counted
 
-__all__ = ["report_text"]
+__all__ = ["report_text", "show_report"]
 
 RESULTS: Final = {
     "succeeded": "Migration succeeded",
@@ -34,6 +35,16 @@ MEMORY: Final = (
     # with or without the vectors, depending on the server
     ("index (total_index_memory_sz_mb)", "total_index_mb"),
 )
+
+
+def show_report(session: Session, report: MigrationReport, *, title: str = "", **more: str) -> None:
+    """Show a report as text with this title, or as JSON with ``more`` beside it."""
+    if session.json:
+        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        show_json({**report_to_dict(report), **more})
+    else:
+        show(report_text(report, title=title))
 
 
 def report_text(report: MigrationReport, *, title: str = "") -> str:

@@ -10,9 +10,9 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
-from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.output import notice
 from fieldfare.cli.progress import show_progress
-from fieldfare.cli.report_text import report_text
+from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
@@ -67,13 +67,7 @@ def rollback(  # noqa: PLR0913 - the command's options
             force=force,
             stop=stop,
         )
-    if session.json:
-        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
-
-        show_json(report_to_dict(report))
-    else:
-        done_before = report.result is Result.NOTHING_TO_DO
-        show(report_text(report, title=NOTHING_LEFT if done_before else ""))
+    show_report(session, report, title=NOTHING_LEFT if report.result is Result.NOTHING_TO_DO else "")
     if not report.validation.passed:
         raise typer.Exit(RollbackFailed.exit_code)
 

@@ -17,8 +17,7 @@ from fieldfare.cli.options import (
     Url,
     directory_option,
 )
-from fieldfare.cli.output import show, show_json
-from fieldfare.cli.report_text import report_text
+from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
 from fieldfare.hooks.run_options import Verify
@@ -64,11 +63,6 @@ def validate(  # noqa: PLR0913 - the command's options
     if report_out is not None:
         write_migration_report(report, report_out)
     passed = report.validation.passed
-    if session.json:
-        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
-
-        show_json(report_to_dict(report))
-    else:
-        show(report_text(report, title="Validation passed" if passed else "Validation failed"))
+    show_report(session, report, title="Validation passed" if passed else "Validation failed")
     if not passed:
         raise typer.Exit(FieldfareError.exit_code)

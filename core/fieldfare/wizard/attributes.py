@@ -28,7 +28,8 @@ def ask_attributes(
     """
     asked: set[str] = set()
     while True:
-        questions = _questions(draft, name)  # each time: they depend on the algorithm
+        # each time: they depend on the algorithm
+        questions = main_questions(_field(draft, name), draft.source.storage)
         question = next((each for each in questions if each.attribute.key not in asked), None)
         if question is None:
             return draft
@@ -52,10 +53,6 @@ def ask_attribute(
         exact=attribute.key == "separator",
     )
     return answered or draft
-
-
-def _questions(draft: Draft, name: str) -> tuple[Question, ...]:
-    return main_questions(_field(draft, name), draft.source.storage)
 
 
 def _field(draft: Draft, name: str) -> Field:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from fieldfare.wizard.actions.add_field import FIELD_TYPES, ask_new_field
-from fieldfare.wizard.actions.change_prefix import ask_prefix
-from fieldfare.wizard.actions.preview import show_patch
+from fieldfare.wizard.actions.patch import ask_request_to_remove, show_patch, undo_last
 from fieldfare.wizard.actions.remove_field import ask_removed_field
-from fieldfare.wizard.actions.rename_field import ask_renamed_field
-from fieldfare.wizard.actions.rename_index import ask_index_name
-from fieldfare.wizard.actions.undo import ask_request_to_remove, undo_last
+from fieldfare.wizard.actions.rename import ask_index_name, ask_prefix, ask_renamed_field
 from fieldfare.wizard.actions.update_field import ask_any_attribute, ask_updates
 from fieldfare.wizard.context import Action
 

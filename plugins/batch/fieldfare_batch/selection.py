@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fieldfare.errors import FileError, PreconditionError, UsageError
+from fieldfare.support.bounded_read import read_bounded
 
 __all__ = ["read_names", "select_indexes"]
 
@@ -60,14 +61,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         FileError: it cannot be read, or is not a file of names.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
-        raise FileError(path, [getattr(error, "strerror", None) or str(error)]) from error
-    if len(content) > LARGEST:
-        raise FileError(path, [f"larger than {LARGEST // 2**20} MiB"])
-    lines = content.decode("utf-8-sig", "surrogateescape").splitlines()
+    lines = read_bounded(path, LARGEST).decode("utf-8-sig", "surrogateescape").splitlines()
     problems = [
         f"line {number}: a NUL character: the server truncates names there"
         for number, line in enumerate(lines, 1)

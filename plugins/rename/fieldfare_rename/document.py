@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from redis.exceptions import ResponseError
 
@@ -24,10 +24,12 @@ __all__ = ["MoveBatch", "move_values", "restore_originals"]
 MoveBatch: TypeAlias = Iterable[tuple[Movement, Sequence[bytes]]]
 """Movements, each with the keys of its documents."""
 
+T = TypeVar("T")
+
 
 def move_values(
-    server: Server, storage: Storage, batches: Iterable[MoveBatch]
-) -> Iterator[list[tuple[bytes, Outcome]]]:
+    server: Server, storage: Storage, batches: Iterable[tuple[T, MoveBatch]]
+) -> Iterator[tuple[T, list[tuple[bytes, Outcome]]]]:
     """Move values from one place to another within documents, batch after batch.
 
     TTLs of keys and of hash fields are kept. No document is created. Moving twice changes nothing.
@@ -36,27 +38,27 @@ def move_values(
     Args:
         server: the server of the documents.
         storage: how they are stored.
-        batches: the movements.
+        batches: the movements, each batch with a label.
 
     Yields:
-        For each batch, the keys of documents whose value was not moved, each with its outcome.
+        The label of each batch, with the keys of documents whose value was not moved, each with its outcome.
 
     Raises:
         redis.exceptions.ResponseError: the server refused a write; some documents may be written.
         redis.exceptions.ConnectionError: the connection was lost; some documents may be written.
     """
-    in_flight: deque[list[tuple[Movement, ScriptCall]]] = deque()
+    in_flight: deque[tuple[T, list[tuple[Movement, ScriptCall]]]] = deque()
 
     def commands() -> Iterator[list[Command]]:
-        for batch in batches:
+        for label, batch in batches:
             calls = [
                 (movement, call) for movement, keys in batch for call in move_calls(server, storage, keys, movement)
             ]
-            in_flight.append(calls)
+            in_flight.append((label, calls))
             yield [evalsha_command(call) for _, call in calls]
 
     for replies in server.bulk_stream(commands()):
-        calls = in_flight.popleft()
+        label, calls = in_flight.popleft()
         unmoved: list[tuple[bytes, Outcome]] = []
         for (movement, call), reply in zip(
             calls, resend_unknown_scripts(server, [call for _, call in calls], replies), strict=True
@@ -67,7 +69,7 @@ def move_values(
                 raise reply
             else:
                 unmoved += _move_changed_numbers(server, storage, movement, list(unmoved_keys(call, reply)))
-        yield unmoved
+        yield label, unmoved
 
 
 def restore_originals(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from attrs import evolve
@@ -37,8 +36,8 @@ _NOTES: Final[Mapping[Outcome, tuple[str, str]]] = {
 def execute(step: Step, run: Run) -> Receipt:
     """Move the value in every document, from where the last run stopped."""
     rename, storage = Rename.of(step), run.source.storage
-    batches = _batches(step, run)
-    for keys, originals, unmoved in _move(run, batches, partial(_forward_batch, rename, storage)):
+    batches = ((batch, _forward_batch(rename, storage, *batch)) for batch in _batches(step, run))
+    for (keys, originals), unmoved in move_values(run.server, storage, batches):
         # a document with the new name only was renamed by an interrupted run, unless it was like that in the backup
         found = [
             (key, outcome)
@@ -53,27 +52,12 @@ def execute(step: Step, run: Run) -> Receipt:
 def undo(step: Step, run: Run) -> None:
     """Move every value back; restore both values of documents that had both names."""
     rename, storage = Rename.of(step), run.source.storage
-    batches = _batches(step, run)
-    for keys, originals, unmoved in _move(run, batches, partial(_backward_batch, rename, storage)):
+    batches = ((batch, _backward_batch(rename, storage, *batch)) for batch in _batches(step, run))
+    for (keys, originals), unmoved in move_values(run.server, storage, batches):
         both = [original for original in originals.values() if original.keep_choice is not None]
         restore_originals(run.server, storage, both, rename.source, rename.target)
         run.note(_notes(rename, [each for each in unmoved if each[1] in {Outcome.BOTH, Outcome.NO_PARENT}]))
         run.advance(len(keys))
-
-
-def _move(
-    run: Run, batches: Iterable[tuple[_Keys, _Originals]], work: Callable[[_Keys, _Originals], MoveBatch]
-) -> Iterator[tuple[_Keys, _Originals, list[tuple[bytes, Outcome]]]]:
-    """Move the values of each batch; yield the batch, and the documents whose value was not moved."""
-    in_flight: deque[tuple[_Keys, _Originals]] = deque()
-
-    def move_batches() -> Iterator[MoveBatch]:
-        for keys, originals in batches:
-            in_flight.append((keys, originals))
-            yield work(keys, originals)
-
-    for unmoved in move_values(run.server, run.source.storage, move_batches()):
-        yield (*in_flight.popleft(), unmoved)
 
 
 def _forward_batch(rename: Rename, storage: Storage, keys: _Keys, originals: _Originals) -> MoveBatch:

@@ -38,9 +38,7 @@ def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
 def _check_after_rollback(rename: Rename, run: Run) -> Finding:
     new_name_only = KeyCounter()
     for keys in find_new_documents(run, find_missing_documents(run).count):
-        with_new_name = _filter_by_value(run, keys, rename.target)
-        with_both_names = set(_filter_by_value(run, with_new_name, rename.source))
-        new_name_only.add(key for key in with_new_name if key not in with_both_names)
+        new_name_only.add(_divide(run, keys, rename.target, rename.source)[0])
     return Finding(
         f"renamed_back:{rename.old}",
         not new_name_only.count,
@@ -54,10 +52,9 @@ def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     old, both = KeyCounter(), KeyCounter()
     checked = 0
     for keys in _keys(plan, run):
-        with_old_name = _filter_by_value(run, keys, rename.source)
-        with_both_names = set(_filter_by_value(run, with_old_name, rename.target))
-        old.add(key for key in with_old_name if key not in with_both_names)
-        both.add(key for key in with_old_name if key in with_both_names)
+        with_old_name, with_both_names = _divide(run, keys, rename.source, rename.target)
+        old.add(with_old_name)
+        both.add(with_both_names)
         checked += len(keys)
     problems = []
     if old.count:
@@ -81,6 +78,14 @@ def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
     for keys in run.captured_keys():
         yield [plan.moved(key) for key in keys]
     yield from find_new_documents(run, find_missing_documents(run).count)
+
+
+def _divide(run: Run, keys: Sequence[bytes], place: str, other: str) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys of documents that have a value at a place and none at the other, and those with both."""
+    found = _filter_by_value(run, keys, place)
+    both = _filter_by_value(run, found, other)
+    with_both = set(both)
+    return [key for key in found if key not in with_both], both
 
 
 def _filter_by_value(run: Run, keys: Sequence[bytes], place: str) -> list[bytes]:

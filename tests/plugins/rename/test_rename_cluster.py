@@ -33,7 +33,7 @@ def nodes(request: pytest.FixtureRequest, cluster: Server, cluster_urls: list[st
 
 
 def move(server: Server, storage: Storage, keys: Sequence[bytes], movement: Movement) -> list[tuple[bytes, Outcome]]:
-    [others] = move_values(server, storage, [[(movement, keys)]])
+    [(_, others)] = move_values(server, storage, [("batch", [(movement, keys)])])
     return others
 
 

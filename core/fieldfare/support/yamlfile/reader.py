@@ -13,6 +13,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fieldfare.errors import FileError
+from fieldfare.support.bounded_read import read_bounded
 from fieldfare.support.yamlfile.file import Location, Problem, YamlFile
 
 __all__ = ["load_yaml", "parse_yaml"]
@@ -40,13 +41,7 @@ def load_yaml(path: Path | str, *, largest: int = MAX_BYTES) -> YamlFile:
         FileError: it cannot be read, is not YAML, is not a mapping, or has duplicate keys, keys that are not text,
             tags, or too many values.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(largest + 1)
-    except (OSError, ValueError) as error:
-        raise FileError(path, [getattr(error, "strerror", None) or str(error)]) from error
-    if len(content) > largest:
-        raise FileError(path, [f"larger than {largest // 1024**2} MiB"])
+    content = read_bounded(path, largest)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

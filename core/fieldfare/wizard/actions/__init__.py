@@ -1,1 +1,1 @@
-"""The actions of the wizard, one module each."""
+"""The actions of the wizard."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fieldfare.definition import Field
+from fieldfare.definition import Attribute, Field
 from fieldfare.wizard.attributes import ask_attribute, ask_attributes
 from fieldfare.wizard.context import WizardContext
 from fieldfare.wizard.draft import Draft, value_of
@@ -38,7 +38,7 @@ def ask_any_attribute(context: WizardContext, draft: Draft) -> Draft:
     questions = {each.attribute.key: each for each in all_questions(field, draft.source.storage)}
     key = context.dialogue.choose(
         f"Attributes of {field.name!r}:",
-        [(key, f"{key}: {_value(draft, field, key)}") for key in questions],
+        [(key, f"{key}: {_value(draft, field, each.attribute)}") for key, each in questions.items()],
         "Select an attribute by number or name: ",
         str,
     )
@@ -50,12 +50,10 @@ def ask_any_attribute(context: WizardContext, draft: Draft) -> Draft:
 def _configuration(draft: Draft, field: Field) -> Iterator[str]:
     for question in main_questions(field, draft.source.storage):
         key = question.attribute.key
-        yield f"{key}: {_value(draft, field, key)}"
+        yield f"{key}: {_value(draft, field, question.attribute)}"
         if key == "distance_metric":
             yield f"dims: {field.attrs['dims']} (can be reduced with action 11)"
 
 
-def _value(draft: Draft, field: Field, key: str) -> str:
-    questions = all_questions(field, draft.source.storage)
-    attribute = next(each.attribute for each in questions if each.attribute.key == key)
+def _value(draft: Draft, field: Field, attribute: Attribute) -> str:
     return format_value(value_of(field, attribute, draft.source))

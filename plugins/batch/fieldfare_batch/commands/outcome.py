@@ -25,6 +25,9 @@ __all__ = ["command_lines", "first_line", "require_data_loss_accepted", "run_bat
 
 LABELS: Final = {"resume": "To resume:", "rollback": "To roll back:"}
 
+COUNTS: Final = ("successful", "failed", "skipped", "remaining", "rolled_back")
+"""The counts of the summary that are shown unless they are 0."""
+
 TITLES: Final = {
     "completed": "Batch completed",
     "partial_failure": "Batch partly failed",
@@ -75,14 +78,13 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
     report_path = (report_path or default_report_path(state_path)).absolute()
     state = load_state(state_path)
     commands = next_commands(state_path, state)
+    code = _exit_code(report, state)
     if session.json:
         from fieldfare_batch.report import batch_report_to_dict  # noqa: PLC0415 - start-up time
 
         show_json({**batch_report_to_dict(report), "report_path": str(report_path), "next": commands})
     else:
         show(_text(report, report_path))
-    code = _exit_code(report, state)
-    if not session.json:
         (notice if code else show)("\n".join(command_lines(commands)))
     if code:
         raise typer.Exit(code)
@@ -123,14 +125,8 @@ def _exit_code(report: BatchReport, state: BatchState) -> int:
 
 def _text(report: BatchReport, path: Path) -> str:
     summary = report.summary
-    counts = {
-        "successful": summary.successful,
-        "failed": summary.failed,
-        "skipped": summary.skipped,
-        "remaining": summary.remaining,
-        "rolled back": summary.rolled_back,
-    }
-    shown = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    counts = {name: getattr(summary, name) for name in COUNTS}
+    shown = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
     total = counted(summary.total_indexes, "index", "indexes")
     return "\n".join(
         [

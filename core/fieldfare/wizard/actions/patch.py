@@ -1,14 +1,22 @@
-"""Undoes changes of the patch."""
+"""Shows the patch, and undoes changes of it."""
 
 from __future__ import annotations
 
 from attrs import evolve
 
+from fieldfare.support.yamlfile import dump_yaml
 from fieldfare.wizard.context import WizardContext
+from fieldfare.wizard.document import document_of
 from fieldfare.wizard.draft import Draft, undo
 from fieldfare.wizard.request import requests_of
 
-__all__ = ["ask_request_to_remove", "undo_last"]
+__all__ = ["ask_request_to_remove", "show_patch", "undo_last"]
+
+
+def show_patch(context: WizardContext, draft: Draft) -> Draft:
+    """Show the patch as its file will be written."""
+    context.dialogue.show("Pending changes:", *dump_yaml(document_of(draft.patch)).splitlines())
+    return draft
 
 
 def undo_last(context: WizardContext, draft: Draft) -> Draft:
