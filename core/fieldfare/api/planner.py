@@ -21,22 +21,11 @@ from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
 
-__all__ = ["MigrationPlanner"]
+__all__ = ["MigrationPlanner", "Planner"]
 
 
-class MigrationPlanner:
-    """Makes plans.
-
-    Args:
-        plugins: the plugins that may claim changes; by default every installed plugin.
-        min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
-        accept_recall_loss: plan changes below ``min_recall``, with a warning.
-        allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
-        key_sample_limit: how many keys to sample for the validation, where a call does not say.
-
-    Raises:
-        UsageError: ``min_recall`` is not between 0 and 1.
-    """
+class Planner:
+    """Base class of the planners for one index and for many."""
 
     def __init__(
         self,
@@ -52,6 +41,21 @@ class MigrationPlanner:
         self.options = plan_options(
             min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
         )
+
+
+class MigrationPlanner(Planner):
+    """Makes plans.
+
+    Args:
+        plugins: the plugins that may claim changes; by default every installed plugin.
+        min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
+        accept_recall_loss: plan changes below ``min_recall``, with a warning.
+        allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
+        key_sample_limit: how many keys to sample for the validation, where a call does not say.
+
+    Raises:
+        UsageError: ``min_recall`` is not between 0 and 1.
+    """
 
     def create_plan(  # noqa: PLR0913 - the signature in RedisVL's migration guide
         self,

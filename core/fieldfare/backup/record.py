@@ -168,9 +168,8 @@ def _compact(lengths: Lengths, *, least: int) -> int | Lengths:
 
 
 def _expand(lengths: object, rows: int, *, least: int) -> Lengths:
-    if isinstance(lengths, list) and len(lengths) == rows and set(map(type, lengths)) <= {int}:
-        if min(lengths, default=least) >= least:
-            return tuple(lengths)
+    if _is_counts(lengths, least) and len(lengths) == rows:
+        return tuple(lengths)
     if _is_count(lengths, least):
         return (lengths,) * rows
     raise ValueError("the header has lengths that do not fit its rows")
@@ -195,3 +194,7 @@ def _listed(lengths: object) -> int:
 
 def _is_count(value: object, least: int = 0) -> TypeGuard[int]:
     return type(value) is int and value >= least
+
+
+def _is_counts(value: object, least: int) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and set(map(type, value)) <= {int} and min(value, default=least) >= least

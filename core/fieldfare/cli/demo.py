@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -43,7 +41,7 @@ def demo(
 
     write = (lambda _text: None) if session.json else show
     with connect(url) as server, _directory(keep=keep) as directory:
-        demo_run = Demo.load(data, server=server, plugins=session.plugins, directory=directory, write=write)
+        demo_run = Demo.load(data, server=server, plugins=session.plugins, directory=Path(directory), write=write)
         demo_run.run()
         if keep:
             write(f"Plan and backup are in {directory}")
@@ -54,12 +52,7 @@ def demo(
         raise typer.Exit(FieldfareError.exit_code)
 
 
-@contextmanager
-def _directory(*, keep: bool) -> Iterator[Path]:
-    """Give a directory for plan and backup, and remove it afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="fieldfare-demo-"))
-    try:
-        yield directory
-    finally:
-        if not keep:
-            shutil.rmtree(directory)
+def _directory(*, keep: bool) -> AbstractContextManager[str]:
+    """Return a directory for plan and backup, which is removed afterwards unless it is to be kept."""
+    prefix = "fieldfare-demo-"
+    return nullcontext(tempfile.mkdtemp(prefix=prefix)) if keep else tempfile.TemporaryDirectory(prefix=prefix)

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
@@ -126,16 +126,9 @@ def fill_disk(context: FaultContext) -> None:
         raise InjectedError(f"{context.disk} is on a disk that is too large to be filled")
     with (context.disk / BALLAST).open("ab", buffering=0) as ballast:
         for size in (1 << 16, 1 << 12, 1):
-            while _write(ballast.fileno(), size):
-                pass
-
-
-def _write(descriptor: int, size: int) -> bool:
-    try:
-        os.write(descriptor, bytes(size))
-    except OSError:
-        return False
-    return True
+            with suppress(OSError):
+                while True:
+                    ballast.write(bytes(size))
 
 
 def drop_connections(context: FaultContext) -> None:
@@ -182,10 +175,8 @@ def lose_data(context: FaultContext) -> None:
 
 
 def _shut_down(context: FaultContext, how: str) -> None:
-    try:
+    with suppress(redis.ConnectionError):  # the server has ended
         context.command("SHUTDOWN", how, "NOW", "FORCE")
-    except redis.ConnectionError:
-        return  # the server has ended
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

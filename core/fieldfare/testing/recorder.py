@@ -82,10 +82,7 @@ def recording(plugins: Plugins) -> Iterator[HookRecorder]:
     """
     recorder = HookRecorder()
 
-    def before(hook: str, methods: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]) -> None:
-        """Do nothing: a call is recorded when it has ended."""
-
-    def after(
+    def record(
         outcome: pluggy.Result[Any], hook: str, methods: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
     ) -> None:
         called = tuple(each.plugin_name for each in methods if not (each.wrapper or each.hookwrapper))
@@ -96,7 +93,7 @@ def recording(plugins: Plugins) -> Iterator[HookRecorder]:
             result = result[0] if result else None
         recorder.calls.append(HookCall(hook, called, dict(arguments), result, outcome.exception, get_ident()))
 
-    stop = plugins.manager.add_hookcall_monitoring(before, after)
+    stop = plugins.manager.add_hookcall_monitoring(lambda *_: None, record)
     try:
         yield recorder
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from threading import Event, Lock, Thread
-from types import TracebackType
 from typing import Final, Self
 
 from fieldfare.server import Server, connect
@@ -43,9 +42,7 @@ class RestartableServer:
         self._watcher.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server."""
         self._stopped.set()
         self._watcher.join()

@@ -11,13 +11,12 @@ from typing import Any, Final, TypedDict, Unpack
 from attrs import define
 
 from fieldfare.api.arguments import server_at
+from fieldfare.api.planner import Planner
 from fieldfare.changes import UpdateField
 from fieldfare.errors import UsageError
-from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, write_plan
-from fieldfare.planning.options import plan_options
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_user_indexes
 from fieldfare_batch.candidates import Candidate, CandidatePlanner
@@ -49,7 +48,7 @@ class PlanOptions(TypedDict, total=False):
     aliases: Sequence[str]
 
 
-class BatchMigrationPlanner:
+class BatchMigrationPlanner(Planner):
     """Makes batch plans.
 
     Args:
@@ -61,19 +60,6 @@ class BatchMigrationPlanner:
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
     """
-
-    def __init__(
-        self,
-        *,
-        plugins: Plugins | None = None,
-        min_recall: float = 0.95,
-        accept_recall_loss: bool = False,
-        allow_document_expiry: bool = False,
-    ) -> None:
-        self.plugins = plugins or load_plugins()
-        self.options = plan_options(
-            min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
-        )
 
     def create_batch_plan(self, **options: Unpack[PlanOptions]) -> BatchPlan:
         """Plan many indexes with one patch, and write a plan for each index that the patch applies to.
