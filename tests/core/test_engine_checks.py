@@ -12,6 +12,7 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
+from fieldfare.errors import ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, MigrationReport, Moment, Result, Severity, StepReport
@@ -23,6 +24,8 @@ from fieldfare.testing.indexing import wait_until_indexed
 COUNT, DIMS = 40, 8
 TO_FLOAT16 = {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}
 ADD_TAG = {"add_fields": [{"name": "kind", "type": "tag"}]}
+RENAME = {"rename_fields": [{"old_name": "v", "new_name": "w"}]}
+MOVE = {"index": {"prefix": "e:"}}
 VECTORS = np.random.default_rng(5).standard_normal((COUNT, DIMS))
 
 
@@ -115,6 +118,50 @@ def test_vector_that_the_index_does_not_find_again_fails(server: Server) -> None
     create(server, "L2", "HNSW", "M", 2, "EF_CONSTRUCTION", 1, "EF_RUNTIME", 1)
     report = MigrationValidator().validate(plan, server=server)
     assert named(report)["knn_self_query:v"].fatal
+
+
+@pytest.mark.parametrize("changes", [ADD_TAG, TO_FLOAT16, RENAME], ids=["index only", "float16", "rename"])
+@pytest.mark.parametrize("zeros", [1, 12])
+@pytest.mark.parametrize("algorithm", ["FLAT", "HNSW"])
+def test_documents_that_the_source_did_not_find_either_are_no_loss(
+    algorithm: str, zeros: int, changes: Mapping[str, Any], server: Server, tmp_path: Path
+) -> None:
+    """Indexed first, a vector of zeros has a place among the results of every query under cosine."""
+    vectors = np.random.default_rng(7).standard_normal((300, DIMS))
+    vectors[:zeros] = 0
+    create(server, "COSINE", algorithm)
+    fill(server, vectors)
+    report = migrate(server, tmp_path, changes)
+    assert report.result is Result.SUCCEEDED
+    finding = next(each for name, each in named(report).items() if name.startswith("knn_self_query:"))
+    assert not finding.fatal
+    if algorithm == "FLAT":
+        assert "10 that the source index did not find either are left out" in finding.detail
+    back = MigrationExecutor().rollback(backup_dir=tmp_path, server=server)
+    assert not any(each.fatal for each in back.validation.findings)
+
+
+@pytest.mark.parametrize("changes", [TO_FLOAT16, RENAME, MOVE], ids=["float16", "rename", "prefix"])
+def test_documents_that_the_source_found_are_asked_for_by_their_new_names(
+    changes: Mapping[str, Any], server: Server, tmp_path: Path
+) -> None:
+    fill(server)
+    create(server)
+    report = migrate(server, tmp_path, changes)
+    finding = next(each for name, each in named(report).items() if name.startswith("knn_self_query:"))
+    assert finding.data == {"queried": 10, "lost": 0}
+    back = MigrationExecutor().rollback(backup_dir=tmp_path, server=server)
+    assert named(back)["knn_self_query:v"].data == {"queried": 10, "lost": 0}
+
+
+def test_a_graph_that_finds_less_than_the_source_fails(server: Server, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(1).standard_normal((3000, DIMS))
+    fill(server, vectors)
+    create(server, "L2", "HNSW")
+    poor = {"algorithm": "hnsw", "m": 2, "ef_construction": 1, "ef_runtime": 1}
+    plan = make_plan(server, {"update_fields": [{"name": "v", "attrs": poor}]}, key_sample_limit=300)
+    with pytest.raises(ValidationFailed, match="knn_self_query:v: not found by their own vector"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
 
 
 def test_query_checks_fail_where_they_should(applied: MigrationPlan, server: Server, tmp_path: Path) -> None:

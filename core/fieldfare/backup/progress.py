@@ -11,7 +11,7 @@ from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.plan import Receipt
 
-__all__ = ["Progress", "RollbackStatus", "RunPhase", "Status", "StepRecord"]
+__all__ = ["Progress", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
 
 
 class RunPhase(StrEnum):
@@ -77,6 +77,19 @@ class StepRecord:
         return evolve(self, completed_batches=total, documents=self.documents + documents, shards=shards)
 
 
+@frozen
+class SelfQueryBaseline:
+    """Which documents the source index found by their own vectors in a field.
+
+    Attributes:
+        found: keys of documents that it found.
+        not_found: keys of those that it did not find, or only beside documents that have no distance.
+    """
+
+    found: tuple[str, ...]
+    not_found: tuple[str, ...]
+
+
 @frozen(hash=False)
 class Progress:
     """Everything that the journal remembers besides the plan.
@@ -87,6 +100,7 @@ class Progress:
         batch_size: documents per batch; a resumed run keeps it.
         started_at: UTC, ISO 8601.
         source_stats: of the source index when the run started.
+        self_queries: vector field of the source index → what it found.
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
@@ -105,6 +119,7 @@ class Progress:
     batch_size: int
     started_at: str
     source_stats: IndexStats
+    self_queries: Mapping[str, SelfQueryBaseline] = field(factory=dict)
     plan_path: str = ""
     undo: RollbackStatus = RollbackStatus.NONE
     dump_completed_batches: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from fieldfare.backup.progress import RunPhase
+from fieldfare.engine.checks.self_query import query_source
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
@@ -48,4 +49,5 @@ def capture(run: ActiveRun) -> None:
         saved_batches=saved,
         saved_digest=run.store.digest(saved),
         notes_before=run.journal.progress.notes,
+        self_queries=query_source(run),
     )

@@ -13,7 +13,7 @@ from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.content import check_documents
 from fieldfare.engine.checks.query_check import run_query_checks
-from fieldfare.engine.checks.self_query import self_query
+from fieldfare.engine.checks.self_query import read_limits, self_query
 from fieldfare.engine.concurrent.missing_documents import find_missing_documents
 from fieldfare.engine.concurrent.new_documents import failures_expected
 from fieldfare.engine.index import missing_aliases
@@ -30,9 +30,6 @@ __all__ = ["check"]
 COVERAGE: Final = ("filter", "prefixes", "index_all")
 """Options that decide which documents an index covers."""
 
-SPARE: Final = 10
-"""How many keys are read for each vector that is asked for."""
-
 
 def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
     """Compare the live target with the plan, and ask it questions.
@@ -40,9 +37,9 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
     Returns:
         One finding per check; only ``schema`` if there is no target.
     """
-    limit = len(plan.source.key_sample) or 1
+    limit, key_limit = read_limits(plan)
     try:
-        live = read_snapshot(run.server, plan.target.name, key_sample_limit=limit * SPARE)
+        live = read_snapshot(run.server, plan.target.name, key_sample_limit=key_limit)
     except IndexNotFound as error:
         return [Finding("schema", passed=False, detail=str(error))]
     missing = find_missing_documents(run)
