@@ -5,13 +5,15 @@ VENV := .venv
 # tests wait for servers and disks as much as they compute: twice as many as two cores
 JOBS ?= 4
 BIN := $(VENV)/bin
+# RedisVL is never installed beside fieldfare
+REDISVL := $(VENV)/redisvl
 TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
 
 # plan, apply, validate, resume, roll back and the command line, end to end
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
-.PHONY: help demo smoke test torture mutations bench lint format docs clean
+.PHONY: help demo smoke test torture mutations redisvl bench lint format docs clean
 
 help:
 	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
@@ -19,6 +21,7 @@ help:
 	@echo "make test      run all tests on a private Redis"
 	@echo "make torture   inject every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
 	@echo "make mutations break one promise after the other, and check that a test fails"
+	@echo "make redisvl   plan with the schemas of indexes that RedisVL created, in an environment of its own"
 	@echo "make bench     all benchmarks, on a quiet machine"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
@@ -46,6 +49,9 @@ torture: $(VENV)/dev.stamp
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py
 
+redisvl: $(VENV)/dev.stamp $(REDISVL)/installed.stamp
+	@REDISVL_PYTHON=$(REDISVL)/bin/python $(BIN)/python -m pytest tests/redisvl
+
 bench: $(VENV)/dev.stamp
 	@for script in recall batch heartbeat workers; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
@@ -69,6 +75,12 @@ clean:
 
 $(BIN)/python:
 	@.ci/venv $(VENV) $(PYTHON)
+
+$(REDISVL)/installed.stamp: $(BIN)/python
+	@echo "Setting up $(REDISVL) ..."
+	@.ci/venv $(REDISVL) $(PYTHON)
+	@$(REDISVL)/bin/python -m pip install -qq "redisvl>=0.28,<1"
+	@touch $@
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml
 	@echo "Setting up $(VENV) for the demo ..."

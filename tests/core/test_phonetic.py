@@ -75,6 +75,16 @@ def test_a_user_without_ft_explain_is_warned(index: Server, redis_url: str) -> N
         index.command("ACL", "DELUSER", "limited")
 
 
+@pytest.mark.parametrize("phonetic", [("first",), ("second",), ("third",), ("first", "third"), ()])
+def test_fields_of_other_types_come_first(phonetic: tuple[str, ...], server: Server) -> None:
+    schema = ["place", "GEO", "kind", "TAG"]
+    for name in ("first", "second", "third"):
+        schema += [name, "TEXT", *(("PHONETIC", "dm:en") if name in phonetic else ()), f"n{name}", "NUMERIC"]
+    server.command("FT.CREATE", "s", "SCHEMA", *schema)
+    fields = read_snapshot(server, "s").definition.fields
+    assert [field.name for field in fields if "phonetic_matcher" in field.attrs] == list(phonetic)
+
+
 def test_a_probe_that_is_a_stopword_is_not_taken(server: Server) -> None:
     server.command("FT.CREATE", "s", "STOPWORDS", 2, "word", "wordx", "SCHEMA", "t", "TEXT", "PHONETIC", "dm:en")
     (field,) = read_snapshot(server, "s").definition.fields

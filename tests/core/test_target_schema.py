@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from attrs import evolve
 
 from fieldfare.api import MigrationPlanner
+from fieldfare.changes import UpdateField
+from fieldfare.changes.diff import changes_from_schema
 from fieldfare.cli.app import run
-from fieldfare.definition import Storage
+from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.schema import from_schema
-from fieldfare.patch.target_schema import with_separators
+from fieldfare.patch.target_schema import with_unnamed_values
 from fieldfare.plan.file import load_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition, read_stats
@@ -207,7 +210,7 @@ def test_what_is_asked_for_is_what_is_live_then(
 
     text = edited(storage, edit)
     target = from_schema(parse_yaml(text, "target.yaml").data)
-    target = with_separators(target, read_definition(articles, "articles"))
+    target = with_unnamed_values(target, read_definition(articles, "articles"))
     before = (database_digest(articles), index_state(articles))
     assert "\nSupported\n" in fieldfare.plan(text)
     fieldfare("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backups")
@@ -275,7 +278,6 @@ def test_all_that_is_wrong_with_a_file_is_told_with_its_lines(fieldfare: Program
     text = ARTICLES[storage].replace("prefix: article", "prefixes: article").replace("separator: '|'", "separator: ab")
     told = fieldfare.plan(text.replace("- name: year\n", "- nmae: year\n"), code=2)
     assert "line 3: index.prefixes: unknown key; did you mean 'prefix'?" in told
-    assert "index: the key 'prefix' is missing" in told
     assert "must be a single one-byte character, not 'ab'" in told
     assert "nmae: unknown key; did you mean 'name'?" in told
     assert not Path("migration_plan.yaml").exists()
@@ -306,3 +308,52 @@ def test_a_tag_of_json_documents_keeps_its_separator(
     plan = MigrationPlanner().create_plan("i", server=server, target_schema_path=schema)
     separators = {field.name: field.attrs.get("separator") for field in plan.target.fields}
     assert separators == {"t": kept, "new": ","}
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+def test_a_file_without_a_prefix_keeps_the_prefixes(storage: Storage, server: Server, tmp_path: Path) -> None:
+    """RedisVL's default is ``rvl``; an index of another origin has its own."""
+    prefixes = ("rvl", "other:")
+    server.command("FT.CREATE", "i", "ON", storage, "PREFIX", 2, *prefixes, "SCHEMA", "$.t", "AS", "t", "TEXT")
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(
+        f"index: {{name: i, storage_type: {storage}}}\n"
+        "fields:\n  - {name: t, type: text, path: $.t, attrs: {sortable: true}}\n"
+    )
+    plan = MigrationPlanner().create_plan("i", server=server, target_schema_path=schema)
+    assert plan.target.prefixes == prefixes
+    assert [str(change) for change in plan.changes] == ["field 't': sortable: no → yes"]
+
+
+@pytest.mark.parametrize("named", [{}, {"graph_max_degree": 64}])
+@pytest.mark.parametrize("live", [{}, {"graph_max_degree": 40, "construction_window_size": 250}])
+def test_an_svs_field_keeps_what_the_file_does_not_name(live: dict[str, int], named: dict[str, int]) -> None:
+    """RedisVL's defaults of SVS-VAMANA are not the server's."""
+    vector = {"algorithm": "svs-vamana", "dims": 4}
+
+    def schema(names: list[str], attrs: dict[str, int]) -> IndexDefinition:
+        fields = [{"name": name, "type": "vector", "attrs": {**vector, **attrs}} for name in names]
+        return from_schema({"index": {"name": "i", "prefix": "d"}, "fields": fields})
+
+    target = with_unnamed_values(schema(["v", "new"], named), schema(["v"], live))
+    old, new = (each.attrs for each in target.fields)
+    assert old == {**schema(["v"], live).fields[0].attrs, **named}
+    assert new == {
+        **schema(["v"], named).fields[0].attrs,
+        "graph_max_degree": named.get("graph_max_degree", 40),
+        "construction_window_size": 250,
+        "search_window_size": 20,
+    }
+    assert changes_from_schema(schema(["v"], live), evolve(target, fields=target.fields[:1])) == (
+        () if not named else (UpdateField("v", "graph_max_degree", live.get("graph_max_degree", 32), 64),)
+    )
+
+
+def test_initial_cap_of_an_unchanged_field_asks_for_nothing(server: Server, tmp_path: Path) -> None:
+    """No command tells it of a live index."""
+    attrs = ("TYPE", "FLOAT32", "DIM", 4, "DISTANCE_METRIC", "COSINE", "INITIAL_CAP", 5)
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d", "SCHEMA", "v", "VECTOR", "FLAT", 8, *attrs)
+    schema = tmp_path / "schema.yaml"
+    vector = "{dims: 4, algorithm: flat, initial_cap: 5}"
+    schema.write_text(f"index: {{name: i, prefix: d}}\nfields:\n  - {{name: v, type: vector, attrs: {vector}}}\n")
+    assert MigrationPlanner().create_plan("i", server=server, target_schema_path=schema).changes == ()

@@ -12,7 +12,7 @@ from fieldfare.definition import Snapshot
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
-from fieldfare.patch.target_schema import load_target_schema, with_separators
+from fieldfare.patch.target_schema import load_target_schema, with_unnamed_values
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.planning.options import plan_options
@@ -102,7 +102,7 @@ class MigrationPlanner(Planner):
         target, content = load_target_schema(Path(str(target_schema_path)))
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
-            changes = changes_from_schema(snapshot.definition, with_separators(target, snapshot.definition))
+            changes = changes_from_schema(snapshot.definition, with_unnamed_values(target, snapshot.definition))
             request = {"target_schema": content}
             return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
 

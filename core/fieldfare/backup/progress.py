@@ -100,7 +100,6 @@ class Progress:
         batch_size: documents per batch; a resumed run keeps it.
         started_at: UTC, ISO 8601.
         source_stats: of the source index when the run started.
-        self_queries: vector field of the source index → what it found.
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
@@ -112,6 +111,7 @@ class Progress:
         notes_before: the notes at the time of the first change; empty for a rollback.
         server_processes: run ids of the servers when they were last read.
         server_changes: how often the run ids changed during the run.
+        self_queries: vector field of the source index → what it found.
         timings: seconds per activity, over all attempts.
     """
 
@@ -119,7 +119,6 @@ class Progress:
     batch_size: int
     started_at: str
     source_stats: IndexStats
-    self_queries: Mapping[str, SelfQueryBaseline] = field(factory=dict)
     plan_path: str = ""
     undo: RollbackStatus = RollbackStatus.NONE
     dump_completed_batches: int = 0
@@ -132,4 +131,5 @@ class Progress:
     notes_before: tuple[Note, ...] = ()
     server_processes: tuple[str, ...] = ()
     server_changes: int = 0
+    self_queries: Mapping[str, SelfQueryBaseline] = field(factory=dict)
     timings: Mapping[str, float] = field(factory=dict)

@@ -32,8 +32,8 @@ TRAINING_THRESHOLD: Final = 10240
 def canonical(definition: IndexDefinition) -> IndexDefinition:
     """Return the canonical form of a definition.
 
-    Scalar attributes at their default are left out; vectors get the defaults that FT.INFO reports. UNF is
-    left out where sorting implies it, and NOHL and MAXTEXTFIELDS are put in where they are implied.
+    Scalar attributes at their default are left out; vectors get the defaults that FT.INFO reports. UNF is left out
+    where sorting implies it, PHONETIC where nothing is indexed; NOHL and MAXTEXTFIELDS are put in where they are implied.
     """
     words = definition.stopwords
     return evolve(
@@ -83,6 +83,8 @@ def _scalar(
     implied = storage is Storage.JSON or kind is FieldType.NUMERIC or bool(attrs.get("case_sensitive"))
     if implied or not attrs.get("sortable"):
         attrs.pop("unf", None)
+    if attrs.get("no_index"):
+        attrs.pop("phonetic_matcher", None)  # nothing is searched there, by its sound or otherwise
     defaults = {each.key: default_of(each, storage) for each in known}
     return {key: value for key, value in attrs.items() if value != defaults[key] and value is not False}
 

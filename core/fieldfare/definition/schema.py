@@ -73,8 +73,12 @@ def to_schema(definition: IndexDefinition) -> dict[str, Any]:
     return {"index": index, "fields": [field_to_dict(each, definition.storage) for each in definition.fields]}
 
 
-def from_schema(mapping: object) -> IndexDefinition:
+def from_schema(mapping: object, *, prefix_required: bool = True) -> IndexDefinition:
     """Read a definition from a mapping.
+
+    Args:
+        mapping: the content of the file.
+        prefix_required: without one, the definition has no prefixes, and is not complete.
 
     Raises:
         SchemaError: it is not a valid schema; with all problems.
@@ -90,7 +94,8 @@ def from_schema(mapping: object) -> IndexDefinition:
     definition = IndexDefinition(
         name=index.required("name", _text) or "",
         storage=storage,
-        prefixes=index.required("prefix", _prefixes) or (),
+        prefixes=(index.required("prefix", _prefixes) if prefix_required else index.optional("prefix", _prefixes, ()))
+        or (),
         fields=fields,
         filter=index.optional("filter", _text, None),
         language=canonical_language(index.optional("language", _text, None)),

@@ -7,47 +7,59 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, Storage
+from fieldfare.definition import Algorithm, AttributeValue, Field, FieldType, IndexDefinition, Storage
 from fieldfare.definition.schema import SchemaError, from_schema
 from fieldfare.support.yamlfile import load_yaml
 
-__all__ = ["load_target_schema", "with_separators"]
+__all__ = ["load_target_schema", "with_unnamed_values"]
 
 REDISVL_SEPARATOR: Final = ","
 """What RedisVL sends for a TAG field whose schema names no separator, also where documents are JSON."""
+
+REDISVL_SVS_DEFAULTS: Final[dict[str, AttributeValue]] = {
+    "graph_max_degree": 40,
+    "construction_window_size": 250,
+    "search_window_size": 20,
+}
+"""What RedisVL sends for an SVS-VAMANA field whose schema names none of them; the server's own are lower."""
 
 
 def load_target_schema(path: str | Path) -> tuple[IndexDefinition, dict[str, Any]]:
     """Read the file.
 
     Returns:
-        The definition, and the content of the file.
+        The definition, without prefixes if the file names none, and the content of the file.
 
     Raises:
         FileError: it cannot be used; all problems at once, with line numbers.
     """
     document = load_yaml(path)
     try:
-        return from_schema(document.data), document.data
+        return from_schema(document.data, prefix_required=False), document.data
     except SchemaError as error:
         raise document.error(error.problems) from error
 
 
-def with_separators(target: IndexDefinition, source: IndexDefinition) -> IndexDefinition:
-    """Return a target schema in which the TAG fields of JSON documents have separators.
+def with_unnamed_values(target: IndexDefinition, source: IndexDefinition) -> IndexDefinition:
+    """Return a target schema with what its file does not name.
 
-    A schema that names none means two things: RedisVL sends ``,``, and an index of another origin has none. So a field
-    that is there already keeps what it has, and a new one gets RedisVL's: an unchanged schema asks for nothing.
+    Where RedisVL's default is not the server's, a file that names no value means two things: RedisVL sends its own
+    default, and an index of another origin has the server's. So what is there keeps what it has, and a new field gets
+    RedisVL's: an unchanged schema asks for nothing.
     """
-    if target.storage is not Storage.JSON:
-        return target
-    return evolve(target, fields=tuple(_with_separator(field, source.find(field.name)) for field in target.fields))
+    fields = tuple(_with_unnamed_values(field, source.find(field.name), target.storage) for field in target.fields)
+    return evolve(target, prefixes=target.prefixes or source.prefixes, fields=fields)
 
 
-def _with_separator(field: Field, old: Field | None) -> Field:
-    if field.type is not FieldType.TAG or "separator" in field.attrs:
-        return field
-    separator: AttributeValue | None = REDISVL_SEPARATOR
-    if old is not None and old.type is FieldType.TAG:
-        separator = old.attrs.get("separator")
-    return evolve(field, attrs={**field.attrs, "separator": separator}) if separator else field
+def _with_unnamed_values(field: Field, old: Field | None, storage: Storage) -> Field:
+    algorithm = field.attrs.get("algorithm")
+    stays = old is not None and old.type is field.type and old.attrs.get("algorithm") == algorithm
+    defaults: dict[str, AttributeValue] = REDISVL_SVS_DEFAULTS if algorithm == Algorithm.SVS_VAMANA else {}
+    if field.type is FieldType.TAG and storage is Storage.JSON:
+        defaults = {"separator": REDISVL_SEPARATOR}
+    kept = old.attrs if old is not None and stays else defaults
+    unnamed = {key: kept[key] for key in defaults if key in kept and key not in field.attrs}
+    attrs = {**field.attrs, **unnamed}
+    if stays:
+        attrs.pop("initial_cap", None)  # no command tells it of a live index, and no answer depends on it
+    return evolve(field, attrs=attrs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,8 +25,8 @@ __all__ = ["CompleteDefinition", "complete_definition"]
 _WITHOUT_EFFECT: Final = frozenset({"INITIAL_CAP"})
 """Options that no command reports, and that no answer depends on: INITIAL_CAP allocates memory early."""
 
-_PHONETIC: Final = re.compile(rb":<[A-Z0-9]+\(expanded\)")
-"""How FT.EXPLAIN shows that a word is looked for by its sound, too."""
+_NOT_PHONETIC: Final = "does not support phonetics"
+"""What the server answers to a query that asks for words by their sound in a field without PHONETIC."""
 
 _REFUSALS: Final = ("unknown command", "not allowed", "disabled")
 
@@ -86,25 +85,33 @@ def _temporary(server: Server, name: str) -> int | _Refusal | None:
 def _phonetic_attributes(
     server: Server, definition: IndexDefinition
 ) -> dict[str, dict[str, AttributeValue] | _Refusal]:
-    """Return the PHONETIC matcher of each TEXT field that has one, as FT.EXPLAIN shows it.
+    """Return the PHONETIC matcher of each TEXT field that has one, as FT.EXPLAIN tells.
 
-    The four matchers (dm:en, dm:fr, dm:pt, dm:es) find the same words: which one it was cannot be told, nor matters.
+    The query asks for it with an attribute: without one, servers before search 8.10 look at another field where a field
+    that is not TEXT comes first. The four matchers (dm:en, dm:fr, dm:pt, dm:es) find the same words: which one it was
+    cannot be told, nor matters.
     """
     # a field that is not indexed is explained as if it were any field
     fields = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
     stopwords = {word.lower() for word in definition.stopwords or ()}
     probe = next(word for word in ("word" + "x" * number for number in count()) if word not in stopwords)
     commands = [
-        ("FT.EXPLAIN", encode(definition.name), encode(f"@{escape_name(each.name)}:{probe}"), "DIALECT", 2)
+        (
+            "FT.EXPLAIN",
+            encode(definition.name),
+            encode(f"@{escape_name(each.name)}:{probe}=>{{$phonetic: true}}"),
+            "DIALECT",
+            2,
+        )
         for each in fields
     ]
     replies = zip(fields, server.bulk(commands) if commands else (), strict=True)
     return {
-        field.name: _refusal("FT.EXPLAIN", reply)
-        if isinstance(reply, ResponseError)
-        else {"phonetic_matcher": PHONETIC}
-        if _PHONETIC.search(reply)
+        field.name: {"phonetic_matcher": PHONETIC}
+        if not isinstance(reply, ResponseError)
         else {}
+        if _NOT_PHONETIC in str(reply)
+        else _refusal("FT.EXPLAIN", reply)
         for field, reply in replies
     }
 

@@ -30,21 +30,24 @@ class GroundTruth:
         neighbours: key → score, the nearest first and with the highest score.
         source_recall: recall@10 of the source index with its own EF_RUNTIME; None if it could not be queried.
         source_recall_wide_ef: recall@10 of the source index with the wide EF_RUNTIME.
+        source_has_undefined: whether the source index found documents without a distance.
     """
 
     neighbours: Mapping[bytes, float]
     source_recall: float | None = None
     source_recall_wide_ef: float | None = None
+    source_has_undefined: bool = False
 
     @classmethod
     def from_bytes(cls, value: bytes) -> GroundTruth:
         """Read the result of :meth:`to_bytes`."""
-        pairs, source_recall, source_recall_wide_ef = msgpack.unpackb(value)
-        return cls(dict(pairs), source_recall, source_recall_wide_ef)
+        pairs, *source = msgpack.unpackb(value)  # version 0.1 wrote the two figures only
+        return cls(dict(pairs), *source)
 
     def to_bytes(self) -> bytes:
         """Return the form in which a backup stores it."""
-        packed: bytes = msgpack.packb([list(self.neighbours.items()), self.source_recall, self.source_recall_wide_ef])
+        source = self.source_recall, self.source_recall_wide_ef, self.source_has_undefined
+        packed: bytes = msgpack.packb([list(self.neighbours.items()), *source])
         return packed
 
     def restricted_to(self, keys: Collection[bytes]) -> GroundTruth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
@@ -10,7 +11,7 @@ from fieldfare.server.knn import nearest
 from fieldfare_vectors.ground_truth import TOP_K
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fieldfare.definition import Field
     from fieldfare.hooks.run import Run
@@ -31,10 +32,13 @@ class KnnResult:
     Attributes:
         default_ef: with the index's own EF_RUNTIME, as applications query it.
         wide_ef: with :data:`WIDE_EF_RUNTIME`; the same as ``default_ef`` where the index has no graph.
+        has_undefined: whether documents without a distance are among them, such as a vector of zeros under cosine:
+            which others they displace is chance.
     """
 
     default_ef: tuple[bytes, ...]
     wide_ef: tuple[bytes, ...]
+    has_undefined: bool = False
 
     @property
     def keys(self) -> set[bytes]:
@@ -66,9 +70,10 @@ def run_knn_queries(
         if query is None:
             results.append(KnnResult((), ()))
             continue
-        default_ef = _run_query(run, index, field, key, query)
-        wide_ef = _run_query(run, index, field, key, query, ef_runtime=WIDE_EF_RUNTIME) if has_graph else default_ef
-        results.append(KnnResult(default_ef, wide_ef))
+        default_ef = _run_query(run, index, field, query)
+        wide_ef = _run_query(run, index, field, query, ef_runtime=WIDE_EF_RUNTIME) if has_graph else default_ef
+        has_undefined = any(map(isnan, (*default_ef.values(), *wide_ef.values())))
+        results.append(KnnResult(_without(key, default_ef), _without(key, wide_ef), has_undefined))
     return tuple(results)
 
 
@@ -81,8 +86,11 @@ def _algorithm(field: Field) -> str:
     return str(field.attrs.get("algorithm", "")).upper()
 
 
-def _run_query(  # noqa: PLR0913 - what a query consists of
-    run: Run, index: str, field: Field, key: bytes, query: bytes, *, ef_runtime: int | None = None
-) -> tuple[bytes, ...]:
-    found = nearest(run.server, index, field.name, query, TOP_K + 1, ef_runtime=ef_runtime, timeout=TIMEOUT_MS)
+def _run_query(
+    run: Run, index: str, field: Field, query: bytes, *, ef_runtime: int | None = None
+) -> dict[bytes, float]:
+    return nearest(run.server, index, field.name, query, TOP_K + 1, ef_runtime=ef_runtime, timeout=TIMEOUT_MS)
+
+
+def _without(key: bytes, found: Mapping[bytes, float]) -> tuple[bytes, ...]:
     return tuple(each for each in found if each != key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
 
 __all__ = ["check_recall"]
+
+STANDARD_ERRORS: Final = 3
+"""A loss up to so many standard errors is chance, where vectors without a distance disturb both indexes."""
 
 
 def check_recall(kind: str, plan: MigrationPlan, run: Run) -> list[Finding]:
@@ -47,20 +50,26 @@ def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int
     name = f"recall:{facts['field']}"
     if "error" in facts:
         return Finding(name, passed=False, detail=str(facts["error"]), data=facts)
-    recall, source_recall = facts["recall@10"], facts["source_recall@10"]
+    recall = facts["recall@10"]
     if recall is None:
         detail = "none of the query documents has neighbours left"
         return Finding(name, passed=True, severity=Severity.INFO, detail=detail, data=facts)
+    compared = facts.get("compared", facts)
     # a neighbour that the source index missed too is no loss of the migration
-    enough = recall >= parameters.min_recall * (1.0 if source_recall is None else source_recall)
-    severity = Severity.WARNING if parameters.accept_recall_loss else Severity.ERROR
-    enough_with_default_ef = _is_enough_with_default_ef(parameters, facts)
+    enough = _is_enough(parameters, compared["recall@10"], compared["source_recall@10"])
+    enough_with_default_ef = _is_enough_with_default_ef(parameters, compared)
+    is_chance = "compared" in facts and compared["loss"] <= STANDARD_ERRORS * compared["standard_error"]
+    severity = Severity.WARNING if parameters.accept_recall_loss or is_chance else Severity.ERROR
     if enough and not enough_with_default_ef:
         severity = Severity.WARNING
     detail = _detail(parameters, facts)
     if hiding and recall < parameters.min_recall:
         detail += f"; vectors of zeros, NaN or infinity can hide others from every query: {hiding:,} documents have one"
     return Finding(name, enough and enough_with_default_ef, severity, detail, facts)
+
+
+def _is_enough(parameters: RecallParameters, recall: float | None, source_recall: float | None) -> bool:
+    return recall is None or recall >= parameters.min_recall * (1.0 if source_recall is None else source_recall)
 
 
 def _is_enough_with_default_ef(parameters: RecallParameters, facts: Mapping[str, Any]) -> bool:
@@ -78,6 +87,9 @@ def _detail(parameters: RecallParameters, facts: Mapping[str, Any]) -> str:
         now, before = facts["recall@10_default_ef"], facts["source_recall@10_default_ef"]
         compared = "" if before is None else f", {before:.3f} before"
         parts.append(f"with the index's default EF_RUNTIME: {now:.3f}{compared}")
-        if not _is_enough_with_default_ef(parameters, facts):
+        if not _is_enough_with_default_ef(parameters, facts.get("compared", facts)):
             parts.append("the graph finds less than it did: raise EF_RUNTIME")
+    if "compared" in facts:
+        undefined = facts["undefined_queries"]
+        parts.append(f"the source index found documents without a distance in {undefined} queries, which do not count")
     return "; ".join(parts)

@@ -10,8 +10,9 @@ from redis.exceptions import ResponseError
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.search import find_indexed
-from fieldfare_vectors.ground_truth import mean_recall, recall_of_results
+from fieldfare_vectors.ground_truth import recall_of_results
 from fieldfare_vectors.knn_query import TIMEOUT_MS, WIDE_EF_RUNTIME, is_exhaustive, run_knn_queries
+from fieldfare_vectors.recall_comparison import compare_recall, recall_figures
 from fieldfare_vectors.recall_queries import RecallBaseline, SourceVectors, load_baseline, same_key, save_baseline
 from fieldfare_vectors.recall_step import RecallParameters, VectorFormat
 from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
@@ -93,13 +94,9 @@ def measure_recall(step: Step, run: Run) -> Receipt:
     for captured in run.keys(step):
         added.difference_update(map(new_key, captured))
     default_ef, wide_ef = _recall(source, baseline, results, target, ignored=added | updated, new_key=new_key)
-    figures = {
-        "recall@10": mean_recall(wide_ef),
-        "source_recall@10": mean_recall([each.source_recall_wide_ef for each in baseline.truths]),
-        "recall@10_default_ef": mean_recall(default_ef),
-        "source_recall@10_default_ef": mean_recall([each.source_recall for each in baseline.truths]),
-    }
-    return Receipt(step.id, details=facts | figures)
+    figures = recall_figures(baseline.truths, default_ef, wide_ef)
+    compared = compare_recall(baseline.truths, default_ef, wide_ef, parameters.min_recall)
+    return Receipt(step.id, details={**facts, **figures, **compared})
 
 
 def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: Field) -> RecallBaseline:
@@ -111,6 +108,7 @@ def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: 
     run, queries, vectors = source.run, baseline.queries, source.format
     default_ef: Sequence[float | None]
     wide_ef: Sequence[float | None]
+    undefined = [False] * len(baseline.truths)
     if is_exhaustive(field) and not count_vectors_that_hide_others(run.notes, field.path):
         default_ef = wide_ef = [1.0] * len(baseline.truths)
     else:
@@ -120,8 +118,12 @@ def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: 
         except ResponseError:  # a query that the source refuses says nothing about the target
             return baseline
         default_ef, wide_ef = _recall(source, baseline, results, vectors)
-    measured = zip(baseline.truths, default_ef, wide_ef, strict=True)
-    truths = (evolve(truth, source_recall=own, source_recall_wide_ef=wide) for truth, own, wide in measured)
+        undefined = [each.has_undefined for each in results]
+    measured = zip(baseline.truths, default_ef, wide_ef, undefined, strict=True)
+    truths = (
+        evolve(truth, source_recall=own, source_recall_wide_ef=wide, source_has_undefined=has_undefined)
+        for truth, own, wide, has_undefined in measured
+    )
     return evolve(baseline, truths=tuple(truths))
 
 

@@ -21,6 +21,8 @@ from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare_quantize import plugin
 from fieldfare_quantize.plugin import RECALL
+from fieldfare_vectors.ground_truth import GroundTruth
+from fieldfare_vectors.recall_comparison import compare_recall, recall_figures
 
 VECTORS = np.load(Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy")[:600] + np.float32(0.15)
 """Moved so far from the origin that bfloat16 loses about one neighbour in a hundred."""
@@ -129,26 +131,51 @@ def test_below_the_limit_the_run_fails_and_names_the_command_to_roll_back(server
     assert (database_digest(server), index_state(server)) == before
 
 
-def test_vectors_that_hide_others_in_the_source_too_are_counted_and_are_no_loss(server: Server, tmp_path: Path) -> None:
-    """Redis makes NaN of a vector of zeros under cosine: indexed first, it hides nearly all others."""
+@pytest.mark.parametrize("zeros", [1, 20])
+@pytest.mark.parametrize("algorithm", ["FLAT", "HNSW"])
+def test_vectors_that_hide_others_in_the_source_too_are_counted_and_are_no_loss(
+    algorithm: str, zeros: int, server: Server, tmp_path: Path
+) -> None:
+    """Redis makes NaN of a vector of zeros under cosine: indexed first, it is among the results of every query."""
     if server.capabilities.search_version >= (8, 0, 0):
         pytest.skip("what newer servers make of such vectors is not known")
-    create(server)
-    _, keys = server.command("SCAN", 0, "MATCH", "word:*", "COUNT", 10)
-    server.command("HSET", keys[0], "vec", bytes(4 * DIMS))
+    create(server, algorithm=algorithm)
+    _, keys = server.command("SCAN", 0, "MATCH", "word:*", "COUNT", 60)
+    server.bulk([("HSET", key, "vec", bytes(4 * DIMS)) for key in keys[:zeros]])
     server.command("FT.DROPINDEX", "words")
-    field = ("vec", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE")
+    field = ("vec", "VECTOR", algorithm, 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE")
     server.command("FT.CREATE", "words", "PREFIX", 1, "word:", "SCHEMA", *field)
     wait_until_indexed(server, "words")
     made = plan(server, "float16")
-    with pytest.raises(ValidationFailed, match="knn_self_query") as caught:
-        MigrationExecutor().apply(made, server=server, backup_dir=tmp_path)
-    assert caught.value.report is not None
-    found = recall(caught.value.report)
-    assert found.data["recall@10"] < 0.5
-    assert found.data["source_recall@10"] < 0.5
-    assert found.passed
-    assert found.detail.endswith("can hide others from every query: 1 documents have one")
+    report = MigrationExecutor().apply(made, server=server, backup_dir=tmp_path)
+    found = recall(report)
+    assert not found.fatal
+    if algorithm == "FLAT":
+        assert found.passed
+        assert found.data["recall@10"] < 0.5
+        assert found.data["source_recall@10"] < 0.5
+        assert found.data["undefined_queries"] == 100
+        assert "in 100 queries, which do not count" in found.detail
+        assert found.detail.endswith(f"can hide others from every query: {zeros:,} documents have one")
+
+
+@pytest.mark.parametrize(("lost", "severity"), [(0.0, None), (0.02, Severity.WARNING), (0.5, Severity.ERROR)])
+def test_beside_vectors_without_a_distance_a_loss_must_be_beyond_chance(
+    lost: float, severity: Severity | None, server: Server
+) -> None:
+    create(server)
+    made = plan(server)
+    noise = np.random.default_rng(2).choice([-0.1, 0.1], 50)
+    truths = [GroundTruth({}, 0.9, 0.9)] * 50 + [GroundTruth({}, 0.2, 0.2, source_has_undefined=True)] * 50
+    values = [*(0.9 * 0.95 - lost + noise).tolist(), *[0.0] * 50]
+    facts = {"field": "vec", "queries": 100, "algorithm": "FLAT"}
+    figures = recall_figures(truths, values, values) | compare_recall(truths, values, values, 0.95)
+    run: Any = SimpleNamespace(
+        has_backup=True, notes=(), receipt=lambda step: Receipt(step.id, details=facts | figures)
+    )
+    found, _ = plugin.fieldfare_validate(made, run)
+    assert found.data["undefined_queries"] == 50
+    assert (None if found.passed else found.severity) is severity
 
 
 def test_an_accepted_loss_is_a_warning(server: Server, tmp_path: Path) -> None:
