@@ -9,6 +9,7 @@ from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import IndexDefinition, IndexStats
+from fieldfare.errors import PreconditionError
 from fieldfare.server import Server, connect, keys
 from fieldfare.server.inspect import read_definition, read_stats
 from fieldfare.server.keys import iterate_keys, iterate_scan
@@ -117,7 +118,7 @@ def test_an_index_of_every_key_is_scanned(server: Server) -> None:
 
 
 def test_a_cursor_that_is_left_early_is_deleted(server: Server) -> None:
-    create(server, "PREFIX", 1, "doc:")
+    create(server, "PREFIX", 1, "doc:", "FILTER", "@n == 1")
     add(server, numbered(50))
     definition, stats = settled(server)
     before = cursors(server)
@@ -128,8 +129,8 @@ def test_a_cursor_that_is_left_early_is_deleted(server: Server) -> None:
     assert cursors(server) == before
 
 
-@pytest.mark.parametrize("options", [(), ("FILTER", "@n == 1")], ids=["scanned", "asked again"])
-def test_a_cursor_that_breaks_loses_and_repeats_nothing(server: Server, options: tuple[str, ...]) -> None:
+def test_a_cursor_that_breaks_loses_and_repeats_nothing(server: Server) -> None:
+    options = ("FILTER", "@n == 1")
     create(server, "PREFIX", 1, "doc:", *options)
     expected = add(server, numbered(105))
     definition, stats = settled(server)
@@ -145,10 +146,13 @@ def test_a_cursor_that_breaks_loses_and_repeats_nothing(server: Server, options:
     assert {len(batch) for batch in rest[:-1]} == {10}
 
 
-def test_a_server_that_cuts_answers_short_hides_nothing(private_server: PrivateServer) -> None:
+@pytest.mark.parametrize("options", [(), ("FILTER", "@n == 1")], ids=["all", "filtered"])
+def test_a_server_that_cuts_answers_short_hides_nothing(
+    private_server: PrivateServer, options: tuple[str, ...]
+) -> None:
     with connect(private_server().url) as server:
         server.command("FT.CONFIG", "SET", "MAXAGGREGATERESULTS", 30)
-        create(server, "PREFIX", 1, "doc:")
+        create(server, "PREFIX", 1, "doc:", *options)
         expected = add(server, numbered(100))
         definition, stats = settled(server)
         keys = list(flat(iterate_keys(server, definition, stats, 10)))
@@ -170,11 +174,56 @@ def test_documents_that_vanish_meanwhile_are_no_trouble(server: Server) -> None:
 
 
 def test_an_index_that_is_gone_is_an_error(server: Server) -> None:
-    create(server, "PREFIX", 1, "doc:")
+    create(server, "PREFIX", 1, "doc:", "FILTER", "@n == 1")
     definition, stats = settled(server)
     server.command("FT.DROPINDEX", "articles")
     with pytest.raises(ResponseError):
         list(iterate_keys(server, definition, stats, 10))
+
+
+NUL_KEYS = {b"doc:2", b"doc:2\0x", b"doc:2\0y", b"doc:3\0", b"doc:4\0z", b"doc:\0"}
+"""Some have a document under what is left of them before the NUL byte, some have none."""
+
+
+@pytest.mark.parametrize("options", [(), ("FILTER", "@n == 1")], ids=["all", "filtered"])
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_keys_with_a_nul_byte_are_given_in_full(
+    server: Server, redis_url: str, options: tuple[str, ...], protocol: int
+) -> None:
+    create(server, "PREFIX", 1, "doc:", *options)
+    expected = add(server, numbered(1003) | NUL_KEYS)
+    definition, stats = settled(server)
+    assert stats.num_docs == len(expected)
+    with connect(f"{redis_url}{'&' if '?' in redis_url else '?'}protocol={protocol}") as other:
+        keys = flat(iterate_keys(other, definition, stats, 100))
+    assert len(keys) == len(expected)
+    assert set(keys) == expected
+
+
+def test_a_key_that_the_filter_refuses_does_not_stand_in_for_one_with_a_nul_byte(server: Server) -> None:
+    create(server, "PREFIX", 1, "doc:", "FILTER", "@n == 1")
+    add(server, [b"doc:1", b"doc:2\0x"])
+    server.command("HSET", "doc:2", "n", 2)
+    definition, stats = settled(server)
+    assert set(flat(iterate_keys(server, definition, stats, 100))) == {b"doc:1", b"doc:2\0x"}
+
+
+def test_a_server_that_tells_too_few_keys_says_which_setting_to_raise(private_server: PrivateServer) -> None:
+    with connect(private_server().url) as server:
+        create(server, "PREFIX", 1, "doc:", "FILTER", "@n == 1")
+        add(server, numbered(20) | NUL_KEYS)
+        definition, stats = settled(server)
+        server.command("FT.CONFIG", "SET", "MAXSEARCHRESULTS", 10)
+        with pytest.raises(PreconditionError, match=r"MAXSEARCHRESULTS is 10\. Set it to 25 or more"):
+            list(iterate_keys(server, definition, stats, 10))
+
+
+def test_documents_from_before_an_index_with_skipinitialscan_are_given(server: Server) -> None:
+    expected = add(server, numbered(20))
+    create(server, "PREFIX", 1, "doc:", "SKIPINITIALSCAN")
+    definition, stats = settled(server)
+    assert stats.num_docs == 0
+    assert set(flat(iterate_keys(server, definition, stats, 7))) == expected
 
 
 def flat(batches: Iterable[list[bytes]]) -> list[bytes]:

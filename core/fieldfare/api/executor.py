@@ -15,7 +15,7 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
-from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions, Verify
+from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
@@ -48,6 +48,7 @@ class MigrationExecutor:
         on_conflict: str | None = None,
         retry_for: float = RETRY_SECONDS,
         timeout: float | None = None,
+        stall_timeout: float | None = STALL_SECONDS,
         verify: str = Verify.SAMPLE,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
@@ -68,6 +69,7 @@ class MigrationExecutor:
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
             timeout: seconds to wait for the index to be ready; None for no limit.
+            stall_timeout: seconds to wait for it while it makes no progress; None for no limit.
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
             plan_path: path of the plan file, for messages that name the next command.
@@ -92,6 +94,7 @@ class MigrationExecutor:
             on_conflict=on_conflict,
             retry_for=retry_for,
             timeout=timeout,
+            stall_timeout=stall_timeout,
             verify=required_verify(verify),
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,

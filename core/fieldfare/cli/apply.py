@@ -21,6 +21,7 @@ from fieldfare.cli.options import (
     QueryCheckFile,
     ReconnectTimeout,
     ReportOut,
+    StallTimeout,
     Url,
     VerifyOption,
     Workers,
@@ -32,7 +33,7 @@ from fieldfare.cli.report_text import report_text, show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
-from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
+from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
 
@@ -54,6 +55,7 @@ def apply(  # noqa: PLR0913 - the command's options
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     timeout: IndexTimeout = None,
+    stall_timeout: StallTimeout = STALL_SECONDS,
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
@@ -90,6 +92,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 on_conflict=on_conflict,
                 retry_for=retry_for,
                 timeout=timeout,
+                stall_timeout=stall_timeout,
                 verify=verify.value,
                 query_check_file=query_check_file,
                 plan_path=plan,

@@ -30,6 +30,7 @@ __all__ = [
     "QueryCheckFile",
     "ReconnectTimeout",
     "ReportOut",
+    "StallTimeout",
     "Url",
     "VerifyOption",
     "Workers",
@@ -129,6 +130,15 @@ IndexTimeout: TypeAlias = Annotated[
         help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
         metavar="SECONDS",
         min=0,
+    ),
+]
+StallTimeout: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--stall-timeout",
+        help="How long to wait for a new index that makes no progress, in seconds.",
+        metavar="SECONDS",
+        min=1,
     ),
 ]
 AllowDocumentExpiry: TypeAlias = Annotated[

@@ -75,6 +75,8 @@ class LineReporter:
             case Moment.PROGRESS:
                 if self._is_due(report):
                     notice(f"{title}: {_documents(report)}")
+            case Moment.STALLED:
+                notice(f"{title}: {report.error}")
             case Moment.FINISHED:
                 documents = f"{report.documents_done:,} docs " if report.documents_done else ""
                 notice(f"{title}: done, {documents}in {report.seconds:.1f} s")

@@ -64,6 +64,8 @@ class BarReporter:
                 completed = done or total or 1
                 self.display.update(task, description=title, completed=completed, total=completed, documents=bool(done))
                 self.display.stop_task(task)
+            case Moment.STALLED:
+                self.display.console.print(f"{_title(report)}: {escape_line(report.error or '')}", markup=False)
             case Moment.FAILED:
                 self.display.update(task, description=f"{_title(report)} (failed)")
                 self.display.stop_task(task)

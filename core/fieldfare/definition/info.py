@@ -6,6 +6,7 @@ Source: https://redis.io/docs/latest/commands/ft.info/, and recorded replies of 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
@@ -36,6 +37,8 @@ _DEFINITION_KEYS: Final = frozenset(
 )
 _ESCAPED: Final = {"\\n": "\n", "\\r": "\r"}
 """The server's escapes of line breaks. It does not escape backslashes, so text with these sequences is ambiguous."""
+_OUT_OF_MEMORY: Final = re.compile(r"Used memory is more than \d+ percent of max memory, cancelling the scan")
+"""How FT.INFO says that an index build was given up (search 2.10.13, 8.0 and newer)."""
 
 
 @frozen(hash=False)
@@ -46,11 +49,13 @@ class Info:
         definition: in canonical form.
         stats: the statistics.
         unknown: one line for each part of the definition that fieldfare does not know.
+        build_failure: why the server gave up building the index; "" if it did not.
     """
 
     definition: IndexDefinition
     stats: IndexStats
     unknown: tuple[str, ...] = field(default=())
+    build_failure: str = ""
 
 
 def parse_info(reply: Any) -> Info:
@@ -66,7 +71,7 @@ def parse_info(reply: Any) -> Info:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
     unknown += [f"the text {shown!r}: a line break, or a backslash?" for shown in _ambiguous(definition)]
-    return Info(definition, _stats(top), tuple(unknown))
+    return Info(definition, _stats(top), tuple(unknown), _build_failure(top))
 
 
 def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:
@@ -181,6 +186,15 @@ def _stats(top: Mapping[str, Any]) -> IndexStats:
         vector_index_size_mb=_number(top, "vector_index_sz_mb"),
         total_index_memory_size_mb=_number(top, "total_index_memory_sz_mb"),
     )
+
+
+def _build_failure(top: Mapping[str, Any]) -> str:
+    """Return why background indexing was given up; other errors quote values of documents, and are left out."""
+    errors = {key: text(value) for key, value in mapping(top.get("Index Errors", {})).items()}
+    status, last = errors.get("background indexing status", "OK"), errors.get("last indexing error", "")
+    if _OUT_OF_MEMORY.fullmatch(last):
+        return last
+    return "" if status.upper() == "OK" else status
 
 
 def _number(top: Mapping[str, Any], key: str, otherwise: float = 0.0) -> float:

@@ -6,25 +6,32 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fieldfare.definition import IndexDefinition, Snapshot
+from attrs import define, field
+
+from fieldfare.definition import IndexDefinition, IndexStats, Snapshot
 from fieldfare.definition.create import create_arguments
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
 from fieldfare.engine.run import ActiveRun
-from fieldfare.errors import IndexNotFound, PreconditionError
+from fieldfare.errors import IndexBuildFailed, IndexNotFound, PreconditionError
 from fieldfare.server import Server
-from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
+from fieldfare.server.inspect import index_exists, read_definition, read_info, read_snapshot
 
 __all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready", "wait_until_scanned"]
 
 FIRST_POLL: Final = 0.005
 LONGEST_POLL: Final = 0.25
 
+STALL_SECONDS: Final = 30.0
+"""Seconds without progress after which a wait is reported, and after which it is reported again."""
+
 
 def create_index(
     server: Server, definition: IndexDefinition, synonyms: Mapping[str, Sequence[str]], aliases: Sequence[str]
 ) -> None:
     """Create an index with its synonym groups and aliases; what is there already stays.
+
+    An index that the server gave up building is dropped and created again.
 
     Raises:
         PreconditionError: an index of this name is there, and it is another one.
@@ -37,7 +44,9 @@ def create_index(
                 f"the name {definition.name!r} was taken by another index in the meantime ({'; '.join(found)}). "
                 "Drop that one, or give it another name; documents stay"
             )
-    else:
+        if read_info(server, definition.name).build_failure:
+            drop_index(server, read_snapshot(server, definition.name, key_sample_limit=0))
+    if not index_exists(server, definition.name):
         server.command(*create_arguments(definition))
     if read_snapshot(server, definition.name, key_sample_limit=0).synonyms != synonyms:
         _add_synonyms(server, name, synonyms)
@@ -92,7 +101,8 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
         step: the id of the step that waits.
 
     Raises:
-        TimeoutError: not within the timeout that the user gave.
+        TimeoutError: not within the timeout that the user gave, or without progress for as long as the user allows.
+        IndexBuildFailed: the server gave up.
         StopRequested: the user asked to stop.
     """
     with run.activity("index", f"Index documents into {name!r}", step=step, total=run.plan.source.stats.num_docs):
@@ -104,10 +114,14 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = FIRST_POLL
     seen = 0
+    stall = _Stall(run, name)
     while True:
-        stats = read_stats(run.server, name)
+        info = read_info(run.server, name)
+        stats = info.stats
         run.advance(max(stats.num_docs - seen, 0))
         seen = max(stats.num_docs, seen)
+        if info.build_failure:
+            raise IndexBuildFailed(name, stats.num_docs, info.build_failure)
         if not stats.indexing and stats.percent_indexed >= 1.0:
             return
         if deadline is not None and time.monotonic() >= deadline:
@@ -115,5 +129,41 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
                 f"timeout waiting for index ready: {name!r} is {stats.percent_indexed:.0%} indexed "
                 f"after {timeout:g} s; it goes on by itself"
             )
+        stall.look(stats, time.monotonic())
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL)
+
+
+@define
+class _Stall:
+    """Notices that the progress of an index stands still."""
+
+    run: ActiveRun
+    name: str
+    _seen: tuple[int, float] | None = field(init=False, default=None)
+    _since: float = field(init=False, default=0.0)
+    _reported: float = field(init=False, default=0.0)
+
+    def look(self, stats: IndexStats, now: float) -> None:
+        """Report that nothing has changed for a while.
+
+        Raises:
+            TimeoutError: for as long as the user allows.
+        """
+        seen = (stats.num_docs, stats.percent_indexed)
+        if seen != self._seen:
+            self._seen, self._since, self._reported = seen, now, now
+            return
+        limit, seconds = self.run.options.stall_timeout, now - self._since
+        state = (
+            f"no progress for {seconds:.0f} s: {self.name!r} has {stats.num_docs:,} documents and is "
+            f"{stats.percent_indexed:.0%} indexed"
+        )
+        if limit is not None and seconds >= limit:
+            raise TimeoutError(
+                f"{state}; the server's log may say why. If it goes on, resuming waits for it; if it is stuck, drop "
+                "the index (FT.DROPINDEX, without DD) before you resume"
+            )
+        if now - self._reported >= STALL_SECONDS:
+            self._reported = now
+            self.run.report_stall(state)

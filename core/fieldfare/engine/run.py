@@ -240,6 +240,10 @@ class ActiveRun:
             timings = {**timings, activity: timings.get(activity, 0.0) + seconds}
             self._journal.progress = evolve(self._journal.progress, timings=timings)
 
+    def report_stall(self, state: str) -> None:
+        """Report that the current activity makes no progress, with what was seen."""
+        self._reports.stalled(state)
+
     # ---- stopping
 
     def advance(self, documents: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 from zlib import crc32
@@ -13,12 +15,12 @@ from redis.exceptions import ResponseError
 from fieldfare.changes import UpdateOption
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.create import create_arguments
-from fieldfare.definition.reply import encode
+from fieldfare.definition.reply import encode, text
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.index import wait_until_scanned
 from fieldfare.engine.rehearsal import drop_left_over, trial_name
 from fieldfare.engine.run import ActiveRun
-from fieldfare.errors import PreconditionError, UnsupportedServer
+from fieldfare.errors import IndexBuildFailed, PreconditionError, UnsupportedServer
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.search import find_indexed
@@ -43,16 +45,21 @@ def rehearse_scan(run: ActiveRun) -> None:
     definition = _definition(run.plan)
     if definition is None:
         return
-    # a query takes a key as text that ends at a NUL byte; "*" and what begins all keys would cover all documents
+    # "*" and what begins all keys would cover all documents
     unfit = {b"", b"*", *map(encode, run.source.prefixes)}
-    sampled = (key for key in chain.from_iterable(run.captured_keys()) if b"\0" not in key and key not in unfit)
+    sampled = (key for key in chain.from_iterable(run.captured_keys()) if _prefix(key) not in unfit)
     # the longest of them: a short key begins others
-    keys = sorted(heapq.nsmallest(10 * SAMPLE, sampled, key=crc32), key=len)[-SAMPLE:]
+    keys = sorted(set(heapq.nsmallest(10 * SAMPLE, sampled, key=crc32)), key=len)[-SAMPLE:]
+    if definition.filter is not None:
+        # a scan has a FILTER judge the document whose key ends at the NUL byte
+        with_nul = (key for key in chain.from_iterable(run.captured_keys()) if b"\0" in key)
+        keys = sorted({*keys, *heapq.nsmallest(SAMPLE, with_nul, key=crc32)})
+    keys = _narrow(run, keys)
     if not keys:
         return
     name = trial_name(run.server, run.source)
     # never TEMPORARY: its documents would be deleted with it
-    prefixes = tuple(key.decode("utf-8", "surrogateescape") for key in keys)
+    prefixes = tuple(dict.fromkeys(text(_prefix(key)) for key in keys))
     trial = evolve(definition, name=name, prefixes=prefixes, temporary=None)
     drop_left_over(run.server, name)
     with run.activity("rehearse", f"Index {len(keys)} documents on trial"):
@@ -63,7 +70,12 @@ def rehearse_scan(run: ActiveRun) -> None:
                 f"A trial index for {run.plan.index!r}", has=str(error), needs="room for it"
             ) from error
         try:
-            wait_until_scanned(run, name)
+            try:
+                wait_until_scanned(run, name)
+            except IndexBuildFailed as error:
+                raise UnsupportedServer(
+                    f"A trial index for {run.plan.index!r}", has=error.reason, needs="room for it"
+                ) from error
             held = find_indexed(run.server, name, keys)
             # a captured key may be no document of the live index either: it failed to be indexed, or is deleted by now
             missing = find_indexed(run.server, run.source.name, [key for key in keys if key not in held])
@@ -79,6 +91,26 @@ def rehearse_scan(run: ActiveRun) -> None:
             f"{len(missing)} of {len(keys)} sampled documents of {run.plan.index!r} would not be in the new index, "
             f"such as {examples}: {why}. Nothing was changed. Mend these documents or the definition, and plan again"
         )
+
+
+def _prefix(key: bytes) -> bytes:
+    """Return what the server makes of a key as a prefix: it ends at a NUL byte."""
+    return key.partition(b"\0")[0]
+
+
+def _narrow(run: ActiveRun, keys: Sequence[bytes]) -> Sequence[bytes]:
+    """Leave out keys with a NUL byte of which the part before it begins many other keys."""
+    cut = tuple({_prefix(key) for key in keys if b"\0" in key})
+    if not cut:
+        return keys
+    begun = Counter(
+        start
+        for key in chain.from_iterable(run.captured_keys())
+        if key.startswith(cut)
+        for start in cut
+        if key.startswith(start)
+    )
+    return [key for key in keys if begun[_prefix(key)] <= SAMPLE]
 
 
 def _definition(plan: MigrationPlan) -> IndexDefinition | None:

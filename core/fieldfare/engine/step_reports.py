@@ -61,6 +61,11 @@ class StepReporter:
             )
             self._send(self._activity)
 
+    def stalled(self, state: str) -> None:
+        """Report that the current activity makes no progress; outside of one, nothing."""
+        if self._activity is not None:
+            self._send(evolve(self._activity, moment=Moment.STALLED, error=state, seconds=self._seconds()))
+
     def skipped(self, kind: str, step: str, title: str) -> None:
         """Report a step that an earlier run has done."""
         self._send(StepReport(self.index, kind, Moment.SKIPPED, step, title))

@@ -24,6 +24,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   │   └── LockLost                    our own lock was taken by another migration
     │   └── UnconvertibleDocuments          documents that a step cannot convert
     ├── RunFailed                       1   failed before anything was changed
+    ├── IndexBuildFailed                1   the server gave up building an index; the reason of a StepFailed
     ├── OutputLost                      1   the result could not be written to stdout
     ├── PluginError                     6
     │   ├── PluginMissing
@@ -62,6 +63,7 @@ from fieldfare.errors.precondition import (
     WrongServer,
 )
 from fieldfare.errors.run import (
+    IndexBuildFailed,
     Interrupted,
     MigrationIncomplete,
     OutputLost,
@@ -89,6 +91,7 @@ __all__ = [
     "DiffError",
     "FieldfareError",
     "FileError",
+    "IndexBuildFailed",
     "IndexNotFound",
     "Interrupted",
     "InvalidHookResult",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "IndexBuildFailed",
     "Interrupted",
     "MigrationIncomplete",
     "OutputLost",
@@ -28,6 +29,25 @@ class RunFailed(FieldfareError):
         self.reason = reason
         super().__init__(
             f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
+        )
+
+
+class IndexBuildFailed(FieldfareError):
+    """The server gave up building an index.
+
+    Attributes:
+        index: its name.
+        documents: how many it has.
+        reason: what the server says.
+    """
+
+    def __init__(self, index: str, documents: int, reason: str) -> None:
+        self.index = index
+        self.documents = documents
+        self.reason = reason
+        super().__init__(
+            f"the server gave up building the index {index!r} at {documents:,} documents: {reason}. "
+            "Give the server more memory (maxmemory), then resume: the index is built anew"
         )
 
 

@@ -60,6 +60,8 @@ def detail(report: StepReport) -> str:
         case Moment.PROGRESS:
             total = f"/{report.documents_total:,}" if report.documents_total else ""
             return f"{report.documents_done:,}{total} docs"
+        case Moment.STALLED:
+            return report.error or ""
         case Moment.FINISHED:
             return f"done ({report.seconds:.1f}s)"
         case Moment.SKIPPED:

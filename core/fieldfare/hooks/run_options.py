@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-__all__ = ["RETRY_SECONDS", "RunOptions", "Verify"]
+__all__ = ["RETRY_SECONDS", "STALL_SECONDS", "RunOptions", "Verify"]
 
 RETRY_SECONDS: Final = 60.0
 """Longer than a failover takes with the defaults of Sentinel and Cluster."""
+
+STALL_SECONDS: Final = 600.0
+"""Far longer than any document takes to be indexed."""
 
 
 class Verify(StrEnum):
@@ -35,6 +38,7 @@ class RunOptions:
             ``keep-new``; None stops the run before anything is changed.
         retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
         timeout: seconds to wait for the target index to be ready; None for no limit.
+        stall_timeout: seconds to wait for it while it makes no progress; None for no limit.
         verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
         force: on rollback, drop the index under the target's name even if it is another index, and write to the
@@ -48,6 +52,7 @@ class RunOptions:
     on_conflict: str | None = None
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
+    stall_timeout: float | None = STALL_SECONDS
     verify: Verify = Verify.SAMPLE
     query_checks: Mapping[str, Any] = field(factory=dict)
     force: bool = False

@@ -21,6 +21,7 @@ class Moment(StrEnum):
 
     STARTED = "started"
     PROGRESS = "progress"
+    STALLED = "stalled"  # no progress for a while; ``error`` says what was seen
     FINISHED = "finished"
     SKIPPED = "skipped"  # found done by an earlier run
     FAILED = "failed"
@@ -34,13 +35,13 @@ class StepReport:
         index: the index's real name.
         activity: ``enumerate``, ``dump``, ``drop``, ``rewrite``, ``create``, ``index``, ``validate``, ``restore``, or
             the kind of a plugin's own step.
-        moment: started, progress, finished, skipped or failed.
+        moment: started, progress, stalled, finished, skipped or failed.
         step: the step's id; "" for an activity that is not a step.
         title: one line for people: ``Back up originals``.
         documents_done: documents processed so far.
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
-        error: the error of a failed activity.
+        error: the error of a failed activity; what was seen of a stalled one.
     """
 
     index: str

@@ -28,6 +28,7 @@ __all__ = [
     "list_indexes",
     "list_user_indexes",
     "read_definition",
+    "read_info",
     "read_other_definitions",
     "read_overlapping_indexes",
     "read_snapshot",
@@ -60,13 +61,25 @@ def index_exists(server: Server, name: str) -> bool:
     return _find_info(server, name) is not None
 
 
+def read_info(server: Server, name: str) -> Info:
+    """Return the content of FT.INFO.
+
+    Raises:
+        IndexNotFound: no index has this name.
+    """
+    info = _find_info(server, name)
+    if info is None:
+        raise IndexNotFound(name, list_user_indexes(server))
+    return info
+
+
 def read_stats(server: Server, name: str) -> IndexStats:
     """Return the statistics of an index.
 
     Raises:
         IndexNotFound: no index has this name.
     """
-    return _require_info(server, name).stats
+    return read_info(server, name).stats
 
 
 def read_definition(server: Server, name: str) -> IndexDefinition:
@@ -75,7 +88,7 @@ def read_definition(server: Server, name: str) -> IndexDefinition:
     Raises:
         IndexNotFound: no index has this name.
     """
-    return complete_definition(server, _require_info(server, name).definition).definition
+    return complete_definition(server, read_info(server, name).definition).definition
 
 
 def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key_sample_limit: int = 10) -> Snapshot:
@@ -91,7 +104,7 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
         IndexNotFound: no index and no alias has this name.
         PreconditionError: one of the aliases does not exist, or is not an alias of this index.
     """
-    info = _require_info(server, name)
+    info = read_info(server, name)
     complete = complete_definition(server, info.definition)
     real = info.definition.name
     named = {name} - {real}
@@ -146,13 +159,6 @@ def _find_info(server: Server, name: str) -> Info | None:
     reported = info.definition.name
     is_same = reported != name and reported == name.replace("\n", "\\n").replace("\r", "\\r")
     return evolve(info, definition=evolve(info.definition, name=name)) if is_same else info
-
-
-def _require_info(server: Server, name: str) -> Info:
-    info = _find_info(server, name)
-    if info is None:
-        raise IndexNotFound(name, list_user_indexes(server))
-    return info
 
 
 def _require_alias(server: Server, alias: str, real: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
+from zlib import crc32
 
 import msgpack
 from redis import Redis
@@ -18,11 +19,15 @@ from fieldfare.definition.reply import mapping
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.pipeline import encode
+from fieldfare.server.search import search_all_keys
 
 __all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
+
+MOST_KEYS: Final = 250_000
+"""How many keys of a scan are in memory at a time."""
 
 COUNT_BATCH: Final = 5000
 """COUNT of SCAN where keys are only counted."""
@@ -40,21 +45,25 @@ def iterate_keys(
 ) -> Generator[list[bytes], None, None]:
     """Yield the keys of all documents of an index; all batches but the last have ``batch_size`` keys.
 
-    The keys come from the index (FT.AGGREGATE WITHCURSOR). If the index does not hold all of its documents, because
-    some could not be indexed or are not indexed yet, the keyspace is scanned for the index's prefixes instead. If the
-    cursor ends early, the rest of the keys comes from a scan. An index with a FILTER is never replaced by a scan,
-    because only the index knows which documents the FILTER accepts. A key that is written or deleted during the
-    iteration may be missing or not. A scan can yield a key twice if the server shrinks its hash table during the scan
-    (https://redis.io/docs/latest/commands/scan/).
+    Without a FILTER, the keyspace is scanned for the index's prefixes. That is faster than asking the index, whose
+    answers end a key at a NUL byte, and it also finds what a new index would hold and this one does not: documents
+    that could not be indexed, are not indexed yet, or were there before an index with SKIPINITIALSCAN.
 
-    Memory does not grow with the number of keys, unless a cursor ends early.
+    Only the index knows which documents a FILTER accepts: then the keys come from it (FT.AGGREGATE WITHCURSOR; where
+    a cursor ends early or some key has a NUL byte, one FT.SEARCH for all of them).
+
+    A key that is written or deleted during the iteration may be missing or not. Memory does not grow with the number
+    of keys, unless an index has a FILTER and a cursor ends early or a key has a NUL byte.
 
     Raises:
+        PreconditionError: MAXSEARCHRESULTS is too low for that FT.SEARCH.
         redis.exceptions.RedisError: the server does not answer, or refuses a command.
     """
-    incomplete = bool(stats.hash_indexing_failures) or stats.indexing
-    if incomplete and definition.filter is None:
+    if definition.filter is None:
         yield from iterate_scan(server, definition, batch_size)
+        return
+    if _has_nul_keys(server, definition):
+        yield from _regroup(iter(search_all_keys(server, definition.name)), batch_size)
         return
     with TemporaryFile(prefix="fieldfare-keys-") as yielded:
         try:
@@ -65,24 +74,29 @@ def iterate_keys(
             seen = _read_keys(yielded)
         else:
             return
-    rest = _iterate_rest(server, definition, batch_size)
-    yield from _regroup((key for keys in rest for key in keys if key not in seen), batch_size)
+    rest = search_all_keys(server, definition.name)
+    yield from _regroup((key for key in rest if key not in seen), batch_size)
 
 
 def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
-    """Yield the keys of an index's storage type under its prefixes, in batches of ``batch_size``.
+    """Yield the keys of an index's storage type under its prefixes, each once, in batches of ``batch_size``.
 
     In a cluster, scans every node that has the index.
     """
-    prefixes = _disjoint(definition.prefixes)
+    found = _regroup(_scan_prefixes(server, definition, b"*", batch_size), batch_size)
+    return _regroup(_distinct(found), batch_size)
+
+
+def _has_nul_keys(server: Server, definition: IndexDefinition) -> bool:
+    return next(_scan_prefixes(server, definition, b"*\0*", COUNT_BATCH), None) is not None
+
+
+def _scan_prefixes(server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int) -> Iterator[bytes]:
+    """Yield the keys of which a prefix of the index is followed by a pattern."""
     kind = _TYPES[definition.storage]
-    found = (
-        key
-        for node in _nodes_with_index(server, definition.name)
-        for prefix in prefixes
-        for key in _scan(server, node, prefix, kind, batch_size)
-    )
-    return _regroup(found, batch_size)
+    for node in _nodes_with_index(server, definition.name):
+        for prefix in _disjoint(definition.prefixes):
+            yield from _scan(server, node, prefix, kind, batch_size, pattern)
 
 
 def count_keys(server: Server, storage: Storage, prefix: str) -> int:
@@ -134,14 +148,8 @@ def _iterate_cursor(
         raise _CursorBroken
 
 
-def _iterate_rest(server: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
-    if definition.filter is None:
-        return iterate_scan(server, definition, batch_size)
-    return _iterate_cursor(server, definition, IndexStats(num_docs=0), batch_size)
-
-
 def _keys_of(reply: Any) -> list[bytes]:
-    """Return the keys of a reply; the row of a deleted document, or of a key with a zero byte, has none."""
+    """Return the keys of a reply; the row of a deleted document has none."""
     if isinstance(reply, Mapping):  # RESP3
         rows = [_as_mapping(row)[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
     else:
@@ -168,17 +176,43 @@ def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
 
 def _nodes_with_index(server: Server, index: str) -> list[Redis]:
     """Return the nodes that have the index: all nodes with a cluster coordinator, otherwise one."""
-    return [node for node in server.nodes() if encode(index) in server.command_at(node, b"FT._LIST")]
+    nodes = server.nodes()
+    if len(nodes) == 1:
+        return list(nodes)
+    return [node for node in nodes if encode(index) in server.command_at(node, b"FT._LIST")]
 
 
-def _scan(server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int) -> Iterator[bytes]:
-    pattern = _GLOB.sub(rb"\\\g<0>", prefix) + b"*"
+def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
+    server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int, rest: bytes = b"*"
+) -> Iterator[bytes]:
+    pattern = _GLOB.sub(rb"\\\g<0>", prefix) + rest
     cursor = b"0"
     while True:
         cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", batch_size, b"TYPE", kind)
         yield from dict.fromkeys(keys)
         if cursor == b"0":
             return
+
+
+def _distinct(batches: Iterable[list[bytes]]) -> Iterator[bytes]:
+    """Yield each key once: a scan yields some again if the server shrinks its hash table during the scan.
+
+    The keys are compared in parts, by checksum, so that memory is bounded.
+    """
+    with TemporaryFile(prefix="fieldfare-keys-") as spool:
+        count = 0
+        for keys in batches:
+            spool.write(msgpack.packb(keys))
+            count += len(keys)
+        parts = count // MOST_KEYS + 1
+        for part in range(parts):
+            spool.seek(0)
+            seen: set[bytes] = set()
+            for keys in msgpack.Unpacker(spool):
+                for key in keys:
+                    if (parts == 1 or crc32(key) % parts == part) and key not in seen:
+                        seen.add(key)
+                        yield key
 
 
 def _regroup(keys: Iterator[bytes], batch_size: int) -> Iterator[list[bytes]]:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import ResponseError
 
 from fieldfare.definition.reply import encode, mapping
+from fieldfare.errors import PreconditionError
 from fieldfare.server.pipeline import Command
 
 if TYPE_CHECKING:
     from fieldfare.server import Server
 
-__all__ = ["count_results", "find_indexed", "read_maximum", "result_ids", "search_keys", "total_of"]
+__all__ = [
+    "count_results",
+    "find_indexed",
+    "read_maximum",
+    "result_ids",
+    "search_all_keys",
+    "search_keys",
+    "total_of",
+]
 
 KEYS_PER_QUERY: Final = 1000
 DIALECT: Final = ("DIALECT", 2)
@@ -54,16 +64,47 @@ def search_keys(server: Server, index: str, limit: int) -> list[bytes]:
     return result_ids(reply)
 
 
+def search_all_keys(server: Server, index: str) -> list[bytes]:
+    """Return the keys of all documents of an index with one query, which tells keys with NUL bytes in full.
+
+    Raises:
+        PreconditionError: MAXSEARCHRESULTS is less than the index has documents.
+    """
+    limit = 1
+    while True:
+        try:
+            # without TIMEOUT 0 the server cuts a slow reply short without an error
+            reply = server.command(
+                "FT.SEARCH", encode(index), "*", "NOCONTENT", "LIMIT", 0, limit, "TIMEOUT", 0, *DIALECT
+            )
+        except ResponseError as error:
+            raise PreconditionError(
+                f"The documents of the index {index!r} cannot be listed: a cursor does not tell all of them (a key "
+                f"has a NUL byte, or MAXAGGREGATERESULTS is too low), and MAXSEARCHRESULTS is {read_maximum(error):,}. "
+                f"Set it to {limit:,} or more with FT.CONFIG SET"
+            ) from error
+        keys = result_ids(reply)
+        if len(keys) >= total_of(reply):
+            return keys
+        limit = total_of(reply)
+
+
 def find_indexed(server: Server, index: str, keys: Sequence[bytes], *, timeout: int | None = None) -> set[bytes]:
     """Return those of some documents that an index holds.
 
     Args:
         server: where the index is.
         index: its name.
-        keys: of the documents; without NUL bytes, at which a query takes a key to end.
+        keys: of the documents. A query takes a key to end at a NUL byte: for keys that have one, all keys of the index
+            are read; those keys count as not found if MAXSEARCHRESULTS forbids that.
         timeout: milliseconds that each query may take; None for the server's own limit.
     """
+    with_nul = {key for key in keys if b"\0" in key}
     found: set[bytes] = set()
+    if with_nul:
+        with suppress(PreconditionError):
+            found = with_nul.intersection(search_all_keys(server, index))
+    keys = [key for key in keys if key not in with_nul]
     options = (*DIALECT, *(() if timeout is None else ("TIMEOUT", timeout)))
     size, start = KEYS_PER_QUERY, 0
     while start < len(keys):
