@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+from redis.exceptions import ResponseError
 
 from fieldfare.definition import Snapshot
 from fieldfare.engine.mode import Mode
 from fieldfare.hooks.manager import BUILTIN
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
+from fieldfare.server.inspect import read_stats
+from fieldfare.server.keys import iterate_scan
+from fieldfare.support.wording import counted
 
 __all__ = ["plan_warnings"]
+
+KEY_BATCH: Final = 5000
 
 
 def plan_warnings(
@@ -26,12 +34,15 @@ def plan_warnings(
         steps: of the plan; empty if there is nothing to do.
     """
     lines: list[str] = list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
+    rewrites = any(step.rewrites_documents for step in steps)
+    if steps:
+        lines.extend(_outside_warnings(server, snapshot, rewrites=rewrites))
     if failures := snapshot.stats.hash_indexing_failures:
         lines.append(
             f"This index counts {failures:,} hash indexing failures (FT.INFO): documents that it could not index, or "
             "not always. They stay as they are until they are repaired"
         )
-        if snapshot.definition.filter and any(step.rewrites_documents for step in steps):
+        if snapshot.definition.filter and rewrites:
             lines.append(
                 "Only the index knows what its FILTER accepts: documents that it does not hold are not converted. "
                 "Repair them first, or drop the FILTER"
@@ -49,3 +60,27 @@ def plan_warnings(
     if capabilities.max_memory and capabilities.eviction_policy.startswith("allkeys"):
         lines.append(f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run")
     return tuple(dict.fromkeys(lines))
+
+
+def _outside_warnings(server: Server, snapshot: Snapshot, *, rewrites: bool) -> list[str]:
+    """Warn of documents that this index does not hold and the new one will.
+
+    No command tells SKIPINITIALSCAN, and the server does not keep it over a restart. With a FILTER nobody can count.
+    """
+    definition = snapshot.definition
+    if definition.filter is not None:
+        return []
+    try:
+        count = sum(len(keys) for keys in iterate_scan(server, definition, KEY_BATCH))
+    except ResponseError:  # this user may not SCAN
+        return []
+    now = read_stats(server, definition.name)  # documents may have been added since the snapshot
+    outside = count - max(now.num_docs, snapshot.stats.num_docs)
+    if now.indexing or outside <= now.hash_indexing_failures:
+        return []
+    converted = " They are converted, too" if rewrites else ""
+    return [
+        f"{counted(outside, 'document')} with the prefixes of this index are not in it: it was created with "
+        "SKIPINITIALSCAN, or its build was cut short. The new index will hold them, for the server scans for all "
+        f"documents, as it does after a restart.{converted}"
+    ]

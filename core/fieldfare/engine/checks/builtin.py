@@ -105,6 +105,8 @@ def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str
     if found - expected <= run.source_stats.hash_indexing_failures:
         detail += ": so many or more could not be indexed then"
         return Finding("document_count", passed=True, detail=detail, data=data)
+    if run.has_backup and found <= run.document_count:
+        detail += "; they were there before, but not in the index"
     return Finding("document_count", passed=False, severity=Severity.WARNING, detail=detail, data=data)
 
 
