@@ -12,7 +12,7 @@ from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.concurrent.catch_up import catch_up
-from fieldfare.engine.preflight import check_plan
+from fieldfare.engine.preflight import check_plan, refuse_replica
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.resume import open_journal
 from fieldfare.engine.retry import with_retries
@@ -76,6 +76,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     if not plan.supported:
         raise ChangeBlocked(plan.blocked_reasons)
     check_plan(plan)
+    refuse_replica(server)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
         journal = open_journal(server, session, plan, options)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fieldfare.changes import apply_changes
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.errors import PlanEdited, StalePlan
+from fieldfare.errors import PlanEdited, PreconditionError, StalePlan
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_snapshot
 
-__all__ = ["check_plan", "check_source", "source_differences"]
+__all__ = ["check_plan", "check_source", "refuse_replica", "replica_refusal", "source_differences"]
 
 
 def check_plan(plan: MigrationPlan) -> None:
@@ -25,6 +25,22 @@ def check_plan(plan: MigrationPlan) -> None:
         found = ("the changes fit no index",)
     if found:
         raise PlanEdited(f"for {plan.index!r}", f"merged_target_schema does not follow from changes: {found[0]}")
+
+
+def replica_refusal(primary: str) -> str:
+    """Return what to tell the user of a replica."""
+    return f"This server is a replica of {primary}, and what is written to a replica is refused or lost"
+
+
+def refuse_replica(server: Server) -> None:
+    """Make sure that writes are kept.
+
+    Raises:
+        PreconditionError: this is a replica.
+    """
+    primary = server.capabilities.replica_of
+    if primary:
+        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Let --url name the primary")
 
 
 def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:

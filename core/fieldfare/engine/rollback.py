@@ -12,6 +12,7 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
+from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.restore import restore
@@ -64,6 +65,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     """
     options = options or RunOptions()
     plugins.raise_if_broken()
+    refuse_replica(server)
     started = time.monotonic()
     name = find_backup(backup_dir, index).plan.index
     with open_session(server, name, backup_dir, options, create=False) as session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 from zlib import crc32
@@ -98,7 +97,7 @@ def _prefix(key: bytes) -> bytes:
     return key.partition(b"\0")[0]
 
 
-def _narrow(run: ActiveRun, keys: Sequence[bytes]) -> Sequence[bytes]:
+def _narrow(run: ActiveRun, keys: list[bytes]) -> list[bytes]:
     """Leave out keys with a NUL byte of which the part before it begins many other keys."""
     cut = tuple({_prefix(key) for key in keys if b"\0" in key})
     if not cut:

@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.definition import Snapshot
 from fieldfare.engine.mode import Mode
+from fieldfare.engine.preflight import replica_refusal
 from fieldfare.hooks.manager import BUILTIN
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
@@ -33,7 +34,9 @@ def plan_warnings(
         claims: with the warnings of plugins.
         steps: of the plan; empty if there is nothing to do.
     """
-    lines: list[str] = list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
+    replica = server.capabilities.replica_of
+    lines: list[str] = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
+    lines += list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
     rewrites = any(step.rewrites_documents for step in steps)
     if steps:
         lines.extend(_outside_warnings(server, snapshot, rewrites=rewrites))
@@ -79,8 +82,9 @@ def _outside_warnings(server: Server, snapshot: Snapshot, *, rewrites: bool) -> 
     if now.indexing or outside <= now.hash_indexing_failures:
         return []
     converted = " They are converted, too" if rewrites else ""
-    return [
+    line = (
         f"{counted(outside, 'document')} with the prefixes of this index are not in it: it was created with "
         "SKIPINITIALSCAN, or its build was cut short. The new index will hold them, for the server scans for all "
         f"documents, as it does after a restart.{converted}"
-    ]
+    )
+    return [line]

@@ -37,6 +37,7 @@ class Capabilities:
         max_memory: ``maxmemory`` in bytes; 0 for no limit.
         used_memory: in bytes, when the connection was opened.
         eviction_policy: ``maxmemory-policy``.
+        replica_of: the primary of this server (``host:port``) if it is a replica; "" if it is a primary itself.
     """
 
     redis_version: Version
@@ -46,6 +47,7 @@ class Capabilities:
     max_memory: int = 0
     used_memory: int = 0
     eviction_policy: str = "noeviction"
+    replica_of: str = ""
 
     @property
     def has_svs(self) -> bool:

@@ -58,6 +58,7 @@ def read_capabilities(client: Redis) -> Capabilities:
         max_memory=int(facts.get("maxmemory", 0)),
         used_memory=int(facts.get("used_memory", 0)),
         eviction_policy=facts.get("maxmemory_policy", "noeviction"),
+        replica_of=_primary(facts, greeting),
     )
 
 
@@ -74,6 +75,13 @@ def _reply_or_none(client: Redis, *command: Argument) -> Any:
     """Return the reply, or None for an error reply."""
     reply = exchange(client, [command])[0]
     return None if isinstance(reply, ResponseError) else _text(reply)
+
+
+def _primary(facts: Mapping[str, str], greeting: Mapping[str, Any]) -> str:
+    """Return the primary of a replica; "" for a primary."""
+    if facts.get("role", greeting.get("role")) not in ("slave", "replica"):
+        return ""
+    return f"{facts['master_host']}:{facts['master_port']}" if "master_host" in facts else "another server"
 
 
 def _facts(text: str | None) -> dict[str, str]:
