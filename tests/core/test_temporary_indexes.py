@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.errors import ChangeBlocked, RollbackFailed, StalePlan, StepFailed
+from fieldfare.errors import ChangeBlocked, RollbackFailed, StalePlan, StepFailed, ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result, StepReport
 from fieldfare.server import Server, connect
+from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -115,6 +117,46 @@ def test_a_user_who_may_not_ask_is_warned_and_a_loss_is_no_success(
     assert [line for line in plan.warnings if "do not apply this plan" in line and "TEMPORARY" in line]
     with pytest.raises(StepFailed, match="Redis deletes those of a TEMPORARY index"):
         MigrationExecutor().apply(plan, server=limited, backup_dir=tmp_path)
+    for _ in range(2):
+        with pytest.raises(ValidationFailed, match=f"document_count: .*all {COUNT} captured documents are gone"):
+            MigrationExecutor().apply(plan, server=limited, backup_dir=tmp_path)
+    undone = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+    assert not undone.validation.doc_count_match
+
+
+@pytest.mark.parametrize("added", [0, 1], ids=["nobody writes", "an application adds one"])
+def test_documents_that_were_all_deleted_during_a_run_are_no_success(
+    added: int, server: Server, tmp_path: Path
+) -> None:
+    create(server)
+
+    def delete() -> None:
+        server.command("DEL", *(f"t:{row}" for row in range(COUNT)))
+        server.bulk([("HSET", f"t:new {row}", "name", "new") for row in range(added)])
+
+    plugins = load_plugins()
+    plugins.register(At("drop:finished", delete), "application")
+    with pytest.raises(ValidationFailed, match=f"all {COUNT} captured documents are gone"):
+        MigrationExecutor(plugins=plugins).apply(plan_of(server, SORTABLE), server=server, backup_dir=tmp_path)
+
+
+def test_documents_that_have_all_expired_are_no_loss(server: Server, tmp_path: Path) -> None:
+    create(server)
+
+    def expire() -> None:
+        server.bulk([("PEXPIRE", f"t:{row}", 1500) for row in range(COUNT)])
+
+    def wait_until_expired() -> None:
+        while documents(server):
+            sleep(0.01)
+
+    plugins = load_plugins()
+    plugins.register(At("enumerate:started", expire), "application")
+    plugins.register(At("drop:finished", wait_until_expired), "clock")
+    plan = plan_of(server, SORTABLE)
+    report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path)
+    assert report.result is Result.SUCCEEDED
+    assert read_stats(server, "idx").num_docs == 0
 
 
 def test_a_temporary_target_is_not_dropped_by_a_user_who_may_not_ask(

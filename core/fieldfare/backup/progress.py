@@ -103,6 +103,7 @@ class Progress:
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
+        expires_at: when the last document of a sample expires, in seconds since the epoch; None if one never does.
         saved_batches: tag of the backup → number of its batches when the backup was made durable.
         saved_digest: digest of the backup at that moment.
         steps: step id → record, for steps that were started.
@@ -123,6 +124,7 @@ class Progress:
     undo: RollbackStatus = RollbackStatus.NONE
     dump_completed_batches: int = 0
     documents: int = 0
+    expires_at: float | None = None
     saved_batches: Mapping[str, int] = field(factory=dict)
     saved_digest: str = ""
     steps: Mapping[str, StepRecord] = field(factory=dict)

@@ -33,7 +33,8 @@ def canonical(definition: IndexDefinition) -> IndexDefinition:
     """Return the canonical form of a definition.
 
     Scalar attributes at their default are left out; vectors get the defaults that FT.INFO reports. UNF is left out
-    where sorting implies it, PHONETIC where nothing is indexed; NOHL and MAXTEXTFIELDS are put in where they are implied.
+    where sorting implies it, PHONETIC where nothing is indexed. NOHL and MAXTEXTFIELDS are put in where something
+    implies them.
     """
     words = definition.stopwords
     return evolve(

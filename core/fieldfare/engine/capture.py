@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from attrs import evolve
 
 from fieldfare.backup.progress import RunPhase
@@ -13,6 +16,12 @@ from fieldfare.engine.scan_rehearsal import rehearse_scan
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["capture"]
+
+SAMPLE: Final = 100
+"""How many documents are asked when they expire."""
+
+NEVER: Final = -1
+"""What PTTL answers for a key that does not expire."""
 
 
 def capture(run: ActiveRun) -> None:
@@ -31,6 +40,7 @@ def capture(run: ActiveRun) -> None:
             run.store.append_keys(keys)
             run.advance(len(keys))
         run.store.seal()
+    run.journal.progress = evolve(run.journal.progress, expires_at=_last_expiry(run))
     rehearse_scan(run)
     if work.steps:
         with run.activity("dump", "Back up originals", total=run.store.key_count):
@@ -51,3 +61,12 @@ def capture(run: ActiveRun) -> None:
         notes_before=run.journal.progress.notes,
         self_queries=query_source(run),
     )
+
+
+def _last_expiry(run: ActiveRun) -> float | None:
+    """Return when the last one of some captured documents expires; None if one of them never does."""
+    sample = next(run.captured_keys(), ())[:SAMPLE]
+    left = run.server.bulk([(b"PTTL", key) for key in sample]) if sample else []
+    if not left or not all(isinstance(each, int) and each != NEVER for each in left):
+        return None
+    return time.time() + float(max(0, *left)) / 1000
