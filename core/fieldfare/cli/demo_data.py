@@ -17,6 +17,7 @@ from fieldfare.errors import FileError
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists
 from fieldfare.server.knn import nearest
+from fieldfare.server.search import count_results
 
 __all__ = [
     "SOURCE",
@@ -138,8 +139,7 @@ def search(server: Server, index: str, vector: bytes, datatype: str, count: int 
 
 def count_tagged(server: Server, index: str, pos: str) -> int:
     """Return how many documents of a part of speech the index finds."""
-    reply = server.command("FT.SEARCH", index, f"@pos:{{{pos}}}", "LIMIT", 0, 0)
-    return int(reply[0] if isinstance(reply, list) else reply[b"total_results"])
+    return count_results(server, index, f"@pos:{{{pos}}}")
 
 
 def read_state(server: Server, count: int) -> DocumentState:

@@ -145,6 +145,9 @@ def _paired(entries: list[Any] | dict[str, Any], known: Mapping[str, Attribute])
         return
     words = iter(entries)
     for word in words:
+        if text(word) == "flags":  # a map of RESP3 that is given as a list
+            yield from ((text(flag), None) for flag in next(words, ()))
+            continue
         token = text(word)
         attribute = known.get(token.upper())
         yield token, None if attribute is None or attribute.form is Form.FLAG else next(words, None)

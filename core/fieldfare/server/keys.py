@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from tempfile import TemporaryFile
@@ -15,10 +15,10 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from fieldfare.definition import IndexDefinition, IndexStats, Storage
-from fieldfare.definition.reply import mapping
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.pipeline import encode
+from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.search import search_all_keys
 
 __all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
@@ -149,18 +149,9 @@ def _iterate_cursor(
 
 
 def _keys_of(reply: Any) -> list[bytes]:
-    """Return the keys of a reply; the row of a deleted document has none."""
-    if isinstance(reply, Mapping):  # RESP3
-        rows = [_as_mapping(row)[b"extra_attributes"] or {} for row in mapping(reply)["results"]]
-    else:
-        rows = [row for row in reply[1:] if row]
-    # after the restart of a shard, search 8.2 can give flat lists in RESP3, too
-    fields = map(_as_mapping, rows)
-    return [row[b"__key"] for row in fields if row.get(b"__key") is not None]
-
-
-def _as_mapping(row: Any) -> Mapping[bytes, Any]:
-    return row if isinstance(row, Mapping) else dict(zip(row[::2], row[1::2], strict=True))
+    """Return the keys of a reply; the row of a deleted document, or of a key with a zero byte, has none."""
+    keys = (row.get(b"__key") for row in aggregate_rows(reply))
+    return [key for key in keys if key is not None]
 
 
 def _read_keys(yielded: IO[bytes]) -> set[bytes]:

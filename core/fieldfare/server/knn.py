@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
-from fieldfare.definition.reply import mapping
 from fieldfare.server import Server
 from fieldfare.server.pipeline import Argument
+from fieldfare.server.query_reply import aggregate_rows, search_rows
 from fieldfare.server.search import read_maximum
 
 __all__ = ["WIDTHS", "escape_name", "nearest", "pack", "unpack"]
@@ -62,10 +62,7 @@ def nearest(  # noqa: PLR0913 - what a query consists of
     except ResponseError as error:
         read_maximum(error)
         return _nearest_by_cursor(server, index, query, count, options)
-    if isinstance(reply, list):
-        return {key: float(fields[1]) for key, fields in zip(reply[1::2], reply[2::2], strict=True)}
-    results = map(mapping, mapping(reply)["results"])
-    return {each["id"]: float(mapping(each["extra_attributes"])["__distance"]) for each in results}
+    return {key: float(fields[b"__distance"]) for key, fields in search_rows(reply)}
 
 
 def _nearest_by_cursor(
@@ -76,12 +73,7 @@ def _nearest_by_cursor(
     reply, cursor = server.command("FT.AGGREGATE", index, query, *load, *options)
     if cursor:
         server.command("FT.CURSOR", "DEL", index, cursor)
-    rows = (
-        reply[1:]
-        if isinstance(reply, list)
-        else [mapping(each)["extra_attributes"] for each in mapping(reply)["results"]]
-    )
-    found = [(mapping(row)["__key"], float(mapping(row)["__distance"])) for row in rows]
+    found = [(row[b"__key"], float(row[b"__distance"])) for row in aggregate_rows(reply)]
     return dict(sorted(found, key=lambda pair: pair[1]))
 
 

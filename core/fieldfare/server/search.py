@@ -5,44 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redis.exceptions import ResponseError
 
-from fieldfare.definition.reply import encode, mapping
+from fieldfare.definition.reply import encode
 from fieldfare.errors import PreconditionError
 from fieldfare.server.pipeline import Command
+from fieldfare.server.query_reply import result_ids, total_of
 
 if TYPE_CHECKING:
     from fieldfare.server import Server
 
-__all__ = [
-    "count_results",
-    "find_indexed",
-    "read_maximum",
-    "result_ids",
-    "search_all_keys",
-    "search_keys",
-    "total_of",
-]
+__all__ = ["count_results", "find_indexed", "read_maximum", "search_all_keys", "search_keys"]
 
 KEYS_PER_QUERY: Final = 1000
 DIALECT: Final = ("DIALECT", 2)
 """Sent with every query: under DEFAULT_DIALECT 4 ``LIMIT 0 0`` counts nothing."""
 
 _MAXIMUM: Final = re.compile(r"exceeds maximum of (\d+)")
-
-
-def total_of(reply: Any) -> int:
-    """Return how many documents a query found, from its reply in RESP2 or RESP3."""
-    return int(reply[0] if isinstance(reply, list) else mapping(reply)["total_results"])
-
-
-def result_ids(reply: Any) -> list[bytes]:
-    """Return the keys in the reply to a query with NOCONTENT, in RESP2 or RESP3."""
-    if isinstance(reply, list):
-        return reply[1:]
-    return [mapping(result)["id"] for result in mapping(reply)["results"]]
 
 
 def count_results(server: Server, index: str, query: str) -> int:
