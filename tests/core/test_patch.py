@@ -82,7 +82,7 @@ changes:
     - name: embedding
       options:
         m: "16"
-    - {name: e, options: {}, attrs: {}}
+    - {name: e, options: {m: 16}, attrs: {}}
   rename_fields:
     - {old: a, new_name: b}
   index:

@@ -95,6 +95,8 @@ def _new_field(value: Any) -> NewField:
 def _field_update(basic: Converter, value: Any) -> FieldUpdate:
     require(value, dict)
     value = _without_none(value)
+    if value.get("options") == {}:  # RedisVL writes it beside 'attrs'
+        value = {key: item for key, item in value.items() if key != "options"}
     if "options" not in value:
         return structure(basic, value, FieldUpdate)
     # RedisVL's other name for "attrs"

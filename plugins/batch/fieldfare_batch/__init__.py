@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fieldfare_batch.executor import BatchMigrationExecutor
+    from fieldfare_batch.plan import BatchPlan
     from fieldfare_batch.planner import BatchMigrationPlanner
+    from fieldfare_batch.state import BatchState
 
-__all__ = ["BatchMigrationExecutor", "BatchMigrationPlanner"]
+__all__ = ["BatchMigrationExecutor", "BatchMigrationPlanner", "BatchPlan", "BatchState"]
 
-_MODULES = {"BatchMigrationExecutor": "fieldfare_batch.executor", "BatchMigrationPlanner": "fieldfare_batch.planner"}
+_MODULES = {
+    "BatchMigrationExecutor": "fieldfare_batch.executor",
+    "BatchMigrationPlanner": "fieldfare_batch.planner",
+    "BatchPlan": "fieldfare_batch.plan",
+    "BatchState": "fieldfare_batch.state",
+}
 
 
 def __getattr__(name: str) -> Any:

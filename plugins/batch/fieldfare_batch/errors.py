@@ -3,7 +3,7 @@
 Nothing is changed when one of these is raised::
 
     PreconditionError
-    ├── OverlappingIndexes      indexes of a batch that cover the same keys
+    ├── OverlappingIndexes      indexes of a batch that cover the same keys; also a ValueError
     ├── DuplicateIndexName            indexes of a batch that would get the same name
     ├── DataLossNotAccepted
     └── BatchStateUnusable      a state file that is missing, or of another batch
@@ -38,7 +38,7 @@ narrowing the batch to a set of indexes with disjoint prefixes.
 Nothing was written."""
 
 
-class OverlappingIndexes(PreconditionError):
+class OverlappingIndexes(PreconditionError, ValueError):
     """Indexes of a batch cover the same keys, and migrating one would change documents of another.
 
     Attributes:

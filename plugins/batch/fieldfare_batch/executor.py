@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from attrs import evolve
+from redis import Redis, RedisCluster
 
 from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
@@ -16,14 +17,19 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, load_plan
 from fieldfare.server import Server
+from fieldfare_batch.candidates import NOTHING_TO_DO
 from fieldfare_batch.index_files import create_directory
 from fieldfare_batch.migration import Migrations, ProgressCallback
 from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.planner import BatchMigrationPlanner
+from fieldfare_batch.redisvl import with_index_plans
 from fieldfare_batch.report import BatchReport, make_report, write_report
 from fieldfare_batch.resume import (
+    add_batch_plan,
     find_journal,
     initial_state,
     require_backup_dir,
+    require_batch_plan,
     require_resumable,
     reset_failed,
     resume_or_start,
@@ -52,12 +58,16 @@ class BatchMigrationExecutor:
         self,
         batch_plan: BatchPlan,
         *,
+        batch_plan_path: str | Path | None = None,
         redis_url: str | None = None,
+        redis_client: Redis | RedisCluster | None = None,
         server: Server | None = None,
         state_path: str | Path = DEFAULT_STATE,
         report_dir: str | Path = DEFAULT_REPORTS,
         report_path: str | Path | None = None,
         backup_dir: str | Path | None = None,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         settings: Settings | None = None,
         stop: StopRequest | None = None,
@@ -65,13 +75,18 @@ class BatchMigrationExecutor:
         """Migrate every index that the patch applies to; resume the batch if an earlier run was interrupted.
 
         Args:
-            batch_plan: from :class:`BatchMigrationPlanner`, or read from its file.
+            batch_plan: from :class:`BatchMigrationPlanner`, or read from its file. The indexes of a batch plan of
+                RedisVL are planned first; their plans are written beside the state file.
+            batch_plan_path: the file of the batch plan; kept in the state.
             redis_url: the server of the indexes.
-            server: an open connection, instead of ``redis_url``.
+            redis_client: or a client of it, which stays open.
+            server: or an open connection.
             state_path: the state file of the batch.
             report_dir: the directory for the reports of indexes; created if missing.
             report_path: the batch report; by default beside the state file.
             backup_dir: the directory for backups and journals; required.
+            batch_size: documents per round trip; instead of that in ``settings``.
+            num_workers: for the documents of one index; likewise.
             progress_callback: called with name, position, total and status at every transition.
             settings: options for every index.
             stop: set it to stop after the current batch of documents.
@@ -83,6 +98,7 @@ class BatchMigrationExecutor:
             BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
             BackupUnusable: ``backup_dir`` cannot be used.
             BatchStateUnusable: the state file is of another batch, or of another backup directory.
+            OverlappingIndexes: as for :meth:`BatchMigrationPlanner.create_batch_plan`, with a batch plan of RedisVL.
             FileError: the plan of an index is missing.
             PreconditionError: the patch applies to no index, or a plan is of another batch.
             LockHeld: another process runs this batch.
@@ -90,25 +106,33 @@ class BatchMigrationExecutor:
         """
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
-        settings = _require_positive(settings or Settings())
+        settings = _changed(settings or Settings(), batch_size, num_workers)
         if not batch_plan.applicable:
             raise PreconditionError(f"The patch of {batch_plan.batch_id} applies to no index. Nothing was changed.")
         path = Path(state_path)
-        initial = initial_state(batch_plan, Path(backup_dir), Path(report_dir), settings)
+        plan_path = Path(batch_plan_path) if batch_plan_path else None
+        initial = initial_state(batch_plan, Path(backup_dir), Path(report_dir), settings, plan_path)
         with lock_state(path):
-            state = resume_or_start(path, initial)
+            state = add_batch_plan(path, resume_or_start(path, initial), batch_plan)
             if not state.started:
                 # before the state file that names it is written
                 open_directory(backup_dir, index=batch_plan.applicable[0].name)
-            return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
+            with server_at(server, redis_url, redis_client) as connected:
+                state = self._planned(path, state, batch_plan, connected)
+                return self._run(path, state, report_path, connected, progress_callback, stop)
 
     def resume(  # noqa: PLR0913 - as apply
         self,
         state_path: str | Path = DEFAULT_STATE,
         *,
+        batch_plan_path: str | Path | None = None,
         redis_url: str | None = None,
+        redis_client: Redis | RedisCluster | None = None,
         server: Server | None = None,
+        report_dir: str | Path | None = None,
         backup_dir: str | Path | None = None,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
         retry_failed: bool = False,
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -118,10 +142,15 @@ class BatchMigrationExecutor:
         """Resume a batch from its state file.
 
         Args:
-            state_path: the state file.
+            state_path: the state file, ours or one of RedisVL, which is kept with the ending ``.redisvl``.
+            batch_plan_path: the batch plan, if it is not where the state says; needed if an index has no plan yet.
             redis_url: the server of the indexes.
-            server: an open connection, instead of ``redis_url``.
+            redis_client: or a client of it, which stays open.
+            server: or an open connection.
+            report_dir: instead of the directory in the state.
             backup_dir: if given, must be the one in the state.
+            batch_size: documents per round trip; instead of that in ``settings``.
+            num_workers: for the documents of one index; likewise.
             retry_failed: migrate failed indexes again, too.
             report_path: the batch report; by default beside the state file.
             progress_callback: as in :meth:`apply`.
@@ -129,24 +158,32 @@ class BatchMigrationExecutor:
             stop: set it to stop after the current batch of documents.
 
         Raises:
-            BatchStateUnusable: no such file, another backup directory, or the batch was rolled back.
+            BatchStateUnusable: no such file, another backup directory or batch plan, or the batch was rolled back.
             FieldfareError: as :meth:`apply`.
         """
         path = Path(state_path)
         with lock_state(path):
-            state = load_state(path)
-            require_resumable(path, state, backup_dir)
-            if settings is not None:
-                state = evolve(state, settings=_require_positive(settings))
+            state = require_resumable(path, load_state(path), backup_dir)
+            state = evolve(state, settings=_changed(settings or state.settings, batch_size, num_workers))
+            if report_dir is not None:
+                state = evolve(state, report_dir=str(Path(report_dir).absolute()))
             if retry_failed:
                 state = reset_failed(state)
-            return self._run(path, state, report_path, redis_url, server, progress_callback, stop)
+            batch_plan = None
+            if batch_plan_path or state.unplanned:
+                batch_plan = require_batch_plan(path, state, batch_plan_path)
+                state = add_batch_plan(path, state, batch_plan)
+            with server_at(server, redis_url, redis_client) as connected:
+                if batch_plan is not None:
+                    state = self._planned(path, state, batch_plan, connected)
+                return self._run(path, state, report_path, connected, progress_callback, stop)
 
     def rollback(  # noqa: PLR0913 - as apply
         self,
         state_path: str | Path = DEFAULT_STATE,
         *,
         redis_url: str | None = None,
+        redis_client: Redis | RedisCluster | None = None,
         server: Server | None = None,
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -158,7 +195,8 @@ class BatchMigrationExecutor:
         Args:
             state_path: the state file.
             redis_url: the server of the indexes.
-            server: an open connection, instead of ``redis_url``.
+            redis_client: or a client of it, which stays open.
+            server: or an open connection.
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
             force: roll back even if the server changed since the migrations.
@@ -174,7 +212,7 @@ class BatchMigrationExecutor:
         """
         self.plugins.raise_if_broken()
         path = Path(state_path)
-        with lock_state(path), server_at(server, redis_url) as connected:
+        with lock_state(path), server_at(server, redis_url, redis_client) as connected:
             file = StateFile(path, load_state(path))
             require_backup_dir(path, file.state)
             create_directory(Path(file.state.report_dir))
@@ -196,20 +234,30 @@ class BatchMigrationExecutor:
         path: Path,
         state: BatchState,
         report_path: str | Path | None,
-        redis_url: str | None,
-        server: Server | None,
+        server: Server,
         callback: ProgressCallback | None,
         stop: StopRequest | None,
     ) -> BatchReport:
         self.plugins.raise_if_broken()
         plans = {each.name: _load_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)}
-        with server_at(server, redis_url) as connected:
-            create_directory(Path(state.report_dir))
-            file = StateFile(path, state)
-            file.update()
-            executor = MigrationExecutor(plugins=self.plugins)
-            Migrations(connected, executor, file, plans, stop or StopRequest(), callback).run()
+        create_directory(Path(state.report_dir))
+        file = StateFile(path, state)
+        file.update()
+        executor = MigrationExecutor(plugins=self.plugins)
+        Migrations(server, executor, file, plans, stop or StopRequest(), callback).run()
         return _write_report(file, report_path)
+
+    def _planned(self, path: Path, state: BatchState, batch_plan: BatchPlan, server: Server) -> BatchState:
+        """Return a state in which every index has a plan; RedisVL's batch plans have none."""
+        if not state.unplanned:
+            return state
+        made = BatchMigrationPlanner(plugins=self.plugins).create_batch_plan(
+            server=server,
+            indexes=state.unplanned,
+            schema_patch=batch_plan.shared_patch,
+            plan_dir=path.absolute().parent / "plans",
+        )
+        return with_index_plans(state, made.indexes, NOTHING_TO_DO)
 
 
 def default_report_path(state_path: Path) -> Path:
@@ -243,7 +291,17 @@ def _load_plan(index: IndexState, state: BatchState) -> MigrationPlan:
     )
 
 
-def _require_positive(settings: Settings) -> Settings:
+def _changed(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
+    """Return settings with what is given.
+
+    Raises:
+        UsageError: a number is less than 1.
+    """
+    settings = evolve(
+        settings,
+        batch_size=settings.batch_size if batch_size is None else batch_size,
+        num_workers=settings.num_workers if num_workers is None else num_workers,
+    )
     for name in ("batch_size", "num_workers", "parallel"):
         if getattr(settings, name) < 1:
             raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
@@ -16,6 +17,7 @@ from fieldfare.errors import FieldfareError, Interrupted, MigrationIncomplete
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
+from fieldfare.server.inspect import read_stats
 from fieldfare.support.wording import counted
 from fieldfare_batch.candidates import keyspace
 from fieldfare_batch.index_files import write_index_report
@@ -86,6 +88,7 @@ class Migrations:
 
     def _migrate(self, name: str) -> None:
         earlier = self._index_state(name)
+        begun = time.monotonic()
         self._set_status(name, Status.IN_PROGRESS, started_at=utc_timestamp())
         try:
             report = self._apply(name)
@@ -99,9 +102,14 @@ class Migrations:
             failure = failure_fields(error)
             if is_partially_migrated(self.file.state, earlier):
                 failure["exit_code"] = MigrationIncomplete.exit_code  # whatever the new error is
-            self._set_status(name, Status.FAILED, **failure, finished_at=utc_timestamp(), report_path=path)
+            self._end(name, Status.FAILED, earlier, begun, report_path=path, **failure)
             return
-        self._set_status(name, Status.SUCCESS, finished_at=utc_timestamp(), report_path=self._write_report(report))
+        documents = read_stats(self.server, report.target).num_docs
+        self._end(name, Status.SUCCESS, earlier, begun, report_path=self._write_report(report), documents=documents)
+
+    def _end(self, name: str, status: Status, earlier: IndexState, begun: float, **changes: Any) -> None:
+        seconds = (earlier.duration_seconds or 0) + time.monotonic() - begun
+        self._set_status(name, status, finished_at=utc_timestamp(), duration_seconds=round(seconds, 3), **changes)
 
     def _apply(self, name: str) -> MigrationReport:
         state = self.file.state

@@ -41,7 +41,7 @@ class Keyspace:
 
 @frozen
 class Overlap:
-    """Two indexes that can cover the same key, and their overlapping prefixes."""
+    """Two indexes that can cover the same key, and their overlapping prefixes; the first prefix is the wider one."""
 
     first: str
     second: str
@@ -54,7 +54,7 @@ class Overlap:
 
 
 def find_overlaps(keyspaces: Iterable[Keyspace]) -> Iterator[Overlap]:
-    """Yield each pair of overlapping indexes once; ``first`` is the smaller name.
+    """Yield each pair of overlapping indexes once.
 
     Takes O(n log n) for n prefixes, plus the number of pairs.
     """
@@ -65,8 +65,7 @@ def find_overlaps(keyspaces: Iterable[Keyspace]) -> Iterator[Overlap]:
             if name == other or pair in seen:
                 continue
             seen.add(pair)
-            prefixes = (prefix, other_prefix) if name < other else (other_prefix, prefix)
-            yield Overlap(*pair, *prefixes)
+            yield Overlap(other, name, other_prefix, prefix)
 
 
 def overlap_free_groups(names: Sequence[str], overlaps: Iterable[Overlap]) -> tuple[tuple[str, ...], ...]:

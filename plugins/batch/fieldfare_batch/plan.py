@@ -73,3 +73,18 @@ class BatchPlan:
     def applicable(self) -> tuple[BatchIndex, ...]:
         """The indexes that are migrated."""
         return tuple(each for each in self.indexes if each.applicable)
+
+    @property
+    def unplanned(self) -> bool:
+        """Whether its indexes have no plans yet: RedisVL made the batch plan."""
+        return any(each.fingerprint is None for each in self.applicable)
+
+    @property
+    def applicable_count(self) -> int:
+        """The number of indexes that are migrated."""
+        return len(self.applicable)
+
+    @property
+    def skipped_count(self) -> int:
+        """The number of indexes that are skipped."""
+        return len(self.indexes) - len(self.applicable)

@@ -10,6 +10,7 @@ from attrs import evolve
 from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import Problem, load_yaml, write_yaml
 from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.redisvl import is_redisvl_plan, read_plan
 
 __all__ = ["VERSION", "batch_plan_to_dict", "load_batch_plan", "write_batch_plan"]
 
@@ -44,14 +45,15 @@ def write_batch_plan(plan: BatchPlan, path: Path | str) -> None:
 
 
 def load_batch_plan(path: Path | str) -> BatchPlan:
-    """Read a batch plan.
+    """Read a batch plan, ours or one of RedisVL.
 
     Raises:
         FileError: it is invalid; with all problems and their line numbers.
     """
     file = load_yaml(path, largest=LARGEST)
+    foreign = is_redisvl_plan(file.data)
     try:
-        plan = structure(_CONVERTER, file.data, BatchPlan)
+        plan = read_plan(file.data) if foreign else structure(_CONVERTER, file.data, BatchPlan)
     except StructureError as error:
         raise file.error(error.problems) from error
     problems: list[Problem] = []
@@ -61,7 +63,7 @@ def load_batch_plan(path: Path | str) -> BatchPlan:
     for number, each in enumerate(plan.indexes):
         if each.name in seen:
             problems.append((("indexes", number, "name"), f"{each.name!r} is listed twice"))
-        if each.applicable and not (each.plan_path and each.fingerprint):
+        if each.applicable and not foreign and not (each.plan_path and each.fingerprint):
             problems.append((("indexes", number), "an applicable index needs plan_path and fingerprint"))
         seen.add(each.name)
     if problems:

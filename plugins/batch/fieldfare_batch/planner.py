@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
 from attrs import define
+from redis import Redis, RedisCluster
 
 from fieldfare.api.arguments import server_at
 from fieldfare.api.planner import Planner
@@ -36,6 +37,7 @@ class PlanOptions(TypedDict, total=False):
     """What :meth:`BatchMigrationPlanner.create_batch_plan` and ``create_group_plans`` take."""
 
     redis_url: str | None
+    redis_client: Redis | RedisCluster | None
     server: Server | None
     pattern: str | None
     indexes: Sequence[str] | None
@@ -66,7 +68,8 @@ class BatchMigrationPlanner(Planner):
 
         Args:
             redis_url: the server of the indexes.
-            server: an open connection, instead of ``redis_url``.
+            redis_client: or a client of it, which stays open.
+            server: or an open connection.
             pattern: a shell pattern for the names of the indexes: ``*_idx``.
             indexes: or the names of the indexes.
             indexes_file: or a file with their names, one per line.
@@ -116,6 +119,7 @@ class BatchMigrationPlanner(Planner):
         self,
         *,
         redis_url: str | None = None,
+        redis_client: Redis | RedisCluster | None = None,
         server: Server | None = None,
         pattern: str | None = None,
         indexes: Sequence[str] | None = None,
@@ -129,7 +133,7 @@ class BatchMigrationPlanner(Planner):
     ) -> tuple[_Draft, Conflict | None]:
         patch = _patch(schema_patch_path, schema_patch)
         policy = _policy(failure_policy)
-        with server_at(server, redis_url) as opened:
+        with server_at(server, redis_url, redis_client) as opened:
             live = list_user_indexes(opened)
             names = select_indexes(live, pattern=pattern, indexes=indexes, indexes_file=indexes_file)
             planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options)

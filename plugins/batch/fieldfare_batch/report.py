@@ -68,6 +68,8 @@ class IndexReport:
         report_path: of its own report.
         error: why it failed.
         skip_reason: why it was skipped.
+        duration_seconds: of its migration, over all runs; None if it was not started.
+        docs_migrated: its documents, if it was migrated.
     """
 
     name: str
@@ -75,6 +77,8 @@ class IndexReport:
     report_path: str | None = None
     error: str | None = None
     skip_reason: str | None = None
+    duration_seconds: float | None = None
+    docs_migrated: int | None = None
 
 
 @frozen(hash=False)
@@ -88,6 +92,8 @@ class BatchReport:
         summary: counts.
         indexes: all of them, in the order of migration.
         completed_at: UTC, ISO 8601.
+        started_at: UTC, ISO 8601.
+        backup_dir: the resolved backup directory.
     """
 
     version: int
@@ -96,6 +102,8 @@ class BatchReport:
     summary: Summary
     indexes: tuple[IndexReport, ...]
     completed_at: str
+    started_at: str
+    backup_dir: str
 
 
 def make_report(state: BatchState) -> BatchReport:
@@ -116,6 +124,8 @@ def make_report(state: BatchState) -> BatchReport:
         summary=summary,
         indexes=tuple(map(_index, state.indexes)),
         completed_at=utc_timestamp(),
+        started_at=state.started_at,
+        backup_dir=state.backup_dir,
     )
 
 
@@ -150,6 +160,8 @@ def _index(state: IndexState) -> IndexReport:
         state.report_path,
         error=None if skipped else state.reason,
         skip_reason=state.reason if skipped else None,
+        duration_seconds=state.duration_seconds,
+        docs_migrated=state.documents if state.status is Status.SUCCESS else None,
     )
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 
 from attrs import evolve
 
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus
-from fieldfare.errors import BackupUnusable, MigrationIncomplete
+from fieldfare.errors import BackupDirectoryRequired, BackupUnusable, MigrationIncomplete
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.plan import BatchPlan
+from fieldfare_batch.plan_file import load_batch_plan
+from fieldfare_batch.redisvl import with_batch_plan
 from fieldfare_batch.state import (
     BatchState,
     IndexState,
@@ -25,17 +28,21 @@ from fieldfare_batch.state import (
 from fieldfare_batch.state_file import VERSION, load_state
 
 __all__ = [
+    "add_batch_plan",
     "find_journal",
     "initial_state",
     "is_partially_migrated",
     "require_backup_dir",
+    "require_batch_plan",
     "require_resumable",
     "reset_failed",
     "resume_or_start",
 ]
 
 
-def initial_state(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings) -> BatchState:
+def initial_state(
+    plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings, plan_path: Path | None = None
+) -> BatchState:
     """Return the state of a batch in which no migration has started."""
     indexes = tuple(
         IndexState(
@@ -60,6 +67,7 @@ def initial_state(plan: BatchPlan, backup_dir: Path, report_dir: Path, settings:
         elapsed_seconds=0.0,
         settings=settings,
         indexes=indexes,
+        plan_path=str(plan_path.absolute()) if plan_path else "",
     )
 
 
@@ -76,9 +84,14 @@ def resume_or_start(path: Path, initial: BatchState) -> BatchState:
     if not path.exists():
         return initial
     earlier = load_state(path)
-    if _identity(earlier) == _identity(initial) and earlier.rollback is not RollbackStatus.DONE:
-        require_resumable(path, earlier, initial.backup_dir)
-        return evolve(earlier, settings=initial.settings, report_dir=initial.report_dir)
+    if _is_same_batch(earlier, initial) and earlier.rollback is not RollbackStatus.DONE:
+        earlier = require_resumable(path, earlier, initial.backup_dir)
+        return evolve(
+            earlier,
+            settings=initial.settings,
+            report_dir=initial.report_dir,
+            plan_path=initial.plan_path or earlier.plan_path,
+        )
     if not earlier.is_finished:
         raise BatchStateUnusable(
             path,
@@ -90,12 +103,23 @@ def resume_or_start(path: Path, initial: BatchState) -> BatchState:
     return initial
 
 
-def _identity(state: BatchState) -> tuple[object, ...]:
-    return state.batch_id, {each.name: each.fingerprint for each in state.applicable}
+def _is_same_batch(earlier: BatchState, initial: BatchState) -> bool:
+    if earlier.batch_id != initial.batch_id:
+        return False
+    if earlier.unplanned or initial.unplanned:  # RedisVL's names of batches are unique
+        return True
+    return _fingerprints(earlier) == _fingerprints(initial)
 
 
-def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | None) -> None:
+def _fingerprints(state: BatchState) -> dict[str, str | None]:
+    return {each.name: each.fingerprint for each in state.applicable}
+
+
+def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | None) -> BatchState:
     """Check that a batch can be resumed; ``backup_dir`` is the one that the user gave.
+
+    Returns:
+        The state, with that directory if it has none: RedisVL may not have recorded it.
 
     Raises:
         BatchStateUnusable: it was rolled back, completely or partly; or its backups are in another directory, or that
@@ -107,6 +131,10 @@ def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | No
         raise BatchStateUnusable(
             path, "the batch was rolled back. Nothing was changed. 'fieldfare batch-apply' starts it again."
         )
+    if not state.backup_dir:
+        if not backup_dir:
+            raise BackupDirectoryRequired
+        return evolve(state, backup_dir=str(Path(backup_dir).resolve()))
     if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
         raise BatchStateUnusable(
             path,
@@ -114,6 +142,7 @@ def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | No
             "Nothing was changed. Use that directory, or omit --backup-dir.",
         )
     require_backup_dir(path, state)
+    return state
 
 
 def find_journal(state: BatchState, index: IndexState) -> Journal | None:
@@ -146,6 +175,35 @@ def require_backup_dir(path: Path, state: BatchState) -> None:
     """
     if state.started and not Path(state.backup_dir).is_dir():
         raise BatchStateUnusable(path, f"its backup directory {state.backup_dir} does not exist. Nothing was changed.")
+
+
+def require_batch_plan(path: Path, state: BatchState, batch_plan_path: str | Path | None) -> BatchPlan:
+    """Return the batch plan of a state, from the file that the user gave or from the one that the state names.
+
+    Raises:
+        BatchStateUnusable: there is no such file, or it is of another batch.
+        FileError: it is invalid.
+    """
+    given = Path(batch_plan_path or state.plan_path)
+    if not batch_plan_path and not (state.plan_path and given.exists()):
+        raise BatchStateUnusable(
+            path, "it does not say where the batch plan is. Nothing was changed. Name the batch plan with --plan."
+        )
+    plan = load_batch_plan(given)
+    if plan.batch_id != state.batch_id:
+        raise BatchStateUnusable(
+            path, f"it is of {state.batch_id}, and {given} is the plan of {plan.batch_id}. Nothing was changed."
+        )
+    return plan
+
+
+def add_batch_plan(path: Path, state: BatchState, plan: BatchPlan) -> BatchState:
+    """Return a state with the plans of its batch plan. The state file is copied if it is one of RedisVL."""
+    if not state.unplanned:
+        return state
+    if path.exists():
+        copyfile(path, path.with_name(f"{path.name}.redisvl"))
+    return with_batch_plan(state, plan)
 
 
 def reset_failed(state: BatchState) -> BatchState:

@@ -65,6 +65,8 @@ class IndexState:
         fingerprint: of that plan.
         lossy: the steps that lose information.
         report_path: of its report.
+        duration_seconds: of its migration, over all runs.
+        documents: of the index when it was migrated.
     """
 
     name: str
@@ -77,6 +79,23 @@ class IndexState:
     fingerprint: str | None = None
     lossy: tuple[str, ...] = ()
     report_path: str | None = None
+    duration_seconds: float | None = None
+    documents: int | None = None
+
+    @property
+    def needs_plan(self) -> bool:
+        """Whether the index is to be migrated, and has no plan yet: the batch plan is one of RedisVL."""
+        return self.fingerprint is None and self.status in {Status.PENDING, Status.IN_PROGRESS}
+
+    @property
+    def completed_at(self) -> str | None:
+        """RedisVL's name for ``finished_at``."""
+        return self.finished_at
+
+    @property
+    def error(self) -> str | None:
+        """Why the migration failed; None if it did not."""
+        return self.reason if self.status is Status.FAILED else None
 
 
 @frozen
@@ -120,6 +139,7 @@ class BatchState:
         elapsed_seconds: the duration of the batch, over all runs.
         settings: the user's options.
         indexes: all of them, in the order of migration.
+        plan_path: of the batch plan; "" if it is not known.
     """
 
     version: int
@@ -133,6 +153,7 @@ class BatchState:
     elapsed_seconds: float
     settings: Settings
     indexes: tuple[IndexState, ...]
+    plan_path: str = ""
 
     def with_status(self, *statuses: Status) -> tuple[IndexState, ...]:
         """Return the indexes that have one of these statuses."""
@@ -145,14 +166,55 @@ class BatchState:
 
     @property
     def started(self) -> tuple[IndexState, ...]:
-        """The indexes that may have to be rolled back."""
-        return self.with_status(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+        """The indexes that may have to be rolled back; not those that RedisVL migrated, whose backups it has."""
+        started = self.with_status(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+        return tuple(each for each in started if each.fingerprint is not None)
+
+    @property
+    def unplanned(self) -> tuple[str, ...]:
+        """The names of the indexes that are to be migrated and have no plan yet."""
+        return tuple(each.name for each in self.indexes if each.needs_plan)
 
     @property
     def is_finished(self) -> bool:
         """Whether there is nothing left to migrate, to retry or to roll back."""
         left = self.with_status(Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
         return self.rollback is RollbackStatus.DONE or (self.rollback is RollbackStatus.NONE and not left)
+
+    @property
+    def completed(self) -> tuple[IndexState, ...]:
+        """The indexes whose migration ended: with success or with a failure; and those that were rolled back."""
+        return self.with_status(Status.SUCCESS, Status.FAILED, Status.ROLLED_BACK)
+
+    @property
+    def remaining(self) -> tuple[str, ...]:
+        """The names of the indexes that are still to be migrated; the current one is among them."""
+        return tuple(each.name for each in self.with_status(Status.PENDING, Status.IN_PROGRESS))
+
+    @property
+    def current_index(self) -> str | None:
+        """The name of the index that is being migrated, or whose migration was interrupted; the first if several."""
+        return next((each.name for each in self.with_status(Status.IN_PROGRESS)), None)
+
+    @property
+    def success_count(self) -> int:
+        """The number of migrated indexes."""
+        return len(self.with_status(Status.SUCCESS))
+
+    @property
+    def failed_count(self) -> int:
+        """The number of indexes whose migration failed."""
+        return len(self.with_status(Status.FAILED))
+
+    @property
+    def skipped_count(self) -> int:
+        """The number of indexes that the patch does not apply to."""
+        return len(self.with_status(Status.SKIPPED))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no index is left to migrate; failed ones do not count."""
+        return not self.remaining
 
     @property
     def is_incomplete(self) -> bool:

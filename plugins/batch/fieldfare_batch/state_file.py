@@ -17,6 +17,7 @@ from fieldfare.errors import BackupUnusable, FileError, LockHeld
 from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import Problem, dump_yaml, load_yaml
 from fieldfare_batch.errors import BatchStateUnusable
+from fieldfare_batch.redisvl import is_redisvl_state, read_state
 from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
 
 __all__ = ["VERSION", "StateFile", "load_state", "lock_state", "state_to_dict"]
@@ -80,7 +81,7 @@ class StateFile:
 
 
 def load_state(path: Path) -> BatchState:
-    """Read a state file.
+    """Read a state file, ours or one of RedisVL.
 
     Raises:
         BatchStateUnusable: there is no such file.
@@ -89,32 +90,38 @@ def load_state(path: Path) -> BatchState:
     if not path.exists():
         raise BatchStateUnusable(path, "there is no such file. Use the --state of 'fieldfare batch-apply'.")
     file = load_yaml(path, largest=LARGEST)
+    foreign = is_redisvl_state(file.data)
     try:
-        state = structure(_CONVERTER, file.data, BatchState)
+        if foreign:
+            state = read_state(file.data, version=VERSION, report_dir=path.absolute().parent / "reports")
+        else:
+            state = structure(_CONVERTER, file.data, BatchState)
     except StructureError as error:
         raise file.error(error.problems) from error
-    problems = list(_problems(state))
+    problems = list(_problems(state, foreign=foreign))
     if problems:
         raise file.error(problems)
     return state
 
 
-def _problems(state: BatchState) -> Iterator[Problem]:
+def _problems(state: BatchState, *, foreign: bool) -> Iterator[Problem]:
     """Yield problems that no written state can have: the state decides which files are read and written."""
     if state.version != VERSION:
         yield ("version",), f"format {state.version}; this fieldfare reads {VERSION}"
     for key in ("backup_dir", "report_dir"):
         directory = getattr(state, key)
-        if not Path(directory).is_absolute() or "\0" in directory:
+        if not (Path(directory).is_absolute() or (foreign and not directory)) or "\0" in directory:
             yield (key,), "must be an absolute path"
     if state.settings.on_conflict not in {None, "keep-old", "keep-new"}:
         yield ("settings", "on_conflict"), "must be keep-old or keep-new"
     seen: set[str] = set()
+    unfinished = {Status.PENDING, Status.IN_PROGRESS}
     for number, each in enumerate(state.indexes):
         if each.name in seen:
             yield ("indexes", number, "name"), f"{each.name!r} is listed twice"
         seen.add(each.name)
-        if each.status is not Status.SKIPPED and not (each.plan_path and each.fingerprint):
+        planned = bool(each.plan_path and each.fingerprint)
+        if not planned and (each.plan_path or each.fingerprint or (not foreign and each.status in unfinished)):
             yield ("indexes", number), "an index that is migrated needs plan_path and fingerprint"
 
 
