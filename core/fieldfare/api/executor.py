@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldfare.api.arguments import require_workers, required_verify, server_at
+from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
 from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.rollback import rollback
@@ -101,6 +102,7 @@ class MigrationExecutor:
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
+            plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=backup_dir)
             return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of

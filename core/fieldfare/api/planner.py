@@ -15,8 +15,10 @@ from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_d
 from fieldfare.patch.target_schema import load_target_schema, with_unnamed_values
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
+from fieldfare.plan.redisvl import RedisVLPlan
 from fieldfare.planning.options import plan_options
 from fieldfare.planning.planner import make_plan
+from fieldfare.planning.redisvl import add_steps
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
@@ -140,6 +142,34 @@ class MigrationPlanner(Planner):
     def _read(self, server: Server, index: str, aliases: Sequence[str], limit: int | None) -> Snapshot:
         limit = self.key_sample_limit if limit is None else limit
         return read_snapshot(server, index, aliases=aliases, key_sample_limit=limit)
+
+    def with_steps(
+        self,
+        plan: MigrationPlan,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+    ) -> MigrationPlan:
+        """Return a plan of RedisVL with steps, planned against the live index; any other plan as it is.
+
+        Args:
+            plan: from :func:`load_migration_plan`.
+            redis_url: where the index lives.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+            backup_dir: if a run of this plan is recorded there, its steps are returned.
+
+        Raises:
+            ChangeBlocked: RedisVL says that the plan cannot be applied.
+            StalePlan: the live index is not the one that RedisVL planned for.
+            FieldfareError: as :meth:`create_plan`.
+        """
+        if not isinstance(plan, RedisVLPlan):
+            return plan
+        with server_at(server, redis_url, redis_client) as opened:
+            return add_steps(opened, self.plugins, plan, options=self.options, backup_dir=backup_dir)
 
     def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
         """Write a plan file."""

@@ -18,6 +18,7 @@ from fieldfare.errors import IndexNotFound, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.run_options import RunOptions, Verify
 from fieldfare.plan import MigrationPlan
+from fieldfare.planning.redisvl import with_live_target
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
@@ -88,6 +89,7 @@ class MigrationValidator:
             options = RunOptions(
                 verify=required_verify(verify or Verify.SAMPLE), query_checks=load_query_checks(query_check_file)
             )
+            plan = with_live_target(opened, plan, backup_dir=backup_dir)
             with read_backup(backup_dir, plan) as (journal, store):
                 run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
                 findings = Validation(run_validators(run))

@@ -12,9 +12,11 @@ from attrs import evolve
 from fieldfare import __version__
 from fieldfare.cli.apply import apply
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
+from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.estimate import estimate
+from fieldfare.cli.helper import helper
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
 from fieldfare.cli.output import notice, replace_closed_streams, show
@@ -34,7 +36,9 @@ __all__ = ["build_app", "main", "run"]
 PROGRAM: Final = "fieldfare"
 """The name of the program in help and messages."""
 
-PROGRAM_OPTIONS: Final = "Options of the program (--json, -p, -v, ...) may stand here too: see 'fieldfare --help'."
+PROGRAM_OPTIONS: Final = (
+    "Options of the program (--json, -p no:NAME, -v, ...) may stand here too: see 'fieldfare --help'."
+)
 
 RENAMED_OPTIONS: Final = {"retry-for": "reconnect-timeout", "timeout": "index-timeout"}
 """Old name of an option → its name. Old names still work, and the help does not show them."""
@@ -78,6 +82,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         ),
     ),
     ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
+    ("helper", helper, ("fieldfare helper --url redis://localhost:6379",)),
     ("demo", demo, ("fieldfare demo --data examples/wordnet",)),
 )
 """Name, function and examples of the kernel's commands, in the order of the help."""
@@ -121,6 +126,9 @@ def build_app(plugins: Plugins) -> typer.Typer:
     for name, function, examples in COMMANDS:
         app.command(name, epilog=_epilog(examples))(function)
     _add_commands(app, plugins)
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = with_connection_options(command.callback)
     return app
 
 
@@ -129,7 +137,10 @@ def program(  # noqa: PLR0913 - the program's options
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for errors too.")] = False,
     blocked: Annotated[
-        list[str] | None, typer.Option("-p", metavar="no:NAME", help="Leave a plugin out. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "-p", metavar="no:NAME", help="Leave a plugin out. Repeatable. Behind a command, -p NUMBER is its port."
+        ),
     ] = None,
     verbose: Annotated[
         int,

@@ -13,6 +13,7 @@ from fieldfare.cli.options import (
     DEFAULT_URL,
     AllowOverflow,
     BatchSize,
+    BenchmarkOut,
     Cluster,
     IndexTimeout,
     NewBackupDirectory,
@@ -25,7 +26,6 @@ from fieldfare.cli.options import (
     Url,
     VerifyOption,
     Workers,
-    file_option,
 )
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
@@ -61,7 +61,7 @@ def apply(  # noqa: PLR0913 - the command's options
     on_conflict: OnConflict = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
-    benchmark_out: Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)] = None,
+    benchmark_out: BenchmarkOut = None,
 ) -> None:
     """Apply a migration plan. After a crash, the same command resumes it.
 
@@ -71,15 +71,20 @@ def apply(  # noqa: PLR0913 - the command's options
     session = Session.of(context)
     if not backup_dir:
         raise BackupDirectoryRequired
-    from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.api import MigrationPlanner, load_migration_plan  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
-    _warn_of_losses(loaded)
     stop = StopRequest()
     try:
         with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+            if loaded.is_unplanned:
+                loaded = MigrationPlanner(plugins=session.plugins).with_steps(
+                    loaded, server=server, backup_dir=backup_dir
+                )
+                notice(f"Note: {loaded.warnings[0]}.")
+            _warn_of_losses(loaded)
             report = _apply(
                 session,
                 loaded,

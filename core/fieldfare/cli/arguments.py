@@ -1,7 +1,7 @@
 """Options of the whole program, which may stand before or behind the command.
 
-They are read before the command line is built: ``-p`` decides which plugins add commands, ``--json`` how a usage
-error is reported.
+They are read before the command line is built: ``-p no:NAME`` decides which plugins add commands, ``--json`` how a
+usage error is reported. Behind a command, ``-p`` with a number is its port, as for RedisVL's ``rvl``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
+from urllib.parse import quote
 
 from attrs import frozen
 
@@ -21,7 +22,8 @@ __all__ = ["Arguments", "known_secrets", "read_arguments"]
 FLAGS: Final = frozenset({"--json", "--traceback", "-v", "-vv", "--verbose"})
 VALUES: Final = frozenset({"-p", "--log-format", "--log-level"})
 BLOCK: Final = "no:"
-URL: Final = "--url"
+URLS: Final = ("--url", "-u")
+PASSWORDS: Final = ("--password", "-a")
 URL_VARIABLES: Final = ("FIELDFARE_URL", "REDIS_URL")
 
 
@@ -46,7 +48,7 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     """Find the program's own options. Arguments behind ``--`` stay where they are.
 
     Raises:
-        UsageError: an option without its value, or a ``-p`` that is not ``no:NAME``.
+        UsageError: an option without its value, or a ``-p`` that is neither ``no:NAME`` nor a port.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     own: list[str] = []
@@ -63,6 +65,9 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
             given = value if equals else next(pending, None)
             if given is None:
                 raise UsageError(f"Option {name} needs a value.")
+            if name == "-p" and given.isdecimal():
+                rest += ["-p", _port(given, rest)]
+                continue
             own += [name, given]
             if name == "-p":
                 blocked.append(_blocked(given))
@@ -80,11 +85,26 @@ def known_secrets(arguments: Sequence[str]) -> frozenset[str]:
     """Return the secrets on this process's command line and in its environment."""
     given = [os.environ.get(name, "") for name in URL_VARIABLES]
     given += [argument for argument in arguments if "://" in argument]
-    given += [value for name, value in pairwise(arguments) if name == URL]
-    return secrets_in(argument.removeprefix(f"{URL}=") for argument in given)
+    given += [value for name, value in pairwise(arguments) if name in URLS]
+    passwords = [value for name, value in pairwise(arguments) if name in PASSWORDS]
+    passwords += [each.removeprefix("--password=") for each in arguments if each.startswith("--password=")]
+    passwords += [each.removeprefix("-a") for each in arguments if each.startswith("-a")]
+    raw = (password.encode("utf-8", "surrogateescape") for password in passwords)
+    given += [f"redis://:{quote(password, safe='')}@host" for password in raw if password]
+    return secrets_in(argument.removeprefix("--url=") for argument in given)
 
 
 def _blocked(value: str) -> str:
     if not value.startswith(BLOCK) or value == BLOCK:
-        raise UsageError(f"Option -p takes no:NAME, to leave out the plugin NAME; not {value!r}.")
+        raise UsageError(
+            f"Option -p takes no:NAME, to leave out the plugin NAME, or behind a command a port; not {value!r}."
+        )
     return value.removeprefix(BLOCK)
+
+
+def _port(value: str, before: Sequence[str]) -> str:
+    if all(argument.startswith("-") for argument in before):
+        raise UsageError(
+            f"Option -p takes no:NAME here. A port stands behind the command: 'fieldfare list -p {value}'."
+        )
+    return value

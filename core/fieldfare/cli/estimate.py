@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_PLAN, Plan
-from fieldfare.cli.output import show, show_json
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, Url
+from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.cli.units import bytes_text
+from fieldfare.errors import ServerUnavailable
 from fieldfare.plan import Estimate, MigrationPlan
 
 __all__ = ["estimate"]
@@ -22,16 +23,25 @@ def estimate(
     aof_enabled: Annotated[
         bool, typer.Option("--aof-enabled", help="Count the growth of the append-only file too.")
     ] = False,
+    url: Url = "",
+    cluster: Cluster = None,
 ) -> None:
-    """Estimate the disk and memory that a plan needs. Does not talk to the server."""
+    """Estimate the disk and memory that a plan needs.
+
+    Without --url (or FIELDFARE_URL, REDIS_URL) the server is not asked. With it, the server says whether it writes an
+    append-only file. A plan of RedisVL needs the server.
+    """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
+    aof: bool | None = None
+    if url or loaded.is_unplanned:
+        loaded, aof = _ask_server(session, loaded, url or DEFAULT_URL, cluster=cluster)
     session.plugins.raise_if_broken()
     session.plugins.require(loaded.plugins)
     total = session.plugins.estimate(loaded)
-    new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled else 0)
+    new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled or aof else 0)
     if session.json:
         show_json(
             {
@@ -39,25 +49,48 @@ def estimate(
                 "documents": loaded.source.stats.num_docs,
                 "disk_bytes": total.disk_bytes,
                 "rdb_bytes": total.rdb_bytes,
-                "aof_bytes": total.aof_bytes if aof_enabled else None,
+                "aof_bytes": total.aof_bytes if aof_enabled or aof else None,
                 "total_new_disk_bytes": new_bytes,
                 "memory_delta_bytes": total.memory_delta_bytes,
                 "lines": list(total.lines),
             }
         )
     else:
-        show("\n".join(_lines(loaded, total, new_bytes, aof_enabled=aof_enabled)))
+        show("\n".join(_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof)))
 
 
-def _lines(plan: MigrationPlan, total: Estimate, new_bytes: int, *, aof_enabled: bool) -> list[str]:
-    aof = f"~{bytes_text(total.aof_bytes)}" if aof_enabled else "not estimated (pass --aof-enabled if AOF is on)"
+def _ask_server(
+    session: Session, plan: MigrationPlan, url: str, *, cluster: bool | None
+) -> tuple[MigrationPlan, bool | None]:
+    """Return the plan with its steps, and whether the server writes an append-only file; None if it does not say."""
+    from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+    from fieldfare.server.probe import read_aof_enabled  # noqa: PLC0415 - start-up time
+
+    try:
+        with connect(url, cluster=cluster) as server:
+            planned = MigrationPlanner(plugins=session.plugins).with_steps(plan, server=server)
+            return planned, read_aof_enabled(server.nodes())
+    except ServerUnavailable as error:
+        if plan.is_unplanned:
+            raise
+        notice(f"Note: whether AOF is on is not known. {error}")
+        return plan, None
+
+
+def _lines(plan: MigrationPlan, total: Estimate, new_bytes: int, *, aof: bool | None) -> list[str]:
+    growth = {
+        True: f"~{bytes_text(total.aof_bytes)}",
+        False: "none (AOF is off)",
+        None: "not estimated (pass --aof-enabled if AOF is on, or --url to ask the server)",
+    }[aof]
     return [
         "Pre-migration disk space estimate:",
         f"Index: {plan.index} ({plan.source.stats.num_docs:,} documents)",
         *total.lines,
         f"Backup files (--backup-dir): ~{bytes_text(total.disk_bytes)}",
         f"RDB snapshot (BGSAVE): ~{bytes_text(total.rdb_bytes)}",
-        f"AOF growth: {aof}",
+        f"AOF growth: {growth}",
         f"Total new disk required: ~{bytes_text(new_bytes)}",
         _memory(total),
     ]

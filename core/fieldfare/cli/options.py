@@ -19,6 +19,7 @@ __all__ = [
     "AllowOverflow",
     "BackupDirectory",
     "BatchSize",
+    "BenchmarkOut",
     "Cluster",
     "Index",
     "IndexTimeout",
@@ -78,6 +79,8 @@ def refuse_overwriting_inputs(output: Path, *inputs: Path | None) -> None:
 Url: TypeAlias = Annotated[
     str,
     typer.Option(
+        "--url",
+        "-u",
         help="Redis to use: redis://, rediss:// (TLS), unix:// or redis+sentinel://.",
         envvar=["FIELDFARE_URL", "REDIS_URL"],
         metavar="URL",
@@ -87,7 +90,9 @@ Cluster: TypeAlias = Annotated[
     bool | None,
     typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
 ]
-Index: TypeAlias = Annotated[str, typer.Option(help="Name of the index, or an alias of it.", metavar="NAME")]
+Index: TypeAlias = Annotated[
+    str, typer.Option("--index", "-i", help="Name of the index, or an alias of it.", metavar="NAME")
+]
 Aliases: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME")
 ]
@@ -106,6 +111,7 @@ QueryCheckFile: TypeAlias = Annotated[
     Path | None, file_option("YAML file of queries whose answers are checked afterwards.")
 ]
 ReportOut: TypeAlias = Annotated[Path | None, file_option("Write the report here, as YAML.", is_output=True)]
+BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),

@@ -30,7 +30,12 @@ def rollback(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: Annotated[
         str | None,
-        typer.Option(help="Index of the migration, if the directory holds several: its name before.", metavar="NAME"),
+        typer.Option(
+            "--index",
+            "-i",
+            help="Index of the migration, if the directory holds several: its name before.",
+            metavar="NAME",
+        ),
     ] = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,

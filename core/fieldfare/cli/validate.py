@@ -10,6 +10,7 @@ import typer
 from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
+    BenchmarkOut,
     Cluster,
     Plan,
     QueryCheckFile,
@@ -41,6 +42,7 @@ def validate(  # noqa: PLR0913 - the command's options
     ] = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
+    benchmark_out: BenchmarkOut = None,
 ) -> None:
     """Check the live index against the plan. Reads the server, changes nothing; ends with 1 if a check fails."""
     session = Session.of(context)
@@ -62,6 +64,10 @@ def validate(  # noqa: PLR0913 - the command's options
         )
     if report_out is not None:
         write_migration_report(report, report_out)
+    if benchmark_out is not None:
+        from fieldfare.report.benchmark import write_benchmark  # noqa: PLC0415 - start-up time
+
+        write_benchmark(report, benchmark_out)
     passed = report.validation.passed
     show_report(session, report, title="Validation passed" if passed else "Validation failed")
     if not passed:

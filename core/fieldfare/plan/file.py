@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fieldfare.errors import FileError, PlanEdited
+from fieldfare.errors import FileError, PlanEdited, UsageError
 from fieldfare.plan.convert import from_plain, to_plain
 from fieldfare.plan.model import MigrationPlan
+from fieldfare.plan.redisvl import is_redisvl_plan, read_redisvl_plan
 from fieldfare.support.structure import StructureError
 from fieldfare.support.yamlfile import YamlFile, load_yaml, write_yaml
 
@@ -32,7 +33,15 @@ Take these changes out of the patch, or follow the workarounds. Next:
 
 
 def plan_to_dict(plan: MigrationPlan) -> dict[str, Any]:
-    """Return the content of the plan's file as plain values: the same for the same plan, on every machine."""
+    """Return the content of the plan's file as plain values: the same for the same plan, on every machine.
+
+    Raises:
+        UsageError: RedisVL made the plan, and it has no steps yet.
+    """
+    if plan.is_unplanned:
+        raise UsageError(
+            f"The plan for {plan.index!r} is one of RedisVL and has no steps. MigrationPlanner.with_steps() makes them."
+        )
     plain = to_plain(plan)
     return {**plain, FINGERPRINT: _digest(plain)}
 
@@ -57,7 +66,7 @@ def write_plan(plan: MigrationPlan, path: Path | str) -> None:
 
 
 def load_plan(path: Path | str) -> MigrationPlan:
-    """Read a plan file.
+    """Read a plan file, ours or one of RedisVL; the latter has no steps.
 
     It has no figures of memory; they are read as 0.
 
@@ -74,6 +83,11 @@ def fingerprint(plan: MigrationPlan) -> str:
 
 
 def _read(file: YamlFile) -> MigrationPlan:
+    if is_redisvl_plan(file.data):
+        try:
+            return read_redisvl_plan(file.data)
+        except StructureError as error:
+            raise file.error(error.problems) from error
     plain = dict(file.data)
     noted = plain.pop(FINGERPRINT, None)
     if not isinstance(noted, str):

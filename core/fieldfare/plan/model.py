@@ -104,6 +104,11 @@ class MigrationPlan:
         return not self.blocked_reasons
 
     @property
+    def is_unplanned(self) -> bool:
+        """Whether the plan has no steps yet, because RedisVL made it."""
+        return False
+
+    @property
     def moves_keys(self) -> bool:
         """Whether the migration moves keys to another prefix."""
         return any(isinstance(change, ChangePrefix) for change in self.changes)

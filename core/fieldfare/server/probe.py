@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from redis import Redis
@@ -13,7 +13,7 @@ from fieldfare.errors import UnsupportedServer
 from fieldfare.server.capabilities import Capabilities, Version, format_version
 from fieldfare.server.pipeline import Argument, exchange
 
-__all__ = ["read_capabilities", "read_run_id"]
+__all__ = ["read_aof_enabled", "read_capabilities", "read_run_id"]
 
 OLDEST_MODULE: Final = 20000
 """The version assumed for a module that does not report one: 2.0.0, which has none of the newer features."""
@@ -69,6 +69,16 @@ def read_run_id(client: Redis) -> str:
         redis.exceptions.ConnectionError: the server did not answer.
     """
     return _facts(_reply_or_none(client, "INFO", "server")).get("run_id", "")
+
+
+def read_aof_enabled(nodes: Sequence[Redis]) -> bool | None:
+    """Return whether any node writes an append-only file; None if the user may not ask.
+
+    Raises:
+        redis.exceptions.ConnectionError: a node did not answer.
+    """
+    answers = {_facts(_reply_or_none(node, "INFO", "persistence")).get("aof_enabled") for node in nodes}
+    return None if answers == {None} else "1" in answers
 
 
 def _reply_or_none(client: Redis, *command: Argument) -> Any:

@@ -23,6 +23,7 @@ from fieldfare.cli.options import (
     directory_option,
     file_option,
 )
+from fieldfare.cli.output import notice
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupDirectoryRequired
 from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
@@ -75,6 +76,8 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     from fieldfare_batch.state import Settings  # noqa: PLC0415 - start-up time
 
     loaded = load_batch_plan(plan)
+    for line in loaded.warnings if loaded.unplanned else ():
+        notice(f"Note: {line}.")
     require_data_loss_accepted(loaded.applicable, accepted=accept_data_loss)
     settings = Settings(
         batch_size=batch_size,
@@ -87,5 +90,5 @@ def batch_apply(  # noqa: PLR0913 - the command's options
         verify=verify.value,
     )
     apply = BatchMigrationExecutor(plugins=session.plugins).apply
-    run = partial(apply, loaded, report_dir=report_dir, backup_dir=backup_dir, settings=settings)
+    run = partial(apply, loaded, batch_plan_path=plan, report_dir=report_dir, backup_dir=backup_dir, settings=settings)
     run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,9 +28,27 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         str | None,
         typer.Option(help="Must be the one of 'batch-apply', which the state file holds.", metavar="DIR"),
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Batch plan, if it is not where the state file says. Needed for a state file of RedisVL.",
+            metavar="FILE",
+            dir_okay=False,
+        ),
+    ] = None,
+    report_dir: Annotated[
+        Path | None, typer.Option(help="Directory for the reports of indexes. Default: as before.", metavar="DIR")
+    ] = None,
     report_out: BatchReportOut = None,
     parallel: Annotated[
         int | None, typer.Option(help="Indexes to migrate at the same time. Default: as before.", metavar="N", min=1)
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Documents per round trip. Default: as before.", metavar="N", min=1)
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many workers share the documents of an index. Default: as before.", metavar="N", min=1),
     ] = None,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
@@ -44,10 +63,14 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     from attrs import evolve  # noqa: PLC0415 - start-up time
 
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.redisvl import with_batch_plan  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.resume import require_batch_plan  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
+    if recorded.unplanned:  # RedisVL's state file; its batch plan says what loses information
+        recorded = with_batch_plan(recorded, require_batch_plan(state, recorded, plan))
     todo = recorded.with_status(Status.PENDING, Status.IN_PROGRESS, *([Status.FAILED] if retry_failed else []))
     require_data_loss_accepted(todo, accepted=accept_data_loss)
     settings = evolve(
@@ -56,5 +79,14 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         allow_overflow=allow_overflow or recorded.settings.allow_overflow,
         on_conflict=on_conflict or recorded.settings.on_conflict,
     )
-    run = partial(executor.resume, backup_dir=backup_dir, retry_failed=retry_failed, settings=settings)
+    run = partial(
+        executor.resume,
+        batch_plan_path=plan,
+        report_dir=report_dir,
+        backup_dir=backup_dir,
+        batch_size=batch_size,
+        num_workers=workers,
+        retry_failed=retry_failed,
+        settings=settings,
+    )
     run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)
