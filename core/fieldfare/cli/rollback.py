@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
-from fieldfare.cli.output import notice
+from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
-from fieldfare.cli.report_text import show_report
+from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
-from fieldfare.report import Result
+from fieldfare.report import MigrationReport, Result
+
+if TYPE_CHECKING:
+    from fieldfare.api import MigrationExecutor
 
 __all__ = ["rollback"]
 
@@ -39,7 +42,14 @@ def rollback(  # noqa: PLR0913 - the command's options
     ] = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Nothing is asked in scripts either.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Do not ask. Without --index, roll back every migration in the directory, the newest first.",
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option(help="How many workers share the documents, if as many migrated them.", metavar="N", min=1)
     ] = 1,
@@ -62,19 +72,38 @@ def rollback(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     stop = StopRequest()
+    executor = MigrationExecutor(plugins=session.plugins)
+    indexes = _all_indexes(executor, backup_dir) if yes and index is None else [index]
+    reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
-        report = MigrationExecutor(plugins=session.plugins).rollback(
-            server=server,
-            backup_dir=backup_dir,
-            index=index,
-            num_workers=workers,
-            retry_for=retry_for,
-            force=force,
-            stop=stop,
-        )
-    show_report(session, report, title=NOTHING_LEFT if report.result is Result.NOTHING_TO_DO else "")
-    if not report.validation.passed:
+        for name in indexes:
+            report = executor.rollback(
+                server=server,
+                backup_dir=backup_dir,
+                index=name,
+                num_workers=workers,
+                retry_for=retry_for,
+                force=force,
+                stop=stop,
+            )
+            reports.append(report)
+            if not session.json:
+                done_before = report.result is Result.NOTHING_TO_DO
+                show(report_text(report, title=NOTHING_LEFT if done_before else ""))
+    if session.json:
+        from fieldfare.report.file import report_to_dict  # noqa: PLC0415 - start-up time
+
+        documents = list(map(report_to_dict, reports))
+        show_json(documents[0] if len(documents) == 1 else {"rollbacks": documents})
+    if not all(each.validation.passed for each in reports):
         raise typer.Exit(RollbackFailed.exit_code)
+
+
+def _all_indexes(executor: MigrationExecutor, backup_dir: Path) -> list[str | None]:
+    """Return the indexes of all migrations in a directory, the newest first; None for the only one."""
+    backups = executor.status(backup_dir)
+    newest = sorted(backups, key=lambda each: str(each["started_at"]), reverse=True)
+    return [str(each["index"]) for each in newest] if len(newest) > 1 else [None]
 
 
 def _confirm(backup_dir: Path, index: str | None) -> bool:

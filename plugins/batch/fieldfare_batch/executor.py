@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from attrs import evolve
-from redis import Redis, RedisCluster
 
 from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
@@ -17,6 +16,7 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, load_plan
 from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
 from fieldfare_batch.candidates import NOTHING_TO_DO
 from fieldfare_batch.index_files import create_directory
 from fieldfare_batch.migration import Migrations, ProgressCallback
@@ -60,7 +60,7 @@ class BatchMigrationExecutor:
         *,
         batch_plan_path: str | Path | None = None,
         redis_url: str | None = None,
-        redis_client: Redis | RedisCluster | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         state_path: str | Path = DEFAULT_STATE,
         report_dir: str | Path = DEFAULT_REPORTS,
@@ -127,7 +127,7 @@ class BatchMigrationExecutor:
         *,
         batch_plan_path: str | Path | None = None,
         redis_url: str | None = None,
-        redis_client: Redis | RedisCluster | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         report_dir: str | Path | None = None,
         backup_dir: str | Path | None = None,
@@ -183,7 +183,7 @@ class BatchMigrationExecutor:
         state_path: str | Path = DEFAULT_STATE,
         *,
         redis_url: str | None = None,
-        redis_client: Redis | RedisCluster | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
 from attrs import define
-from redis import Redis, RedisCluster
 
 from fieldfare.api.arguments import server_at
 from fieldfare.api.planner import Planner
@@ -19,6 +18,7 @@ from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_d
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, write_plan
 from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import list_user_indexes
 from fieldfare_batch.candidates import Candidate, CandidatePlanner
 from fieldfare_batch.conflict import Conflict, find_conflict, require_distinct_targets
@@ -37,7 +37,7 @@ class PlanOptions(TypedDict, total=False):
     """What :meth:`BatchMigrationPlanner.create_batch_plan` and ``create_group_plans`` take."""
 
     redis_url: str | None
-    redis_client: Redis | RedisCluster | None
+    redis_client: AnyClient | None
     server: Server | None
     pattern: str | None
     indexes: Sequence[str] | None
@@ -119,7 +119,7 @@ class BatchMigrationPlanner(Planner):
         self,
         *,
         redis_url: str | None = None,
-        redis_client: Redis | RedisCluster | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         pattern: str | None = None,
         indexes: Sequence[str] | None = None,
