@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from recall_plots import draw
-from recall_row import RecallRow
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +28,8 @@ from fieldfare_vectors.datatype import INTEGERS
 from fieldfare_vectors.exact_recall import VectorSpace, compute_recall
 from fieldfare_vectors.sample import SAMPLE_LIMIT
 from fieldfare_vectors.values import cast
+from recall_plots import draw
+from recall_row import RecallRow
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "wordnet" / "vectors.npy"
 METRICS: Final = ("cosine", "l2", "ip")

@@ -16,11 +16,11 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from attrs import define, field
-from compare import INDEX, load_vectors
-from delay import delayed
 from rich.console import Console
 from rich.table import Table
 
+from comparison.documents import INDEX, load_vectors
+from delay import delayed
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.hooks.manager import load_plugins

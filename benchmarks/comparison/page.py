@@ -1,0 +1,191 @@
+"""The page of the documentation, and the figures that other pages quote: all made of the JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from comparison.floor import PARTS
+from comparison.results import CaseResult, Comparison
+from comparison.table import cell, figure, ratio
+from comparison.tools import FIELDFARE, REDISVL
+
+__all__ = ["BEGIN", "END", "PAGE", "make_page", "make_quote", "quote", "write_page"]
+
+PAGE: Final = "benchmarks.md"
+BEGIN: Final = "<!-- figures of make bench -->"
+END: Final = "<!-- end of figures of make bench -->"
+
+INTRODUCTION: Final = """\
+# How fast is it?
+
+fieldfare and RedisVL's migrator (`rvl migrate`) on the same migrations, in one run. `make bench` measures, and writes
+this page; all rounds are in [benchmarks.json](benchmarks.json).
+
+{setting}
+
+- Each command is a process of its own, so its start counts. Everything that makes fieldfare safe is on, as by default.
+- The commands take turns. Every run starts with a server that has just been started, and with the same documents.
+- Figures are medians. A ratio is the median of the rounds' ratios: how many times as much RedisVL took. Above 1,
+  fieldfare is better.
+- Outage: a client in a process of its own queries the index all the time. From its first answer that is an error or
+  lacks documents to the first one that has them all.
+
+![How many times as much RedisVL took for plan, apply and outage](plots/compare.png)
+"""
+
+
+def write_page(comparison: Comparison, directory: Path) -> None:
+    """Write the page."""
+    (directory / PAGE).write_text(make_page(comparison), encoding="utf-8")
+
+
+def make_page(comparison: Comparison) -> str:
+    """Return the whole page."""
+    compared = [result for result in comparison.cases if FIELDFARE in result.participants]
+    sections = [
+        INTRODUCTION.format(setting=_setting(comparison)),
+        "## Apply\n",
+        _apply(compared),
+        "## Plan and roll back\n",
+        _plan_and_rollback(compared),
+        "RedisVL's rollback writes vectors back, and leaves the index as it is. Other changes it does not roll back.\n",
+        "## Processor and memory of apply\n",
+        _resources(compared),
+        *_notes(comparison.cases),
+        *_floor(comparison.cases),
+        *_workers(comparison.cases),
+    ]
+    return "\n".join(sections)
+
+
+def make_quote(comparison: Comparison) -> str:
+    """Return the ratios that other pages quote."""
+    rows = [
+        (result.name, *(ratio(result.ratio(command, FIELDFARE, metric)) for command, metric in _QUOTED))
+        for result in comparison.cases
+        if result.baseline == REDISVL
+    ]
+    table = _table(("how many times as much RedisVL takes", "`plan`", "`apply`", "outage", "memory"), rows)
+    return f"{table}\n{_setting(comparison)}\n"
+
+
+_QUOTED: Final = (
+    ("plan", "wall_seconds"),
+    ("apply", "wall_seconds"),
+    ("apply", "outage_seconds"),
+    ("apply", "peak_mib"),
+)
+
+
+def quote(comparison: Comparison, path: Path) -> None:
+    """Write the figures between the marks of a file.
+
+    Raises:
+        SystemExit: the file has no marks.
+    """
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{path} has no place for the figures: '{BEGIN}' and '{END}'")
+    path.write_text(f"{before}{BEGIN}\n{make_quote(comparison)}{END}{after}", encoding="utf-8")
+
+
+def _setting(comparison: Comparison) -> str:
+    machine = comparison.machine
+    versions = " and ".join(f"{name} {version}" for name, version in comparison.versions.items())
+    servers = ", ".join(dict.fromkeys(result.server for result in comparison.cases))
+    return (
+        f"{versions} (commit {comparison.commit}), {comparison.rounds} rounds on {comparison.date} UTC;\n"
+        f"{servers}; Python {machine.python}; {machine.cores} cores of {machine.processor},"
+        f" {machine.memory_mib:,} MiB,\nbackups on {machine.file_system};"
+        f" load average {machine.load_average} at the start."
+    )
+
+
+def _apply(results: Sequence[CaseResult]) -> str:
+    header = ("migration", FIELDFARE, REDISVL, "ratio", "outage", "RedisVL's", "ratio", "the server's build")
+    return _table(
+        header,
+        [
+            (
+                result.name,
+                *_compared(result, "apply", "wall_seconds"),
+                *_compared(result, "apply", "outage_seconds"),
+                figure(median(result.build_seconds), "wall_seconds"),
+            )
+            for result in results
+        ],
+    )
+
+
+def _plan_and_rollback(results: Sequence[CaseResult]) -> str:
+    header = ("migration", "plan", "RedisVL's", "ratio", "rollback", "RedisVL's", "ratio")
+    return _table(
+        header,
+        [
+            (result.name, *_compared(result, "plan", "wall_seconds"), *_compared(result, "rollback", "wall_seconds"))
+            for result in results
+        ],
+    )
+
+
+def _resources(results: Sequence[CaseResult]) -> str:
+    metrics = ("cpu_seconds", "peak_mib", "server_seconds")
+    header = ("fieldfare / RedisVL = ratio", "client CPU", "peak memory", "server CPU")
+    return _table(
+        header,
+        [(result.name, *(cell(result, "apply", FIELDFARE, metric) for metric in metrics)) for result in results],
+    )
+
+
+def _compared(result: CaseResult, command: str, metric: str) -> tuple[str, str, str]:
+    ours, theirs = (figure(result.median(command, name, metric), metric) for name in (FIELDFARE, REDISVL))
+    return ours, theirs, ratio(result.ratio(command, FIELDFARE, metric))
+
+
+def _notes(results: Sequence[CaseResult]) -> list[str]:
+    notes = [f"- {result.name}: {note}\n" for result in results for note in result.notes]
+    return ["".join(notes)] if notes else []
+
+
+def _floor(results: Sequence[CaseResult]) -> list[str]:
+    found = [result for result in results if result.floor]
+    rows = [
+        (
+            result.name,
+            *(figure(median(each[part] for each in result.floor), "wall_seconds") for part in PARTS),
+            figure(median(sum(each.values()) for each in result.floor), "wall_seconds"),
+        )
+        for result in found
+    ]
+    text = (
+        "The same with hand-packed commands on one connection, and nothing that makes it safe except a copy on disk:\n"
+    )
+    return ["## The floor\n", text, _table(("migration", *PARTS, "in all"), rows)] if rows else []
+
+
+def _workers(results: Sequence[CaseResult]) -> list[str]:
+    rows = [
+        (
+            result.name,
+            name.rpartition(" ")[2],
+            *(
+                figure(result.median(command, name, "wall_seconds"), "wall_seconds")
+                for command in ("apply", "rollback")
+            ),
+            *(ratio(result.ratio(command, name, "wall_seconds")) for command in ("apply", "rollback")),
+        )
+        for result in results
+        if FIELDFARE not in result.participants
+        for name in reversed(result.participants)
+    ]
+    header = ("migration", "workers", "apply", "rollback", "apply, ratio to one", "rollback, ratio to one")
+    return ["## Workers\n", _table(header, rows)] if rows else []
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
