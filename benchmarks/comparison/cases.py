@@ -19,6 +19,8 @@ WORKERS: Final = (1, 2, 4)
 TENANTS: Final = tuple(f"tenant_{number:02}" for number in range(20))
 FLOAT16: Final = "update_fields: [{name: vec, attrs: {datatype: float16}}]"
 
+RENAME: Final = "rename_fields: [{old_name: kind, new_name: sort}]"
+
 
 @frozen
 class Case:
@@ -34,6 +36,7 @@ class Case:
         batch: whether the commands for many indexes are used.
         search: the oldest search version that can do it.
         floor: whether hand-packed commands do the same for comparison.
+        note: what a reader should know.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Case:
     batch: bool = False
     search: Version = (0, 0, 0)
     floor: bool = False
+    note: str = ""
 
     @property
     def cluster(self) -> bool:
@@ -86,7 +90,7 @@ def make_cases(embeddings: Path, scale: float = 1.0) -> tuple[Case, ...]:
             f"rename a field, {texts:,}",
             load_texts(texts),
             {INDEX: texts},
-            "rename_fields: [{old_name: kind, new_name: sort}]",
+            RENAME,
             redisvl=FORWARD,
         ),
         Case(
@@ -104,11 +108,20 @@ def make_cases(embeddings: Path, scale: float = 1.0) -> tuple[Case, ...]:
             search=(8, 0, 0),
         ),
         Case(
-            f"rename a field, JSON {json:,}",
-            load_json(json),
+            f"rename a field in the index, JSON {json:,}",
+            load_json(json, "$.k"),
             {INDEX: json},
-            "rename_fields: [{old_name: kind, new_name: sort}]",
+            RENAME,
             redisvl=FORWARD,
+            note="documents stay as they are: the field has another name in them.",
+        ),
+        Case(
+            f"rename a field, JSON {json:,}",
+            load_json(json, "$.kind"),
+            {INDEX: json},
+            RENAME,
+            redisvl=(),
+            note="RedisVL renames it in the index only.",
         ),
         Case(
             f"batch of {len(TENANTS)}, each FLAT {tenant:,} x 384",

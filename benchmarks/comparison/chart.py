@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from comparison.results import CaseResult, Comparison
+from comparison.table import rounds
 from comparison.tools import FIELDFARE, REDISVL
 
 __all__ = ["draw"]
@@ -34,7 +35,7 @@ def draw(comparison: Comparison, directory: Path) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415 - the figures need none
 
     directory.mkdir(parents=True, exist_ok=True)
-    results = [result for result in comparison.cases if result.baseline == REDISVL and not result.notes]
+    results = [result for result in comparison.cases if result.baseline == REDISVL]
     figure, axes = plt.subplots(figsize=(8, 1.2 + 0.75 * len(results)), layout="constrained")
     for place, (name, (command, metric, colour)) in enumerate(BARS.items()):
         values = [result.ratio(command, FIELDFARE, metric) or 0 for result in results]
@@ -54,4 +55,4 @@ def draw(comparison: Comparison, directory: Path) -> None:
 
 def _title(results: list[CaseResult], comparison: Comparison) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in comparison.versions.items())
-    return f"{versions}; {len(results)} migrations, medians of {comparison.rounds} rounds"
+    return f"{versions}; {len(results)} migrations, {rounds(comparison)}"

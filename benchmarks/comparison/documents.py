@@ -70,16 +70,18 @@ def load_texts(count: int) -> Load:
     return load
 
 
-def load_json(count: int) -> Load:
-    """Return a loader of JSON documents with three short fields."""
+def load_json(count: int, path: str) -> Load:
+    """Return a loader of JSON documents with three short fields, one of them at this path and called ``kind``."""
 
     def load(server: Server) -> None:
         for rows in _ranges(count):
-            bodies = [json.dumps({"title": f"title {row}", "kind": "a", "year": row % 50}) for row in rows]
+            bodies = [
+                json.dumps({"title": f"title {row}", path.removeprefix("$."): "a", "year": row % 50}) for row in rows
+            ]
             server.bulk([("JSON.SET", f"doc:{row}", "$", body) for row, body in zip(rows, bodies, strict=True)])
         server.command(
             *("FT.CREATE", INDEX, "ON", "JSON", "PREFIX", 1, "doc:", "SCHEMA", "$.title", "AS", "title", "TEXT"),
-            *("$.kind", "AS", "kind", "TAG", "$.year", "AS", "year", "NUMERIC"),
+            *(path, "AS", "kind", "TAG", "SEPARATOR", ",", "$.year", "AS", "year", "NUMERIC"),
         )
 
     return load

@@ -9,7 +9,7 @@ from typing import Final
 
 from comparison.floor import PARTS
 from comparison.results import CaseResult, Comparison
-from comparison.table import cell, figure, ratio
+from comparison.table import cell, figure, ratio, rounds
 from comparison.tools import FIELDFARE, REDISVL
 
 __all__ = ["BEGIN", "END", "PAGE", "make_page", "make_quote", "quote", "write_page"]
@@ -98,7 +98,7 @@ def _setting(comparison: Comparison) -> str:
     versions = " and ".join(f"{name} {version}" for name, version in comparison.versions.items())
     servers = ", ".join(dict.fromkeys(result.server for result in comparison.cases))
     return (
-        f"{versions} (commit {comparison.commit}), {comparison.rounds} rounds on {comparison.date} UTC;\n"
+        f"{versions} (commit {comparison.commit}), {rounds(comparison)} on {comparison.date} UTC;\n"
         f"{servers}; Python {machine.python}; {machine.cores} cores of {machine.processor},"
         f" {machine.memory_mib:,} MiB,\nbackups on {machine.file_system};"
         f" load average {machine.load_average} at the start."

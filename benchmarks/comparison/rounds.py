@@ -57,6 +57,7 @@ def run_case(case: Case, setting: Setting) -> CaseResult | None:
         documents=sum(case.counts.values()),
         baseline=tools[-1].name if len(tools) > 1 else None,
         runs={command: {tool.name: [] for tool in tools} for command in COMMANDS},
+        notes=[case.note] if case.note else [],
     )
     try:
         for number in range(setting.rounds):
@@ -73,7 +74,7 @@ def run_case(case: Case, setting: Setting) -> CaseResult | None:
 
 def run_round(case: Case, tool: Tool, result: CaseResult, setting: Setting) -> None:
     """Run a case once, and add the figures."""
-    if result.notes and tool.name == REDISVL:
+    if result.baseline is None and tool.name == REDISVL:
         return  # it failed before
     with open_server(case, setting.newer_server) as (server, url):
         result.server = describe_server(server)
@@ -83,6 +84,7 @@ def run_round(case: Case, tool: Tool, result: CaseResult, setting: Setting) -> N
             if tool.name != REDISVL:
                 raise
             progress(str(error))
+            result.baseline = None
             result.notes.append(f"RedisVL failed: {str(error).splitlines()[-1]}")
             for runs in result.runs.values():
                 runs[tool.name].clear()

@@ -10,7 +10,7 @@ from rich.table import Table
 from comparison.cases import COMMANDS
 from comparison.results import METRICS, CaseResult, Comparison
 
-__all__ = ["cell", "figure", "make_table", "ratio"]
+__all__ = ["cell", "figure", "make_table", "ratio", "rounds"]
 
 MISSING: Final = "-"
 
@@ -27,6 +27,11 @@ def ratio(value: float | None) -> str:
     return MISSING if value is None else f"{value:.2f} x"
 
 
+def rounds(comparison: Comparison) -> str:
+    """Return how many rounds were run."""
+    return "1 round" if comparison.rounds == 1 else f"{comparison.rounds} rounds"
+
+
 def cell(result: CaseResult, command: str, participant: str, metric: str) -> str:
     """Return a participant's figure, the baseline's, and the ratio."""
     ours = figure(result.median(command, participant, metric), metric)
@@ -40,7 +45,7 @@ def cell(result: CaseResult, command: str, participant: str, metric: str) -> str
 
 def make_table(comparison: Comparison) -> Table:
     """Return the table for the terminal."""
-    title = f"fieldfare / RedisVL = ratio; {comparison.rounds} rounds, commit {comparison.commit}"
+    title = f"fieldfare / RedisVL = ratio; {rounds(comparison)}, commit {comparison.commit}"
     table = Table("Migration", "Command", *METRICS.values(), title=title)
     for result in comparison.cases:
         for cells in _rows(result):
