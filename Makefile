@@ -5,15 +5,16 @@ VENV := .venv
 # tests wait for servers and disks as much as they compute: twice as many as two cores
 JOBS ?= 4
 BIN := $(VENV)/bin
-# RedisVL is never installed beside fieldfare
-REDISVL := $(VENV)/redisvl
+# RedisVL, in an environment of its own; REDISVL=PYTHON names another one
+REDISVL_VENV := .venv-redisvl
+REDISVL ?=
 TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
 
 # plan, apply, validate, resume, roll back and the command line, end to end
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
-.PHONY: help demo smoke test torture mutations redisvl bench lint format docs clean
+.PHONY: help demo smoke test torture mutations clients bench compare lint format docs clean
 
 help:
 	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
@@ -21,8 +22,9 @@ help:
 	@echo "make test      run all tests on a private Redis"
 	@echo "make torture   inject every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
 	@echo "make mutations break one promise after the other, and check that a test fails"
-	@echo "make redisvl   plan with the schemas of indexes that RedisVL created, in an environment of its own"
+	@echo "make clients   use indexes through RedisVL before and after migrations, in an environment of its own"
 	@echo "make bench     all benchmarks, on a quiet machine"
+	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds n --only ...'"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
 	@echo "make docs      build the documentation into site/"
@@ -49,13 +51,18 @@ torture: $(VENV)/dev.stamp
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py
 
-redisvl: $(VENV)/dev.stamp $(REDISVL)/installed.stamp
-	@REDISVL_PYTHON=$(REDISVL)/bin/python $(BIN)/python -m pytest tests/redisvl
+clients: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
+clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/redisvl.stamp)
+	@$(BIN)/python -m pytest tests/clients
 
-bench: $(VENV)/dev.stamp
+bench: compare
 	@for script in recall batch heartbeat workers; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
+
+compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
+compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/redisvl.stamp)
+	@$(BIN)/python benchmarks/compare.py --out docs --quote README.md $(COMPARE)
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
@@ -71,16 +78,10 @@ docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	@rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(REDISVL_VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@.ci/venv $(VENV) $(PYTHON)
-
-$(REDISVL)/installed.stamp: $(BIN)/python
-	@echo "Setting up $(REDISVL) ..."
-	@.ci/venv $(REDISVL) $(PYTHON)
-	@$(REDISVL)/bin/python -m pip install -qq "redisvl>=0.28,<1"
-	@touch $@
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml
 	@echo "Setting up $(VENV) for the demo ..."
@@ -91,3 +92,9 @@ $(VENV)/dev.stamp: $(BIN)/python $(MANIFESTS)
 	@echo "Setting up $(VENV) for development ..."
 	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(TEST_PLUGINS))
 	@touch $@ $(VENV)/demo.stamp
+
+$(REDISVL_VENV)/redisvl.stamp:
+	@echo "Setting up $(REDISVL_VENV) for RedisVL ..."
+	@.ci/venv $(REDISVL_VENV) $(PYTHON)
+	@$(REDISVL_VENV)/bin/python -m pip install -qq "redisvl==0.28.*"
+	@touch $@

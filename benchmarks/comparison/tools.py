@@ -56,7 +56,7 @@ def find_redisvl(python: Path) -> Tool:
         asked = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=environment)  # noqa: S603 - as named by the caller
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(f"'{python}' has no RedisVL: run 'make bench', or pass --redisvl PYTHON.") from error
-    return Tool(REDISVL, (str(python.with_name("rvl")), "migrate"), asked.stdout.strip())
+    return Tool(REDISVL, (str(python.absolute().with_name("rvl")), "migrate"), asked.stdout.strip())
 
 
 def participants(case: Case, fieldfare: Tool, redisvl: Tool) -> tuple[Tool, ...]:

@@ -1,6 +1,6 @@
 """The schema file of an index that RedisVL created asks for nothing.
 
-``make redisvl`` runs this: RedisVL has an environment of its own, and is never imported here.
+``make clients`` runs this: RedisVL has an environment of its own, and is never imported here.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from fieldfare.server import Server
 
-PYTHON = os.environ.get("REDISVL_PYTHON")
+PYTHON = os.environ.get("REDISVL") or None
 pytestmark = pytest.mark.skipif(
-    PYTHON is None, reason="REDISVL_PYTHON does not name the Python of an environment with RedisVL (make redisvl does)"
+    PYTHON is None, reason="REDISVL does not name the Python of an environment with RedisVL (make clients does)"
 )
 EXAMPLES = 300
 
@@ -136,7 +136,7 @@ class RedisVL:
 @pytest.fixture(scope="module")
 def redisvl(redis_url: str) -> Iterator[RedisVL]:
     """Start RedisVL."""
-    script = Path(__file__).with_name("create_indexes.py")
+    script = Path(__file__).with_name("redisvl_create.py")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [str(PYTHON), str(script)]
     with subprocess.Popen(
