@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from rich.console import Console
 
 from comparison.cases import make_cases
@@ -47,7 +48,7 @@ def main() -> None:
 def measure(chosen: argparse.Namespace) -> Comparison:
     """Run the chosen cases; the file holds what is done."""
     setting = Setting(find_fieldfare(), find_redisvl(chosen.redisvl), chosen.rounds, chosen.newer_server)
-    comparison = start(setting)
+    comparison = start(setting, chosen.vectors)
     for case in make_cases(chosen.vectors, chosen.scale):
         result = run_case(case, setting) if chosen.only in case.name else None
         if result is not None:
@@ -79,7 +80,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start(setting: Setting) -> Comparison:
+def start(setting: Setting, embeddings: Path) -> Comparison:
     """Return a comparison without cases."""
     tools = (setting.fieldfare, setting.redisvl)
     return Comparison(
@@ -88,6 +89,7 @@ def start(setting: Setting) -> Comparison:
         versions={tool.name: tool.version for tool in tools},
         machine=describe_machine(),
         rounds=setting.rounds,
+        embeddings=len(np.load(embeddings, mmap_mode="r")),
     )
 
 

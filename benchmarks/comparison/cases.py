@@ -138,5 +138,6 @@ def make_cases(embeddings: Path, scale: float = 1.0) -> tuple[Case, ...]:
             FLOAT16,
             redisvl=(),
             workers=WORKERS,
+            note="one node has the index and all documents, for search 2 has no cluster coordinator.",
         ),
     )

@@ -32,6 +32,8 @@ this page; all rounds are in [benchmarks.json](benchmarks.json).
   fieldfare is better.
 - Outage: a client in a process of its own queries the index all the time. From its first answer that is an error or
   lacks documents to the first one that has them all.
+- Where HNSW or int8 takes part, vectors are sentence embeddings: {embeddings:,} real ones, and weighted means of two of
+  them for further documents. All other vectors are random.
 
 ![How many times as much RedisVL took for plan, apply and outage](plots/compare.png)
 """
@@ -46,15 +48,15 @@ def make_page(comparison: Comparison) -> str:
     """Return the whole page."""
     compared = [result for result in comparison.cases if FIELDFARE in result.participants]
     sections = [
-        INTRODUCTION.format(setting=_setting(comparison)),
+        INTRODUCTION.format(setting=_setting(comparison), embeddings=comparison.embeddings),
         "## Apply\n",
         _apply(compared),
+        *_notes(comparison.cases),
         "## Plan and roll back\n",
         _plan_and_rollback(compared),
         "RedisVL's rollback writes vectors back, and leaves the index as it is. Other changes it does not roll back.\n",
         "## Processor and memory of apply\n",
         _resources(compared),
-        *_notes(comparison.cases),
         *_floor(comparison.cases),
         *_workers(comparison.cases),
     ]

@@ -121,6 +121,7 @@ class Comparison:
         versions: distribution → version.
         machine: where it was.
         rounds: how often each case was run.
+        embeddings: how many real ones there were.
         cases: what each took.
     """
 
@@ -129,6 +130,7 @@ class Comparison:
     versions: dict[str, str]
     machine: Machine
     rounds: int
+    embeddings: int
     cases: list[CaseResult] = field(factory=list)
 
 

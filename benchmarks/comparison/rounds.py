@@ -61,7 +61,7 @@ def run_case(case: Case, setting: Setting) -> CaseResult | None:
     )
     try:
         for number in range(setting.rounds):
-            for tool in tools:
+            for tool in reversed(tools) if number % 2 else tools:
                 progress(f"{case.name}: {tool.name}, round {number + 1} of {setting.rounds}")
                 run_round(case, tool, result, setting)
             if case.floor:
