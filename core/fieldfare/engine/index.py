@@ -20,7 +20,7 @@ from fieldfare.server.inspect import index_exists, read_definition, read_info, r
 __all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready", "wait_until_scanned"]
 
 FIRST_POLL: Final = 0.005
-LONGEST_POLL: Final = 0.25
+LONGEST_POLL: Final = 0.02
 
 STALL_SECONDS: Final = 30.0
 """Seconds without progress after which a wait is reported, and after which it is reported again."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.hooks.run import Run
 
-__all__ = ["WIDE_EF_RUNTIME", "KnnResult", "is_exhaustive", "run_knn_queries"]
+__all__ = ["WIDE_EF_RUNTIME", "KnnResult", "run_knn_queries"]
 
 WIDE_EF_RUNTIME: Final = 500
 """The EF_RUNTIME with which an HNSW graph finds nearly everything that an exhaustive search finds."""
@@ -63,7 +63,7 @@ def run_knn_queries(
         redis.exceptions.ResponseError: the server refuses a query.
         StopRequested: the user asked to stop.
     """
-    has_graph = _algorithm(field) == "HNSW"
+    has_graph = str(field.attrs.get("algorithm", "")).upper() == "HNSW"
     results = []
     for key, query in zip(keys, queries, strict=True):
         run.check()
@@ -75,15 +75,6 @@ def run_knn_queries(
         has_undefined = any(map(isnan, (*default_ef.values(), *wide_ef.values())))
         results.append(KnnResult(_without(key, default_ef), _without(key, wide_ef), has_undefined))
     return tuple(results)
-
-
-def is_exhaustive(field: Field) -> bool:
-    """Return whether the index compares a query with every vector, so that it misses no neighbour."""
-    return _algorithm(field) == "FLAT"
-
-
-def _algorithm(field: Field) -> str:
-    return str(field.attrs.get("algorithm", "")).upper()
 
 
 def _run_query(

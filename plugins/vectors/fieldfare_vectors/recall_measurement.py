@@ -11,10 +11,10 @@ from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.search import find_indexed
 from fieldfare_vectors.ground_truth import recall_of_results
-from fieldfare_vectors.knn_query import TIMEOUT_MS, WIDE_EF_RUNTIME, is_exhaustive, run_knn_queries
+from fieldfare_vectors.knn_query import TIMEOUT_MS, WIDE_EF_RUNTIME, run_knn_queries
 from fieldfare_vectors.recall_comparison import compare_recall, recall_figures
 from fieldfare_vectors.recall_queries import RecallBaseline, SourceVectors, load_baseline, same_key, save_baseline
-from fieldfare_vectors.recall_step import RecallParameters, VectorFormat
+from fieldfare_vectors.recall_step import RecallParameters, VectorFormat, is_exhaustive
 from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
 from fieldfare_vectors.vector_reader import find_non_finite_rows, read_query_vectors
 

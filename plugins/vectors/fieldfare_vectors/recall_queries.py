@@ -29,6 +29,9 @@ __all__ = ["RecallBaseline", "SourceVectors", "load_baseline", "same_key", "save
 CANDIDATES_PER_QUERY: Final = 10
 """How many documents are drawn for each query: some of them have no vector."""
 
+CHUNK: Final = 100
+"""How many documents are read at a time."""
+
 TRUTH_COLUMN: Final = "neighbourhood"
 """The column of the backup that holds the true neighbours."""
 
@@ -65,7 +68,7 @@ class SourceVectors:
 
     def pick_queries(self, step: Step) -> Batch:
         """Return documents with a vector of finite numbers, spread over the whole index; always the same ones."""
-        run, missing = self.run, self.parameters.queries
+        run, missing = self.run, self.parameters.query_count(self.run.plan)
         rewritten = [path for each in run.plan.steps if each.transforms for path in each.fields]
         paths = list(dict.fromkeys([self.format.path, *rewritten]))
         drawn = sample_keys(
@@ -73,11 +76,11 @@ class SourceVectors:
         )
         picked: list[Batch] = []
         while drawn and missing:
-            batch, _ = read_documents(run.server, run.source.storage, drawn[: self.parameters.queries], paths)
+            batch, _ = read_documents(run.server, run.source.storage, drawn[:CHUNK], paths)
             rows, _ = self._finite_vectors(batch)
             picked.append(batch.select(rows[:missing], paths))
             missing -= len(picked[-1])
-            del drawn[: self.parameters.queries]
+            del drawn[:CHUNK]
         columns = {path: Column.of(value for batch in picked for value in batch[path]) for path in paths}
         return Batch(tuple(key for batch in picked for key in batch.keys), columns)
 
