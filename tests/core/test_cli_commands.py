@@ -187,7 +187,7 @@ def test_apply_reports_everything_and_rollback_restores_it(fieldfare: Program, t
     fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--alias", "news")
     outputs = ("--report-out", "report.yaml", "--benchmark-out", "benchmark.yaml")
     out, err = fieldfare("apply", "--backup-dir", "backup", *outputs)
-    assert out.startswith("Migration succeeded: articles -> articles_v2\n")
+    assert out.startswith("Migration succeeded: articles → articles_v2\n")
     assert "the live definition is the planned one" in out
     assert "Index downtime is required" in out
     assert "To roll back: fieldfare rollback --backup-dir " in out
@@ -202,7 +202,7 @@ def test_apply_reports_everything_and_rollback_restores_it(fieldfare: Program, t
     assert fieldfare("apply", "--backup-dir", "backup", *outputs)[0].startswith("Nothing to do: ")
     assert [(tmp_path / name).read_bytes() for name in ("report.yaml", "benchmark.yaml")] == written, "kept"
 
-    assert fieldfare("validate")[0].startswith("Validation passed: articles -> articles_v2\n")
+    assert fieldfare("validate")[0].startswith("Validation passed: articles → articles_v2\n")
     machine = fieldfare.json("status", "--backup-dir", "backup")["migrations"]
     assert [(each["index"], each["phase"]) for each in machine] == [("articles", "validated")]
     assert "articles" in fieldfare("status", "--backup-dir", "backup", "--index", "articles")[0]
@@ -245,7 +245,7 @@ def test_old_names_of_options_are_accepted_and_hidden(fieldfare: Program) -> Non
 def test_validate_ends_with_1_where_a_check_fails(fieldfare: Program, tmp_path: Path) -> None:
     fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
     out, err = fieldfare("validate", "--report-out", "report.yaml", code=1)
-    assert out.startswith("Validation failed: articles -> articles_v2\n")
+    assert out.startswith("Validation failed: articles → articles_v2\n")
     assert "NO (error)" in out
     assert err == ""
     assert load_yaml(tmp_path / "report.yaml").data["result"] == "failed"

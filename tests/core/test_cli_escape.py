@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fieldfare.cli.escape import escape_line, escape_text
+from fieldfare.cli.escape import UNSHOWABLE, escape_line, escape_text
 from fieldfare.cli.output import notice, show, show_json, table
 
 ESCAPES = (
@@ -45,3 +45,10 @@ def test_a_name_cannot_add_rows_to_a_table() -> None:
 def test_our_own_formatting_is_kept() -> None:
     text = "\x1b[1mName\x1b[0m\n\tü: 1\n"
     assert escape_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", rb"a -> \u4e00\udcff"), ("utf-8", b"a \xe2\x86\x92 \xe4\xb8\x80" + rb"\udcff")]
+)
+def test_what_a_terminal_cannot_show_is_spelled_out(encoding: str, shown: bytes) -> None:
+    assert "a → 一\udcff".encode(encoding, UNSHOWABLE) == shown

@@ -105,3 +105,10 @@ def test_a_second_run_shows_no_figures_of_the_first(shell: Shell) -> None:
     assert "index unavailable" in shell(ROLLBACK).stdout
     again = shell(ROLLBACK)
     assert (again.returncode, again.stdout) == (0, "Nothing to do: everything is rolled back: articles\n")
+
+
+def test_arrows_are_readable_without_utf8(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "plan --index articles --schema-patch patch.yaml"
+    assert "datatype: float32 → float16" in shell(words).stdout
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "datatype: float32 -> float16" in shell(words).stdout

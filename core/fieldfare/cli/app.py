@@ -15,6 +15,7 @@ from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
 from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
+from fieldfare.cli.escape import UNSHOWABLE
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.helper import helper
 from fieldfare.cli.indexes import list_indexes
@@ -93,7 +94,7 @@ def main() -> NoReturn:
     replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # names in Redis are bytes: what is not UTF-8 must not keep the rest from being shown
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the real streams have it
+        stream.reconfigure(errors=UNSHOWABLE)  # type: ignore[union-attr]  # the real streams have it
     mask_secrets(known_secrets(sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 

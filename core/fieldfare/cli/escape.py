@@ -6,10 +6,14 @@ reverse the rest of a line, so that it reads as something else.
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Final
 
-__all__ = ["escape_line", "escape_text"]
+__all__ = ["UNSHOWABLE", "escape_line", "escape_text"]
+
+UNSHOWABLE: Final = "fieldfare.unshowable"
+"""The error handler of streams: what their encoding does not have is spelled out, an arrow as ``->``."""
 
 BOLD: Final = r"\x1b\[[01]m"
 """Control sequences of our own tables."""
@@ -31,3 +35,13 @@ def escape_line(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("ascii", "backslashreplace").decode() if character > "\x7f" else repr(character)[1:-1]
+
+
+def _spell_out(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].replace("→", "->")
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error(UNSHOWABLE, _spell_out)

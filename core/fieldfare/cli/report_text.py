@@ -54,7 +54,7 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
         report: the report of a run.
         title: replaces the title of the result.
     """
-    names = report.index if report.index == report.target else f"{report.index} -> {report.target}"
+    names = report.index if report.index == report.target else f"{report.index} → {report.target}"
     headline = f"{title or RESULTS[report.result.value]}: {names}"
     if report.result is Result.NOTHING_TO_DO and report.validation.passed:
         return headline

@@ -38,7 +38,7 @@ def status(
 def _text(migration: Mapping[str, Any]) -> str:
     names = dict.fromkeys((migration["index"], migration["target"]))
     facts = [
-        ("Migration", " -> ".join(names)),
+        ("Migration", " → ".join(names)),
         ("Started", migration["started_at"]),
         ("Phase", migration["phase"]),
         ("Rollback", migration["rollback"]),

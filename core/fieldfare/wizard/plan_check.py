@@ -15,13 +15,12 @@ __all__ = ["BlockedChange", "PlanCheck"]
 class BlockedChange(ValueError):
     """The draft cannot be applied.
 
-    Attributes:
+    Args:
         reasons: the reasons, with their workarounds.
     """
 
     def __init__(self, reasons: Sequence[str]) -> None:
-        self.reasons = tuple(reasons)
-        super().__init__("\n".join(["This cannot be done:", *(f"  - {reason}" for reason in self.reasons)]))
+        super().__init__("\n".join(["This cannot be done:", *(f"  - {reason}" for reason in reasons)]))
 
 
 class PlanCheck:

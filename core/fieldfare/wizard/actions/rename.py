@@ -32,7 +32,7 @@ def ask_prefix(context: WizardContext, draft: Draft) -> Draft:
     prefixes = dict(zip(draft.source.prefixes, draft.target.prefixes, strict=True))
     old: str | None = draft.source.prefixes[0]
     if len(prefixes) > 1:
-        items = [(before, before if before == after else f"{before} -> {after}") for before, after in prefixes.items()]
+        items = [(before, before if before == after else f"{before} → {after}") for before, after in prefixes.items()]
         old = context.dialogue.choose("Prefixes:", items, "Select a prefix by number or name: ", str)
     if old is None:
         return draft
