@@ -51,6 +51,7 @@ def _document(snapshot: Snapshot) -> dict[str, Any]:
         "key_sample": list(snapshot.key_sample),
         "unreadable": list(snapshot.unreadable),
         "unknown": list(snapshot.unknown),
+        "ambiguous": list(snapshot.ambiguous),
     }
 
 
@@ -82,6 +83,9 @@ def _text(snapshot: Snapshot) -> str:
             *bullets("\nSynonyms:", synonyms),
             *bullets("\nNot reported by FT.INFO of this server:", snapshot.unreadable),
             *bullets("\nUnknown, so this index cannot be planned:", snapshot.unknown),
+            *bullets(
+                "\nA line break, or a backslash and a letter, so this index cannot be planned:", snapshot.ambiguous
+            ),
         ]
     )
 

@@ -20,7 +20,7 @@ from fieldfare.definition.snapshot import IndexStats
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Info", "parse_info"]
+__all__ = ["Info", "is_ambiguous", "parse_info"]
 
 _DEFINITION_KEYS: Final = frozenset(
     {
@@ -49,12 +49,14 @@ class Info:
         definition: in canonical form.
         stats: the statistics.
         unknown: one line for each part of the definition that fieldfare does not know.
+        ambiguous: texts of the definition in which FT.INFO shows a line break, or a backslash and a letter.
         build_failure: why the server gave up building the index; "" if it did not.
     """
 
     definition: IndexDefinition
     stats: IndexStats
     unknown: tuple[str, ...] = field(default=())
+    ambiguous: tuple[str, ...] = ()
     build_failure: str = ""
 
 
@@ -70,8 +72,7 @@ def parse_info(reply: Any) -> Info:
         definition = canonical(_definition(top, unknown))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
-    unknown += [f"the text {shown!r}: a line break, or a backslash?" for shown in _ambiguous(definition)]
-    return Info(definition, _stats(top), tuple(unknown), _build_failure(top))
+    return Info(definition, _stats(top), tuple(unknown), _ambiguous(definition), _build_failure(top))
 
 
 def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:
@@ -172,11 +173,17 @@ def _show(value: Any) -> str:
     return repr([text(each) for each in value]) if isinstance(value, list) else repr(text(value))
 
 
-def _ambiguous(definition: IndexDefinition) -> list[str]:
+def is_ambiguous(shown: str) -> bool:
+    """Whether a text of FT.INFO contains a line break, or a backslash and a letter: it shows both in the same way."""
+    return any(mark in shown for mark in _ESCAPED)
+
+
+def _ambiguous(definition: IndexDefinition) -> tuple[str, ...]:
+    # the name of the index is asked for: see fieldfare.server.inspect
     named = [definition.filter, definition.language_field, definition.score_field, definition.payload_field]
-    texts = [definition.name, *definition.prefixes, *named]
+    texts = [*definition.prefixes, *named]
     texts += [part for each in definition.fields for part in (each.path, each.name)]
-    return sorted({shown for shown in texts if shown and any(mark in shown for mark in _ESCAPED)})
+    return tuple(sorted({shown for shown in texts if shown and is_ambiguous(shown)}))
 
 
 def _stats(top: Mapping[str, Any]) -> IndexStats:

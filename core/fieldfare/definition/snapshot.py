@@ -65,6 +65,7 @@ class Snapshot:
         key_sample: a few keys of documents, decoded with ``surrogateescape``, sorted.
         unreadable: options that the server does not report, one line each (``PHONETIC of title``).
         unknown: parts of the definition that fieldfare does not know, one line each; planning refuses these.
+        ambiguous: texts in which FT.INFO shows a line break, or a backslash and a letter; planning refuses these.
     """
 
     definition: IndexDefinition
@@ -74,6 +75,7 @@ class Snapshot:
     key_sample: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
 
     @property
     def index_name(self) -> str:

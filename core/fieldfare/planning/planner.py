@@ -12,7 +12,7 @@ from fieldfare.changes import Change, CustomChange, RenameIndex
 from fieldfare.changes.parameters import with_checked_parameters
 from fieldfare.definition import IndexDefinition, Snapshot, Storage
 from fieldfare.engine.modes import MODES
-from fieldfare.errors import InvalidHookResult, PluginConflict, UnsupportedServer
+from fieldfare.errors import InvalidHookResult, PluginConflict, PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
@@ -55,6 +55,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
 
     Raises:
         UnsupportedServer: the server reports something about this index that fieldfare does not know.
+        PreconditionError: the server shows names of this index in a way that could mean two things.
         PluginConflict: no plugin claims a change, or more than one does.
         PluginBroken: a plugin raised an exception.
         InvalidHookResult: a plugin returned an invalid result.
@@ -65,6 +66,13 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
             f"Index {snapshot.definition.name!r} uses {', '.join(snapshot.unknown)}; carrying it over",
             has="options that this version of fieldfare does not know",
             needs="a newer fieldfare",
+        )
+    if snapshot.ambiguous:
+        raise PreconditionError(
+            f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
+            f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
+            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
+            "option, and migrate that one"
         )
     mode = MODES[DEFAULT_MODE]
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 from redis.exceptions import ResponseError
 
-from fieldfare.definition.info import Info, parse_info
+from fieldfare.definition.info import Info, is_ambiguous, parse_info
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
@@ -52,7 +52,7 @@ def list_user_indexes(server: Server) -> list[str]:
 
 def _real_name(server: Server, listed: str) -> str:
     """Return the name of a listed index: search 2 escapes line breaks in names."""
-    broken = listed.replace("\\n", "\n").replace("\\r", "\r")
+    broken = _unescaped(listed)
     return broken if broken != listed and not index_exists(server, listed) else listed
 
 
@@ -116,6 +116,7 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
         key_sample=_read_keys(server, real, key_sample_limit),
         unreadable=complete.unreadable,
         unknown=info.unknown,
+        ambiguous=info.ambiguous,
     )
 
 
@@ -150,15 +151,33 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
 
 
 def _find_info(server: Server, name: str) -> Info | None:
+    info = _ask_info(server, name)
+    if info is None or not is_ambiguous(info.definition.name):
+        return info
+    shown = info.definition.name
+    spellings = {each for each in (name, shown, _unescaped(shown)) if _escaped(each) == shown}
+    names = [each for each in spellings if each == name or _ask_info(server, each) is not None]
+    if len(names) == 1:
+        return evolve(info, definition=evolve(info.definition, name=names[0]))
+    return evolve(info, ambiguous=(shown, *info.ambiguous))
+
+
+def _ask_info(server: Server, name: str) -> Info | None:
     try:
-        info = parse_info(server.command("FT.INFO", encode(name)))
+        return parse_info(server.command("FT.INFO", encode(name)))
     except ResponseError as error:
         if is_unknown_index(error):
             return None
         raise
-    reported = info.definition.name
-    is_same = reported != name and reported == name.replace("\n", "\\n").replace("\r", "\\r")
-    return evolve(info, definition=evolve(info.definition, name=name)) if is_same else info
+
+
+def _escaped(name: str) -> str:
+    """Return a name as search 2 shows it; it does not escape backslashes."""
+    return name.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _unescaped(shown: str) -> str:
+    return shown.replace("\\n", "\n").replace("\\r", "\r")
 
 
 def _require_alias(server: Server, alias: str, real: str) -> str:

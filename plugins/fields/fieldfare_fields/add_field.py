@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fieldfare.definition.canonical import canonical_field
 from fieldfare.plan import Claim
 from fieldfare_fields.cost_warnings import costs_of_field
-from fieldfare_fields.ft_create_rules import refused_field
+from fieldfare_fields.ft_create_rules import refused_field, refused_number_of_fields
 
 if TYPE_CHECKING:
     from fieldfare.changes import AddField
@@ -34,6 +34,7 @@ def claim_add_field(change: AddField, live: LiveIndex) -> Claim:
             "if they are different fields",
         )
     refused = refused_field(new, live.server, workaround="correct the field in the patch")
+    refused = refused or refused_number_of_fields(live.after(change).definition)
     return refused or Claim.supported(warnings=costs_of_field(new))
 
 

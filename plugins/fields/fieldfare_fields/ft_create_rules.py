@@ -16,8 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from fieldfare.changes import UpdateOption
+    from fieldfare.definition import IndexDefinition
 
-__all__ = ["refused_field", "refused_option"]
+__all__ = ["refused_field", "refused_number_of_fields", "refused_option"]
+
+MOST_FIELDS: Final = 1024
+"""Search 2.10.5 and its source up to 8.2."""
+
+MOST_TEXT_FIELDS: Final = 128
+"""Of TEXT fields without NOINDEX, with and without MAXTEXTFIELDS; search 2.10.5 and its source up to 8.2."""
 
 LARGEST_M: Final = 32767
 """A larger M is not refused: it crashes the server (search 2.10.5)."""
@@ -51,6 +58,24 @@ def refused_field(field: Field, server: Capabilities, *, workaround: str) -> Cla
     if field.attrs.get("no_index") and field.attrs.get("index_missing"):
         return Claim.blocked("NOINDEX and INDEXMISSING exclude each other", workaround=workaround)
     return _unsupported(_requirements(field), server)
+
+
+def refused_number_of_fields(definition: IndexDefinition) -> Claim | None:
+    """Return why FT.CREATE refuses that many fields, as a blocked claim; None if it accepts them."""
+    indexed = [each for each in definition.fields if each.type is FieldType.TEXT and not each.attrs.get("no_index")]
+    if len(definition.fields) > MOST_FIELDS:
+        return Claim.blocked(
+            f"an index has {MOST_FIELDS:,} fields at most, and this would have {len(definition.fields):,}",
+            workaround="remove fields that no query needs, or spread the fields over two indexes",
+        )
+    if len(indexed) > MOST_TEXT_FIELDS:
+        return Claim.blocked(
+            f"an index has {MOST_TEXT_FIELDS} indexed TEXT fields at most, with MAXTEXTFIELDS, too, and this would "
+            f"have {len(indexed)}",
+            workaround="remove TEXT fields that no query needs or give them no_index, in a migration of its own; or "
+            "make the new ones TAG fields",
+        )
+    return None
 
 
 def refused_option(change: UpdateOption, server: Capabilities) -> Claim | None:

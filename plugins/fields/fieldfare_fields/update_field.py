@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.definition import Algorithm, find_attribute
 from fieldfare.plan import Claim
 from fieldfare_fields.cost_warnings import costs_of_update
-from fieldfare_fields.ft_create_rules import refused_field
+from fieldfare_fields.ft_create_rules import refused_field, refused_number_of_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,8 @@ def claim_update_field(change: UpdateField, live: LiveIndex) -> Claim | None:
         return None
     workaround = "correct the patch; if it sets both right, do so in two migrations"
     refused = refused_field(after, live.server, workaround=workaround)
+    if change.attribute == "no_index":
+        refused = refused or refused_number_of_fields(live.after(change).definition)
     if refused is not None:
         return refused
     if change.attribute == "algorithm":
