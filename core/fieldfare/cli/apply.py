@@ -33,6 +33,7 @@ from fieldfare.cli.report_text import report_text, show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
+from fieldfare.errors.base import single_full_stops
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
@@ -110,7 +111,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 if not session.json:
                     show(report_text(error.report))
             except (FileError, OutputLost) as lost:
-                notice(f"Warning: the report is lost: {_reason(lost)}.")
+                notice(single_full_stops(f"Warning: the report is lost: {_reason(lost)}."))
         raise
     try:
         _write(report, report_out, benchmark_out)

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from fieldfare.cli.output import notice, show_json
 from fieldfare.errors import FieldfareError, OutputLost
+from fieldfare.errors.base import single_full_stops
 from fieldfare.support.redaction import redact
 
 __all__ = ["Failure", "describe", "report_error"]
@@ -62,13 +63,15 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
     client = sys.modules.get("redis.exceptions")  # if it is not loaded, it was not raised
     if client is not None and isinstance(error, client.RedisError):
         message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
-        return Failure(type(error).__name__, redact(message, secrets), FieldfareError.exit_code)
+        return Failure(type(error).__name__, redact(single_full_stops(message), secrets), FieldfareError.exit_code)
     message = (
         f"Internal error: {type(error).__name__}: {error}\n"
         "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
         f"plugin: please report it at {REPORT_TO}, with what '--traceback' shows."
     )
-    return Failure("InternalError", redact(message, secrets), INTERNAL, {"error": type(error).__name__})
+    return Failure(
+        "InternalError", redact(single_full_stops(message), secrets), INTERNAL, {"error": type(error).__name__}
+    )
 
 
 def report_error(error: BaseException, *, as_json: bool, with_traceback: bool, secrets: Collection[str] = ()) -> int:

@@ -156,4 +156,4 @@ def _save(run: ActiveRun) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    return str(error) or type(error).__name__

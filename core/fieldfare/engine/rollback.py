@@ -103,7 +103,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
-            reason = str(error).rstrip(".") or type(error).__name__
+            reason = str(error) or type(error).__name__
             raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
         return make_report(as_before, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
 
