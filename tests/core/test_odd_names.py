@@ -85,3 +85,24 @@ def test_a_prefix_that_cannot_be_told_is_refused_with_the_reason(server: Server,
         MigrationPlanner().create_plan_from_patch("idx", schema_patch={"version": 1, "changes": CHANGES}, server=server)
     assert "newer fieldfare" not in str(refused.value)
     assert index_state(server) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"index": {"prefix": "e\n:"}},
+        {"index": {"filter": "@n > 1\n"}},
+        {"add_fields": [{"name": "x\\ry", "type": "tag"}]},
+        {"rename_fields": [{"old_name": "n", "new_name": "a\nb"}]},
+    ],
+    ids=["prefix", "filter", "new field", "renamed field"],
+)
+def test_a_target_that_could_not_be_told_is_refused_when_it_is_planned(
+    server: Server, redis_url: str, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    create(server, "idx")
+    (tmp_path / "patch.yaml").write_text(json.dumps({"version": 1, "changes": changes}))
+    planned = CommandLine(redis_url, tmp_path)("plan", "--index", "idx", "--schema-patch", "patch.yaml")
+    assert planned.code == 4
+    assert "The patch asks for" in planned.stderr
+    assert "Nothing was changed" in planned.stderr

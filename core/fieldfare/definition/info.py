@@ -20,7 +20,7 @@ from fieldfare.definition.snapshot import IndexStats
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Info", "is_ambiguous", "parse_info"]
+__all__ = ["Info", "ambiguous_texts", "parse_info"]
 
 _DEFINITION_KEYS: Final = frozenset(
     {
@@ -72,7 +72,7 @@ def parse_info(reply: Any) -> Info:
         definition = canonical(_definition(top, unknown))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
-    return Info(definition, _stats(top), tuple(unknown), _ambiguous(definition), _build_failure(top))
+    return Info(definition, _stats(top), tuple(unknown), ambiguous_texts(definition), _build_failure(top))
 
 
 def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:
@@ -173,17 +173,20 @@ def _show(value: Any) -> str:
     return repr([text(each) for each in value]) if isinstance(value, list) else repr(text(value))
 
 
-def is_ambiguous(shown: str) -> bool:
-    """Whether a text of FT.INFO contains a line break, or a backslash and a letter: it shows both in the same way."""
-    return any(mark in shown for mark in _ESCAPED)
+def ambiguous_texts(definition: IndexDefinition, *, line_breaks: bool = False) -> tuple[str, ...]:
+    """Return the texts in which FT.INFO shows a line break, or a backslash and a letter: both in the same way.
 
+    Not the name of the index, which is asked for by name.
 
-def _ambiguous(definition: IndexDefinition) -> tuple[str, ...]:
-    # the name of the index is asked for: see fieldfare.server.inspect
+    Args:
+        definition: as FT.INFO shows it.
+        line_breaks: return those with line breaks as well, for a definition that is still to be shown.
+    """
+    marks = (*_ESCAPED, *_ESCAPED.values()) if line_breaks else tuple(_ESCAPED)
     named = [definition.filter, definition.language_field, definition.score_field, definition.payload_field]
     texts = [*definition.prefixes, *named]
     texts += [part for each in definition.fields for part in (each.path, each.name)]
-    return tuple(sorted({shown for shown in texts if shown and is_ambiguous(shown)}))
+    return tuple(sorted({shown for shown in texts if shown and any(mark in shown for mark in marks)}))
 
 
 def _stats(top: Mapping[str, Any]) -> IndexStats:

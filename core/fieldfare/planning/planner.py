@@ -11,6 +11,7 @@ from attrs import evolve
 from fieldfare.changes import Change, CustomChange, RenameIndex
 from fieldfare.changes.parameters import with_checked_parameters
 from fieldfare.definition import IndexDefinition, Snapshot, Storage
+from fieldfare.definition.info import ambiguous_texts
 from fieldfare.engine.modes import MODES
 from fieldfare.errors import InvalidHookResult, PluginConflict, PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
@@ -87,6 +88,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps.extend(after_previous(planned, steps))
         live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=tuple(claims))
     target = live.definition
+    _refuse_ambiguous_target(target)
     supported = all(each.claim.is_supported for each in claims)
     if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):
         steps.extend(mode.frame(snapshot.definition, target))
@@ -126,6 +128,16 @@ def build_live_index(
         patch=patch or {},
         options=options or {},
     )
+
+
+def _refuse_ambiguous_target(target: IndexDefinition) -> None:
+    found = ambiguous_texts(target, line_breaks=True)
+    if found:
+        raise PreconditionError(
+            f"The patch asks for {', '.join(map(repr, found))}: FT.INFO shows a line break, or a backslash and "
+            "a letter, both in the same way, so the new index could not be compared with the plan. Nothing was changed. "
+            "Take it out of the patch"
+        )
 
 
 def _with_transformed_samples(live: LiveIndex, plugins: Plugins, planned: Sequence[Step]) -> LiveIndex:

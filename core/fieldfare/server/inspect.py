@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 from redis.exceptions import ResponseError
 
-from fieldfare.definition.info import Info, is_ambiguous, parse_info
+from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError
@@ -152,7 +152,7 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
 
 def _find_info(server: Server, name: str) -> Info | None:
     info = _ask_info(server, name)
-    if info is None or not is_ambiguous(info.definition.name):
+    if info is None or _unescaped(info.definition.name) == info.definition.name:
         return info
     shown = info.definition.name
     spellings = {each for each in (name, shown, _unescaped(shown)) if _escaped(each) == shown}
