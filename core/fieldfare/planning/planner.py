@@ -135,8 +135,8 @@ def _refuse_ambiguous_target(target: IndexDefinition) -> None:
     if found:
         raise PreconditionError(
             f"The patch asks for {', '.join(map(repr, found))}: FT.INFO shows a line break, or a backslash and "
-            "a letter, both in the same way, so the new index could not be compared with the plan. Nothing was changed. "
-            "Take it out of the patch"
+            "a letter, both in the same way, so the new index could not be compared with the plan. "
+            "Nothing was changed. Take it out of the patch"
         )
 
 
