@@ -194,6 +194,13 @@ def test_figures() -> None:
     assert (stats.vector_index_size_mb, stats.total_index_memory_size_mb) == (1.5, 2.5)
 
 
+@pytest.mark.parametrize(("total", "expected"), [("0.75", 0.75), ("2.25", 0.75), ("0.77", 0.77), ("2.27", 0.77)])
+def test_the_total_may_include_the_vectors(total: str, expected: float) -> None:
+    parts = {"inverted_sz_mb": "0.5", "doc_table_size_mb": "0.25", "vector_index_sz_mb": "1.5"}
+    stats = parse_info(flat(**parts, total_index_memory_sz_mb=total)).stats
+    assert stats.other_memory_size_mb == pytest.approx(expected)
+
+
 def test_figures_that_are_no_numbers() -> None:
     stats = parse_info(flat(vector_index_sz_mb="nan", percent_indexed="-nan", total_index_memory_sz_mb="inf")).stats
     assert (stats.vector_index_size_mb, stats.percent_indexed, stats.total_index_memory_size_mb) == (0.0, 1.0, 0.0)

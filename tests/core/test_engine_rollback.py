@@ -17,6 +17,8 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import MigrationReport, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.faults import Fault, FaultContext
 
 COUNT, DIMS = 33, 8
 VECTORS = np.random.default_rng(2).standard_normal((COUNT, DIMS)).astype("<f4")
@@ -161,3 +163,26 @@ def test_stale_plan_does_not_take_the_way_back_away(applied: Server, tmp_path: P
     with pytest.raises(Exception, match="'new'"):
         MigrationExecutor().apply(stale, server=applied, backup_dir=tmp_path)
     assert MigrationExecutor().rollback(server=applied, backup_dir=tmp_path, index="new").result is Result.ROLLED_BACK
+
+
+@pytest.mark.parametrize("point", ["restore:file.append:after", "restore:file.sync:after", "restore:server.send:after"])
+def test_a_kill_right_after_a_newer_value_was_saved_is_told_in_the_end(
+    point: str, applied: Server, redis_url: str, tmp_path: Path
+) -> None:
+    go_on(applied)
+    command = CommandLine(redis_url, tmp_path)
+    fault = Fault.parse(f"{point}:1=kill"), FaultContext(redis_url, tmp_path)
+    assert command("rollback", "--backup-dir", ".", "--yes", fault=fault).code == -9
+    report = MigrationExecutor().rollback(server=applied, backup_dir=tmp_path)
+    assert notes(report) == {"updated since the run": 1, "vanished": 1}
+    assert applied.command("HGET", "d:03", "v") == VECTORS[3].tobytes()
+
+
+def test_a_rollback_that_was_killed_before_its_report_tells_what_it_overwrote(
+    applied: Server, redis_url: str, tmp_path: Path
+) -> None:
+    applied.command("HSET", "d:03", "v", b"\x01" * 2 * DIMS)
+    assert MigrationExecutor().rollback(server=applied, backup_dir=tmp_path).result is Result.ROLLED_BACK
+    again = CommandLine(redis_url, tmp_path)("rollback", "--backup-dir", ".", "--yes")
+    assert again.code == 0, again.stderr
+    assert "updated since the run in v, 1 document" in again.stdout

@@ -75,6 +75,12 @@ def raise_at_the_end(batch: Batch) -> Batch:
     return batch
 
 
+def raise_for_several(batch: Batch) -> Batch:
+    if len(batch) > 1:
+        raise ZeroDivisionError
+    return batch
+
+
 WRONG: list[tuple[str, Transform]] = [
     ("returned None", lambda _: None),
     ("which documents", lambda batch: evolve(batch, keys=batch.keys[::-1])),
@@ -83,7 +89,8 @@ WRONG: list[tuple[str, Transform]] = [
     ("9 values of 'a' for 10", lambda batch: Batch(batch.keys, {**batch.columns, "a": Column.of([b"x"] * 9)})),
     ("9 values for 10", lambda batch: batch.replace("a", [b"x"] * 9)),
     ("'b' of d:7, which has no such field", lambda batch: batch.replace("b", [b"x"] * len(batch))),
-    ("ZeroDivisionError", raise_at_the_end),
+    ("ZeroDivisionError in test_engine_transform.py, line .* for d:22", raise_at_the_end),
+    ("ZeroDivisionError .* for 2 documents together, the first is d:", raise_for_several),
 ]
 
 

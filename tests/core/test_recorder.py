@@ -41,6 +41,10 @@ class Everything:
         return [Step.rewrite("acme.upper", ["t"]), Step.new("acme.greet", Phase.REWRITE)]
 
     @hookimpl
+    def fieldfare_plan_further_steps(self) -> None:
+        """Nothing more."""
+
+    @hookimpl
     def fieldfare_estimate(self) -> Estimate:
         """Nothing much."""
         return Estimate(lines=("nothing much",))
@@ -109,7 +113,7 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
     calls = [call for call in recorder.calls if "acme" in call.plugins and call.hook != "fieldfare_step_report"]
     order = list(dict.fromkeys(call.hook.removeprefix("fieldfare_") for call in calls))
     assert order == [
-        *("classify", "plan_steps", "estimate", "transform", "backup"),
+        *("classify", "plan_steps", "plan_further_steps", "estimate", "transform", "backup"),
         *("execute_step", "verify_step", "move_keys", "validate", "undo_step"),
     ]
     assert {call.hook for call in recorder.calls} == HOOKS - LATER

@@ -5,9 +5,14 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import pytest
+
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.cli.report_text import report_text
+from fieldfare.plan.file import write_plan
+from fieldfare.report.file import report_to_dict, write_report
 from fieldfare.server import Server
+from fieldfare.support.yamlfile import load_yaml
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -68,3 +73,49 @@ def test_an_index_with_a_comma_in_its_name_can_be_part_of_a_batch(
     planned = CommandLine(redis_url, tmp_path)("batch-plan", "--schema-patch", "patch.yaml", "--indexes", '"a,b"')
     assert planned.code == 0, planned.stderr
     assert "a,b" in planned.stdout
+
+
+def test_what_was_saved_can_be_read_from_the_memory_table(server: Server, tmp_path: Path) -> None:
+    values = [struct.pack("<256f", *range(row, row + 256)) for row in range(3000)]
+    server.bulk([("HSET", f"d:{row:04}", "v", value) for row, value in enumerate(values)])
+    vector = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 256, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", *vector)
+    wait_until_indexed(server, "i")
+    plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    memory = report.memory
+    for when in ("before", "after"):
+        assert memory[f"memory_mb_{when}"] == memory[f"vector_index_mb_{when}"] + memory[f"without_vectors_mb_{when}"]
+        assert memory[f"vector_index_mb_{when}"] > memory[f"without_vectors_mb_{when}"] > 0
+    assert memory["vector_index_mb_after"] < 0.6 * memory["vector_index_mb_before"]
+    assert memory["memory_mb_after"] < 0.7 * memory["memory_mb_before"]
+    rows = {line.split("  ")[0]: line.split() for line in report_text(report).splitlines()}
+    assert rows["total"][-1].startswith("(-")
+    assert rows["total"][-3].startswith("-")
+    assert {"vectors", "index without vectors"} <= rows.keys()
+    assert report_to_dict(report)["memory"] == memory
+
+
+@pytest.mark.parametrize("moment", ["rewrite:progress:3", "index:finished:1", "validate:started:1"])
+def test_times_add_up_after_a_resume(moment: str, server: Server, redis_url: str, tmp_path: Path) -> None:
+    create(server)
+    plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    write_plan(plan, tmp_path / "plan.yaml")
+    fieldfare = CommandLine(redis_url, tmp_path)
+    backup = ("--backup-dir", "backup")
+    apply = ("apply", "--plan", "plan.yaml", *backup, "--batch-size", "5", "--report-out", "report.yaml")
+    assert fieldfare(*apply, crash_at=moment).code == -9
+    assert fieldfare(*apply).code == 0
+    assert_times_add_up(tmp_path / "report.yaml")
+    assert fieldfare(*apply).code == 0
+    assert_times_add_up(tmp_path / "report.yaml")
+    rollback = MigrationExecutor().rollback(server=server, backup_dir=tmp_path / "backup")
+    write_report(rollback, tmp_path / "rollback.yaml")
+    assert_times_add_up(tmp_path / "rollback.yaml")
+
+
+def assert_times_add_up(path: Path) -> None:
+    timings = dict(load_yaml(path).data["timings"])
+    total = timings.pop("total_duration_seconds")
+    timings.pop("downtime_duration_seconds")
+    assert 0 < sum(timings.values()) <= total

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from attrs import define, field
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationPlanner
@@ -15,9 +17,12 @@ from fieldfare.errors import PluginBroken
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
+from fieldfare.plan.file import fingerprint
 from fieldfare.planning.planner import build_live_index
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_snapshot
+from fieldfare.testing.indexing import wait_until_indexed
+from fieldfare.testing.restartable_server import RestartableServer
 from fieldfare.testing.servers import clear
 
 COUNT = 600
@@ -119,3 +124,34 @@ def test_a_sample_is_spread_over_the_whole_index(server: Server) -> None:
 
 def test_who_wrote_documents_when_makes_no_other_sample(server: Server) -> None:
     assert sampled(server, 100, range(1500)) == sampled(server, 100, range(1499, -1, -1))
+
+
+def test_a_plan_is_the_same_after_a_restart_and_in_whatever_order_documents_were_written(server: Server) -> None:
+    plans = []
+    for order in (range(COUNT), reversed(range(COUNT))):
+        clear(server)
+        server.bulk([("HSET", f"d:{row}", "a", f"{row}") for row in order])
+        server.command("FT.CREATE", "idx", "PREFIX", 1, "d:", "SCHEMA", "a", "TEXT")
+        wait_until_indexed(server, "idx")
+        patch = {"version": 1, "changes": {"update_fields": [{"name": "a", "attrs": {"sortable": True}}]}}
+        plans.append(MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server))
+    assert len(plans[0].source.key_sample) == 10
+    assert fingerprint(plans[0]) == fingerprint(plans[1])
+
+
+def test_a_restarted_server_gives_the_same_plan() -> None:
+    patch = {"version": 1, "changes": {"update_fields": [{"name": "a", "attrs": {"sortable": True}}]}}
+    plans = []
+    with RestartableServer() as restartable:
+        with restartable.connect() as server:
+            server.bulk([("HSET", f"d:{row}", "a", f"{row}") for row in range(COUNT)])
+            server.command("FT.CREATE", "idx", "PREFIX", 1, "d:", "SCHEMA", "a", "TEXT")
+            server.bulk([("HSET", f"d:{row}", "a", f"new {row}") for row in range(0, COUNT, 7)])
+        for _ in range(2):
+            with restartable.connect() as server:
+                wait_until_indexed(server, "idx")
+                plans.append(MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server))
+                with suppress(ConnectionError):
+                    server.command("SHUTDOWN", "SAVE")
+            restartable.repair()
+    assert fingerprint(plans[0]) == fingerprint(plans[1])

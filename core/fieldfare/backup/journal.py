@@ -37,6 +37,10 @@ FORMER_NOTE_KINDS: Final = {
 }
 """Kinds of notes that version 0.1 wrote → their current names. The former ones are read, never written."""
 
+TOTAL: Final = "total"
+NESTED: Final = ("index", "downtime")
+"""Activities whose time is part of that of others."""
+
 PROGRESS_SECONDS: Final = 0.2
 """Maximum age of the batch counter on disk. It may lag, because batches are idempotent; changes of state never lag."""
 
@@ -56,6 +60,7 @@ class Journal:
     progress: Progress
     _plan_mapping: dict[str, Any] = field(init=False)
     _saved_at: float = field(init=False, default=0.0)
+    _counted_at: float = field(init=False, factory=time.monotonic)
 
     def __attrs_post_init__(self) -> None:
         """Convert the plan to plain values once; it is written with every change of the progress."""
@@ -134,6 +139,25 @@ class Journal:
         self.progress = evolve(self.progress, steps={**self.progress.steps, **records})
         if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
             self.save()
+
+    def count_time_since(self, started: float) -> None:
+        """Count the time of the current attempt from ``started``, as ``time.monotonic()`` gave it."""
+        self._counted_at = started
+
+    def add_time(self, activity: str, seconds: float) -> None:
+        """Add seconds to an activity's time, and what has passed to the total; both are over all attempts."""
+        timings = {**self.progress.timings, TOTAL: self.total_seconds}
+        self._counted_at = time.monotonic()
+        timings[activity] = timings.get(activity, 0.0) + seconds
+        self.progress = evolve(self.progress, timings=timings)
+
+    @property
+    def total_seconds(self) -> float:
+        """How long all attempts have taken; of one that was killed, until the end of its last activity on record."""
+        timings = self.progress.timings
+        # version 0.1 recorded no total
+        earlier = timings.get(TOTAL, sum(seconds for name, seconds in timings.items() if name not in NESTED))
+        return earlier + time.monotonic() - self._counted_at
 
     def save(self) -> None:
         """Write the file, atomically and durably.

@@ -113,7 +113,7 @@ class Progress:
         server_processes: run ids of the servers when they were last read.
         server_changes: how often the run ids changed during the run.
         self_queries: vector field of the source index → what it found.
-        timings: seconds per activity, over all attempts.
+        timings: seconds per activity, and their ``total``, over all attempts.
     """
 
     phase: RunPhase

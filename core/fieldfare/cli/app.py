@@ -173,10 +173,17 @@ def program(  # noqa: PLR0913 - the program's options
 def _run(arguments: Arguments) -> int:
     plugins = load_plugins(blocked=arguments.blocked)
     command = typer.main.get_command(build_app(plugins))
-    for fault in plugins.broken:
-        notice(f"Warning: {fault}")
     session = Session(plugins, json=arguments.json, secrets=known_secrets(arguments.ordered))
-    result = command.main(args=list(arguments.ordered), prog_name=PROGRAM, standalone_mode=False, obj=session)
+    raised: BaseException | None = None
+    try:
+        result = command.main(args=list(arguments.ordered), prog_name=PROGRAM, standalone_mode=False, obj=session)
+    except BaseException as error:
+        raised = error
+        raise
+    finally:
+        for fault in plugins.broken:
+            if fault is not raised:  # it is about to be reported
+                notice(f"Warning: {fault}")
     if result == INTERRUPTED:  # how typer reports Ctrl-C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0

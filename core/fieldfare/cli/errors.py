@@ -14,6 +14,7 @@ from attrs import field, frozen
 from fieldfare.cli.output import notice, show_json
 from fieldfare.errors import FieldfareError, OutputLost
 from fieldfare.errors.base import single_full_stops
+from fieldfare.support.error_text import describe_exception
 from fieldfare.support.redaction import redact
 
 __all__ = ["Failure", "describe", "report_error"]
@@ -65,7 +66,7 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
         message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
         return Failure(type(error).__name__, redact(single_full_stops(message), secrets), FieldfareError.exit_code)
     message = (
-        f"Internal error: {type(error).__name__}: {error}\n"
+        f"Internal error: {describe_exception(error)}\n"
         "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
         f"plugin: please report it at {REPORT_TO}, with what '--traceback' shows."
     )

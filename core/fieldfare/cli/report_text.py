@@ -31,9 +31,9 @@ TIMINGS: Final = (
     ("index unavailable", "downtime_duration_seconds"),
 )
 MEMORY: Final = (
-    ("vectors (vector_index_sz_mb)", "vector_index_mb"),
-    # with or without the vectors, depending on the server
-    ("index (total_index_memory_sz_mb)", "total_index_mb"),
+    ("vectors", "vector_index_mb"),
+    ("index without vectors", "without_vectors_mb"),
+    ("total", "memory_mb"),
 )
 
 
@@ -56,17 +56,19 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
     """
     names = report.index if report.index == report.target else f"{report.index} → {report.target}"
     headline = f"{title or RESULTS[report.result.value]}: {names}"
+    notes = "\n".join(
+        bullets("Documents that were not converted like the others:", [_note(note) for note in report.notes])
+    )
     if report.result is Result.NOTHING_TO_DO and report.validation.passed:
-        return headline
+        # a run that was killed right after its end has told nobody
+        return f"{headline}\n\n{notes}" if notes else headline
     blocks = [
         headline,
         *([_findings(report.validation.findings)] if report.validation.findings else []),
         *_timings(report.timings),
         *_memory(report),
         "\n".join(bullets("Warnings:", report.warnings)),
-        "\n".join(
-            bullets("Documents that were not converted like the others:", [_note(note) for note in report.notes])
-        ),
+        notes,
     ]
     if report.error:
         blocks.append(f"Error: {report.error}")
@@ -92,9 +94,9 @@ def _memory(report: MigrationReport) -> list[str]:
     rows = []
     for name, key in MEMORY:
         before, after = figures.get(f"{key}_before", 0.0), figures.get(f"{key}_after")
-        if before and after is not None:
-            change = round(100 * (after - before) / before)
-            rows.append([name, _mebibytes(before), _mebibytes(after), f"{change:+d}%"])
+        if after is not None and (before or after):
+            share = f" ({round(100 * (after - before) / before):+d}%)" if before else ""
+            rows.append([name, _mebibytes(before), _mebibytes(after), f"{_mebibytes(after - before)}{share}"])
     return [table(["Memory", "Before", "After", "Change"], rows)] if rows else []
 
 

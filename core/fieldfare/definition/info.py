@@ -35,6 +35,9 @@ _DEFINITION_KEYS: Final = frozenset(
         "indexes_all",
     }
 )
+VECTORS: Final = "vector_index_sz_mb"
+TOTAL: Final = "total_index_memory_sz_mb"
+
 _ESCAPED: Final = {"\\n": "\n", "\\r": "\r"}
 """The server's escapes of line breaks. It does not escape backslashes, so text with these sequences is ambiguous."""
 _OUT_OF_MEMORY: Final = re.compile(r"Used memory is more than \d+ percent of max memory, cancelling the scan")
@@ -196,8 +199,9 @@ def _stats(top: Mapping[str, Any]) -> IndexStats:
         hash_indexing_failures=int(_number(top, "hash_indexing_failures")),
         indexing=indexing,
         percent_indexed=_number(top, "percent_indexed", 0.0 if indexing else 1.0),
-        vector_index_size_mb=_number(top, "vector_index_sz_mb"),
-        total_index_memory_size_mb=_number(top, "total_index_memory_sz_mb"),
+        vector_index_size_mb=_number(top, VECTORS),
+        total_index_memory_size_mb=_number(top, TOTAL),
+        other_memory_size_mb=_other_memory(top),
     )
 
 
@@ -208,6 +212,14 @@ def _build_failure(top: Mapping[str, Any]) -> str:
     if _OUT_OF_MEMORY.fullmatch(last):
         return last
     return "" if status.upper() == "OK" else status
+
+
+def _other_memory(top: Mapping[str, Any]) -> float:
+    """Return MiB without the vectors: the total of search 2.10 leaves them out, and other versions may not."""
+    vectors, total = _number(top, VECTORS), _number(top, TOTAL)
+    parts = sum(_number(top, key) for key in top if key.endswith("_mb") and key not in {VECTORS, TOTAL})
+    includes_vectors = abs(total - vectors - parts) < abs(total - parts)
+    return total - vectors if includes_vectors else total
 
 
 def _number(top: Mapping[str, Any], key: str, otherwise: float = 0.0) -> float:

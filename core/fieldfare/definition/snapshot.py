@@ -25,7 +25,8 @@ class IndexStats:
         indexing: whether a background scan still runs.
         percent_indexed: progress of that scan, 0.0 to 1.0.
         vector_index_size_mb: memory of all vector indexes, in MiB.
-        total_index_memory_size_mb: memory of the whole index, in MiB.
+        total_index_memory_size_mb: memory of the index in MiB, with or without its vectors, depending on the server.
+        other_memory_size_mb: memory of the index without its vectors, in MiB.
     """
 
     num_docs: int
@@ -34,6 +35,7 @@ class IndexStats:
     percent_indexed: float = 1.0
     vector_index_size_mb: float = 0.0
     total_index_memory_size_mb: float = 0.0
+    other_memory_size_mb: float = 0.0
 
 
 @frozen

@@ -9,6 +9,7 @@ from typing import Final, overload
 from attrs import evolve, field, frozen
 
 from fieldfare.documents.note import EXAMPLES, Note
+from fieldfare.errors import InvalidBatch
 
 __all__ = ["MISSING", "Batch", "Column"]
 
@@ -24,7 +25,7 @@ class Column(Sequence[bytes | None]):
         lengths: bytes of each row's value, ``MISSING`` for a document without the field.
 
     Raises:
-        ValueError: the lengths do not add up to the block.
+        InvalidBatch: the lengths do not add up to the block.
     """
 
     __slots__ = ("_offsets", "block", "lengths")
@@ -36,16 +37,21 @@ class Column(Sequence[bytes | None]):
         total = sum(length for length in self.lengths if length != MISSING)
         if total != len(block):
             message = f"{len(block)} bytes for lengths that add up to {total}"
-            raise ValueError(message)
+            raise InvalidBatch(message)
 
     @classmethod
     def of(cls, values: Iterable[bytes | None]) -> Column:
-        """Build a column from one value per row, None for a missing one."""
+        """Build a column from one value per row, None for a missing one.
+
+        Raises:
+            InvalidBatch: a value is neither bytes nor None.
+        """
         rows = list(values)
-        return cls(
-            b"".join(row for row in rows if row is not None),
-            [MISSING if row is None else len(row) for row in rows],
-        )
+        try:
+            block = b"".join(row for row in rows if row is not None)
+        except TypeError as error:
+            raise InvalidBatch("a value is neither bytes nor None") from error
+        return cls(block, [MISSING if row is None else len(row) for row in rows])
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -133,13 +139,13 @@ class Batch:
 
         Raises:
             KeyError: the step did not declare this field.
-            ValueError: not one value per document.
+            InvalidBatch: not one value per document.
         """
         old = self.columns[name]
         new = values if isinstance(values, Column) else Column.of(values)
         if len(new) != len(self.keys):
             message = f"{len(new)} values for {len(self.keys)} documents in field {name!r}"
-            raise ValueError(message)
+            raise InvalidBatch(message)
         if MISSING in new.lengths:
             new = Column.of(now if now is not None else before for now, before in zip(new, old, strict=True))
         return evolve(self, columns={**self.columns, name: new})

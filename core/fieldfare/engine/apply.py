@@ -37,6 +37,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.support.error_text import error_text
 
 __all__ = ["apply"]
 
@@ -80,6 +81,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
         journal = open_journal(server, session, plan, options)
+        journal.count_time_since(started)
         run = ActiveRun(
             server,
             plan,
@@ -91,7 +93,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
             session.lock,
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
-            return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
+            return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
         check_server_identity(run, rollback=session.commands.rollback)
         try:
             findings = with_retries(run, lambda: _carry_out(run))
@@ -100,16 +102,16 @@ def apply(  # noqa: PLR0913 - what a run consists of
         except StopRequested as request:
             raise _interrupted(run, session) from request
         except (FieldfareError, RedisError, OSError) as error:
-            raise _failure(run, session, error, started) from error
+            raise _failure(run, session, error) from error
         if any(finding.fatal for finding in findings):
             problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
             commands = session.commands
             failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
             failed.report = make_report(
-                run, session, Result.FAILED, started, findings=findings, warnings=warnings, error=str(failed)
+                run, session, Result.FAILED, findings=findings, warnings=warnings, error=str(failed)
             )
             raise failed
-        return make_report(run, session, Result.SUCCEEDED, started, findings=findings, warnings=warnings)
+        return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=warnings)
 
 
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
@@ -131,7 +133,7 @@ def _interrupted(run: ActiveRun, session: Session) -> Interrupted:
     return Interrupted(state, resume=session.commands.resume, rollback=back)
 
 
-def _failure(run: ActiveRun, session: Session, error: Exception, started: float) -> Exception:
+def _failure(run: ActiveRun, session: Session, error: Exception) -> Exception:
     """Return what to raise: the error itself while nothing was changed, else one that names the next commands."""
     _save(run)
     if not run.journal.has_started_steps:
@@ -145,7 +147,7 @@ def _failure(run: ActiveRun, session: Session, error: Exception, started: float)
         resume=commands.resume,
         rollback=commands.rollback,
     )
-    failed.report = make_report(run, session, Result.FAILED, started, error=str(failed))
+    failed.report = make_report(run, session, Result.FAILED, error=str(failed))
     return failed
 
 
@@ -156,4 +158,4 @@ def _save(run: ActiveRun) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return error_text(error)

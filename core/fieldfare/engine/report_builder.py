@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from redis.exceptions import RedisError
 
 from fieldfare.backup.progress import RollbackStatus, StepRecord
 from fieldfare.changes import ChangePrefix, RenameField
+from fieldfare.definition import IndexStats
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session
@@ -26,7 +26,6 @@ def make_report(  # noqa: PLR0913 - a report's facts
     run: ActiveRun,
     session: Session,
     result: Result,
-    started: float,
     *,
     findings: Sequence[Finding] = (),
     warnings: Sequence[str] = (),
@@ -38,7 +37,6 @@ def make_report(  # noqa: PLR0913 - a report's facts
         run: the run.
         session: its directory.
         result: how it ended.
-        started: ``time.monotonic()`` at its start.
         findings: of the validation, if it came that far.
         warnings: what the user should know.
         error: what went wrong.
@@ -52,7 +50,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         backup_dir=str(session.directory),
         backup_prefix=str(session.prefix),
-        timings=_timings(run, started),
+        timings=_timings(run),
         validation=Validation(tuple(findings)),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=progress.notes,
@@ -100,7 +98,7 @@ def _step(record: StepRecord, seconds: float) -> dict[str, object]:
     }
 
 
-def _timings(run: ActiveRun, started: float) -> Timings:
+def _timings(run: ActiveRun) -> Timings:
     seconds = run.journal.progress.timings
     indexing = seconds.get("index", 0.0)
     return Timings(
@@ -113,7 +111,7 @@ def _timings(run: ActiveRun, started: float) -> Timings:
         create_duration_seconds=max(seconds.get("create", 0.0) - indexing, 0.0),
         index_duration_seconds=indexing,
         validate_duration_seconds=seconds.get("validate", 0.0),
-        total_duration_seconds=time.monotonic() - started,
+        total_duration_seconds=run.journal.total_seconds,
         downtime_duration_seconds=seconds.get("downtime", 0.0),
     )
 
@@ -142,11 +140,7 @@ def _vectors(plan: MigrationPlan) -> dict[str, dict[str, Any]]:
 
 def _memory(run: ActiveRun) -> dict[str, float]:
     """Return MiB of the index before the run, and of whichever index is live now."""
-    before = run.journal.progress.source_stats
-    figures = {
-        "vector_index_mb_before": before.vector_index_size_mb,
-        "total_index_mb_before": before.total_index_memory_size_mb,
-    }
+    figures = _figures(run.journal.progress.source_stats, "before")
     for name in dict.fromkeys((run.plan.target.name, run.plan.index)):
         try:
             after = read_stats(run.server, name)
@@ -154,7 +148,17 @@ def _memory(run: ActiveRun) -> dict[str, float]:
             continue
         except RedisError:
             break  # a report is made after a lost connection, too
-        figures["vector_index_mb_after"] = after.vector_index_size_mb
-        figures["total_index_mb_after"] = after.total_index_memory_size_mb
+        figures |= _figures(after, "after")
         break
     return figures
+
+
+def _figures(stats: IndexStats, when: str) -> dict[str, float]:
+    vectors = stats.vector_index_size_mb
+    other = stats.other_memory_size_mb or stats.total_index_memory_size_mb  # which version 0.1 recorded alone
+    return {
+        f"vector_index_mb_{when}": vectors,
+        f"total_index_mb_{when}": stats.total_index_memory_size_mb,
+        f"without_vectors_mb_{when}": other,
+        f"memory_mb_{when}": vectors + other,
+    }

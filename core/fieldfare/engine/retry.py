@@ -23,6 +23,7 @@ from redis.exceptions import (
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.stop import StopRequested
 from fieldfare.errors import FieldfareError, RunFailed
+from fieldfare.support.error_text import error_text
 
 __all__ = ["is_transient", "with_retries"]
 
@@ -135,7 +136,7 @@ class Attempts:
         structlog.get_logger("fieldfare").warning(
             "server_away",
             index=self.run.plan.index,
-            error=str(error) or type(error).__name__,
+            error=error_text(error),
             next_try_seconds=round(pause, 2),
             giving_up_in_seconds=round(left, 1),
         )

@@ -29,6 +29,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import Receipt, Step
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.support.error_text import error_text
 
 __all__ = ["rollback"]
 
@@ -70,6 +71,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     name = find_backup(backup_dir, index).plan.index
     with open_session(server, name, backup_dir, options, create=False) as session:
         journal = session.load_journal()
+        journal.count_time_since(started)
         plan = journal.plan
         warnings = plugins.require(plan.plugins)
         run = ActiveRun(
@@ -85,10 +87,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         as_before = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
         if not journal.progress.steps:
             drop_rehearsals(server, plan)  # of a run that was killed during one
-            return make_report(run, session, Result.NOTHING_TO_DO, started, warnings=warnings)
+            return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
         if journal.progress.undo is RollbackStatus.DONE and source_is_restored(run):
             findings = run_validators(as_before)  # a failed validation does not pass by being repeated
-            return make_report(as_before, session, Result.NOTHING_TO_DO, started, findings=findings, warnings=warnings)
+            return make_report(as_before, session, Result.NOTHING_TO_DO, findings=findings, warnings=warnings)
         # every original is read once before the first one is restored
         if journal.progress.undo is not RollbackStatus.NONE:
             session.store.sync()  # drops a frame that a crash cut short
@@ -103,9 +105,9 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
-            reason = str(error) or type(error).__name__
+            reason = error_text(error)
             raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
-        return make_report(as_before, session, Result.ROLLED_BACK, started, findings=findings, warnings=warnings)
+        return make_report(as_before, session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
 
 
 def _roll_back(run: ActiveRun, as_before: ActiveRun) -> tuple[Finding, ...]:

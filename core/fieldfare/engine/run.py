@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from attrs import Factory, define, evolve, field
 
 from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, BackupStore
 from fieldfare.backup.journal import Journal
-from fieldfare.backup.progress import RollbackStatus, Status
+from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
+from fieldfare.backup.saved_bytes import append_bytes, read_bytes
 from fieldfare.definition import IndexDefinition, IndexStats
 from fieldfare.documents import Batch, Note
 from fieldfare.engine.rewrite_pass import rewrite_pass
@@ -25,6 +26,7 @@ from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.server import Server
 from fieldfare.server.document_reader import read_batches
 from fieldfare.server.lock import IndexLock
+from fieldfare.support.error_text import describe_result
 
 __all__ = ["ActiveRun"]
 
@@ -180,6 +182,18 @@ class ActiveRun:
         if report:
             self.advance(len(batch))
 
+    def save_bytes(self, step: Step, name: str, data: bytes) -> None:
+        """Write an original that is no document to the backup, durably; the first one under a name stays."""
+        with self.guard:
+            if self.saved_bytes(step, name) is None:
+                append_bytes(self.store, step.id, name, data)
+                if self.journal.progress.phase is not RunPhase.DUMP:  # until then, the barrier does it
+                    self.store.sync()
+
+    def saved_bytes(self, step: Step, name: str) -> bytes | None:
+        """Return what was saved under a name; None if nothing was."""
+        return read_bytes(self.store, step.id, name)
+
     def originals(self, step: Step) -> Iterator[Batch]:
         """Yield what was saved for a step."""
         return self.store.iter_batches(REWRITE if step.transforms else step.id)
@@ -202,12 +216,12 @@ class ActiveRun:
 
     def move_keys(self, pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[bool]:
         """Rename keys through the hook ``fieldfare_move_keys``."""
-        answer: Sequence[bool] | None = self.plugins.manager.hook.fieldfare_move_keys(pairs=pairs, run=self)
+        answer = self.plugins.call_first(MOVE_KEYS, pairs=pairs, run=self)
         if answer is None:
             raise FieldfareError("no plugin can move keys between the slots of a cluster; the plugin 'cluster' does")
-        if len(answer) != len(pairs):
+        if not isinstance(answer, (list, tuple)) or len(answer) != len(pairs):
             names = ", ".join(self.implementers(MOVE_KEYS))
-            raise InvalidHookResult(names, MOVE_KEYS, f"{len(answer)} answers for {len(pairs)} keys")
+            raise InvalidHookResult(names, MOVE_KEYS, f"it returned {describe_result(answer)} for {len(pairs)} keys")
         return answer
 
     # ---- notes, reports, timings
@@ -236,9 +250,7 @@ class ActiveRun:
     def add_time(self, activity: str, seconds: float) -> None:
         """Add seconds to an activity's time, over all attempts of the run."""
         if self._journal is not None:
-            timings: Mapping[str, float] = self._journal.progress.timings
-            timings = {**timings, activity: timings.get(activity, 0.0) + seconds}
-            self._journal.progress = evolve(self._journal.progress, timings=timings)
+            self._journal.add_time(activity, seconds)
 
     def report_stall(self, state: str) -> None:
         """Report that the current activity makes no progress, with what was seen."""

@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 
 from fieldfare.hooks.manager import Plugins
 from fieldfare.report import Moment, StepReport
+from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
 
 __all__ = ["StepReporter"]
@@ -42,7 +43,7 @@ class StepReporter:
             with during(name):
                 yield
         except BaseException as error:
-            reason = str(error) or (type(error).__name__ if isinstance(error, Exception) else "interrupted")
+            reason = error_text(error) if isinstance(error, Exception) else "interrupted"
             self._send(evolve(self._activity, moment=Moment.FAILED, error=reason, seconds=self._seconds()))
             raise
         else:
@@ -77,7 +78,7 @@ class StepReporter:
         for name in self.plugins.implementers("fieldfare_step_report"):
             try:
                 self.plugins.call(name, "fieldfare_step_report", report=report)
-            except Exception:  # noqa: BLE001 - an observer never fails a step
+            except Exception as error:  # noqa: BLE001 - an observer never fails a step
                 import structlog  # noqa: PLC0415 - start-up time
 
-                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, exc_info=True)
+                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, error=error_text(error))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
 from fieldfare.definition import Storage
 from fieldfare.documents import MISSING, Batch, Column
-from fieldfare.errors import InvalidHookResult
+from fieldfare.errors import InvalidHookResult, PluginBroken, PluginError
+from fieldfare.support.error_text import describe_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from fieldfare.plan import Step
 
 __all__ = ["transformed"]
+
+TRANSFORM: Final = "fieldfare_transform"
 
 
 def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch: Batch) -> Batch:
@@ -30,7 +33,7 @@ def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch
         batch: documents with all fields of these steps.
 
     Raises:
-        PluginBroken: a transform raised.
+        PluginBroken: a transform raised; names the document.
         InvalidHookResult: it returned other documents or other fields than it got.
     """
     for step in steps:
@@ -38,12 +41,47 @@ def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch
         part = batch.select(rows, step.fields) if len(rows) < len(batch) else _only(batch, step.fields)
         if not part.keys:
             continue
-        result = plugins.call_required(step.owner, "fieldfare_transform", Batch, step=step, batch=part)
+        result = _transform(plugins, step, part)
         problem = _problem(storage, part, result)
         if problem is not None:
-            raise InvalidHookResult(step.owner, "fieldfare_transform", problem)
+            raise InvalidHookResult(step.owner, TRANSFORM, problem)
         batch = _merged(batch, rows, result)
     return batch
+
+
+def _transform(plugins: Plugins, step: Step, part: Batch) -> Batch:
+    try:
+        result: Batch = plugins.call_required(step.owner, TRANSFORM, Batch, step=step, batch=part)
+    except PluginBroken as error:
+        reason = f"{error.reason} for {_failing_document(plugins, step, part)}"
+        raise PluginBroken(step.owner, reason, has_traceback=True) from error.__cause__
+    return result
+
+
+def _failing_document(plugins: Plugins, step: Step, part: Batch) -> str:
+    """Name the document for which a transform raises: the batch is halved until one is left."""
+    while len(part) > 1:
+        middle = len(part) // 2
+        halves = (part.select(range(middle), step.fields), part.select(range(middle, len(part)), step.fields))
+        failing = next((half for half in halves if _raises(plugins, step, half)), None)
+        if failing is None:
+            return f"{len(part)} documents together, the first is {_show(part.keys[0])}"
+        part = failing
+    return _show(part.keys[0])
+
+
+def _raises(plugins: Plugins, step: Step, part: Batch) -> bool:
+    try:
+        plugins.call(step.owner, TRANSFORM, step=step, batch=part)
+    except PluginBroken:
+        return True
+    except PluginError:
+        return False
+    return False
+
+
+def _show(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")
 
 
 def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
@@ -51,13 +89,15 @@ def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
     if result.keys != part.keys or set(result.columns) != set(part.columns):
         return "it changed which documents or fields there are"
     for path, column in result.columns.items():
+        if not isinstance(column, Column):
+            return f"it gave the values of {path!r} as {describe_result(column)}, and not as a Column"
         before = part[path]
         if len(column) != len(before):
             return f"it gave {len(column)} values of {path!r} for {len(before)} documents"
         if column is before or column == before or (storage is Storage.HASH and _has_no_new(before, column)):
             continue
         for key, old, new in zip(part.keys, before, column, strict=True):
-            document = key.decode("utf-8", "backslashreplace")
+            document = _show(key)
             if old is None and new is not None:
                 return f"it gave a value to {path!r} of {document}, which has no such field"
             if storage is Storage.JSON and new is not None and new != old and not _is_json(new):

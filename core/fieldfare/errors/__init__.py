@@ -30,6 +30,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── PluginMissing
     │   ├── PluginBroken
     │   ├── PluginConflict
+    │   ├── InvalidBatch                    values that fit no batch of documents; also a ValueError
     │   └── InvalidHookResult
     ├── MigrationIncomplete             3   something was changed; resume or roll back
     │   ├── StepFailed
@@ -45,7 +46,14 @@ The same facts are attributes, so that a caller never parses a message.
 """
 
 from fieldfare.errors.base import FieldfareError
-from fieldfare.errors.plugin import InvalidHookResult, PluginBroken, PluginConflict, PluginError, PluginMissing
+from fieldfare.errors.plugin import (
+    InvalidBatch,
+    InvalidHookResult,
+    PluginBroken,
+    PluginConflict,
+    PluginError,
+    PluginMissing,
+)
 from fieldfare.errors.precondition import (
     BackupCorrupt,
     BackupDirectoryUnusable,
@@ -94,6 +102,7 @@ __all__ = [
     "IndexBuildFailed",
     "IndexNotFound",
     "Interrupted",
+    "InvalidBatch",
     "InvalidHookResult",
     "LockHeld",
     "LockLost",

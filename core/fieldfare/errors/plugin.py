@@ -9,7 +9,7 @@ from fieldfare.errors.base import FieldfareError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["InvalidHookResult", "PluginBroken", "PluginConflict", "PluginError", "PluginMissing"]
+__all__ = ["InvalidBatch", "InvalidHookResult", "PluginBroken", "PluginConflict", "PluginError", "PluginMissing"]
 
 
 class PluginError(FieldfareError):
@@ -35,12 +35,20 @@ class PluginMissing(PluginError):
 
 
 class PluginBroken(PluginError):
-    """A plugin could not be loaded, or one of its hooks raised."""
+    """A plugin could not be loaded, or one of its hooks raised.
 
-    def __init__(self, plugin: str, reason: str) -> None:
+    Args:
+        plugin: its name.
+        reason: what is wrong; never with a value of a document.
+        has_traceback: whether the traceback of the cause tells more.
+    """
+
+    def __init__(self, plugin: str, reason: str, *, has_traceback: bool = False) -> None:
         self.plugin = plugin
         self.reason = reason
-        super().__init__(f"Plugin {plugin!r} is broken: {reason}. Leave it out with '-p no:{plugin}'.")
+        end = "" if reason.endswith("?") else "."
+        more = " '--traceback' shows what it said and where." if has_traceback else ""
+        super().__init__(f"Plugin {plugin!r} is broken: {reason}{end}{more} Leave it out with '-p no:{plugin}'.")
 
 
 class PluginConflict(PluginError):
@@ -51,10 +59,15 @@ class PluginConflict(PluginError):
         super().__init__(message)
 
 
+class InvalidBatch(PluginError, ValueError):
+    """Columns or values that fit no batch of documents."""
+
+
 class InvalidHookResult(PluginError):
     """A hook returned something that its specification does not allow."""
 
     def __init__(self, plugin: str, hook: str, reason: str) -> None:
         self.plugin = plugin
         self.hook = hook
+        self.reason = reason
         super().__init__(f"Plugin {plugin!r} broke the contract of {hook}: {reason}.")

@@ -8,7 +8,8 @@ plugins. Only the steps that every migration shares (drop, create, validate) are
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from attrs import define, field
 from fieldfare import __version__
 from fieldfare.errors import (
     FieldfareError,
+    InvalidBatch,
     InvalidHookResult,
     PluginBroken,
     PluginConflict,
@@ -26,7 +28,9 @@ from fieldfare.errors import (
 )
 from fieldfare.hooks import specs
 from fieldfare.hooks.markers import PROJECT
+from fieldfare.hooks.signatures import find_signature_mistakes
 from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare.support.error_text import describe_exception, describe_result
 from fieldfare.support.suggestion import suggestion
 
 __all__ = ["BUILTIN", "Plugins", "load_plugins"]
@@ -62,10 +66,13 @@ class Plugins:
 
         Raises:
             PluginConflict: another plugin has this name.
-            PluginBroken: it implements a hook that does not exist.
+            PluginBroken: it implements a hook that does not exist, or with arguments that the hook does not have.
         """
         if self.manager.has_plugin(name):
             raise PluginConflict(f"Two plugins are named {name!r}. Uninstall one of them.", [name])
+        mistakes = find_signature_mistakes(self.manager, plugin)
+        if mistakes:
+            raise PluginBroken(name, "; ".join(mistakes))
         try:
             self.manager.register(plugin, name)
             self.manager.check_pending()
@@ -128,14 +135,8 @@ class Plugins:
             others = [self.manager.get_plugin(name) for name in self.implementers(hook) if name != owner]
             caller = self.manager.subset_hook_caller(hook, others)
             self._callers[owner, hook] = caller
-        try:
+        with _naming(owner, hook):
             result = caller(**arguments)
-        except (FieldfareError, OSError):
-            raise
-        except Exception as error:
-            if _is_from_redis(error):
-                raise
-            raise PluginBroken(owner, f"{hook} raised {type(error).__name__}: {error}") from error
         # pluggy returns a list of results, unless the hook is a firstresult hook
         if caller.spec is not None and caller.spec.opts["firstresult"]:
             return result
@@ -151,8 +152,17 @@ class Plugins:
             raise InvalidHookResult(owner, hook, "the plugin owns the step and does not implement the hook")
         result = self.call(owner, hook, **arguments)
         if not isinstance(result, kind):
-            raise InvalidHookResult(owner, hook, f"it returned {result!r}")
+            raise InvalidHookResult(owner, hook, f"it returned {describe_result(result)}")
         return result
+
+    def call_first(self, hook: str, **arguments: Any) -> Any:
+        """Call a hook of one plugin after the other until one answers; raises as :meth:`call` does.
+
+        Returns:
+            The first result that is not None; None if there is none.
+        """
+        with _naming(", ".join(self.implementers(hook)), hook):
+            return getattr(self.manager.hook, hook)(**arguments)
 
     def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a hook of every plugin, in the order of their names.
@@ -211,6 +221,21 @@ def _require_known(names: Collection[str], installed: Collection[str]) -> None:
             hint = suggestion(name, installed)
             shown = ", ".join(sorted(installed))
             raise UsageError(f"-p no:{name}: no plugin has this name{hint}. Plugins: {shown}. Nothing was changed.")
+
+
+@contextmanager
+def _naming(plugin: str, hook: str) -> Iterator[None]:
+    """Raise what a hook raises, with the name of the plugin, and without a text that may hold a document's values."""
+    try:
+        yield
+    except InvalidBatch as error:
+        raise InvalidHookResult(plugin, hook, str(error)) from error
+    except (FieldfareError, OSError):
+        raise
+    except Exception as error:
+        if _is_from_redis(error):
+            raise
+        raise PluginBroken(plugin, f"{hook} raised {describe_exception(error)}", has_traceback=True) from error
 
 
 def _is_from_redis(error: Exception) -> bool:

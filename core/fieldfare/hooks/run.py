@@ -112,6 +112,22 @@ class Run(Protocol):
             report: whether to report the documents as progress; then as :meth:`advance`.
         """
 
+    def save_bytes(self, step: Step, name: str, data: bytes) -> None:
+        """Write an original that is no document to the backup: the value of a key, the text of a script.
+
+        It is durable before anything is changed: when the step is backed up, before the first change of the run; in
+        all other hooks, when this returns. The first one that is saved under a name stays, so that a step that is
+        executed again after a crash does not replace an original by what it has written itself.
+
+        Args:
+            step: whose it is.
+            name: of the original, unique within the step.
+            data: the original.
+        """
+
+    def saved_bytes(self, step: Step, name: str) -> bytes | None:
+        """Return what was saved under a name; None if nothing was."""
+
     def originals(self, step: Step) -> Iterator[Batch]:
         """Yield what was saved for a step; for a rewrite step, all that the plan's rewrite steps overwrite."""
 

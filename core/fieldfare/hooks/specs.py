@@ -3,7 +3,8 @@
 The default protocol of one migration:
 
 1. ``fieldfare_classify`` for every change of the patch; exactly one plugin must claim it.
-2. ``fieldfare_plan_steps`` of the claiming plugin; the plan is written and reviewed.
+2. ``fieldfare_plan_steps`` of the claiming plugin, and at the end ``fieldfare_plan_further_steps`` of every
+   plugin; the plan is written and reviewed.
 3. ``fieldfare_estimate`` of every plugin, when the user asks.
 4. ``fieldfare_backup`` of each step's owner, before anything is changed. Rewrite steps are backed up by
    the kernel, which also runs ``fieldfare_transform`` over every document as a rehearsal.
@@ -58,6 +59,20 @@ def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Seque
     Raises: nothing on purpose.
 
     Example: ``return [Step.rewrite(kind="acme.redact", fields=["email"])]``
+    """
+
+
+@hookspec
+def fieldfare_plan_further_steps(live: LiveIndex) -> Sequence[Step] | None:
+    """Give the steps that the changes of other plugins make necessary.
+
+    When: once, when every change is claimed as supported and something changes. ``live.definition`` is the target,
+    ``live.snapshot`` the source, ``live.previous_changes`` has all changes.
+    Who: any plugin that keeps something under the names of an index or its fields. It owns these steps. None means
+    "nothing to do".
+    Raises: nothing on purpose.
+
+    Example: ``return [Step.new("acme.rename_settings", Phase.VALIDATE)]``
     """
 
 

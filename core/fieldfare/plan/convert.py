@@ -134,6 +134,7 @@ def _converter(storage: Storage) -> Converter:
             converter,
             vector_index_size_mb=override(omit=True),
             total_index_memory_size_mb=override(omit=True),
+            other_memory_size_mb=override(omit=True),
         ),
     )
     converter.register_unstructure_hook(IndexDefinition, to_schema)

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any, Final
 
 from attrs import evolve
+from redis.exceptions import ResponseError
 
 from fieldfare.changes import Change, CustomChange, RenameIndex
 from fieldfare.changes.parameters import with_checked_parameters
 from fieldfare.definition import IndexDefinition, Snapshot, Storage
 from fieldfare.definition.info import ambiguous_texts
+from fieldfare.definition.reply import text
 from fieldfare.engine.modes import MODES
 from fieldfare.errors import InvalidHookResult, PluginConflict, PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
@@ -23,11 +25,17 @@ from fieldfare.planning.warnings import plan_warnings
 from fieldfare.server import Server
 from fieldfare.server.inspect import find_overlapping_indexes, index_exists, read_other_definitions
 from fieldfare.server.keys import count_keys
+from fieldfare.support.error_text import describe_result
 
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan"]
 
 PLAN_VERSION: Final = 1
 DEFAULT_MODE: Final = "drop_recreate"
+PLAN_STEPS: Final = "fieldfare_plan_steps"
+FURTHER: Final = "fieldfare_plan_further_steps"
+REWRITE_HOOKS: Final = ("fieldfare_transform",)
+STEP_HOOKS: Final = ("fieldfare_execute_step", "fieldfare_verify_step", "fieldfare_undo_step")
+"""What the owner of a step has to implement."""
 
 
 def make_plan(  # noqa: PLR0913 - what a plan follows from
@@ -76,7 +84,9 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
             "option, and migrate that one"
         )
     mode = MODES[DEFAULT_MODE]
+    sampler = DocumentSampler(server, snapshot)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
+    live = evolve(live, sample=sampler)
     claims: list[ClaimedChange] = []
     steps: list[Step] = []
     for change in changes:
@@ -91,13 +101,14 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     _refuse_ambiguous_target(target)
     supported = all(each.claim.is_supported for each in claims)
     if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):
+        steps.extend(after_previous(_further_steps(plugins, live), steps))
         steps.extend(mode.frame(snapshot.definition, target))
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
     return MigrationPlan(
         version=PLAN_VERSION,
         mode=mode.name,
-        source=snapshot,
+        source=evolve(snapshot, key_sample=_key_sample(sampler, snapshot)),
         target=target,
         patch=patch,
         claims=tuple(claims),
@@ -105,6 +116,14 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
         warnings=plan_warnings(server, mode, snapshot, claims, ordered),
     )
+
+
+def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return a sample of as many keys as the server gave, which does not depend on the order of its answer."""
+    try:
+        return tuple(sorted(map(text, sampler.keys(len(snapshot.key_sample)))))
+    except ResponseError:
+        return snapshot.key_sample  # this user may search, and may not list all keys
 
 
 def build_live_index(
@@ -157,7 +176,7 @@ def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveInd
         return _blocked(claimed, reason, "choose another name, or drop that index first"), []
     planned = plugins.call_required(
         claimed.plugin,
-        "fieldfare_plan_steps",
+        PLAN_STEPS,
         (list, tuple),
         change=with_checked_parameters(change),
         claim=claimed.claim,
@@ -166,17 +185,32 @@ def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveInd
     params = change.params if isinstance(change, CustomChange) else None
     steps = [_owned(step, claimed.plugin, params) for step in planned]
     for step in steps:
+        _require_hooks(plugins, step)
         problem = _rewrite_problem(step, live)
         if problem:
             return _blocked(claimed, *problem), []
     return claimed, steps
 
 
+def _further_steps(plugins: Plugins, live: LiveIndex) -> list[Step]:
+    steps = []
+    for owner, planned in plugins.call_each(FURTHER, live=live):
+        if not isinstance(planned, (list, tuple)):
+            raise InvalidHookResult(owner, FURTHER, f"it returned {describe_result(planned)}")
+        steps += [_owned(step, owner, None, FURTHER) for step in planned]
+    for step in steps:
+        _require_hooks(plugins, step)
+        problem = _rewrite_problem(step, live)
+        if problem:
+            raise InvalidHookResult(step.owner, FURTHER, f"it planned to rewrite documents, and {problem[0]}")
+    return steps
+
+
 def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
     results = plugins.call_each("fieldfare_classify", change=with_checked_parameters(change), live=live)
     for name, result in results:
         if not isinstance(result, Claim):
-            raise InvalidHookResult(name, "fieldfare_classify", f"it returned {result!r}")
+            raise InvalidHookResult(name, "fieldfare_classify", f"it returned {describe_result(result)}")
     names = [name for name, _ in results]
     if not names:
         plugins_called = plugins.implementers("fieldfare_classify")
@@ -194,10 +228,18 @@ def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
     return ClaimedChange(change, names[0], results[0][1])
 
 
-def _owned(step: object, owner: str, params: Mapping[str, Any] | None) -> Step:
+def _owned(step: object, owner: str, params: Mapping[str, Any] | None, hook: str = PLAN_STEPS) -> Step:
     if not isinstance(step, Step):
-        raise InvalidHookResult(owner, "fieldfare_plan_steps", f"it returned {step!r} among the steps")
+        raise InvalidHookResult(owner, hook, f"it returned {describe_result(step)} among the steps")
     return step.owned_by(owner, params)
+
+
+def _require_hooks(plugins: Plugins, step: Step) -> None:
+    needed = REWRITE_HOOKS if step.transforms else STEP_HOOKS
+    missing = [hook for hook in needed if step.owner not in plugins.implementers(hook)]
+    if missing:
+        reason = f"it planned the step {step.kind!r}, and the plugin has no {' and no '.join(missing)}"
+        raise InvalidHookResult(step.owner, PLAN_STEPS, reason)
 
 
 def _blocked(claimed: ClaimedChange, reason: str, workaround: str) -> ClaimedChange:

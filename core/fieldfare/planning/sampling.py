@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, frozen
@@ -43,11 +43,15 @@ def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
         seed: of the sample.
     """
     salt = seed.to_bytes(8)
-
-    def rank(key: bytes) -> bytes:
-        return blake2b(key, digest_size=8, salt=salt).digest()
-
-    return list(dict.fromkeys(heapq.nsmallest(count, keys, key=rank)))
+    chosen: list[tuple[bytes, bytes]] = []
+    rest = iter(keys)
+    while some := list(islice(rest, KEY_BATCH)):
+        ranked = {(blake2b(key, digest_size=8, salt=salt).digest(), key) for key in some}
+        if len(chosen) == count:
+            ranked = {each for each in ranked if count and each < chosen[-1]}
+        if ranked:
+            chosen = sorted(ranked.union(chosen))[:count]
+    return [key for _, key in chosen]
 
 
 class SampleDocuments(Protocol):
@@ -72,13 +76,17 @@ class DocumentSampler:
     def __call__(self, fields: Sequence[str], limit: int, /) -> list[Batch]:
         """Read the sample."""
         definition = self._snapshot.definition
-        if self._limit < limit:
-            found = iterate_keys(self._server, definition, self._snapshot.stats, KEY_BATCH)
-            self._keys = sample_keys((key for batch in found for key in batch), limit, SEED)
-            self._limit = limit
-        keys = self._keys[:limit]
+        keys = self.keys(limit)
         chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
         return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]
+
+    def keys(self, limit: int) -> list[bytes]:
+        """Return the keys of the sample. All keys are listed for the first, and for every larger, sample."""
+        if self._limit < limit:
+            found = iterate_keys(self._server, self._snapshot.definition, self._snapshot.stats, KEY_BATCH)
+            self._keys = sample_keys((key for batch in found for key in batch), limit, SEED)
+            self._limit = limit
+        return self._keys[:limit]
 
 
 @frozen(eq=False)

@@ -141,7 +141,8 @@ class MigrationReport(ReportNames):
         notes: documents that were not converted as usual, with example keys.
         steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
             so that each has the seconds of all.
-        memory: MiB of the index before and after.
+        memory: MiB ``before`` and ``after``: of the vectors, of the index without them, and of both (``memory_mb_*``);
+            ``total_index_mb_*`` is the server's total, which leaves out the vectors on some servers.
         vectors: vector field of the live index → its ``previous_name``, ``datatype``, ``dims`` and
             ``distance_metric``, which its queries must match.
         error: the error of a failed run.

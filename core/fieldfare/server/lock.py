@@ -18,6 +18,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.pipeline import encode
 from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
+from fieldfare.support.fault_points import OUTSIDE, during
 
 __all__ = ["IndexLock"]
 
@@ -114,16 +115,21 @@ class IndexLock:
         self._renewed_at = started
 
     def check(self) -> None:
-        """Check that this process still holds the lock.
+        """Ask the server whether this process still holds the lock.
 
         Raises:
             LockLost: it does not, or the server has not confirmed it for longer than the lock lasts.
+            redis.exceptions.RedisError: the server does not answer.
         """
-        if self._lost or _now() - self._renewed_at > self._seconds:
+        if self._lost or _now() - self._renewed_at > self._seconds or not self._is_owned():
             holder = None
             with suppress(RedisError):
                 holder = self._server.command(b"GET", self._name)
             raise LockLost(self._what, "no process" if holder is None else describe(holder))
+
+    def _is_owned(self) -> bool:
+        with during(OUTSIDE):  # as the renewal: no effect of the run
+            return self._lock.owned()
 
     @property
     def _what(self) -> str:

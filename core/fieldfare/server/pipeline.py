@@ -11,6 +11,7 @@ from redis.connection import Connection
 from redis.exceptions import ResponseError
 
 from fieldfare.support.fault_points import reach
+from fieldfare.support.redaction import without_arguments
 
 try:
     import hiredis
@@ -82,6 +83,7 @@ def receive(connection: Connection, count: int) -> list[Any]:
         try:
             replies.append(read())
         except ResponseError as error:
+            error.args = tuple(without_arguments(each) if isinstance(each, str) else each for each in error.args)
             replies.append(error)
     reach("server.receive:after")
     return replies

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
-__all__ = ["redact", "redact_url", "secrets_in"]
+__all__ = ["redact", "redact_url", "secrets_in", "without_arguments"]
 
 MASK: Final = "***"
 SHORTEST: Final = 4
@@ -31,6 +31,7 @@ HARMLESS: Final = frozenset(
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)(.*)$", re.DOTALL)
 _OPTION: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
 _CREDENTIALS: Final = re.compile(r"(\w://(?:[^\s:/@]*:)?)\S*@")
+_ARGUMENTS: Final = re.compile(r",? with args beginning with:.*")
 _NAMED: Final = re.compile(r"([?&][^=&#\s]*(?:pass|pwd|secret|token|auth)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
 
 
@@ -53,10 +54,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text: a message, a traceback, a line of a log.
         secrets: of :func:`secrets_in`.
     """
-    text = _NAMED.sub(rf"\1{MASK}", _CREDENTIALS.sub(rf"\1{MASK}@", text))
+    text = _NAMED.sub(rf"\1{MASK}", _CREDENTIALS.sub(rf"\1{MASK}@", without_arguments(text)))
     for secret in sorted(secrets, key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", MASK, text)
     return text
+
+
+def without_arguments(text: str) -> str:
+    """Return an error of Redis without the arguments of an unknown command: they may be values of documents."""
+    return _ARGUMENTS.sub("", text)
 
 
 def secrets_in(words: Iterable[str]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_stats
+from fieldfare.support.error_text import error_text
 from fieldfare.support.wording import counted
 from fieldfare_batch.candidates import keyspace
 from fieldfare_batch.index_files import write_index_report
@@ -157,4 +158,4 @@ class Migrations:
 def failure_fields(error: Exception) -> dict[str, Any]:
     """Return the fields of an index state that describe an error."""
     code = error.exit_code if isinstance(error, FieldfareError) else FieldfareError.exit_code
-    return {"reason": str(error) or type(error).__name__, "exit_code": code}
+    return {"reason": error_text(error), "exit_code": code}

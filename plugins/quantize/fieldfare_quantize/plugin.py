@@ -13,9 +13,11 @@ from fieldfare_quantize.conversion import ConversionParameters, convert_batch, p
 from fieldfare_quantize.estimate import estimate_conversions
 from fieldfare_quantize.json_vectors import batch_inspector
 from fieldfare_quantize.published_calibration import (
+    MOVE,
     PUBLISH,
     back_up_calibration,
     is_published,
+    plan_moving,
     plan_publishing,
     publish_calibration,
     restore_calibration,
@@ -39,6 +41,7 @@ __all__ = [
     "fieldfare_classify",
     "fieldfare_estimate",
     "fieldfare_execute_step",
+    "fieldfare_plan_further_steps",
     "fieldfare_plan_steps",
     "fieldfare_transform",
     "fieldfare_undo_step",
@@ -46,6 +49,7 @@ __all__ = [
     "fieldfare_verify_step",
 ]
 
+CALIBRATION_STEPS: Final = (PUBLISH, MOVE)
 RECALL: Final = "quantize.recall"
 """The kind of the steps that measure recall."""
 
@@ -80,6 +84,12 @@ def fieldfare_plan_steps(change: Change, claim: Claim, live: LiveIndex) -> Seque
 
 
 @hookimpl
+def fieldfare_plan_further_steps(live: LiveIndex) -> Sequence[Step]:
+    """Give published calibrations the names that index and fields will have."""
+    return plan_moving(live)
+
+
+@hookimpl
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate the backup's size and the memory afterwards."""
     return estimate_conversions(plan)
@@ -88,7 +98,7 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
     """Save recall queries and their true neighbours, and the calibration that Redis has."""
-    if step.kind == PUBLISH:
+    if step.kind in CALIBRATION_STEPS:
         back_up_calibration(step, run)
         return
     from fieldfare_vectors.recall_measurement import record_baseline  # noqa: PLC0415 - numpy costs start-up time
@@ -105,7 +115,7 @@ def fieldfare_transform(step: Step, batch: Batch) -> Batch:
 @hookimpl
 def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
     """Measure the recall of the target index, or publish its calibration."""
-    if step.kind == PUBLISH:
+    if step.kind in CALIBRATION_STEPS:
         return publish_calibration(step, run)
     from fieldfare_vectors.recall_measurement import measure_recall  # noqa: PLC0415 - numpy costs start-up time
 
@@ -115,13 +125,13 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
 @hookimpl
 def fieldfare_verify_step(step: Step, receipt: Receipt | None, run: Run) -> bool:
     """Return whether recall was measured, or Redis has the calibration; measuring recall again changes nothing."""
-    return receipt is not None and (step.kind != PUBLISH or is_published(step, run))
+    return receipt is not None and (step.kind not in CALIBRATION_STEPS or is_published(step, run))
 
 
 @hookimpl
 def fieldfare_undo_step(step: Step, run: Run) -> None:
     """Restore the earlier calibration; measuring recall changes nothing."""
-    if step.kind == PUBLISH:
+    if step.kind in CALIBRATION_STEPS:
         restore_calibration(step, run)
 
 

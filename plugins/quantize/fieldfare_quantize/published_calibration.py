@@ -1,6 +1,7 @@
 """The calibration of an integer index, published in Redis for applications that encode queries.
 
-The key ``fieldfare:calibration:<index>:<field>`` holds a JSON object; see ``docs/capabilities/quantize.md``.
+The key ``fieldfare:calibration:<index>:<field>`` holds a JSON object; see ``docs/capabilities/quantize.md``. In the two
+names, ``:`` and ``%`` are percent-encoded. Version 0.1 did not encode them; its keys are still read.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from fieldfare.changes import RenameField, UpdateField
+from fieldfare.definition.reply import encode
 from fieldfare.documents import Batch, Column
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare_quantize.calibration import Calibration
@@ -19,23 +22,31 @@ from fieldfare_vectors.recall_step import new_field_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import MigrationPlan
+    from fieldfare.server import Server
     from fieldfare_quantize.conversion import ConversionParameters
 
 __all__ = [
+    "MOVE",
     "PUBLISH",
     "PublishedCalibration",
     "back_up_calibration",
     "calibration_key",
     "is_published",
+    "plan_moving",
     "plan_publishing",
     "publish_calibration",
+    "read_calibration",
     "restore_calibration",
 ]
 
 PUBLISH: Final = "quantize.publish"
 """The kind of the steps that publish a calibration."""
+MOVE: Final = "quantize.rename_calibration"
+"""The kind of the steps that give a published calibration new names."""
+PREFIX: Final = "fieldfare:calibration:"
 VERSION: Final = 1
 VALUE: Final = "value"
 
@@ -102,7 +113,47 @@ class PublishedCalibration:
 
 def calibration_key(index: str, field: str) -> bytes:
     """Return the key that holds a field's calibration."""
-    return f"fieldfare:calibration:{index}:{field}".encode("utf-8", "surrogateescape")
+    names = (name.replace("%", "%25").replace(":", "%3A") for name in (index, field))
+    return encode(f"{PREFIX}{':'.join(names)}")
+
+
+def former_key(index: str, field: str) -> bytes:
+    """Return the key of version 0.1: the same one for ``a:b`` and ``c`` as for ``a`` and ``b:c``."""
+    return encode(f"{PREFIX}{index}:{field}")
+
+
+def read_calibration(server: Server, index: str, field: str) -> bytes | None:
+    """Return the value of a field's key, or of its key of version 0.1 if that is about this field."""
+    stored: bytes | None = server.command("GET", calibration_key(index, field))
+    if stored is not None or former_key(index, field) == calibration_key(index, field):
+        return stored
+    former: bytes | None = server.command("GET", former_key(index, field))
+    return former if former is not None and _is_about(former, index, field) else None
+
+
+def _is_about(stored: bytes, index: str, field: str) -> bool:
+    try:
+        published = PublishedCalibration.parse(stored)
+    except ValueError:
+        return False
+    return (published.index, published.field) == (index, field)
+
+
+def plan_moving(live: LiveIndex) -> Sequence[Step]:
+    """Plan to rename the calibrations of integer fields that are renamed, or whose index is, and not converted."""
+    changes = [each.change for each in live.previous_changes]
+    new_names = {change.old: change.new for change in changes if isinstance(change, RenameField)}
+    converted = {each.name for each in changes if isinstance(each, UpdateField) and each.attribute == "datatype"}
+    source, target = live.snapshot.definition, live.definition
+    return [
+        Step.new(MOVE, Phase.VALIDATE, params={"field": each.name}, summary=f"Rename the calibration of {each.name!r}")
+        for each in source.fields
+        if each.is_vector
+        and str(each.attrs["datatype"]).lower() in INTEGERS
+        and not converted & {each.name, new_names.get(each.name, each.name)}
+        and target.find(new_names.get(each.name, each.name)) is not None
+        and (source.name != target.name or each.name in new_names)
+    ]
 
 
 def plan_publishing(parameters: ConversionParameters) -> Sequence[Step]:
@@ -118,14 +169,19 @@ def plan_publishing(parameters: ConversionParameters) -> Sequence[Step]:
 
 def back_up_calibration(step: Step, run: Run) -> None:
     """Save the values that the keys have now in the backup."""
-    keys = _keys(step, run.plan)
-    values = [run.server.command("GET", key) for key in keys]
-    run.save(step, Batch(keys, {VALUE: Column.of(values)}))
+    found = {
+        calibration_key(*names): run.server.command("GET", calibration_key(*names)) for names in _names(step, run.plan)
+    }
+    for names in _names(step, run.plan):
+        former = run.server.command("GET", former_key(*names))
+        if former is not None and _is_about(former, *names):
+            found[former_key(*names)] = former
+    run.save(step, Batch(tuple(found), {VALUE: Column.of(found.values())}))
 
 
 def publish_calibration(step: Step, run: Run) -> Receipt:
     """Store the calibration under the names that index and field have after the migration."""
-    published = _published(step, run)
+    published = _moved(step, run) if step.kind == MOVE else _published(step, run)
     for key, value in _new_values(step, run).items():
         _set_or_delete(run, key, value)
     return Receipt(step.id, details={"calibration": published.to_plain()} if published else {})
@@ -138,11 +194,8 @@ def is_published(step: Step, run: Run) -> bool:
 
 def restore_calibration(step: Step, run: Run) -> None:
     """Give the keys the values that they had before the migration."""
-    own = _keys(step, run.plan)  # a backup that was tampered with may name others
-    for batch in run.originals(step):
-        for key, value in zip(batch.keys, batch[VALUE], strict=True):
-            if key in own:
-                _set_or_delete(run, key, value)
+    for key, value in _originals(step, run).items():
+        _set_or_delete(run, key, value)
 
 
 def _published(step: Step, run: Run) -> PublishedCalibration | None:
@@ -162,18 +215,46 @@ def _published(step: Step, run: Run) -> PublishedCalibration | None:
 
 def _new_values(step: Step, run: Run) -> dict[bytes, bytes | None]:
     """Return the value of each key after the step: the old names of index and field lose theirs."""
-    published = _published(step, run)
-    values: dict[bytes, bytes | None] = dict.fromkeys(_keys(step, run.plan))
+    published = _moved(step, run) if step.kind == MOVE else _published(step, run)
+    if published is None and step.kind == MOVE:
+        return {}
+    values: dict[bytes, bytes | None] = dict.fromkeys(_originals(step, run))
     if published is not None:
         value = json.dumps(published.to_plain(), sort_keys=True).encode()
         values[calibration_key(published.index, published.field)] = value
     return values
 
 
-def _keys(step: Step, plan: MigrationPlan) -> tuple[bytes, ...]:
+def _moved(step: Step, run: Run) -> PublishedCalibration | None:
+    """Return the calibration that a field had before the migration, under its names after it."""
+    before, after = _names(step, run.plan)
+    originals, field = _originals(step, run), run.target.find(after[1])
+    stored = originals.get(calibration_key(*before)) or originals.get(former_key(*before))
+    if stored is None or field is None:
+        return None
+    try:
+        published = PublishedCalibration.parse(stored)
+    except ValueError:
+        return None  # somebody else's value
+    return evolve(published, index=after[0], field=after[1], dims=int(field.attrs["dims"]))
+
+
+def _originals(step: Step, run: Run) -> dict[bytes, bytes | None]:
+    """Return what the keys held before the migration."""
+    names = _names(step, run.plan)  # a backup that was tampered with may name others
+    own = {key(*each) for each in names for key in (calibration_key, former_key)}
+    return {
+        key: value
+        for batch in run.originals(step)
+        for key, value in zip(batch.keys, batch[VALUE], strict=True)
+        if key in own
+    }
+
+
+def _names(step: Step, plan: MigrationPlan) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the names of index and field before the migration, and after it."""
     field = str(step.params["field"])
-    names = ((plan.index, field), (plan.target.name, new_field_name(plan, field)))
-    return tuple(dict.fromkeys(calibration_key(index, name) for index, name in names))
+    return (plan.index, field), (plan.target.name, new_field_name(plan, field))
 
 
 def _set_or_delete(run: Run, key: bytes, value: bytes | None) -> None:

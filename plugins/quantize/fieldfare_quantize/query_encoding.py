@@ -13,7 +13,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare_quantize.calibration import Calibration
 from fieldfare_quantize.conversion import CONVERT, ConversionParameters
-from fieldfare_quantize.published_calibration import PublishedCalibration, calibration_key
+from fieldfare_quantize.published_calibration import PublishedCalibration, calibration_key, read_calibration
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
 from fieldfare_vectors.truncation_parameters import TruncationParameters, find_truncation
 
@@ -117,7 +117,7 @@ def read_encoding_from_redis(server: Server, index: str, field: str) -> QueryEnc
         return encoding.checked("")
     key = calibration_key(definition.name, field)
     name = key.decode("utf-8", "backslashreplace")
-    stored = server.command("GET", key)
+    stored = read_calibration(server, definition.name, field)
     if stored is None:
         return encoding.checked(f"There is no key {name!r}, which would say what the codes of {field!r} stand for.")
     try:

@@ -50,14 +50,14 @@ def has_failed(stats: IndexStats) -> bool:
     return stats.hash_indexing_failures > 0
 
 
-def failures_expected(run: Run, gone: int) -> int:
+def failures_expected(run: Run, expired: int) -> int:
     """Return how many attempts to index a document may have failed without anything being wrong.
 
     Args:
         run: the run.
-        gone: how many captured documents expired or were deleted: a scan finds and cannot read an expired document.
+        expired: how many captured documents have expired: a scan finds them for a while, and cannot read them.
     """
-    before = run.source_stats.hash_indexing_failures + gone
+    before = run.source_stats.hash_indexing_failures + expired
     if run.has_backup:
         # each may have failed once, before it was converted
         before += sum(map(len, chain(run.concurrent_inserts(), run.concurrent_updates())))
