@@ -100,6 +100,7 @@ class _Restorer:
             storage, paths = self.run.source.storage, list(self.work.paths)
             found, problems = read_documents(self.run.server, storage, result.changed, paths)
             replacement = self._replacement(before, found)
+            self.run.check()
             new = write_documents(self.run.server, storage, replacement.after, paths, before=found)
             result = WriteResult(
                 result.written + new.written,

@@ -74,6 +74,7 @@ def _write(run: ActiveRun, work: RewritePass, batch: Batch) -> None:
     """Convert documents that still have the values that were read; the validation names the others."""
     if len(batch):
         after = run.transformed(batch)
+        run.check()
         write_documents(run.server, run.source.storage, after, list(work.paths), before=batch)
 
 

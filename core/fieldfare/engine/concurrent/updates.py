@@ -74,6 +74,7 @@ def convert_concurrent_updates(
             with run.guard:
                 saved.append(originals.select(stale, paths))
         rows = sorted({*stale, *origins.rows(ValueState.ORIGINAL)})
+        run.check()
         result = write_documents(
             run.server, storage, converted.select(rows, paths), paths, before=found.select(rows, paths)
         )
