@@ -163,7 +163,7 @@ def test_the_traceback_is_there_for_those_who_ask(author: Callable[[str], Author
     _, shown = run(*APPLY, "--json")
     assert ADDRESS not in shown
     _, shown = run(*APPLY, "--traceback")
-    assert "line 25, in fieldfare_transform" in shown
+    assert "line 25, in fieldfare_transform" in shown, shown
 
 
 def test_a_server_without_a_command_shows_no_value(server: Server) -> None:

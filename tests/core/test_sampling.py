@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from time import sleep
 
 import pytest
 from attrs import define, field
@@ -153,5 +154,7 @@ def test_a_restarted_server_gives_the_same_plan() -> None:
                 plans.append(MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server))
                 with suppress(ConnectionError):
                     server.command("SHUTDOWN", "SAVE")
+            while not restartable.embedded.has_ended:
+                sleep(0.01)
             restartable.repair()
     assert fingerprint(plans[0]) == fingerprint(plans[1])

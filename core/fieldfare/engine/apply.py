@@ -102,7 +102,10 @@ def apply(  # noqa: PLR0913 - what a run consists of
         except StopRequested as request:
             raise _interrupted(run, session) from request
         except (FieldfareError, RedisError, OSError) as error:
-            raise _failure(run, session, error) from error
+            failure = _failure(run, session, error)
+            if failure is error:
+                raise  # with its own cause
+            raise failure from error
         if any(finding.fatal for finding in findings):
             problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
             commands = session.commands
