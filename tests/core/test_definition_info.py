@@ -122,6 +122,20 @@ def test_what_is_not_understood_is_named_in_resp3_too() -> None:
     assert parse_info(reply).unknown == ("GLOSS = '7' of field 'title'", "SHINY of field 'title'", "key type STREAM")
 
 
+@pytest.mark.parametrize("resp2", [False, True])
+def test_a_vector_of_search_8_10(*, resp2: bool) -> None:
+    """It reports EF_RUNTIME, and RERANK of an index on disk, which FT.CREATE here would not get."""
+    row: dict[str, Any] = {"identifier": "v", "attribute": "v", "type": "VECTOR", "algorithm": "HNSW"}
+    row |= {"data_type": "FLOAT32", "dim": 4, "distance_metric": "COSINE", "M": 16, "ef_construction": 200}
+    row |= {"ef_runtime": 17} if resp2 else {"ef_runtime": 17, "flags": []}
+    words: Any = [part for pair in row.items() for part in pair] if resp2 else row
+    info = parse_info(flat(attributes=[words]))
+    assert info.unknown == ()
+    assert info.definition.fields[0].attrs["ef_runtime"] == 17
+    on_disk: Any = [*words, "rerank", "true"] if resp2 else {**words, "rerank": "true"}
+    assert parse_info(flat(attributes=[on_disk])).unknown == ("rerank = 'true' of field 'v'",)
+
+
 def test_text_that_may_hold_a_line_break_is_named() -> None:
     rule = ["key_type", "HASH", "prefixes", ["a\\nb"], "filter", "@x==1\\r\\n"]
     info = parse_info(flat(index_definition=rule))

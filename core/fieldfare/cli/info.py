@@ -65,7 +65,7 @@ def _text(snapshot: Snapshot) -> str:
         ("Index memory", f"{stats.total_index_memory_size_mb:,.2f} MB"),
         ("Vector memory", f"{stats.vector_index_size_mb:,.2f} MB"),
         *_options(definition),
-        ("Aliases", ", ".join(snapshot.aliases) or "none known (no Redis command lists them; name them with --alias)"),
+        ("Aliases", ", ".join(snapshot.aliases) or _no_aliases(snapshot)),
     ]
     fields = table(
         ["Field", "Type", "Path", "Attributes"],
@@ -110,3 +110,7 @@ def _options(definition: IndexDefinition) -> list[tuple[str, str]]:
         ("Prefixes", ", ".join(repr(prefix) for prefix in definition.prefixes)),
         *((name, value) for name, value in optional if value is not None),
     ]
+
+
+def _no_aliases(snapshot: Snapshot) -> str:
+    return "none" if snapshot.aliases_listed else "none known (this server does not list them; name them with --alias)"

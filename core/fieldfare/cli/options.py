@@ -94,7 +94,8 @@ Index: TypeAlias = Annotated[
     str, typer.Option("--index", "-i", help="Name of the index, or an alias of it.", metavar="NAME")
 ]
 Aliases: TypeAlias = Annotated[
-    list[str] | None, typer.Option(help="An alias to keep: Redis cannot list them. Repeatable.", metavar="NAME")
+    list[str] | None,
+    typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
 ]
 Plan: TypeAlias = Annotated[Path, file_option("Migration plan, as 'fieldfare plan' wrote it.")]
 PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]

@@ -67,13 +67,15 @@ def parse_info(reply: Any) -> Info:
     """Parse a raw reply to FT.INFO, RESP2 or RESP3, bytes or text.
 
     Raises:
-        ValueError: this is not a reply to FT.INFO.
+        ValueError: this is not a reply to FT.INFO, or one of another search module.
     """
     try:
         top = mapping(reply)
         unknown: list[str] = []
         definition = canonical(_definition(top, unknown))
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ValueError(f"not a reply to FT.INFO of Redis Search: it has no {error}") from error
+    except (TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
     return Info(definition, _stats(top), tuple(unknown), ambiguous_texts(definition), _build_failure(top))
 
@@ -117,7 +119,8 @@ def _field(row: Any, unknown: list[str]) -> Field | None:
     except ValueError:
         unknown.append(f"type {type_name} of field {name!r}")
         return None
-    known = {each.info.upper(): each for each in attributes_of(kind) if each.info is not None}
+    # search 8.10 reports attributes that older servers leave out
+    known = {(each.info or each.key).upper(): each for each in attributes_of(kind)}
     attrs: dict[str, AttributeValue] = {}
     for token, value in _paired(entries, known):
         attribute = known.get(token.upper())
@@ -131,7 +134,7 @@ def _field(row: Any, unknown: list[str]) -> Field | None:
 def _flat(row: list[Any]) -> tuple[str, str, str, list[Any]]:
     # By position, because a field may be called "type" or "SORTABLE".
     if [text(word) for word in row[0:6:2]] != ["identifier", "attribute", "type"]:
-        raise KeyError(*row[0:6:2])
+        raise ValueError(f"a field starts with {', '.join(map(text, row[0:6:2]))}")
     return text(row[1]), text(row[3]), text(row[5]), row[6:]
 
 
@@ -154,7 +157,8 @@ def _paired(entries: list[Any] | dict[str, Any], known: Mapping[str, Attribute])
             continue
         token = text(word)
         attribute = known.get(token.upper())
-        yield token, None if attribute is None or attribute.form is Form.FLAG else next(words, None)
+        has_value = token.islower() if attribute is None else attribute.form is not Form.FLAG  # flags are in capitals
+        yield token, next(words, None) if has_value else None
 
 
 def _value(attribute: Attribute, value: Any) -> AttributeValue:

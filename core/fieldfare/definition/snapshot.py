@@ -63,7 +63,9 @@ class Snapshot:
         definition: as far as the server reports it.
         stats: statistics at that moment.
         synonyms: synonym group → its terms, sorted.
-        aliases: the known aliases; Redis has no command that lists them.
+        aliases: the known aliases.
+        aliases_listed: whether these are all, because the server lists them (FT.ALIASLIST, search 8.10); of the live
+            index only, not of the one in a plan file.
         key_sample: a few keys of documents, decoded with ``surrogateescape``, sorted.
         unreadable: options that the server does not report, one line each (``PHONETIC of title``).
         unknown: parts of the definition that fieldfare does not know, one line each; planning refuses these.
@@ -74,6 +76,7 @@ class Snapshot:
     stats: IndexStats
     synonyms: Mapping[str, tuple[str, ...]] = field(factory=dict)
     aliases: tuple[str, ...] = ()
+    aliases_listed: bool = field(default=False, eq=False, kw_only=True)
     key_sample: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()

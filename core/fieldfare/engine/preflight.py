@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fieldfare.changes import apply_changes
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
@@ -54,7 +56,13 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
     found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))
     if live.synonyms != plan.source.synonyms:
         found.append(f"synonym groups: {sorted(plan.source.synonyms)} planned for, {sorted(live.synonyms)} now")
+    if live.aliases_listed and live.aliases != plan.source.aliases:
+        found.append(f"aliases: {_names(plan.source.aliases)} planned for, {_names(live.aliases)} now")
     return tuple(found), live
+
+
+def _names(aliases: Sequence[str]) -> str:
+    return ", ".join(aliases) or "none"
 
 
 def check_source(server: Server, plan: MigrationPlan) -> Snapshot:

@@ -181,4 +181,4 @@ class ReportNames:
 
 
 def _size(memory: Mapping[str, float], moment: str) -> float | None:
-    return memory.get(f"total_index_mb_{moment}")
+    return memory.get(f"memory_mb_{moment}")

@@ -60,13 +60,16 @@ def complete_definition(server: Server, definition: IndexDefinition) -> Complete
     unreadable: dict[tuple[str, str], list[str]] = {}
     fields: list[Field] = []
     for field in definition.fields:
-        hidden = [each for each in attributes_of(field.type, _algorithm(field)) if each.info is None]
+        attributes = [each for each in attributes_of(field.type, _algorithm(field)) if each.info is None]
+        hidden = [each for each in attributes if each.key not in field.attrs]
         reported: dict[str, AttributeValue] | _Refusal = phonetic.get(field.name, {})
         if field.is_vector:
             reported = _vector_attributes(server, definition.name, field, hidden)
         known = {} if isinstance(reported, _Refusal) else reported
         unusual = {each.key: known[each.key] for each in hidden if known.get(each.key, each.default) != each.default}
-        fields.append(evolve(field, attrs={**field.attrs, **unusual}))
+        usual = {each.key for each in attributes if field.attrs.get(each.key) == each.default}
+        attrs = {key: value for key, value in field.attrs.items() if key not in usual}
+        fields.append(evolve(field, attrs={**attrs, **unusual}))
         for gap in _unreported(field, hidden, reported):
             unreadable.setdefault(gap, []).append(field.name)
     lines = [f"{tokens} of {', '.join(names)}{reason}" for (tokens, reason), names in unreadable.items()]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import IndexStats, Snapshot
-from fieldfare.errors import IndexNotFound, PreconditionError
+from fieldfare.errors import IndexNotFound, PreconditionError, UnsupportedServer
 from fieldfare.server.hidden_options import complete_definition
 from fieldfare.server.routing import is_unknown_index
 from fieldfare.server.search import search_keys
@@ -97,7 +97,7 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
     Args:
         server: where the index lives.
         name: the index, or one of its aliases; an alias becomes part of the snapshot.
-        aliases: further aliases of the index for the snapshot.
+        aliases: further aliases of the index for the snapshot, where the server does not list them.
         key_sample_limit: how many keys to sample.
 
     Raises:
@@ -107,12 +107,14 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
     info = read_info(server, name)
     complete = complete_definition(server, info.definition)
     real = info.definition.name
-    named = {name} - {real}
+    known = ({name} - {real}) | {_require_alias(server, alias, real) for alias in aliases}
+    listed = _list_aliases(server, real)
     return Snapshot(
         definition=complete.definition,
         stats=info.stats,
         synonyms=_read_synonyms(server, real),
-        aliases=tuple(sorted(named | {_require_alias(server, alias, real) for alias in aliases})),
+        aliases=tuple(sorted(known | (listed or set()))),
+        aliases_listed=listed is not None,
         key_sample=_read_keys(server, real, key_sample_limit),
         unreadable=complete.unreadable,
         unknown=info.unknown,
@@ -169,6 +171,9 @@ def _ask_info(server: Server, name: str) -> Info | None:
         if is_unknown_index(error):
             return None
         raise
+    except ValueError as error:
+        has = f"another search module: {error}"
+        raise UnsupportedServer(f"Reading the index {name!r}", has=has, needs="Redis Search") from error
 
 
 def _escaped(name: str) -> str:
@@ -190,6 +195,17 @@ def _require_alias(server: Server, alias: str, real: str) -> str:
     if target != real:
         raise PreconditionError(f"{alias!r} is an alias of the index {target!r}, not of {real!r}. Nothing was changed.")
     return alias
+
+
+def _list_aliases(server: Server, name: str) -> set[str] | None:
+    """Return all aliases of an index; None where the server cannot list them, or the user may not."""
+    try:
+        reply = server.command("FT.ALIASLIST", encode(name))
+    except ResponseError as error:
+        if isinstance(error, NoPermissionError) or "unknown command" in str(error).lower():
+            return None
+        raise
+    return set(map(text, reply))  # a list in RESP2, a set in RESP3
 
 
 def _read_synonyms(server: Server, name: str) -> dict[str, tuple[str, ...]]:

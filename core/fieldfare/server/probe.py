@@ -12,6 +12,7 @@ from redis.exceptions import BusyLoadingError, ResponseError
 from fieldfare.errors import UnsupportedServer
 from fieldfare.server.capabilities import Capabilities, Version, format_version
 from fieldfare.server.pipeline import Argument, exchange
+from fieldfare.server.search_module import refuse_other_search, server_title
 
 __all__ = ["read_aof_enabled", "read_capabilities", "read_run_id"]
 
@@ -28,7 +29,7 @@ def read_capabilities(client: Redis) -> Capabilities:
     MODULE LIST, HELLO and COMMAND INFO as far as possible.
 
     Raises:
-        UnsupportedServer: the server has no search module.
+        UnsupportedServer: the server has no search module, or another one than Redis Search.
         redis.exceptions.BusyLoadingError: it is still loading its data.
         redis.exceptions.RedisError: it does not answer, or refuses all of these commands.
     """
@@ -39,17 +40,18 @@ def read_capabilities(client: Redis) -> Capabilities:
         raise BusyLoadingError(f"the server is still loading its data ({done} % done); try again when it has finished")
     greeting = {} if facts.get("redis_version") else _pairs(_reply_or_none(client, "HELLO"))
     version = _version(facts.get("redis_version") or greeting.get("version", ""))
-    modules = (
-        {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")}
-        or _listed_modules(client)
-        or _modules_of_commands(client)
+    title = server_title(facts, greeting, format_version(version))
+    listed = {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")} or _listed_modules(
+        client
     )
+    modules = listed or _modules_of_commands(client)
     if "search" not in modules:
         raise UnsupportedServer(
             "fieldfare",
-            has=f"Redis {format_version(version)} without the search module",
+            has=f"{title} without the search module",
             needs="a server with Redis Search",
         )
+    refuse_other_search(client, facts, greeting, title, listed.get("search"))
     return Capabilities(
         redis_version=version,
         search_version=_module_version(modules["search"]),

@@ -54,9 +54,9 @@ class DropRecreate:
     def warnings(self, snapshot: Snapshot) -> Sequence[str]:
         """Warn of the outage, and of what a dropped index loses unless it is named."""
         lines = ["Index downtime is required"]
-        if not snapshot.aliases:
+        if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
-                "No Redis command lists aliases: name each alias of this index with --alias, "
+                "This server does not list aliases: name each alias of this index with --alias, "
                 "or it is gone once the index is dropped"
             )
         lines.extend(map(_unreadable_warning, snapshot.unreadable))
