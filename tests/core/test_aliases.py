@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import StalePlan
@@ -58,7 +58,8 @@ def listing_aliases(redis_url: str) -> Callable[[list[str], int], Any]:
             elif name == "FT.DROPINDEX":
                 for alias in [each for each, index in aliases.items() if index == words[1]]:
                     del aliases[alias]
-        return reply
+        # redis-py cuts this word off
+        return ResponseError(f"NOSCRIPT {reply}") if isinstance(reply, NoScriptError) else reply
 
     return answer
 
