@@ -24,7 +24,7 @@ help:
 	@echo "make mutations break one promise after the other, and check that a test fails"
 	@echo "make clients   use indexes through RedisVL before and after migrations, in an environment of its own"
 	@echo "make bench     all benchmarks, on a quiet machine"
-	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds n --only ...'"
+	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds 1 --only HNSW' writes no page"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
 	@echo "make docs      build the documentation into site/"
@@ -62,7 +62,7 @@ bench: compare
 
 compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
 compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/redisvl.stamp)
-	@$(BIN)/python benchmarks/compare.py --out docs --quote README.md $(COMPARE)
+	@$(BIN)/python benchmarks/compare.py $(or $(COMPARE),--out docs --quote README.md)
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
