@@ -18,6 +18,8 @@ PAGE: Final = "benchmarks.md"
 BEGIN: Final = "<!-- figures of make bench -->"
 END: Final = "<!-- end of figures of make bench -->"
 
+BUSY: Final = "\n**Other programs were running: these figures are only a trial.**"
+
 INTRODUCTION: Final = """\
 # How fast is it?
 
@@ -54,7 +56,8 @@ def make_page(comparison: Comparison) -> str:
         *_notes(comparison.cases),
         "## Plan and roll back\n",
         _plan_and_rollback(compared),
-        "RedisVL's rollback writes vectors back, and leaves the index as it is. Other changes it does not roll back.\n",
+        "RedisVL's rollback writes vectors back and leaves the index as it is, which then lacks these documents.",
+        "Other changes it does not roll back.\n",
         "## Processor and memory of apply\n",
         _resources(compared),
         *_floor(comparison.cases),
@@ -104,6 +107,7 @@ def _setting(comparison: Comparison) -> str:
         f"{servers}; Python {machine.python}; {machine.cores} cores of {machine.processor},"
         f" {machine.memory_mib:,} MiB,\nbackups on {machine.file_system};"
         f" load average {machine.load_average} at the start."
+        f"{BUSY if machine.load_average > machine.cores / 2 else ''}"
     )
 
 
