@@ -62,7 +62,7 @@ def test_before_the_command_a_port_is_refused_with_its_place() -> None:
         read_arguments(["--json", "-p", "6380", "list"])
 
 
-NOTHING = {"host": None, "port": None, "user": None, "password": None, "ssl": False}
+NOTHING: dict[str, Any] = {"host": None, "port": None, "user": None, "password": None, "ssl": False}
 
 
 @pytest.mark.parametrize(

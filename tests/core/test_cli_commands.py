@@ -172,7 +172,7 @@ def test_estimate_needs_no_server(fieldfare: Program, monkeypatch: pytest.Monkey
     out, _ = fieldfare("estimate")
     assert out.startswith("Pre-migration disk space estimate:\nIndex: articles (40 documents)\n")
     assert "Vector field 'embedding': 4 dims, float32 -> float16" in out
-    assert "AOF growth: not estimated (pass --aof-enabled if AOF is on)" in out
+    assert "AOF growth: not estimated (pass --aof-enabled if AOF is on, or --url to ask the server)" in out
     assert "(50% reduction)" in out
     assert "not estimated" not in fieldfare("estimate", "--aof-enabled")[0]
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
 import typer
+from redis import Redis
 
-from fieldfare.cli.app import build_app
+from fieldfare.cli.app import build_app, run
+from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import load_plugins
+from fieldfare.migration import MigrationPlanner, MigrationWizard
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
 from fieldfare.support.yamlfile import load_yaml
@@ -78,12 +82,12 @@ def rvl(redis_url: str, server: Server, tmp_path: Path) -> Rvl:
     command = CommandLine("redis://nowhere.invalid:1", tmp_path)
     del redis_url
 
-    def run(*arguments: str) -> Outcome:
+    def succeed(*arguments: str) -> Outcome:
         done = command(*arguments)
         assert done.code == 0, (arguments, done.stdout, done.stderr)
         return done
 
-    return run
+    return succeed
 
 
 def load(server: Server, name: str) -> None:
@@ -130,24 +134,49 @@ def test_one_index_with_the_options_of_rvl(rvl: Rvl, parts: tuple[str, ...], ser
     assert datatype(server, "products") == "float32"
 
 
-def test_a_target_schema_and_the_wizard_with_the_options_of_rvl(
+def test_the_wizard_and_a_target_schema_with_the_options_of_rvl(
     rvl: Rvl, parts: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = tmp_path / "answers.txt"
-    answers.write_text("8\n")
-    with answers.open() as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", StringIO("8\n"))
     options = ("--plan-out", "w.yaml", "--patch-out", "wp.yaml", "--target-schema-out", "schema.yaml")
-    run_with_input(rvl, answers, "wizard", "-i", "products", "--patch", "patch.yaml", *options, *parts)
+    arguments = ("wizard", "-i", "products", "--patch", "patch.yaml", *options, "--key-sample-limit", "2", *parts)
+    assert run(arguments) == 0
     assert load_yaml(tmp_path / "wp.yaml").data["changes"]["update_fields"][0]["name"] == "embedding"
+    assert len(load_yaml(tmp_path / "w.yaml").data["source"]["keyspace"]["key_sample"]) == 2
     target = load_yaml(tmp_path / "schema.yaml").data
     assert next(each for each in target["fields"] if each["name"] == "embedding")["attrs"]["datatype"] == "float16"
     made = rvl("plan", "--index", "products", "--target-schema", "schema.yaml", "--plan-out", "t.yaml", *parts)
     assert "float32 → float16" in made.stdout
 
 
-def run_with_input(rvl: Rvl, answers: Path, *arguments: str) -> Outcome:
-    raise NotImplementedError
+def test_the_wizard_as_a_class_with_the_arguments_of_redisvl(
+    rvl: Rvl, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del rvl
+    client = Redis.from_url(redis_url, decode_responses=True)
+    monkeypatch.setattr("sys.stdin", StringIO("products\n8\n"))
+    plan = MigrationWizard(planner=MigrationPlanner()).run(
+        index_name=None,
+        redis_url=None,
+        redis_client=client,
+        existing_patch_path=str(tmp_path / "patch.yaml"),
+        plan_out=str(tmp_path / "plan.yaml"),
+        patch_out=str(tmp_path / "out.yaml"),
+        target_schema_out=str(tmp_path / "schema.yaml"),
+    )
+    assert (plan.index, plan.supported) == ("products", True)
+    assert {"plan.yaml", "out.yaml", "schema.yaml"} <= {path.name for path in tmp_path.iterdir()}
+    assert client.ping(), "the caller's client stays open"
+    with pytest.raises(UsageError, match="need different files"):
+        MigrationWizard().run(index_name="products", redis_url=redis_url, plan_out="same", target_schema_out="same")
+
+
+def test_ssl_means_tls(rvl: Rvl, parts: tuple[str, ...], tmp_path: Path) -> None:
+    del rvl
+    refused = CommandLine("redis://nowhere.invalid:1", tmp_path)("list", *parts, "--ssl")
+    assert refused.code == 4
+    assert "Cannot talk to Redis at rediss://" in refused.stderr
 
 
 def test_a_batch_with_the_options_of_rvl(rvl: Rvl, parts: tuple[str, ...], server: Server, tmp_path: Path) -> None:
