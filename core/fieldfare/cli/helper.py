@@ -33,7 +33,10 @@ COMMANDS: Final = (
 
 
 def helper(context: typer.Context, *, url: Url = DEFAULT_URL, cluster: Cluster = None) -> None:
-    """Show the indexes of a server, what can be changed, and the commands in order. Changes nothing."""
+    """Show indexes, possible changes, and the commands.
+
+    Reads the server, changes nothing.
+    """
     session = Session.of(context)
     from fieldfare.server import connect, inspect  # noqa: PLC0415 - start-up time
 
