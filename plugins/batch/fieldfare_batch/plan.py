@@ -75,7 +75,7 @@ class BatchPlan:
         return tuple(each for each in self.indexes if each.applicable)
 
     @property
-    def unplanned(self) -> bool:
+    def is_unplanned(self) -> bool:
         """Whether its indexes have no plans yet: RedisVL made the batch plan."""
         return any(each.fingerprint is None for each in self.applicable)
 

@@ -192,7 +192,7 @@ def test_a_batch_plan_of_redisvl_is_applied(server: Server, client: Redis, direc
     (directory / "batch_state.yaml").unlink()
     plan = load_batch_plan("batch_plan.yaml")
     assert (plan.batch_id, plan.applicable_count, plan.skipped_count) == ("batch_dc1056fa988f", 3, 1)
-    assert plan.unplanned
+    assert plan.is_unplanned
     assert "RedisVL wrote this batch plan" in plan.warnings[0]
     before = database_digest(server)
 

@@ -76,7 +76,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     from fieldfare_batch.state import Settings  # noqa: PLC0415 - start-up time
 
     loaded = load_batch_plan(plan)
-    for line in loaded.warnings if loaded.unplanned else ():
+    for line in loaded.warnings if loaded.is_unplanned else ():
         notice(f"Note: {line}.")
     require_data_loss_accepted(loaded.applicable, accepted=accept_data_loss)
     settings = Settings(
