@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
 from collections.abc import Callable, Mapping
 from io import StringIO
@@ -60,6 +61,27 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 
 PATCH: Final = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
 COUNT: Final = 12
+
+GUIDE: Final = """\
+fieldfare list --url URL
+fieldfare plan --index products --schema-patch patch.yaml --url URL --plan-out migration_plan.yaml
+fieldfare estimate --plan migration_plan.yaml
+fieldfare estimate --plan migration_plan.yaml --aof-enabled
+fieldfare apply --plan migration_plan.yaml --url URL --backup-dir ./migration_backups --report-out migration_report.yaml
+fieldfare apply --plan migration_plan.yaml --url URL --backup-dir ./migration_backups --workers 4
+fieldfare validate --plan migration_plan.yaml --url URL --report-out migration_report.yaml
+fieldfare rollback --backup-dir ./migration_backups --url URL
+fieldfare apply --plan migration_plan.yaml --async --backup-dir ./migration_backups --url URL
+fieldfare rollback --backup-dir ./migration_backups --url URL
+fieldfare batch-plan --pattern "*s" --schema-patch patch.yaml --plan-out batch_plan.yaml --url URL
+fieldfare batch-plan --indexes "products,users" --schema-patch patch.yaml --plan-out batch_plan.yaml --url URL
+fieldfare batch-plan --indexes-file indexes.txt --schema-patch patch.yaml --plan-out batch_plan.yaml --url URL
+fieldfare batch-apply --plan batch_plan.yaml --backup-dir ./batch_backups --accept-data-loss --url URL
+fieldfare batch-status --state batch_state.yaml
+fieldfare batch-resume --state batch_state.yaml --accept-data-loss --url URL
+fieldfare batch-resume --state batch_state.yaml --retry-failed --accept-data-loss --url URL
+"""
+"""The commands of RedisVL's migration guide, in its order, with our name of the program."""
 
 Rvl: TypeAlias = Callable[..., Outcome]
 
@@ -215,6 +237,12 @@ def test_rollback_with_yes_rolls_back_every_index_of_a_directory(
     done = rvl("rollback", "--backup-dir", "backups", "--yes", *parts)
     assert done.stdout.count("Rolled back: ") == 2
     assert {datatype(server, name) for name in ("products", "users")} == {"float32"}
+
+
+def test_the_commands_of_the_guide_in_order(rvl: Rvl, server: Server, redis_url: str) -> None:
+    for line in GUIDE.replace("URL", redis_url).splitlines():
+        rvl(*shlex.split(line)[1:])
+    assert {datatype(server, name) for name in ("products", "users")} == {"float16"}
 
 
 def test_aof_is_noticed(rvl: Rvl, parts: tuple[str, ...], server: Server, redis_url: str) -> None:
