@@ -6,18 +6,24 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from fieldfare.definition import IndexDefinition, IndexStats, Snapshot
-from fieldfare.definition.create import create_arguments
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.definition.reply import encode
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexBuildFailed, IndexNotFound, PreconditionError
-from fieldfare.server import Server
-from fieldfare.server.inspect import index_exists, read_definition, read_info, read_snapshot
+from fieldfare.server import Server, index_commands
+from fieldfare.server.index_commands import find_differences
+from fieldfare.server.inspect import read_definition, read_info, read_snapshot
 
-__all__ = ["create_index", "drop_index", "missing_aliases", "wait_until_ready", "wait_until_scanned"]
+__all__ = [
+    "create_index",
+    "drop_index",
+    "make_primaries_agree",
+    "missing_aliases",
+    "wait_until_ready",
+    "wait_until_scanned",
+]
 
 FIRST_POLL: Final = 0.005
 LONGEST_POLL: Final = 0.02
@@ -27,40 +33,72 @@ STALL_SECONDS: Final = 30.0
 
 
 def create_index(
-    server: Server, definition: IndexDefinition, synonyms: Mapping[str, Sequence[str]], aliases: Sequence[str]
+    server: Server,
+    definition: IndexDefinition,
+    synonyms: Mapping[str, Sequence[str]],
+    aliases: Sequence[str],
+    *,
+    replaces: IndexDefinition | None = None,
 ) -> None:
     """Create an index with its synonym groups and aliases; what is there already stays.
 
     An index that the server gave up building is dropped and created again.
 
+    Args:
+        server: where.
+        definition: of the index.
+        synonyms: of the index.
+        aliases: of the index.
+        replaces: with a coordinator, a definition of which a primary that was down may still have an index: it is
+            dropped.
+
     Raises:
         PreconditionError: an index of this name is there, and it is another one.
     """
-    name = encode(definition.name)
-    if index_exists(server, definition.name):
-        found = find_mismatches(definition, read_definition(server, definition.name))
-        if found:
+    name = definition.name
+    found = index_commands.read_definitions(server, name)
+    for where, other in found:
+        lines = find_mismatches(definition, other)
+        if lines and (replaces is None or replaces.temporary or find_mismatches(replaces, other)):
             raise PreconditionError(
-                f"the name {definition.name!r} was taken by another index in the meantime ({'; '.join(found)}). "
+                f"the name {name!r} was taken by another index in the meantime{where} ({'; '.join(lines)}). "
                 "Drop that one, or give it another name; documents stay"
             )
-        if read_info(server, definition.name).build_failure:
-            drop_index(server, read_snapshot(server, definition.name, key_sample_limit=0))
-    if not index_exists(server, definition.name):
-        server.command(*create_arguments(definition))
-    if read_snapshot(server, definition.name, key_sample_limit=0).synonyms != synonyms:
-        _add_synonyms(server, name, synonyms)
+        if lines:
+            index_commands.drop(server, name)
+            break
+    if found and read_info(server, name).build_failure:
+        drop_index(server, read_snapshot(server, name, key_sample_limit=0))
+        found = []
+    if not found or server.capabilities.coordinator:
+        index_commands.create(server, definition)
+    index_commands.add_synonyms(server, name, synonyms)
     for alias in aliases:
-        server.command("FT.ALIASUPDATE", encode(alias), name)
+        index_commands.point_alias(server, alias, name)
 
 
-def _add_synonyms(server: Server, name: bytes, synonyms: Mapping[str, Sequence[str]]) -> None:
-    # Documents are indexed under their synonyms, so they must be scanned again once all groups are there;
-    # that scan takes the place of the one that FT.CREATE has begun.
-    groups = list(synonyms.items())
-    for group, terms in groups:
-        scan = () if group == groups[-1][0] else ("SKIPINITIALSCAN",)
-        server.command("FT.SYNUPDATE", name, encode(group), *scan, *map(encode, terms))
+def make_primaries_agree(run: ActiveRun, *, replaces: IndexDefinition) -> None:
+    """With a coordinator, repeat what created the target on each primary that holds something else.
+
+    A primary may come back from a crash with an older state, and a coordinator may deliver a command late.
+
+    Args:
+        run: its target is what every primary should hold.
+        replaces: the definition before, which none of them should hold any more.
+
+    Raises:
+        PreconditionError: a primary holds an index of this name that is neither of them.
+    """
+    plan, server = run.plan, run.server
+    former = () if replaces.name == plan.target.name else (replaces.name,)
+    if not find_differences(server, evolve(plan.source, definition=plan.target), former=former):
+        return
+    for name in former:
+        held = index_commands.read_definitions(server, name)
+        if held and not any(find_mismatches(replaces, found) for _, found in held):
+            drop_index(server, read_snapshot(server, name, key_sample_limit=0))
+    create_index(server, plan.target, plan.source.synonyms, plan.source.aliases, replaces=replaces)
+    wait_until_ready(run, plan.target.name)
 
 
 def drop_index(server: Server, live: Snapshot) -> None:
@@ -75,8 +113,7 @@ def drop_index(server: Server, live: Snapshot) -> None:
             f"the index {name!r} is TEMPORARY, and FT.DROPINDEX would delete its {live.stats.num_docs:,} documents "
             "with it, so it was not dropped. To keep the documents, copy them to another prefix (COPY) first"
         )
-    # never with DD: that would delete the documents
-    server.command("FT.DROPINDEX", encode(name))
+    index_commands.drop(server, name)
 
 
 def missing_aliases(server: Server, snapshot: Snapshot, aliases: Sequence[str]) -> list[str]:

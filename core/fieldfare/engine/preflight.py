@@ -10,6 +10,7 @@ from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.errors import PlanEdited, PreconditionError, StalePlan
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
+from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import index_exists, read_snapshot
 
 __all__ = ["check_plan", "check_source", "refuse_replica", "replica_refusal", "source_differences"]
@@ -54,6 +55,7 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
     """
     live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
     found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))
+    found += find_differences(server, plan.source)
     if live.synonyms != plan.source.synonyms:
         found.append(f"synonym groups: {sorted(plan.source.synonyms)} planned for, {sorted(live.synonyms)} now")
     if live.aliases_listed and live.aliases != plan.source.aliases:

@@ -10,13 +10,12 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import IndexDefinition, Storage
-from fieldfare.definition.create import create_arguments
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan
-from fieldfare.server import Server
+from fieldfare.server import Server, index_commands
 from fieldfare.server.capabilities import format_version
 from fieldfare.server.document_writer import write_documents
 from fieldfare.server.inspect import REHEARSAL_PREFIX, read_definition
@@ -68,7 +67,7 @@ def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
 def drop_left_over(server: Server, name: str) -> None:
     """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
     try:
-        server.command("FT.DROPINDEX", encode(name))
+        index_commands.drop(server, name)
     except ResponseError as error:
         if not is_unknown_index(error):
             raise UnsupportedServer("The migration", has=f"said: {error}", needs="to drop an index") from error
@@ -109,13 +108,13 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
     version = f"search {format_version(server.capabilities.search_version)}"
     drop_left_over(server, name)
     try:
-        server.command(*create_arguments(trial))
+        index_commands.create(server, trial)
     except ResponseError as error:
         raise UnsupportedServer(what, has=version, needs=f"a server that accepts it ({error})") from error
     try:
         found = find_mismatches(trial, read_definition(server, name))
     finally:
-        server.command("FT.DROPINDEX", encode(name))
+        index_commands.drop(server, name)
     if found:
         raise UnsupportedServer(
             what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it"

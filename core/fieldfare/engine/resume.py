@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from attrs import evolve
+
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase
 from fieldfare.definition.mismatches import find_mismatches
@@ -16,6 +18,7 @@ from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
+from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_definition
 
 __all__ = ["open_journal"]
@@ -86,9 +89,11 @@ def _target_is_live(server: Server, plan: MigrationPlan) -> bool:
         StalePlan: neither is.
     """
     try:
-        if not find_mismatches(plan.target, read_definition(server, plan.target.name)):
+        others = find_differences(server, evolve(plan.source, definition=plan.target))
+        if not (others or find_mismatches(plan.target, read_definition(server, plan.target.name))):
             return True
         found, _ = source_differences(server, plan)
+        found = found and (*others, *found)
     except IndexNotFound:
         found = (f"neither {plan.target.name!r} nor {plan.index!r} is there as it should be",)
     if found:

@@ -16,6 +16,7 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004 - redis-py's, which is no OSError
     ReadOnlyError,
     RedisError,
+    ResponseError,
     TimeoutError,  # noqa: A004 - as above
     TryAgainError,
 )
@@ -42,11 +43,17 @@ TRANSIENT: Final = (
 PERMANENT: Final = (AuthenticationError, AuthorizationError)
 
 
+UNSETTLED: Final = ("uninitialized cluster state", "could not distribute command", "no responses received")
+"""What the coordinator of a cluster says while it looks for the nodes."""
+
+
 def is_transient(error: BaseException | None) -> bool:
     """Whether the same command may succeed in a moment by itself; the causes of the error count, too."""
     while error is not None:
         if isinstance(error, TRANSIENT):
             return not isinstance(error, PERMANENT)
+        if isinstance(error, ResponseError) and any(words in str(error).lower() for words in UNSETTLED):
+            return True
         error = error.__cause__
     return False
 

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.rehearsal import drop_rehearsals
@@ -115,6 +116,7 @@ def _roll_back(run: ActiveRun, as_before: ActiveRun) -> tuple[Finding, ...]:
     reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
+    make_primaries_agree(as_before, replaces=run.target)
     findings = run_validators(as_before)
     # not before: a server that restarted until then may have lost what was restored
     run.journal.update(undo=RollbackStatus.DONE)

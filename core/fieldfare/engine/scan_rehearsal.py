@@ -13,7 +13,6 @@ from redis.exceptions import ResponseError
 
 from fieldfare.changes import UpdateOption
 from fieldfare.definition import IndexDefinition
-from fieldfare.definition.create import create_arguments
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.index import wait_until_scanned
@@ -21,6 +20,7 @@ from fieldfare.engine.rehearsal import drop_left_over, trial_name
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexBuildFailed, PreconditionError, UnsupportedServer
 from fieldfare.plan import MigrationPlan, Phase
+from fieldfare.server import index_commands
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.search import find_indexed
 
@@ -63,7 +63,7 @@ def rehearse_scan(run: ActiveRun) -> None:
     drop_left_over(run.server, name)
     with run.activity("rehearse", f"Index {len(keys)} documents on trial"):
         try:
-            run.server.command(*create_arguments(trial))
+            index_commands.create(run.server, trial)
         except ResponseError as error:
             raise UnsupportedServer(
                 f"A trial index for {run.plan.index!r}", has=str(error), needs="room for it"

@@ -13,6 +13,7 @@ from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import Phase
+from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import index_exists, read_definition
 
 __all__ = ["reset_after_restart", "source_is_restored"]
@@ -53,7 +54,9 @@ def source_is_restored(run: ActiveRun) -> bool:
     if run.server.run_ids() == run.journal.progress.server_processes:
         return True
     name = run.source.name
-    return index_exists(run.server, name) and not find_mismatches(run.source, read_definition(run.server, name))
+    if not index_exists(run.server, name) or find_mismatches(run.source, read_definition(run.server, name)):
+        return False
+    return not find_differences(run.server, run.plan.source)
 
 
 def _first_batch_records(run: ActiveRun) -> dict[str, StepRecord]:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-__all__ = ["VECTOR_DATATYPES", "Capabilities", "Version", "format_version"]
+__all__ = ["COORDINATOR_VERSION", "VECTOR_DATATYPES", "Capabilities", "Version", "format_version"]
 
 Version: TypeAlias = tuple[int, int, int]
 
@@ -21,6 +21,9 @@ VECTOR_DATATYPES: Final[dict[str, Version]] = {
 """Vector datatypes and the first search version that indexes them."""
 
 SVS_VERSION: Final[Version] = (8, 2, 0)
+COORDINATOR_VERSION: Final[Version] = (8, 0, 0)
+"""The first search version whose indexes cover a whole cluster."""
+
 HSETEX_VERSION: Final[Version] = (8, 0, 0)
 HASH_FIELD_TTL_VERSION: Final[Version] = (7, 4, 0)
 
@@ -34,6 +37,8 @@ class Capabilities:
         search_version: of the search module.
         json: whether the JSON module is loaded.
         cluster: whether this is a cluster.
+        coordinator: whether every primary of the cluster holds every index; else an index lives on the primary that
+            owns the slot of its name.
         max_memory: ``maxmemory`` in bytes; 0 for no limit.
         used_memory: in bytes, when the connection was opened.
         eviction_policy: ``maxmemory-policy``.
@@ -44,6 +49,7 @@ class Capabilities:
     search_version: Version
     json: bool = True
     cluster: bool = False
+    coordinator: bool = False
     max_memory: int = 0
     used_memory: int = 0
     eviction_policy: str = "noeviction"

@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from redis.retry import Retry
 
 from fieldfare.errors import ServerUnavailable, UnsupportedServer, UnsupportedURL
-from fieldfare.server.capabilities import Capabilities
+from fieldfare.server.capabilities import COORDINATOR_VERSION, Capabilities
 from fieldfare.server.client_address import AnyClient, address_of
 from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
@@ -155,8 +155,10 @@ def _defaults(seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
 def _cluster_capabilities(primaries: list[Capabilities]) -> Capabilities:
     """Return the capabilities of a cluster: the oldest versions, the sum of the memory."""
     limits = [node.max_memory for node in primaries]
+    oldest = min(primaries, key=lambda node: node.search_version)
     return evolve(
-        min(primaries, key=lambda node: node.search_version),
+        oldest,
+        coordinator=oldest.search_version >= COORDINATOR_VERSION,
         redis_version=min(node.redis_version for node in primaries),
         max_memory=sum(limits) if all(limits) else 0,
         used_memory=sum(node.used_memory for node in primaries),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from redis.exceptions import NoPermissionError, ResponseError
@@ -165,15 +166,25 @@ def _find_info(server: Server, name: str) -> Info | None:
 
 
 def _ask_info(server: Server, name: str) -> Info | None:
+    reply = _info_reply(server, name)
     try:
-        return parse_info(server.command("FT.INFO", encode(name)))
-    except ResponseError as error:
-        if is_unknown_index(error):
-            return None
-        raise
+        return None if reply is None else parse_info(reply)
     except ValueError as error:
         has = f"another search module: {error}"
         raise UnsupportedServer(f"Reading the index {name!r}", has=has, needs="Redis Search") from error
+
+
+def _info_reply(server: Server, name: str) -> Any:
+    """Return the reply to FT.INFO; None if no primary has such an index."""
+    # with a coordinator, a primary that lacks the index does not answer for the others
+    nodes = server.nodes() if server.capabilities.coordinator else ()
+    for ask in (partial(server.command), *(partial(server.command_at, node) for node in nodes)):
+        try:
+            return ask("FT.INFO", encode(name))
+        except ResponseError as error:
+            if not is_unknown_index(error):
+                raise
+    return None
 
 
 def _escaped(name: str) -> str:
@@ -210,7 +221,13 @@ def _list_aliases(server: Server, name: str) -> set[str] | None:
 
 def _read_synonyms(server: Server, name: str) -> dict[str, tuple[str, ...]]:
     groups: dict[str, list[str]] = {}
-    for term, ids in mapping(server.command("FT.SYNDUMP", encode(name))).items():
+    try:
+        reply = server.command("FT.SYNDUMP", encode(name))
+    except ResponseError as error:
+        if not (server.capabilities.coordinator and is_unknown_index(error)):
+            raise
+        reply = ()  # this primary lacks the index that others have
+    for term, ids in mapping(reply).items():
         for group in ids:
             groups.setdefault(text(group), []).append(term)
     return {group: tuple(sorted(terms)) for group, terms in sorted(groups.items())}

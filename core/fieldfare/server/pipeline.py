@@ -8,7 +8,11 @@ from typing import Any, Final, TypeAlias
 
 from redis import Redis
 from redis.connection import Connection
-from redis.exceptions import ResponseError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 - redis-py's, which is no OSError
+    ResponseError,
+    TimeoutError,  # noqa: A004 - as above
+)
 
 from fieldfare.support.fault_points import reach
 from fieldfare.support.redaction import without_arguments
@@ -18,7 +22,18 @@ try:
 except ImportError:  # a redis-py without its hiredis extra
     hiredis = None  # type: ignore[assignment]  # a module or nothing
 
-__all__ = ["Argument", "Command", "acquire_connection", "encode", "exchange", "pack", "pack_slowly", "receive", "send"]
+__all__ = [
+    "Argument",
+    "Command",
+    "acquire_connection",
+    "address_of",
+    "encode",
+    "exchange",
+    "pack",
+    "pack_slowly",
+    "receive",
+    "send",
+]
 
 Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
 Command: TypeAlias = Sequence[Argument]
@@ -63,7 +78,8 @@ def send(connection: Connection, commands: Iterable[Command]) -> None:
     """
     packed = b"".join(map(pack, commands))
     reach("server.send:before")
-    connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # redis-py's own gap
+    with _naming(_peer(connection)):
+        connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # redis-py's own gap
     reach("server.send:after")
 
 
@@ -79,12 +95,13 @@ def receive(connection: Connection, count: int) -> list[Any]:
     reach("server.receive:before")
     read = connection.read_response
     replies: list[Any] = []
-    for _ in range(count):
-        try:
-            replies.append(read())
-        except ResponseError as error:
-            error.args = tuple(without_arguments(each) if isinstance(each, str) else each for each in error.args)
-            replies.append(error)
+    with _naming(_peer(connection)):
+        for _ in range(count):
+            try:
+                replies.append(read())
+            except ResponseError as error:
+                error.args = tuple(without_arguments(each) if isinstance(each, str) else each for each in error.args)
+                replies.append(error)
     reach("server.receive:after")
     return replies
 
@@ -96,7 +113,8 @@ def acquire_connection(node: Redis) -> Iterator[Connection]:
     After an exception the connection may have unread replies, so it is closed.
     """
     pool = node.connection_pool
-    connection = pool.get_connection()
+    with _naming(address_of(node)):
+        connection = pool.get_connection()
     try:
         yield connection
     except BaseException:
@@ -104,6 +122,27 @@ def acquire_connection(node: Redis) -> Iterator[Connection]:
         raise
     finally:
         pool.release(connection)
+
+
+def address_of(node: Redis) -> str:
+    """Return ``host:port`` of a node; "" if it has none, but a socket."""
+    options = node.connection_pool.connection_kwargs
+    return f"{options['host']}:{options['port']}" if "host" in options and "port" in options else ""
+
+
+@contextmanager
+def _naming(address: str) -> Iterator[None]:
+    """Have the message of a lost connection name the node: in a cluster there are several."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        if not address or address in str(error):
+            raise
+        raise type(error)(f"{address}: {error}") from error
+
+
+def _peer(connection: Connection) -> str:
+    return f"{connection.host}:{connection.port}" if hasattr(connection, "port") else ""
 
 
 def exchange(node: Redis, commands: Sequence[Command]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any, Final
@@ -13,7 +13,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer, free_port
 from fieldfare.server.pipeline import exchange
 
-__all__ = ["clear", "start_cluster"]
+__all__ = ["clear", "start_cluster", "start_cluster_nodes"]
 
 SLOTS: Final = 16384
 JOIN_SECONDS: Final = 120
@@ -31,17 +31,31 @@ def clear(server: Server) -> None:
 
 @contextmanager
 def start_cluster(size: int = 3) -> Iterator[list[str]]:
-    """Start a cluster of primaries that share the slots evenly, and give their URLs in the order of the slots.
+    """Start a cluster as :func:`start_cluster_nodes` does, and give the URLs of its nodes."""
+    with start_cluster_nodes(size) as nodes:
+        yield [node.url for node in nodes]
+
+
+@contextmanager
+def start_cluster_nodes(
+    size: int = 3, arguments: Sequence[str] = (), *, search: bool = True
+) -> Iterator[list[EmbeddedServer]]:
+    """Start a cluster of primaries that share the slots evenly, and give them in the order of the slots.
 
     The search module of the ``embedded`` extra has no cluster coordinator: an index lives on the node that owns
     the slot of its name, and covers only that node's keys. Hash tags put both together.
+
+    Args:
+        size: how many nodes.
+        arguments: further arguments for ``redis-server``.
+        search: whether to load that search module; if not, ``arguments`` may name another one.
 
     Raises:
         TimeoutError: the nodes did not find each other.
     """
     with ExitStack() as stack:
         buses = [free_port() for _ in range(size)]
-        nodes = [stack.enter_context(_cluster_node(bus)) for bus in buses]
+        nodes = [stack.enter_context(_cluster_node(bus, arguments, search=search)) for bus in buses]
         clients: list[Any] = [Redis(unix_socket_path=str(node.socket)) for node in nodes]
         for place, client in enumerate(clients):
             stack.callback(client.close)
@@ -56,11 +70,11 @@ def start_cluster(size: int = 3) -> Iterator[list[str]]:
                 message = f"the {size} nodes of a test cluster did not find each other"
                 raise TimeoutError(message)
             sleep(POLL_SECONDS)
-        yield [node.url for node in nodes]
+        yield nodes
 
 
-def _cluster_node(bus: int) -> EmbeddedServer:
-    return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus)], tcp=True)
+def _cluster_node(bus: int, arguments: Sequence[str], *, search: bool) -> EmbeddedServer:
+    return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus), *arguments], tcp=True, search=search)
 
 
 def _has_joined(client: Any, size: int) -> bool:

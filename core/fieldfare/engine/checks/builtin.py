@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.backup.progress import Progress
-from fieldfare.changes import UpdateOption
+from fieldfare.changes import RenameIndex, UpdateOption
 from fieldfare.definition import IndexStats, Snapshot
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
@@ -23,6 +24,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexNotFound
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
+from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
 from fieldfare.server.search import count_results
 from fieldfare.support.wording import counted
@@ -44,9 +46,12 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
     """Compare the live target with the plan, and ask it questions.
 
     Returns:
-        One finding per check; only ``schema`` if there is no target.
+        One finding per check; only ``schema`` if there is no target, only ``primaries`` if they do not agree.
     """
     limit, key_limit = read_limits(plan)
+    primaries = _primaries(plan, run)
+    if any(not each.passed for each in primaries):
+        return primaries  # answers would depend on which of them is asked
     try:
         live = read_snapshot(run.server, plan.target.name, key_sample_limit=key_limit)
     except IndexNotFound as error:
@@ -56,6 +61,7 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
         _schema(plan, live),
         _synonyms(plan, live),
         _aliases(plan, run, live),
+        *primaries,
         _document_count(plan, run, live.stats, missing.count),
         _key_sample(plan, run),
         _indexing_failures(run, live.stats, missing.deleted.count),
@@ -82,6 +88,16 @@ def _aliases(plan: MigrationPlan, run: ActiveRun, live: Snapshot) -> Finding:
     missing = missing_aliases(run.server, live, plan.source.aliases)
     detail = f"missing: {', '.join(missing)}" if missing else counted(len(plan.source.aliases), "alias", "aliases")
     return Finding("aliases", not missing, detail=detail)
+
+
+def _primaries(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
+    """Compare what each primary holds, where a coordinator shares indexes among them."""
+    if not run.server.capabilities.coordinator:
+        return []
+    names = {plan.source.definition.name, *(each.new for each in plan.changes if isinstance(each, RenameIndex))}
+    expected = evolve(plan.source, definition=plan.target)
+    found = find_differences(run.server, expected, former=sorted(names - {plan.target.name}))
+    return [Finding("primaries", not found, detail="; ".join(found) or "all primaries hold the same index")]
 
 
 def _document_count(plan: MigrationPlan, run: ActiveRun, stats: IndexStats, gone: int) -> Finding:

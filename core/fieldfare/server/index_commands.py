@@ -1,0 +1,197 @@
+"""Commands that create, drop and name indexes, and whether every primary of a cluster has carried them out.
+
+The coordinator of a cluster (search 8) sends such a command to all primaries. While one of them is down it answers OK
+all the same, and that one has the old state when it is back. So each primary is asked what it holds, and the command
+is sent again to one that differs. Elsewhere one command is enough: an index lives on one node.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redis.exceptions import ResponseError, TryAgainError
+
+from fieldfare.definition.create import create_arguments
+from fieldfare.definition.info import parse_info
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.definition.reply import encode, mapping, text
+from fieldfare.server.inspect import index_exists, read_definition
+from fieldfare.server.pipeline import address_of
+from fieldfare.server.routing import is_unknown_index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from redis import Redis
+
+    from fieldfare.definition import IndexDefinition, Snapshot
+    from fieldfare.server.connection import Server
+    from fieldfare.server.pipeline import Command
+
+__all__ = ["add_synonyms", "create", "drop", "find_differences", "point_alias", "read_definitions"]
+
+
+def create(server: Server, definition: IndexDefinition) -> None:
+    """Create an index, on every primary that lacks it.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    name = definition.name
+    _carry_out(
+        server,
+        [create_arguments(definition)],
+        lambda: [node for node in server.nodes() if not _holds(server, node, name)],
+    )
+
+
+def drop(server: Server, name: str) -> None:
+    """Drop the definition of an index, on every primary that holds it; documents stay unless it is TEMPORARY.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    # never with DD: that would delete the documents
+    _carry_out(
+        server,
+        [("FT.DROPINDEX", encode(name))],
+        lambda: [node for node in server.nodes() if _holds(server, node, name)],
+    )
+
+
+def point_alias(server: Server, alias: str, name: str) -> None:
+    """Make an alias lead to an index.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    _carry_out(
+        server,
+        [("FT.ALIASUPDATE", encode(alias), encode(name))],
+        lambda: [node for node in server.nodes() if _target_of(server, node, alias) != name],
+    )
+
+
+def add_synonyms(server: Server, name: str, synonyms: Mapping[str, Sequence[str]]) -> None:
+    """Add synonym groups to an index that lacks some of them, and have its documents scanned again.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    wanted = _pairs(synonyms)
+    # documents are indexed under their synonyms, so they must be scanned again once all groups are there;
+    # that scan takes the place of the one that FT.CREATE has begun
+    scans: list[tuple[str, ...]] = [("SKIPINITIALSCAN",)] * (len(synonyms) - 1) + [()]
+    commands: list[Command] = [
+        ("FT.SYNUPDATE", encode(name), encode(group), *scan, *map(encode, terms))
+        for scan, (group, terms) in zip(scans, synonyms.items(), strict=False)
+    ]
+    if commands and (server.capabilities.coordinator or wanted - _synonyms(server, None, name)):
+        _carry_out(
+            server, commands, lambda: [node for node in server.nodes() if wanted - _synonyms(server, node, name)]
+        )
+
+
+def read_definitions(server: Server, name: str) -> list[tuple[str, IndexDefinition]]:
+    """Return the definition of an index on each primary that holds it, with the place as text.
+
+    A coordinator may answer with the definition of another primary. Without one the place is "".
+    """
+    if not server.capabilities.coordinator:
+        return [("", read_definition(server, name))] if index_exists(server, name) else []
+    return [
+        (f" on {address_of(node)}", parse_info(server.command_at(node, "FT.INFO", encode(name))).definition)
+        for node in server.nodes()
+        if _holds(server, node, name)
+    ]
+
+
+def find_differences(server: Server, expected: Snapshot, *, former: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return one line for each thing that a primary holds otherwise; none without a coordinator.
+
+    Args:
+        server: where the index lives.
+        expected: the definition, synonyms and aliases that every primary should hold.
+        former: names under which no primary should hold an index any more, unless all of them do.
+    """
+    nodes = server.nodes() if server.capabilities.coordinator else ()
+    former = [name for name in former if not all(_holds(server, node, name) for node in nodes)]
+    return tuple(
+        f"the primary {address_of(node)} {line}"
+        for node in nodes
+        for line in _differences(server, node, expected, former)
+    )
+
+
+def _differences(server: Server, node: Redis, expected: Snapshot, former: Sequence[str]) -> Iterator[str]:
+    name = expected.definition.name
+    yield from (f"still has the index {each!r}" for each in former if _holds(server, node, each))
+    if not _holds(server, node, name):
+        yield f"has no index {name!r}"
+        return
+    try:
+        found = parse_info(server.command_at(node, "FT.INFO", encode(name))).definition
+    except ResponseError as error:  # "Inconsistent index state"
+        yield f"answers for the index {name!r}: {error}"
+        return
+    yield from (f"has another index {name!r}: {line}" for line in find_mismatches(expected.definition, found))
+    if _synonyms(server, node, name) != _pairs(expected.synonyms):
+        yield f"has other synonym groups of the index {name!r}"
+    yield from (
+        f"has no alias {alias!r} of the index {name!r}"
+        for alias in expected.aliases
+        if _target_of(server, node, alias) != name
+    )
+
+
+def _carry_out(server: Server, commands: Sequence[Command], differing: Callable[[], list[Redis]]) -> None:
+    """Send commands once; with a coordinator, until no primary differs.
+
+    Raises:
+        redis.exceptions.TryAgainError: a primary still differs.
+        redis.exceptions.ResponseError: the server refuses a command.
+    """
+    if not server.capabilities.coordinator:
+        for command in commands:
+            server.command(*command)
+        return
+    refusal: object = "it does not carry it out"
+    for _ in server.nodes():
+        nodes = differing()
+        if not nodes:
+            return
+        for command in commands:
+            try:
+                server.command_at(nodes[0], *command)
+            except ResponseError as error:
+                # one primary lacks what another one has
+                if not (is_unknown_index(error) or "already exists" in str(error).lower()):
+                    raise
+                refusal = error
+    for node in differing():
+        raise TryAgainError(f"{text(commands[0][0])} on the primary {address_of(node)}: {refusal}")
+
+
+def _holds(server: Server, node: Redis, name: str) -> bool:
+    return encode(name) in server.command_at(node, "FT._LIST")
+
+
+def _target_of(server: Server, node: Redis, alias: str) -> str | None:
+    """Return the index that an alias leads to on a primary."""
+    try:
+        return parse_info(server.command_at(node, "FT.INFO", encode(alias))).definition.name
+    except ResponseError as error:
+        if is_unknown_index(error):
+            return None
+        raise
+
+
+def _synonyms(server: Server, node: Redis | None, name: str) -> set[tuple[str, str]]:
+    """Return group and term of each synonym, as one primary has them: with a coordinator, too, it answers by itself."""
+    command = ("FT.SYNDUMP", encode(name))
+    reply = server.command(*command) if node is None else server.command_at(node, *command)
+    return {(text(group), term) for term, groups in mapping(reply).items() for group in groups}
+
+
+def _pairs(synonyms: Mapping[str, Sequence[str]]) -> set[tuple[str, str]]:
+    return {(group, term) for group, terms in synonyms.items() for term in terms}
