@@ -24,7 +24,7 @@ from fieldfare.errors import PreconditionError, ValidationFailed
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare.server.knn import escape_name
-from fieldfare.server.search import result_ids
+from fieldfare.server.query_reply import result_ids
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.servers import clear

@@ -218,7 +218,7 @@ def test_no_originals_no_backup_paths(client: Redis, tmp_path: Path) -> None:
 
 def test_an_index_with_failures_is_warned_of(documents: Server, client: Redis, tmp_path: Path) -> None:
     documents.command("HSET", "doc:short", "embedding", b"no vector")
-    halves = (-np.ones(DIMS, np.float16)).tobytes()
+    halves = np.ones(DIMS, np.float16).tobytes()
     documents.command("HSET", "doc:half", "embedding", halves)
     patch = {"version": 1, "changes": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}}
     plan = MigrationPlanner().create_plan_from_patch("docs", schema_patch=patch, redis_client=client)

@@ -90,9 +90,11 @@ def measure_recall(step: Step, run: Run) -> Receipt:
     updated = _updated_documents(run, source.format.path, found, new_key)
     usable = (truth.restricted_to(() if row in unusable else indexed - updated) for row, truth in enumerate(truths))
     baseline = evolve(baseline, truths=tuple(usable))
-    added = _unstored_keys(baseline, results)
+    unstored = _unstored_keys(baseline, results)
+    added = set(unstored)
     for captured in run.keys(step):
         added.difference_update(map(new_key, captured))
+    added |= _never_indexed(source, baseline, unstored - added, path=target.path, new_key=new_key)
     default_ef, wide_ef = _recall(source, baseline, results, target, ignored=added | updated, new_key=new_key)
     figures = recall_figures(baseline.truths, default_ef, wide_ef)
     compared = compare_recall(baseline.truths, default_ef, wide_ef, parameters.min_recall)
@@ -153,6 +155,20 @@ def _recall(  # noqa: PLR0913 - what recall follows from
     scores = source.score_documents(baseline.queries, tied, path=vectors.path, new_key=new_key) if tied else {}
     default_ef = recall_of_results(baseline.truths, [each.default_ef for each in results], scores, ignored)
     return default_ef, recall_of_results(baseline.truths, [each.wide_ef for each in results], scores, ignored)
+
+
+def _never_indexed(
+    source: SourceVectors,
+    baseline: RecallBaseline,
+    keys: set[bytes],
+    *,
+    path: str,
+    new_key: Callable[[bytes], bytes],
+) -> set[bytes]:
+    """Return documents that the source index could not hold, for want of a vector that fits it: nobody's neighbours."""
+    if not keys or not source.run.source_stats.hash_indexing_failures:
+        return set()
+    return keys - source.score_documents(baseline.queries, keys, path=path, new_key=new_key).keys()
 
 
 def _updated_documents(run: Run, path: str, keys: Collection[bytes], new_key: Callable[[bytes], bytes]) -> set[bytes]:
