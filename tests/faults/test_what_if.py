@@ -52,6 +52,18 @@ ELSEWHERE: Final = {
     ),
     "a slot moves to another node": ("test_cluster_faults.py", "test_slot_that_moves_during_the_run_is_followed"),
     "the new index is not ready within `--index-timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
+    "the server gives up building the index for lack of memory": (
+        "../core/test_index_build.py",
+        "test_resuming_builds_such_an_index_anew",
+    ),
+    "the new index makes no progress": (
+        "../core/test_index_build.py",
+        "test_progress_that_stands_still_is_reported_and_ends_the_wait",
+    ),
+    "the server is a replica": (
+        "../core/test_replicas.py",
+        "test_a_replica_is_named_at_plan_time_and_refused_afterwards",
+    ),
     "somebody else starts the same migration": ("test_what_if.py", "test_second_copy"),
     "it is killed again while it resumes or rolls back": ("test_repeated_faults.py", "test_killed_again_and_again"),
     "the process or its machine is suspended, for longer than its lock lasts (30 s)": (
