@@ -24,6 +24,9 @@ __all__ = ["check_recall"]
 STANDARD_ERRORS: Final = 3
 """A loss up to so many standard errors is chance, where vectors without a distance disturb both indexes."""
 
+HIDDEN_RECALL: Final = 0.5
+"""Below this recall of the source index, vectors without a distance hide most others: nothing is left to lose."""
+
 
 def check_recall(kind: str, plan: MigrationPlan, run: Run) -> list[Finding]:
     """Return a finding for each field whose recall was measured.
@@ -61,11 +64,12 @@ def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int
         parameters, compared["recall@10"], compared["source_recall@10"], margin=_margin(parameters, facts)
     )
     enough_with_default_ef = _is_enough_with_default_ef(parameters, compared)
-    is_chance = "compared" in facts and compared["loss"] <= STANDARD_ERRORS * compared["standard_error"]
-    severity = Severity.WARNING if parameters.accept_recall_loss or is_chance else Severity.ERROR
+    if _is_chance(facts, hiding):
+        enough = enough_with_default_ef = True
+    severity = Severity.WARNING if parameters.accept_recall_loss else Severity.ERROR
     if enough and not enough_with_default_ef:
         severity = Severity.WARNING
-    detail = _detail(parameters, facts)
+    detail = _detail(parameters, facts, enough_with_default_ef=enough_with_default_ef)
     if hiding and recall < parameters.min_recall:
         detail += f"; vectors of zeros, NaN or infinity can hide others from every query: {hiding:,} documents have one"
     return Finding(name, enough and enough_with_default_ef, severity, detail, facts)
@@ -86,13 +90,24 @@ def _is_enough(
     return recall is None or recall >= required - margin
 
 
+def _is_chance(facts: Mapping[str, Any], hiding: int) -> bool:
+    """Return whether vectors without a distance explain a loss: they displace others by chance, in both indexes."""
+    if "compared" not in facts and not hiding:
+        return False
+    compared = facts.get("compared", facts)
+    source_recall = compared["source_recall@10"]
+    if source_recall is not None and source_recall < HIDDEN_RECALL:
+        return True
+    return "compared" in facts and bool(compared["loss"] <= STANDARD_ERRORS * compared["standard_error"])
+
+
 def _is_enough_with_default_ef(parameters: RecallParameters, facts: Mapping[str, Any]) -> bool:
     """Return whether applications that set no EF_RUNTIME still find enough of what they found before."""
     now, before = facts["recall@10_default_ef"], facts["source_recall@10_default_ef"]
     return now is None or before is None or bool(now >= parameters.min_recall * before)
 
 
-def _detail(parameters: RecallParameters, facts: Mapping[str, Any]) -> str:
+def _detail(parameters: RecallParameters, facts: Mapping[str, Any], *, enough_with_default_ef: bool) -> str:
     required = f"at least {parameters.min_recall:g} required"
     accepted = ", less accepted" if parameters.accept_recall_loss else ""
     predicted = f"{parameters.predicted_recall:.3f} predicted"
@@ -101,7 +116,7 @@ def _detail(parameters: RecallParameters, facts: Mapping[str, Any]) -> str:
         now, before = facts["recall@10_default_ef"], facts["source_recall@10_default_ef"]
         compared = "" if before is None else f", {before:.3f} before"
         parts.append(f"with the index's default EF_RUNTIME: {now:.3f}{compared}")
-        if not _is_enough_with_default_ef(parameters, facts.get("compared", facts)):
+        if not enough_with_default_ef:
             parts.append("the graph finds less than it did: raise EF_RUNTIME")
     if "compared" in facts:
         undefined = facts["undefined_queries"]

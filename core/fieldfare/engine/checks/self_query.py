@@ -73,7 +73,8 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
     """Whether documents are found by their own vectors; one that the source index did not find is no loss.
 
     A vector of zeros has no cosine: a server that ranks by NaN leaves out other documents, one index these and another
-    index those. Where an index does so, a few lost documents are a warning.
+    index those. Where an index does so, a few lost documents are a warning, and all are if
+    the source index lost most.
     """
     name = f"knn_self_query:{field.name}"
     baseline = _baseline(run, field)
@@ -95,7 +96,8 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
         data["not_found_before"] = len(baseline.not_found)
         detail += f"; {len(baseline.not_found)} that the source index did not find either are left out"
     if answers.undefined or data.get("not_found_before"):
-        few = 2 * len(answers.lost) <= queried
+        found_before = len(baseline.found) if baseline is not None else 0
+        few = 2 * len(answers.lost) <= queried or found_before <= data.get("not_found_before", 0)
         severity = Severity.WARNING if few or baseline is None else Severity.ERROR
     if answers.undefined:
         detail += "; documents without a distance, such as vectors of zeros under cosine, are among the results"
