@@ -16,7 +16,7 @@ from fieldfare.changes import (
     apply_change,
 )
 from fieldfare.definition import Field, IndexDefinition, Storage, attributes_of
-from fieldfare.definition.canonical import canonical, canonical_field, default_of
+from fieldfare.definition.canonical import canonical, canonical_field, comparable_option, default_of
 from fieldfare.patch.model import SETTINGS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def option_changes(old: IndexDefinition, new: IndexDefinition, *, only: Collecti
     return [
         UpdateOption(option, getattr(before, option), getattr(after, option))
         for option in SETTINGS
-        if option in only and getattr(before, option) != getattr(after, option)
+        if option in only and comparable_option(before, option) != comparable_option(after, option)
     ]
 
 

@@ -14,7 +14,15 @@ from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType,
 from fieldfare.definition.model import Field, IndexDefinition, Storage
 from fieldfare.definition.reply import encode, text
 
-__all__ = ["OPTIONS", "PHONETIC", "canonical", "canonical_field", "canonical_language", "default_of"]
+__all__ = [
+    "OPTIONS",
+    "PHONETIC",
+    "canonical",
+    "canonical_field",
+    "canonical_language",
+    "comparable_option",
+    "default_of",
+]
 
 OPTIONS: Final = ("MAXTEXTFIELDS", "NOFIELDS", "NOFREQS", "NOHL", "NOOFFSETS")
 """Options of the whole index, sorted."""
@@ -58,6 +66,19 @@ def canonical_field(field: Field, storage: Storage) -> Field:
 def canonical_language(language: str | None) -> str | None:
     """Return a language in lower case; None for English, which is the default and is never reported."""
     return None if language is None or language.lower() == "english" else language.lower()
+
+
+def comparable_option(definition: IndexDefinition, option: str) -> object:
+    """Return the value of an option of a canonical definition as it is compared.
+
+    Stopwords are compared without regard to case. Search 2 makes ASCII letters of them lower case, search 8 those of
+    its version of Unicode: ``À`` is read back as ``à``.
+    """
+    value = getattr(definition, option)
+    if option != "stopwords" or value is None:
+        return value
+    # letter by letter: the server has no rule for a sigma at the end of a word
+    return {"".join(map(str.lower, word)) for word in value}
 
 
 def default_of(attribute: Attribute, storage: Storage) -> AttributeValue | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.definition.attribute import Attribute, AttributeValue, attributes_of
-from fieldfare.definition.canonical import canonical, default_of
+from fieldfare.definition.canonical import canonical, comparable_option, default_of
 from fieldfare.definition.create import creation_order
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def find_mismatches(
     lines = [
         _line(option.replace("_", " "), getattr(expected, option), getattr(actual, option))
         for option in _OPTIONS
-        if getattr(expected, option) != getattr(actual, option)
+        if comparable_option(expected, option) != comparable_option(actual, option)
     ]
     known = actual.temporary is not None and (is_complete or expected.temporary is not None)
     if known and expected.temporary != actual.temporary:
