@@ -28,6 +28,7 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
     """Return the journal: of an earlier run that resumes, or of a new one."""
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _resumes(server, session, earlier, plan):
+        session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
         return earlier

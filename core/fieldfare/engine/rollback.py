@@ -92,9 +92,8 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         if journal.progress.undo is RollbackStatus.DONE and source_is_restored(run):
             findings = run_validators(as_before)  # a failed validation does not pass by being repeated
             return make_report(as_before, session, Result.NOTHING_TO_DO, findings=findings, warnings=warnings)
+        session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before the first one is restored
-        if journal.progress.undo is not RollbackStatus.NONE:
-            session.store.sync()  # drops a frame that a crash cut short
         session.store.verify(journal.expected_backup)
         check_server_identity(run, rollback=session.commands.rollback)
         if journal.progress.undo is RollbackStatus.NONE:
