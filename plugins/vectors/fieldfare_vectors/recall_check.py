@@ -66,7 +66,8 @@ def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int
     enough_with_default_ef = _is_enough_with_default_ef(parameters, compared)
     if _is_chance(facts, hiding):
         enough = enough_with_default_ef = True
-    severity = Severity.WARNING if parameters.accept_recall_loss else Severity.ERROR
+    tolerated = parameters.accept_recall_loss or ("compared" in facts and not _is_hidden(compared))
+    severity = Severity.WARNING if tolerated else Severity.ERROR
     if enough and not enough_with_default_ef:
         severity = Severity.WARNING
     detail = _detail(parameters, facts, enough_with_default_ef=enough_with_default_ef)
@@ -98,7 +99,15 @@ def _is_chance(facts: Mapping[str, Any], hiding: int) -> bool:
     source_recall = compared["source_recall@10"]
     if source_recall is not None and source_recall < HIDDEN_RECALL:
         return True
+    if 2 * facts.get("undefined_queries", 0) > facts["queries"]:
+        return True
     return "compared" in facts and bool(compared["loss"] <= STANDARD_ERRORS * compared["standard_error"])
+
+
+def _is_hidden(figures: Mapping[str, Any]) -> bool:
+    """Return whether the target index finds not even half of what the source index found."""
+    recall, source_recall = figures["recall@10"], figures["source_recall@10"]
+    return None not in {recall, source_recall} and bool(recall < HIDDEN_RECALL * source_recall)
 
 
 def _is_enough_with_default_ef(parameters: RecallParameters, facts: Mapping[str, Any]) -> bool:
