@@ -24,9 +24,11 @@ from fieldfare.testing.servers import clear
 LANGUAGES = ["english", "german", "chinese", "turkish"]
 CASED = "".join(map(chr, [0xC0, 0xC4, 0xDF, 0x1E9E, 0x130, 0x131, 0x3A3, 0x3C2, 0x416, 0xFF21, 0x1C5, 0x1C4]))
 CASED += "".join(map(chr, [0xFB01, 0x2167, 0x24B6, 0x10400, 0x1FBC, 0x1C90, 0x13A0, 0x531, 0x587, 0x149]))
+# search 8.0 breaks the bytes of some characters beyond U+FFFF
+BASIC = st.characters(max_codepoint=0xFFFF, exclude_characters="\0\r\n\\", exclude_categories=["Cs"])
 words = st.one_of(
     st.text(st.sampled_from(CASED), min_size=1, max_size=4),
-    st.text(st.characters(exclude_characters="\0\r\n\\", exclude_categories=["Cs"]), min_size=1, max_size=8),
+    st.text(BASIC, min_size=1, max_size=8),
 )
 languages = st.sampled_from(LANGUAGES).flatmap(
     lambda name: st.sampled_from([name, name.upper(), name.title(), name.swapcase()])

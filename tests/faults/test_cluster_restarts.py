@@ -71,7 +71,7 @@ class Cluster:
         self.wait()
         for node in server.nodes():
             for name in server.command_at(node, "FT._LIST"):
-                server.command_at(node, "FT.DROPINDEX", name)
+                exchange(node, [("FT.DROPINDEX", name)])  # an error if another node lacks the index
             server.command_at(node, "FLUSHALL")
         server.bulk(
             [

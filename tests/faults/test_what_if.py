@@ -51,6 +51,15 @@ ELSEWHERE: Final = {
         "test_cluster_that_is_down_for_a_moment_is_retried",
     ),
     "a slot moves to another node": ("test_cluster_faults.py", "test_slot_that_moves_during_the_run_is_followed"),
+    "a node of a cluster is killed and comes back with its data": (
+        "test_cluster_restarts.py",
+        "test_node_is_killed_and_restarted",
+    ),
+    "a node of a cluster stays down": ("test_cluster_restarts.py", "test_node_that_stays_down_is_named"),
+    "the primaries of a cluster hold different indexes": (
+        "test_cluster_restarts.py",
+        "test_primary_that_differs_is_named",
+    ),
     "the new index is not ready within `--index-timeout`": ("test_what_if.py", "test_index_that_is_not_ready_in_time"),
     "the server gives up building the index for lack of memory": (
         "../core/test_index_build.py",
