@@ -221,7 +221,7 @@ def test_node_that_stays_down_is_named(shared: Cluster, tmp_path: Path, phase: s
         shared.run("apply", tmp_path, retry_for=0.2)
     shared.nodes[1].restart()
     assert stopped.value.exit_code == 3
-    assert shared.address(1) in str(stopped.value)
+    assert shared.address(1) in str(stopped.value), stopped.value
     assert "fieldfare apply" in str(stopped.value)
     shared.server.reconnect()
     assert shared.run("apply", tmp_path).result is Result.SUCCEEDED

@@ -98,6 +98,16 @@ def _was_restarted(run: ActiveRun) -> bool:
         return is_transient(error)
 
 
+def _naming_silent_nodes(run: ActiveRun, error: Exception) -> Exception:
+    """Return the error, with the nodes of a cluster that do not answer: it may have come from another command."""
+    silent = [each for each in run.server.silent_nodes() if each not in str(error)]
+    if not silent:
+        return error
+    named = ConnectionError(f"{error}; no answer from {', '.join(silent)}")
+    named.__cause__ = error
+    return named
+
+
 @define
 class Attempts:
     """How many attempts failed without progress, and since when."""
@@ -122,7 +132,7 @@ class Attempts:
             pause = BACKOFF.compute(self._failures)
             left = self._since + self.run.options.retry_for - time.monotonic()
             if left < pause:
-                raise error
+                raise _naming_silent_nodes(self.run, error)
             self._log(error, pause, left)
             if self.run.stop.wait(pause):
                 raise StopRequested from error

@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis, RedisCluster
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.nodes import Cluster, Nodes, Standalone
-from fieldfare.server.pipeline import Argument, Command, exchange
+from fieldfare.server.pipeline import Argument, Command, address_of, exchange
 from fieldfare.server.probe import read_run_id
 
 __all__ = ["Server"]
@@ -105,6 +105,16 @@ class Server:
             redis.exceptions.RedisError: the server did not answer.
         """
         return tuple(sorted(read_run_id(node) for node in self.nodes()))
+
+    def silent_nodes(self) -> tuple[str, ...]:
+        """Return the addresses of the primaries of a cluster that do not answer; none for a single server."""
+        silent = []
+        for node in self.nodes() if self.capabilities.cluster else ():
+            try:
+                self.command_at(node, "PING")
+            except RedisError:
+                silent.append(address_of(node))
+        return tuple(silent)
 
     def close(self) -> None:
         """Close all connections; stop the server if it is an embedded one."""
