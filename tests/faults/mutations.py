@@ -118,8 +118,8 @@ MUTATIONS: Final = [
     Mutation(
         "creating what is there does no harm",
         "core/fieldfare/engine/index.py",
-        "    if index_exists(server, definition.name):\n",
-        "    if not definition.name:\n",
+        "    if not found or server.capabilities.coordinator:\n",
+        "    if definition.name:\n",
     ),
     Mutation(
         "an index that was being created gets all that it lacks",
