@@ -31,6 +31,7 @@ texts = st.one_of(
     st.sampled_from(KEYWORDS + ODD),
     st.text(st.characters(exclude_characters="\0\r\n\\", exclude_categories=["Cs"]), min_size=1, max_size=12),
 )
+stopwords = texts.filter(lambda word: max(word) <= "\uffff")  # search 8.0 breaks the bytes of others
 separators = st.integers(1, 255).map(lambda byte: bytes([byte]).decode("utf-8", "surrogateescape"))
 numbers = st.floats(0, 1e6, exclude_min=True).filter(lambda number: number != 1)
 json_paths = st.sampled_from(["$.{}", "$.{}[*]", '$["{} x"]', "$..{}", "$.deep.{}"])
@@ -102,7 +103,7 @@ def definitions(draw: st.DrawFn) -> IndexDefinition:
         score=draw(st.floats(0, 1)),
         score_field=draw(st.none() | texts),
         payload_field=draw(st.none() | texts),
-        stopwords=draw(st.none() | st.lists(texts, max_size=4).map(tuple)),
+        stopwords=draw(st.none() | st.lists(stopwords, max_size=4).map(tuple)),
         options=tuple(sorted(options or draw(st.sampled_from([set(), {"MAXTEXTFIELDS"}])))),
         temporary=draw(st.none() | st.integers(1000, 10**6)),
     )
