@@ -50,6 +50,11 @@ class Everything:
         return Estimate(lines=("nothing much",))
 
     @hookimpl
+    def fieldfare_rehearse_step(self, run: Any) -> None:
+        """Nothing to try."""
+        del run
+
+    @hookimpl
     def fieldfare_backup(self, run: Any) -> None:
         """Nothing to keep."""
         del run
@@ -113,7 +118,7 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
     calls = [call for call in recorder.calls if "acme" in call.plugins and call.hook != "fieldfare_step_report"]
     order = list(dict.fromkeys(call.hook.removeprefix("fieldfare_") for call in calls))
     assert order == [
-        *("classify", "plan_steps", "plan_further_steps", "estimate", "transform", "backup"),
+        *("classify", "plan_steps", "plan_further_steps", "estimate", "rehearse_step", "transform", "backup"),
         *("execute_step", "verify_step", "move_keys", "validate", "undo_step"),
     ]
     assert {call.hook for call in recorder.calls} == HOOKS - LATER

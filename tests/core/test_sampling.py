@@ -21,7 +21,7 @@ from fieldfare.plan import Claim, Step
 from fieldfare.plan.file import fingerprint
 from fieldfare.planning.planner import build_live_index
 from fieldfare.server import Server
-from fieldfare.server.inspect import read_snapshot
+from fieldfare.server.inspect import OtherIndexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.restartable_server import RestartableServer
 from fieldfare.testing.servers import clear
@@ -108,7 +108,7 @@ def sampled(server: Server, limit: int, rows: Sequence[int]) -> tuple[list[bytes
     clear(server)
     server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
     server.bulk([("HSET", f"d:{row}", "a", "old") for row in rows])
-    live = build_live_index(server, read_snapshot(server, "i"), other_indexes=())
+    live = build_live_index(server, read_snapshot(server, "i"), other_indexes=OtherIndexes())
     larger, smaller = (live.sample(["a"], each) for each in (limit, limit // 2))
     return [key for batch in larger for key in batch.keys], [key for batch in smaller for key in batch.keys]
 

@@ -61,7 +61,7 @@ def test_writer_that_never_stops_wins(server: Server) -> None:
 
 def test_refused_write_is_an_error_and_leaves_the_connection_clean(server: Server) -> None:
     server.command("SET", "a", 1)
-    with pytest.raises(ResponseError, match="unknown command"):
+    with pytest.raises(ResponseError, match=r"has no command NO\.SUCH"):
         transact(server, [b"a"], read, lambda key, _: (0, [(b"SET", key, 2), (b"NO.SUCH", key)]))
     assert server.command("GET", "a") == b"1"
     assert transact(server, [b"a"], read, double) == [b"2"]

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from fieldfare.api.arguments import required_verify, server_at
 from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.rights import require_reading_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import read_backup
 from fieldfare.errors import IndexNotFound, UsageError
@@ -79,6 +80,7 @@ class MigrationValidator:
 
         Raises:
             UsageError: ``verify`` without ``backup_dir``, or an unknown one.
+            CommandNotAllowed: the user may not read what the checks look at.
             BackupUnusable: no such backup, of another plan, of a run that is not through, or damaged.
         """
         if verify is not None and verify != Verify.NONE and backup_dir is None:
@@ -92,6 +94,7 @@ class MigrationValidator:
             plan = with_live_target(opened, plan, backup_dir=backup_dir)
             with read_backup(backup_dir, plan) as (journal, store):
                 run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
+                require_reading_rights(run)
                 findings = Validation(run_validators(run))
             target_info = _target_info(opened, plan.target.name)
         finished = datetime.now(UTC)

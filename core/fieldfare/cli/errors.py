@@ -52,7 +52,7 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
     """Describe an exception to the user, without these secrets and those of any URL."""
     if isinstance(error, FieldfareError):
         facts = {key: _fact(value, secrets) for key, value in vars(error).items() if not key.startswith("_")}
-        return Failure(type(error).__name__, redact(str(error), secrets), error.exit_code, facts)
+        return Failure(type(error).__name__, redact(_message(error), secrets), error.exit_code, facts)
     if isinstance(error, typer.TyperException):
         message = SPLIT_URL.sub("***@", redact(error.format_message(), secrets))
         return Failure("UsageError", message, error.exit_code)
@@ -96,6 +96,15 @@ def report_error(error: BaseException, *, as_json: bool, with_traceback: bool, s
         command = getattr(getattr(error, "ctx", None), "command_path", "fieldfare")
         notice(f"Try '{command} --help'.")
     return failure.exit_code
+
+
+def _message(error: FieldfareError) -> str:
+    """Return the message; a refusal that is not the reason of another error has stopped a command at its start."""
+    refusal = sys.modules.get("fieldfare.server.refusal")  # if it is not loaded, it was not raised
+    if refusal is None or not isinstance(error, refusal.CommandNotAllowed):
+        return str(error)
+    advice = f" 'ACL SETUSER NAME {error.right}' grants it" if error.right else " Ask who runs the server"
+    return f"{error}. Nothing was changed.{advice}; the page 'Which rights does it need?' lists them by command."
 
 
 def _fact(value: Any, secrets: Collection[str]) -> Any:

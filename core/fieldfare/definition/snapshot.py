@@ -9,10 +9,13 @@ from attrs import asdict, field, frozen
 
 from fieldfare.definition.model import IndexDefinition
 
-__all__ = ["KEY_SEPARATOR", "IndexStats", "Keyspace", "Snapshot"]
+__all__ = ["KEY_SEPARATOR", "SYNONYMS", "IndexStats", "Keyspace", "Snapshot"]
 
 KEY_SEPARATOR: Final = ":"
 """RedisVL's default between a prefix and a document's id; no server reports it."""
+
+SYNONYMS: Final = "synonym groups"
+"""How the line in ``unreadable`` starts if the user may not read the synonym groups."""
 
 
 @frozen
@@ -104,3 +107,8 @@ class Snapshot:
         """Where the documents are."""
         definition = self.definition
         return Keyspace(definition.storage.value, definition.prefixes, KEY_SEPARATOR, self.key_sample)
+
+    @property
+    def knows_synonyms(self) -> bool:
+        """Whether the synonym groups could be read."""
+        return not any(line.startswith(SYNONYMS) for line in self.unreadable)

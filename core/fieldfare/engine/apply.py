@@ -81,7 +81,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     refuse_replica(server)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
-        journal = open_journal(server, session, plan, options)
+        journal = open_journal(server, plugins, session, plan, options)
         journal.count_time_since(started)
         run = ActiveRun(
             server,

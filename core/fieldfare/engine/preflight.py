@@ -56,7 +56,7 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
     live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
     found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))
     found += find_differences(server, plan.source)
-    if live.synonyms != plan.source.synonyms:
+    if live.knows_synonyms and live.synonyms != plan.source.synonyms:
         found.append(f"synonym groups: {sorted(plan.source.synonyms)} planned for, {sorted(live.synonyms)} now")
     if live.aliases_listed and live.aliases != plan.source.aliases:
         found.append(f"aliases: {_names(plan.source.aliases)} planned for, {_names(live.aliases)} now")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from itertools import count
 
 from attrs import evolve
@@ -16,9 +17,9 @@ from fieldfare.documents import Batch, Column
 from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server, index_commands
-from fieldfare.server.capabilities import format_version
 from fieldfare.server.document_writer import write_documents
-from fieldfare.server.inspect import REHEARSAL_PREFIX, read_definition
+from fieldfare.server.inspect import REHEARSAL_PREFIX, index_exists, read_definition
+from fieldfare.server.refusal import CommandNotAllowed, trial_keys
 from fieldfare.server.routing import is_unknown_index
 
 __all__ = [
@@ -27,27 +28,30 @@ __all__ = [
     "rehearsal_name",
     "rehearse_definition",
     "rehearse_writing",
+    "trial_alias",
     "trial_name",
 ]
 
 
 def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
-    """Prove that documents can be written, by writing to one that does not exist: that changes nothing.
+    """Prove that documents can be written, by writing to some that do not exist: that changes nothing.
 
     Raises:
-        UnsupportedServer: the server refuses: no permission, no memory, a replica.
+        UnsupportedServer: the server refuses: no memory, a replica.
     """
     paths = list(dict.fromkeys(path for step in plan.steps if step.transforms for path in step.fields))
     if not paths:
         return
     storage = plan.source.definition.storage
-    nobody = Batch((encode(REHEARSAL_PREFIX),), {path: Column.of([b"0"]) for path in paths})
+    keys = trial_keys(plan.source.definition.prefixes)
+    nobody = Batch(tuple(keys), {path: Column.of([b"0"] * len(keys)) for path in paths})
     try:
         write_documents(server, storage, nobody, paths)
         if storage is Storage.JSON:
-            server.command("JSON.SET", REHEARSAL_PREFIX, "$", b"0", "XX")
+            server.command("JSON.SET", keys[0], "$", b"0", "XX")
         elif server.capabilities.has_hsetex:  # HSET cannot be tried without a trace
-            server.command("HSETEX", REHEARSAL_PREFIX, "FXX", "FIELDS", 1, "nobody", b"0")
+            with suppress(CommandNotAllowed):  # the user may write in another way
+                server.command("HSETEX", keys[0], "FXX", "FIELDS", 1, "nobody", b"0")
     except ResponseError as error:
         what = f"Rewriting the documents of {plan.index!r}"
         raise UnsupportedServer(what, has=f"refused a trial ({error})", needs="a server that lets us write") from error
@@ -61,13 +65,16 @@ def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
     """
     source = plan.source.definition
     for name in {rehearsal_name(plan.target), rehearsal_name(source), trial_name(server, source)}:
-        drop_left_over(server, name)
+        if index_exists(server, name):
+            drop_left_over(server, name)
 
 
 def drop_left_over(server: Server, name: str) -> None:
     """Remove what a crash left, and see whether dropping is permitted before there is something to drop."""
     try:
         index_commands.drop(server, name)
+    except CommandNotAllowed:
+        raise
     except ResponseError as error:
         if not is_unknown_index(error):
             raise UnsupportedServer("The migration", has=f"said: {error}", needs="to drop an index") from error
@@ -76,6 +83,14 @@ def drop_left_over(server: Server, name: str) -> None:
 def rehearsal_name(definition: IndexDefinition) -> str:
     """Return the name of the trial index for a definition."""
     return REHEARSAL_PREFIX + hashlib.sha256(encode(definition.name)).hexdigest()[:16]
+
+
+def trial_alias(server: Server, source: IndexDefinition) -> bytes:
+    """Return the name of an alias that does not exist; in a cluster one of the slot of the trial index."""
+    name = rehearsal_name(source)
+    names = (f"{name}:alias:{number}" for number in count())
+    slot = key_slot(encode(name))
+    return encode(next(each for each in names if not server.capabilities.cluster or key_slot(encode(each)) == slot))
 
 
 def trial_name(server: Server, source: IndexDefinition) -> str:
@@ -105,10 +120,12 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
         definition, name=name, prefixes=tuple(f"{name}:{number}:" for number in range(len(definition.prefixes)))
     )
     what = f"The {role} definition of {definition.name!r}"
-    version = f"search {format_version(server.capabilities.search_version)}"
+    version = server.capabilities.search_name
     drop_left_over(server, name)
     try:
         index_commands.create(server, trial)
+    except CommandNotAllowed:
+        raise
     except ResponseError as error:
         raise UnsupportedServer(what, has=version, needs=f"a server that accepts it ({error})") from error
     try:

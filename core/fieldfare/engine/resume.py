@@ -12,9 +12,12 @@ from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_source, source_differences
 from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
+from fieldfare.engine.rights import require_rights
+from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
+from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
@@ -24,10 +27,18 @@ from fieldfare.server.inspect import read_definition
 __all__ = ["open_journal"]
 
 
-def open_journal(server: Server, session: Session, plan: MigrationPlan, options: RunOptions) -> Journal:
-    """Return the journal: of an earlier run that resumes, or of a new one."""
+def open_journal(
+    server: Server, plugins: Plugins, session: Session, plan: MigrationPlan, options: RunOptions
+) -> Journal:
+    """Return the journal: of an earlier run that resumes, or of a new one.
+
+    Raises:
+        PreconditionError: a condition is not met; nothing was changed.
+    """
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _resumes(server, session, earlier, plan):
+        if earlier.progress.phase is not RunPhase.VALIDATED:
+            require_rights(ActiveRun(server, plan, plugins, options))
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
@@ -36,6 +47,7 @@ def open_journal(server: Server, session: Session, plan: MigrationPlan, options:
         drop_rehearsals(server, plan)
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
+    require_rights(ActiveRun(server, plan, plugins, options))
     mode_of(plan).rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:

@@ -19,6 +19,7 @@ from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.restore import restore
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rewrite_pass import rewrite_pass
+from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
@@ -62,6 +63,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     Raises:
         BackupUnusable: no such backup, or it is damaged; nothing was written.
         WrongServer: none of its documents are there; nothing was written.
+        CommandNotAllowed: the user lacks a right; nothing was written.
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
@@ -95,6 +97,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before the first one is restored
         session.store.verify(journal.expected_backup)
+        require_rights(run)
         check_server_identity(run, rollback=session.commands.rollback)
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback

@@ -22,6 +22,7 @@ from fieldfare.errors import IndexBuildFailed, PreconditionError, UnsupportedSer
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server import index_commands
 from fieldfare.server.inspect import read_stats
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.search import find_indexed
 
 __all__ = ["rehearse_scan"]
@@ -64,6 +65,8 @@ def rehearse_scan(run: ActiveRun) -> None:
     with run.activity("rehearse", f"Index {len(keys)} documents on trial"):
         try:
             index_commands.create(run.server, trial)
+        except CommandNotAllowed:
+            raise
         except ResponseError as error:
             raise UnsupportedServer(
                 f"A trial index for {run.plan.index!r}", has=str(error), needs="room for it"

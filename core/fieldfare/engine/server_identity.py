@@ -25,6 +25,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import BackupUnusable, WrongServer
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.inspect import index_exists, read_definition
+from fieldfare.server.permissions import require
 
 __all__ = ["check_server_identity"]
 
@@ -48,7 +49,10 @@ def check_server_identity(run: ActiveRun, *, rollback: str) -> None:
         redis.exceptions.RedisError: there was no answer.
     """
     progress = run.journal.progress
-    if run.options.force or not progress.documents or run.server.run_ids() == progress.server_processes:
+    if run.options.force or not progress.documents:
+        return
+    processes = run.server.run_ids()
+    if all(processes) and processes == progress.server_processes:  # "" where the user may not read them
         return
     if not (_has_document(run) or _has_target(run)):
         raise WrongServer(run.source.name, progress.documents)
@@ -59,7 +63,7 @@ def check_server_identity(run: ActiveRun, *, rollback: str) -> None:
 def _has_document(run: ActiveRun) -> bool:
     for keys in run.store.iter_keys():
         names = {*keys, *map(run.plan.moved, keys)} if run.plan.moves_keys else keys
-        if any(reply == 1 for reply in run.server.bulk([(b"EXISTS", name) for name in names])):
+        if any(reply == 1 for reply in require(run.server, [(b"EXISTS", name) for name in names])):
             return True
     return False
 

@@ -12,6 +12,7 @@ The whole tree, with the exit code that the command line gives each branch::
     ├── PreconditionError               4   nothing was touched
     │   ├── ServerUnavailable               no server, or it refuses us
     │   ├── UnsupportedServer               a server that lacks what is needed
+    │   ├── CommandNotAllowed               a right is missing; in fieldfare.server.refusal, also redis-py's error
     │   ├── IndexNotFound
     │   ├── ChangeBlocked
     │   ├── StalePlan                       the live index is not what was planned for

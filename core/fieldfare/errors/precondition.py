@@ -66,11 +66,19 @@ class UnsupportedServer(PreconditionError):
 
 
 class IndexNotFound(PreconditionError):
-    """No index, and no alias, of this name."""
+    """No index, and no alias, of this name.
 
-    def __init__(self, index: str, known: Sequence[str] = ()) -> None:
+    Attributes:
+        index: the name.
+        known: the indexes that exist; None if the user may not list them.
+    """
+
+    def __init__(self, index: str, known: Sequence[str] | None = ()) -> None:
         self.index = index
-        self.known = tuple(known)
+        self.known = None if known is None else tuple(known)
+        if self.known is None:
+            super().__init__(f"There is no index or alias named {index!r}. This Redis user may not list indexes.")
+            return
         shown = ", ".join(self.known[:10]) or "none"
         more = f" and {len(self.known) - 10} more" if len(self.known) > 10 else ""  # noqa: PLR2004 - as many as fit a line
         super().__init__(f"There is no index or alias named {index!r}. Indexes here: {shown}{more}.")

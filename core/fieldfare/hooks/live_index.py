@@ -34,6 +34,7 @@ class LiveIndex:
         patch: the request as the user wrote it (plain YAML values).
         options: the user's options for this plan, by name: ``min_recall``, ``accept_recall_loss``,
             ``allow_document_expiry``.
+        unreadable_indexes: what the user may not read of the other indexes, one line each.
         previous_changes: the changes before this one in the same plan, with their claims.
     """
 
@@ -46,6 +47,7 @@ class LiveIndex:
     count: Callable[[str], int] = field(default=lambda _: 0)
     patch: Mapping[str, Any] = field(factory=dict)
     options: Mapping[str, Any] = field(factory=dict)
+    unreadable_indexes: tuple[str, ...] = ()
     previous_changes: tuple[ClaimedChange, ...] = ()
 
     def after(self, change: Change) -> LiveIndex:

@@ -6,12 +6,13 @@ The default protocol of one migration:
 2. ``fieldfare_plan_steps`` of the claiming plugin, and at the end ``fieldfare_plan_further_steps`` of every
    plugin; the plan is written and reviewed.
 3. ``fieldfare_estimate`` of every plugin, when the user asks.
-4. ``fieldfare_backup`` of each step's owner, before anything is changed. Rewrite steps are backed up by
+4. ``fieldfare_rehearse_step`` of each step's owner.
+5. ``fieldfare_backup`` of each step's owner, before anything is changed. Rewrite steps are backed up by
    the kernel, which also runs ``fieldfare_transform`` over every document as a rehearsal.
-5. For every step in order: ``fieldfare_execute_step``, ``fieldfare_verify_step``; rewrite steps run
+6. For every step in order: ``fieldfare_execute_step``, ``fieldfare_verify_step``; rewrite steps run
    through ``fieldfare_transform`` instead. ``fieldfare_step_report`` after each.
-6. ``fieldfare_validate`` of every plugin.
-7. On rollback, in reverse order: ``fieldfare_undo_step`` of each step's owner.
+7. ``fieldfare_validate`` of every plugin.
+8. On rollback ``fieldfare_rehearse_step`` again; then, in reverse order, ``fieldfare_undo_step`` of each step's owner.
 
 All arguments are passed by keyword; an implementation names only those that it uses.
 """
@@ -89,6 +90,18 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 
 # ================================ Running
+
+
+@hookspec
+def fieldfare_rehearse_step(step: Step, run: Run) -> None:
+    """Try what the execution of a step and its undoing will need: above all, whether the user may run its commands.
+
+    When: before a run or a rollback changes anything. ``run`` has neither keys nor a backup yet.
+    Who: the owner of a step that is not a rewrite step, if it sends commands of its own. None always.
+    Raises: any ``FieldfareError`` to stop with nothing changed; ``require`` raises ``CommandNotAllowed``.
+
+    Example: ``require(run.server, [("SET", "app:maintenance", "1", "XX")])``
+    """
 
 
 @hookspec

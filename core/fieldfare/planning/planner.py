@@ -23,7 +23,7 @@ from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import plan_warnings
 from fieldfare.server import Server
-from fieldfare.server.inspect import find_overlapping_indexes, index_exists, read_other_definitions
+from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, index_exists, read_other_definitions
 from fieldfare.server.keys import count_keys
 from fieldfare.support.error_text import describe_result
 
@@ -45,7 +45,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     changes: Sequence[Change],
     patch: Mapping[str, Any],
     *,
-    other_indexes: Sequence[IndexDefinition] | None = None,
+    other_indexes: OtherIndexes | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> MigrationPlan:
     """Have every change claimed by a plugin and turned into steps.
@@ -114,7 +114,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         claims=tuple(claims),
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
-        warnings=plan_warnings(server, mode, snapshot, claims, ordered),
+        warnings=plan_warnings(server, mode, snapshot, claims, ordered, unreadable=live.unreadable_indexes),
     )
 
 
@@ -131,18 +131,19 @@ def build_live_index(
     snapshot: Snapshot,
     patch: Mapping[str, Any] | None = None,
     *,
-    other_indexes: Sequence[IndexDefinition] | None = None,
+    other_indexes: OtherIndexes | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> LiveIndex:
     """Return an index as plugins get it before any change; the arguments are those of :func:`make_plan`."""
-    others = read_other_definitions(server, snapshot.definition) if other_indexes is None else tuple(other_indexes)
+    others = read_other_definitions(server, snapshot.definition) if other_indexes is None else other_indexes
     return LiveIndex(
         definition=snapshot.definition,
         snapshot=snapshot,
         server=server.capabilities,
-        overlapping_indexes=find_overlapping_indexes(snapshot.definition, others),
+        overlapping_indexes=find_overlapping_indexes(snapshot.definition, others.definitions),
         sample=DocumentSampler(server, snapshot),
-        other_indexes=others,
+        other_indexes=others.definitions,
+        unreadable_indexes=others.unreadable,
         count=partial(count_keys, server, snapshot.definition.storage),
         patch=patch or {},
         options=options or {},

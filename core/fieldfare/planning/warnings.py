@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from redis.exceptions import ResponseError
@@ -22,8 +22,14 @@ __all__ = ["plan_warnings"]
 KEY_BATCH: Final = 5000
 
 
-def plan_warnings(
-    server: Server, mode: Mode, snapshot: Snapshot, claims: Sequence[ClaimedChange], steps: Sequence[Step]
+def plan_warnings(  # noqa: PLR0913 - what a plan is made of
+    server: Server,
+    mode: Mode,
+    snapshot: Snapshot,
+    claims: Sequence[ClaimedChange],
+    steps: Sequence[Step],
+    *,
+    unreadable: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return what a user should know before a plan is applied, one line each.
 
@@ -33,6 +39,7 @@ def plan_warnings(
         snapshot: the source.
         claims: with the warnings of plugins.
         steps: of the plan; empty if there is nothing to do.
+        unreadable: what the user may not read of other indexes, one line each.
     """
     replica = server.capabilities.replica_of
     lines: list[str] = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
@@ -62,6 +69,9 @@ def plan_warnings(
         )
     if capabilities.max_memory and capabilities.eviction_policy.startswith("allkeys"):
         lines.append(f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run")
+    if steps:
+        lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in unreadable)
+        lines.extend(_unknown_facts(server))
     return tuple(dict.fromkeys(lines))
 
 
@@ -88,3 +98,16 @@ def _outside_warnings(server: Server, snapshot: Snapshot, *, rewrites: bool) -> 
         f"documents, as it does after a restart.{converted}"
     )
     return [line]
+
+
+def _unknown_facts(server: Server) -> Iterator[str]:
+    if not server.capabilities.knows_search_version:
+        yield (
+            "This user may not read the version of the search module (INFO, MODULE LIST): whether it can do all this "
+            "is tried before the drop"
+        )
+    if not all(server.run_ids()):
+        yield (
+            "This user may not call INFO: whether the memory suffices is not known, and a restart of the server "
+            "during the run would not be noticed"
+        )

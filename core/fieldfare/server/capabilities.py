@@ -6,7 +6,14 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-__all__ = ["COORDINATOR_VERSION", "VECTOR_DATATYPES", "Capabilities", "Version", "format_version"]
+__all__ = [
+    "COORDINATOR_VERSION",
+    "UNKNOWN_VERSION",
+    "VECTOR_DATATYPES",
+    "Capabilities",
+    "Version",
+    "format_version",
+]
 
 Version: TypeAlias = tuple[int, int, int]
 
@@ -19,6 +26,9 @@ VECTOR_DATATYPES: Final[dict[str, Version]] = {
     "uint8": (8, 0, 0),
 }
 """Vector datatypes and the first search version that indexes them."""
+
+UNKNOWN_VERSION: Final[Version] = (0, 0, 0)
+"""Of a server, or of its search module, whose version the user may not read."""
 
 SVS_VERSION: Final[Version] = (8, 2, 0)
 COORDINATOR_VERSION: Final[Version] = (8, 0, 0)
@@ -34,7 +44,7 @@ class Capabilities:
 
     Attributes:
         redis_version: of the server.
-        search_version: of the search module.
+        search_version: of the search module; 0.0.0 if the user may not read it.
         json: whether the JSON module is loaded.
         cluster: whether this is a cluster.
         coordinator: whether every primary of the cluster holds every index; else an index lives on the primary that
@@ -58,7 +68,21 @@ class Capabilities:
     @property
     def has_svs(self) -> bool:
         """Whether SVS-VAMANA indexes can be created."""
-        return self.search_version >= SVS_VERSION
+        return self.has_search(SVS_VERSION)
+
+    @property
+    def knows_search_version(self) -> bool:
+        """Whether the version of the search module is known."""
+        return self.search_version != UNKNOWN_VERSION
+
+    @property
+    def search_name(self) -> str:
+        """The search module, as messages name it."""
+        return f"search {format_version(self.search_version)}" if self.knows_search_version else "an unknown search"
+
+    def has_search(self, needed: Version) -> bool:
+        """Whether the search module is as new as this; if its version is unknown, the rehearsal will tell."""
+        return self.search_version >= needed or not self.knows_search_version
 
     @property
     def has_hsetex(self) -> bool:
@@ -72,7 +96,7 @@ class Capabilities:
 
     def indexes(self, datatype: str) -> bool:
         """Whether vectors of this datatype can be indexed."""
-        return self.search_version >= VECTOR_DATATYPES.get(datatype.lower(), (99, 0, 0))
+        return self.has_search(VECTOR_DATATYPES[datatype.lower()]) if datatype.lower() in VECTOR_DATATYPES else False
 
 
 def format_version(version: Version) -> str:

@@ -13,6 +13,7 @@ from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.nodes import Cluster, Nodes, Standalone
 from fieldfare.server.pipeline import Argument, Command, address_of, exchange
 from fieldfare.server.probe import read_run_id
+from fieldfare.server.refusal import name_refusal
 
 __all__ = ["Server"]
 
@@ -48,10 +49,11 @@ class Server:
         In a cluster it goes to the node of its key or index.
 
         Raises:
-            redis.exceptions.ResponseError: the server answered with an error.
+            CommandNotAllowed: the user may not run it.
+            redis.exceptions.ResponseError: the server answered with another error.
             redis.exceptions.ConnectionError: the server did not answer.
         """
-        reply = self._nodes.command(arguments)
+        reply = name_refusal(arguments, self._nodes.command(arguments))
         if isinstance(reply, ResponseError):
             raise reply
         return reply
@@ -62,7 +64,7 @@ class Server:
 
     def command_at(self, node: Redis, *arguments: Argument) -> Any:
         """Send one command to one of :meth:`nodes` and return its raw reply; raises as :meth:`command` does."""
-        reply = exchange(node, [arguments])[0]
+        reply = name_refusal(arguments, exchange(node, [arguments])[0])
         if isinstance(reply, ResponseError):
             raise reply
         return reply

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import evolve
 from redis import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 from redis.retry import Retry
 
@@ -20,6 +20,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.nodes import Cluster
 from fieldfare.server.probe import read_capabilities
+from fieldfare.server.refusal import name_refusal
 from fieldfare.server.url import Address, parse
 from fieldfare.support.redaction import redact_url
 
@@ -50,6 +51,7 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
 
     Raises:
         UnsupportedURL: the URL cannot be used.
+        CommandNotAllowed: the user may not read the slots of a cluster.
         ServerUnavailable: no server answers, or it refuses the connection, or it is still loading its data.
         UnsupportedServer: the server lacks Search, or is not a cluster although ``cluster`` is True.
     """
@@ -89,6 +91,8 @@ def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:
                 raise UnsupportedServer("--cluster", has="cluster mode off", needs="a Redis cluster")
             if capabilities.cluster and cluster is not False:
                 return _open_cluster(address, shown)
+        except NoPermissionError as error:  # for what redis-py needs in a cluster
+            raise name_refusal(("COMMAND",), error) from error
         except (RedisError, OSError) as error:
             raise ServerUnavailable(shown, _reason(error)) from error
         undo.pop_all()

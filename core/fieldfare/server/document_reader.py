@@ -14,9 +14,10 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.connection import Server
+from fieldfare.server.permissions import require
 from fieldfare.server.pipeline import Command, encode
 
-__all__ = ["Problems", "read_batches", "read_documents"]
+__all__ = ["Problems", "read_batches", "read_documents", "trial_reads"]
 
 Problems: TypeAlias = dict[str, list[bytes]]
 """Reason → keys: ``vanished``, ``wrong type``, ``several matches``."""
@@ -66,6 +67,11 @@ def read_batches(
 
     for replies in server.bulk_stream(commands()):
         yield _batch(server, sent.popleft(), _rows(storage, replies, names), paths)
+
+
+def trial_reads(storage: Storage, keys: Sequence[bytes]) -> list[Command]:
+    """Return the commands that read these documents, which do not exist: to see whether the user may run them."""
+    return _commands(storage, keys, [b"$"])
 
 
 def _commands(storage: Storage, keys: Sequence[bytes], names: Sequence[bytes]) -> list[Command]:
@@ -128,7 +134,7 @@ def _batch(server: Server, keys: Sequence[bytes], rows: Sequence[Row], paths: Se
 
 def _vanished(server: Server, keys: Sequence[bytes]) -> set[bytes]:
     """Return which of these keys do not exist."""
-    replies = server.bulk([(b"EXISTS", key) for key in keys]) if keys else []
+    replies = require(server, [(b"EXISTS", key) for key in keys])
     return {key for key, reply in zip(keys, replies, strict=True) if reply == 0}
 
 

@@ -27,7 +27,7 @@ from fieldfare.server.transaction import forbids_scripts
 from fieldfare.server.write_script import outcomes, script_calls
 from fieldfare.server.write_transaction import write_in_transactions
 
-__all__ = ["ConditionalWrite", "WriteResult", "write_batches", "write_documents"]
+__all__ = ["ConditionalWrite", "WriteResult", "trial_expiries", "trial_writes", "write_batches", "write_documents"]
 
 
 @frozen
@@ -99,6 +99,30 @@ def write_batches(
             else:
                 not_written |= outcomes(call, reply)
         yield _result(rows, not_written)
+
+
+def trial_writes(server: Server, storage: Storage, key: bytes, *, in_script: bool) -> list[Command]:
+    """Return the commands with which a script, or a transaction, writes a document.
+
+    The document does not exist, so that they change nothing.
+    """
+    if storage is Storage.JSON:
+        return [("JSON.GET", key, "$"), ("JSON.SET", key, "$", b"0", "XX")]
+    commands: list[Command] = [("HGET", key, "field")]
+    if in_script and server.capabilities.has_hsetex:
+        return [*commands, ("HSETEX", key, "FXX", "FIELDS", 1, "field", b"0")]
+    commands.append(("HSET", key, "field", b"0", "without a value"))  # refused for its number of arguments
+    if server.capabilities.has_hash_field_ttl:
+        commands += trial_expiries(key)
+    return commands
+
+
+def trial_expiries(key: bytes) -> list[Command]:
+    """Return the commands that keep the expiry of a hash's field, on a key that does not exist."""
+    return [
+        ("HPEXPIRETIME", key, "FIELDS", 1, "field"),
+        ("HPEXPIREAT", key, 1, "FIELDS", 1, "field"),
+    ]
 
 
 def _result(rows: Sequence[Row], not_written: dict[bytes, str]) -> WriteResult:

@@ -6,13 +6,14 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
 from fieldfare.definition import FieldType, IndexDefinition
 from fieldfare.definition.attribute import Attribute, AttributeValue, Form, attributes_of
 from fieldfare.definition.canonical import PHONETIC
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.server.knn import escape_name
+from fieldfare.server.refusal import CommandNotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +29,7 @@ _WITHOUT_EFFECT: Final = frozenset({"INITIAL_CAP"})
 _NOT_PHONETIC: Final = "does not support phonetics"
 """What the server answers to a query that asks for words by their sound in a field without PHONETIC."""
 
-_REFUSALS: Final = ("unknown command", "not allowed", "disabled")
+_REFUSALS: Final = ("not allowed", "disabled")
 
 
 @frozen(hash=False)
@@ -152,9 +153,9 @@ def _call(server: Server, command: str, *arguments: str | bytes | int) -> Any:
 
 def _refusal(command: str, error: ResponseError) -> _Refusal:
     said = str(error).lower()
-    is_refused = isinstance(error, NoPermissionError) or any(words in said for words in _REFUSALS)
+    is_refused = isinstance(error, CommandNotAllowed) or any(words in said for words in _REFUSALS)
     reason = f"{command} is not allowed here" if is_refused else f"{command} answers: {error}"
-    return _Refusal(reason, is_unknown_command="unknown command" in said)
+    return _Refusal(reason, is_unknown_command=isinstance(error, CommandNotAllowed) and error.right is None)
 
 
 def _unreported(

@@ -17,6 +17,7 @@ from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.server.inspect import index_exists, read_definition
 from fieldfare.server.pipeline import address_of
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from fieldfare.server.connection import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["add_synonyms", "create", "drop", "find_differences", "point_alias", "read_definitions"]
+__all__ = [
+    "add_synonyms",
+    "create",
+    "drop",
+    "find_differences",
+    "point_alias",
+    "read_definitions",
+    "synonym_commands",
+]
 
 
 def create(server: Server, definition: IndexDefinition) -> None:
@@ -79,17 +88,24 @@ def add_synonyms(server: Server, name: str, synonyms: Mapping[str, Sequence[str]
         redis.exceptions.ResponseError: the server refuses it.
     """
     wanted = _pairs(synonyms)
-    # documents are indexed under their synonyms, so they must be scanned again once all groups are there;
-    # that scan takes the place of the one that FT.CREATE has begun
-    scans: list[tuple[str, ...]] = [("SKIPINITIALSCAN",)] * (len(synonyms) - 1) + [()]
-    commands: list[Command] = [
-        ("FT.SYNUPDATE", encode(name), encode(group), *scan, *map(encode, terms))
-        for scan, (group, terms) in zip(scans, synonyms.items(), strict=False)
-    ]
+    commands = synonym_commands(name, synonyms)
     if commands and (server.capabilities.coordinator or wanted - _synonyms(server, None, name)):
         _carry_out(
             server, commands, lambda: [node for node in server.nodes() if wanted - _synonyms(server, node, name)]
         )
+
+
+def synonym_commands(name: str, synonyms: Mapping[str, Sequence[str]]) -> list[Command]:
+    """Return the commands that add all synonym groups to an index.
+
+    Documents are indexed under their synonyms, so they must be scanned again once all groups are there; that scan takes
+    the place of the one that FT.CREATE has begun.
+    """
+    scans: list[tuple[str, ...]] = [("SKIPINITIALSCAN",)] * (len(synonyms) - 1) + [()]
+    return [
+        ("FT.SYNUPDATE", encode(name), encode(group), *scan, *map(encode, terms))
+        for scan, (group, terms) in zip(scans, synonyms.items(), strict=False)
+    ]
 
 
 def read_definitions(server: Server, name: str) -> list[tuple[str, IndexDefinition]]:
@@ -189,9 +205,15 @@ def _target_of(server: Server, node: Redis, alias: str) -> str | None:
 
 
 def _synonyms(server: Server, node: Redis | None, name: str) -> set[tuple[str, str]]:
-    """Return group and term of each synonym, as one primary has them: with a coordinator, too, it answers by itself."""
+    """Return group and term of each synonym, as one primary has them: with a coordinator, too, it answers by itself.
+
+    None if the user may not read them: then they are added once more.
+    """
     command = ("FT.SYNDUMP", encode(name))
-    reply = server.command(*command) if node is None else server.command_at(node, *command)
+    try:
+        reply = server.command(*command) if node is None else server.command_at(node, *command)
+    except CommandNotAllowed:
+        return set()
     return {(text(group), term) for term, groups in mapping(reply).items() for group in groups}
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve
-from redis.exceptions import NoPermissionError, ResponseError
+from attrs import evolve, frozen
+from redis.exceptions import ResponseError
 
 from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
-from fieldfare.definition.snapshot import IndexStats, Snapshot
+from fieldfare.definition.snapshot import SYNONYMS, IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError, UnsupportedServer
 from fieldfare.server.hidden_options import complete_definition
+from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed
 from fieldfare.server.routing import is_unknown_index
 from fieldfare.server.search import search_keys
 
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REHEARSAL_PREFIX",
+    "OtherIndexes",
     "find_overlapping_indexes",
     "index_exists",
     "list_indexes",
     "list_user_indexes",
+    "read_all_definitions",
     "read_definition",
     "read_info",
     "read_other_definitions",
@@ -37,8 +40,21 @@ __all__ = [
 ]
 
 
-REHEARSAL_PREFIX: Final = "fieldfare:rehearsal:"
+REHEARSAL_PREFIX: Final = TRIAL_KEY.decode()
 """Prefix of the names of temporary indexes with which a run tests whether the server accepts a definition."""
+
+
+@frozen
+class OtherIndexes:
+    """Live indexes, beside the one that is migrated.
+
+    Attributes:
+        definitions: sorted by name.
+        unreadable: what the user may not read of them, one line each.
+    """
+
+    definitions: tuple[IndexDefinition, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def list_indexes(server: Server) -> list[str]:
@@ -110,14 +126,20 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
     real = info.definition.name
     known = ({name} - {real}) | {_require_alias(server, alias, real) for alias in aliases}
     listed = _list_aliases(server, real)
+    unreadable = complete.unreadable
+    try:
+        synonyms = _read_synonyms(server, real)
+    except CommandNotAllowed as error:
+        synonyms = {}
+        unreadable += (f"{SYNONYMS} ({error.reason})",)
     return Snapshot(
         definition=complete.definition,
         stats=info.stats,
-        synonyms=_read_synonyms(server, real),
+        synonyms=synonyms,
         aliases=tuple(sorted(known | (listed or set()))),
         aliases_listed=listed is not None,
         key_sample=_read_keys(server, real, key_sample_limit),
-        unreadable=complete.unreadable,
+        unreadable=unreadable,
         unknown=info.unknown,
         ambiguous=info.ambiguous,
     )
@@ -129,7 +151,7 @@ def read_overlapping_indexes(server: Server, definition: IndexDefinition) -> tup
     An index overlaps if it has the same storage and a prefix that starts with a prefix of this index, or is the start
     of one.
     """
-    return find_overlapping_indexes(definition, read_other_definitions(server, definition))
+    return find_overlapping_indexes(definition, read_other_definitions(server, definition).definitions)
 
 
 def find_overlapping_indexes(
@@ -143,10 +165,29 @@ def find_overlapping_indexes(
     )
 
 
-def read_other_definitions(server: Server, definition: IndexDefinition) -> tuple[IndexDefinition, ...]:
-    """Return the definitions of all other live indexes, sorted by name."""
-    others = (_find_info(server, name) for name in list_user_indexes(server) if name != definition.name)
-    return tuple(other.definition for other in others if other is not None)
+def read_other_definitions(server: Server, definition: IndexDefinition) -> OtherIndexes:
+    """Return the definitions of all live indexes but one, as far as the user may read them."""
+    return read_all_definitions(server, besides=definition.name)
+
+
+def read_all_definitions(server: Server, *, besides: str | None = None) -> OtherIndexes:
+    """Return the definitions of all live indexes, as far as the user may read them."""
+    try:
+        names = [name for name in list_user_indexes(server) if name != besides]
+    except CommandNotAllowed as error:
+        return OtherIndexes(unreadable=(f"which other indexes there are ({error.reason})",))
+    found: list[IndexDefinition] = []
+    refused: list[str] = []
+    for name in names:
+        try:
+            info = _find_info(server, name)
+        except CommandNotAllowed:
+            refused.append(name)
+            continue
+        if info is not None:
+            found.append(info.definition)
+    unreadable = (f"the definition of {', '.join(map(repr, refused))} (the user may not read it)",) if refused else ()
+    return OtherIndexes(tuple(found), unreadable)
 
 
 def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -213,7 +254,7 @@ def _list_aliases(server: Server, name: str) -> set[str] | None:
     try:
         reply = server.command("FT.ALIASLIST", encode(name))
     except ResponseError as error:
-        if isinstance(error, NoPermissionError) or "unknown command" in str(error).lower():
+        if isinstance(error, CommandNotAllowed) or "unknown command" in str(error).lower():
             return None
         raise
     return set(map(text, reply))  # a list in RESP2, a set in RESP3

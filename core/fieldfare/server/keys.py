@@ -12,16 +12,18 @@ from zlib import crc32
 
 import msgpack
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import MovedError, RedisError, ResponseError
 
 from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.pipeline import encode
 from fieldfare.server.query_reply import aggregate_rows
-from fieldfare.server.search import search_all_keys
+from fieldfare.server.refusal import CommandNotAllowed
+from fieldfare.server.routing import is_unknown_index
+from fieldfare.server.search import find_indexed, search_all_keys
 
-__all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
+__all__ = ["count_keys", "has_index", "iterate_keys", "iterate_scan", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -39,6 +41,11 @@ _GLOB: Final = re.compile(rb"[*?\[\]\\^-]")
 class _CursorBroken(Exception):
     """The cursor did not return all documents."""
 
+    def __init__(self, refusal: CommandNotAllowed | None = None) -> None:
+        """Keep why there cannot be another cursor; None if there can."""
+        super().__init__()
+        self.refusal = refusal
+
 
 def iterate_keys(
     server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int
@@ -47,7 +54,8 @@ def iterate_keys(
 
     Without a FILTER, the keyspace is scanned for the index's prefixes. That is faster than asking the index, whose
     answers end a key at a NUL byte, and it also finds what a new index would hold and this one does not: documents
-    that could not be indexed, are not indexed yet, or were there before an index with SKIPINITIALSCAN.
+    that could not be indexed, are not indexed yet, or were there before an index with SKIPINITIALSCAN. A user who may
+    not scan gets the keys from the index.
 
     Only the index knows which documents a FILTER accepts: then the keys come from it (FT.AGGREGATE WITHCURSOR; where
     a cursor ends early or some key has a NUL byte, one FT.SEARCH for all of them).
@@ -60,7 +68,10 @@ def iterate_keys(
         redis.exceptions.RedisError: the server does not answer, or refuses a command.
     """
     if definition.filter is None:
-        yield from iterate_scan(server, definition, batch_size)
+        try:
+            yield from iterate_scan(server, definition, batch_size)
+        except CommandNotAllowed as error:
+            yield from _without_scan(server, definition, stats, batch_size, error)
         return
     if _has_nul_keys(server, definition):
         yield from _regroup(iter(search_all_keys(server, definition.name)), batch_size)
@@ -70,11 +81,14 @@ def iterate_keys(
             for keys in _iterate_cursor(server, definition, stats, batch_size):
                 yielded.write(msgpack.packb(keys))
                 yield keys
-        except _CursorBroken:
-            seen = _read_keys(yielded)
+        except _CursorBroken as broken:
+            seen, refusal = _read_keys(yielded), broken.refusal
         else:
             return
-    rest = search_all_keys(server, definition.name)
+    if refusal is None:
+        rest = iter(search_all_keys(server, definition.name))
+    else:
+        rest = _indexed_among_scanned(server, definition, batch_size, refusal)
     yield from _regroup((key for key in rest if key not in seen), batch_size)
 
 
@@ -126,7 +140,10 @@ def _iterate_cursor(
     count = 0
     # without TIMEOUT 0 the server cuts a slow reply short without an error
     query = (b"FT.AGGREGATE", index, b"*", b"LOAD", 1, b"@__key", b"TIMEOUT", 0, b"WITHCURSOR", b"COUNT", batch_size)
-    reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS, b"DIALECT", 2)
+    try:
+        reply, cursor = server.command(*query, b"MAXIDLE", IDLE_MILLISECONDS, b"DIALECT", 2)
+    except CommandNotAllowed as refusal:
+        raise _CursorBroken(refusal) from refusal
     try:
         while True:
             keys = _keys_of(reply)
@@ -139,13 +156,43 @@ def _iterate_cursor(
                 reply, cursor = server.command(b"FT.CURSOR", b"READ", index, cursor, b"COUNT", batch_size)
             except ResponseError as error:
                 cursor = 0
-                raise _CursorBroken from error
+                raise _CursorBroken(error if isinstance(error, CommandNotAllowed) else None) from error
     finally:
         if cursor:
             with suppress(RedisError):
                 server.command(b"FT.CURSOR", b"DEL", index, cursor)
     if count < stats.num_docs and count < read_stats(server, definition.name).num_docs:
         raise _CursorBroken
+
+
+def _without_scan(
+    server: Server, definition: IndexDefinition, stats: IndexStats, batch_size: int, refusal: CommandNotAllowed
+) -> Iterator[list[bytes]]:
+    """Yield the keys that the index holds.
+
+    Raises:
+        CommandNotAllowed: the user may neither scan nor use a cursor, or the cursor ended early.
+    """
+    try:
+        yield from _iterate_cursor(server, definition, stats, batch_size)
+    except _CursorBroken as broken:
+        raise (refusal if broken.refusal is None else refusal.or_else(broken.refusal)) from broken
+
+
+def _indexed_among_scanned(
+    server: Server, definition: IndexDefinition, batch_size: int, refusal: CommandNotAllowed
+) -> Iterator[bytes]:
+    """Scan for keys, and ask the index which of them it holds; a query takes a key as text that ends at a NUL byte.
+
+    Raises:
+        CommandNotAllowed: the user may neither use a cursor nor scan.
+    """
+    try:
+        for keys in iterate_scan(server, definition, batch_size):
+            indexed = find_indexed(server, definition.name, [key for key in keys if b"\0" not in key])
+            yield from (key for key in keys if key in indexed)
+    except CommandNotAllowed as error:
+        raise refusal.or_else(error) from error
 
 
 def _keys_of(reply: Any) -> list[bytes]:
@@ -167,10 +214,24 @@ def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
 
 def _nodes_with_index(server: Server, index: str) -> list[Redis]:
     """Return the nodes that have the index: all nodes with a cluster coordinator, otherwise one."""
-    nodes = server.nodes()
-    if len(nodes) == 1:
-        return list(nodes)
-    return [node for node in nodes if encode(index) in server.command_at(node, b"FT._LIST")]
+    if not server.capabilities.cluster:
+        return list(server.nodes())
+    return [node for node in server.nodes() if has_index(server, node, index)]
+
+
+def has_index(server: Server, node: Redis, index: str) -> bool:
+    """Whether a node of a cluster has an index."""
+    try:
+        return encode(index) in server.command_at(node, b"FT._LIST")
+    except CommandNotAllowed:
+        pass  # FT.INFO tells, too
+    try:
+        server.command_at(node, b"FT.INFO", encode(index))
+    except ResponseError as error:
+        if is_unknown_index(error) or isinstance(error, MovedError):
+            return False
+        raise
+    return True
 
 
 def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given

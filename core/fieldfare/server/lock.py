@@ -90,6 +90,14 @@ class IndexLock:
         except RedisError:
             _UNRELEASED.add(encode(self._token))
 
+    def require_rights(self) -> None:
+        """See whether the user may take this lock.
+
+        Raises:
+            CommandNotAllowed: the user may not.
+        """
+        self._lock.require_rights()
+
     def renew(self) -> None:
         """Renew the lock after the server did not answer; acquire it again if the server lost it or it expired.
 

@@ -15,6 +15,7 @@ from redis.connection import Connection
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
 from fieldfare.server.pipeline import Command, acquire_connection, exchange, receive, send
+from fieldfare.server.refusal import name_refusals
 from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, route
 
 __all__ = ["Cluster", "Nodes", "Standalone"]
@@ -56,10 +57,10 @@ class Nodes(ABC):
                 for connection, rows in sending:
                     send(connection, [commands[row] for row in rows])
                 if before is not None:
-                    yield self._replies(before, sent)
+                    yield name_refusals(before, self._replies(before, sent))
                 before, sent = commands, sending
             if before is not None:
-                yield self._replies(before, sent)
+                yield name_refusals(before, self._replies(before, sent))
 
     def _connection(self, node: Redis, connections: dict[Redis, Connection], stack: ExitStack) -> Connection:
         if node not in connections:

@@ -10,14 +10,21 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, ResponseError
 
 from fieldfare.errors import UnsupportedServer
-from fieldfare.server.capabilities import Capabilities, Version, format_version
-from fieldfare.server.pipeline import Argument, exchange
+from fieldfare.server.capabilities import UNKNOWN_VERSION, Capabilities, Version, format_version
+from fieldfare.server.pipeline import Argument, Command, exchange
+from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed, name_refusal
 from fieldfare.server.search_module import refuse_other_search, server_title
 
 __all__ = ["read_aof_enabled", "read_capabilities", "read_run_id"]
 
-OLDEST_MODULE: Final = 20000
-"""The version assumed for a module that does not report one: 2.0.0, which has none of the newer features."""
+TRIED_COMMANDS: Final = {"search": ("FT.INFO", TRIAL_KEY), "ReJSON": ("JSON.GET", TRIAL_KEY)}
+"""A command of each module. Redis looks for the command before it looks at the rights."""
+
+TRIED_VERSIONS: Final = {
+    (8, 0, 0): ("HSETEX", TRIAL_KEY, "FXX", "FIELDS", 1, "nobody", b"0"),
+    (7, 4, 0): ("HPEXPIRETIME", TRIAL_KEY, "FIELDS", 1, "nobody"),
+}
+"""A command that came with each of these versions of Redis, newest first; on a key that does not exist."""
 
 _MODULE_LINE = re.compile(r"^module:name=(?P<name>[^,]+),ver=(?P<version>\d+)", re.MULTILINE)
 
@@ -26,7 +33,7 @@ def read_capabilities(client: Redis) -> Capabilities:
     """Read a server's versions, modules and memory limits.
 
     INFO reports all of them. If the user may not call it, or if it does not list modules, they are read from
-    MODULE LIST, HELLO and COMMAND INFO as far as possible.
+    MODULE LIST and HELLO as far as possible, and found out by trying commands.
 
     Raises:
         UnsupportedServer: the server has no search module, or another one than Redis Search.
@@ -39,8 +46,8 @@ def read_capabilities(client: Redis) -> Capabilities:
         done = facts.get("loading_loaded_perc", "?").partition(".")[0]
         raise BusyLoadingError(f"the server is still loading its data ({done} % done); try again when it has finished")
     greeting = {} if facts.get("redis_version") else _pairs(_reply_or_none(client, "HELLO"))
-    version = _version(facts.get("redis_version") or greeting.get("version", ""))
-    title = server_title(facts, greeting, format_version(version))
+    version = _version(facts.get("redis_version") or greeting.get("version", "")) or _tried_version(client)
+    title = server_title(facts, greeting, "" if version == UNKNOWN_VERSION else format_version(version))
     listed = {match["name"]: int(match["version"]) for match in _MODULE_LINE.finditer(text or "")} or _listed_modules(
         client
     )
@@ -113,8 +120,10 @@ def _text(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _version(text: str) -> Version:
+def _version(text: str) -> Version | None:
     numbers = [int(number) for number in re.findall(r"\d+", text)[:3]]
+    if not numbers:
+        return None
     major, minor, patch = (*numbers, 0, 0, 0)[:3]
     return major, minor, patch
 
@@ -130,12 +139,14 @@ def _listed_modules(client: Redis) -> dict[str, int]:
 
 
 def _modules_of_commands(client: Redis) -> dict[str, int]:
-    """Infer the modules from the commands that exist.
+    """Infer the modules from the commands that exist; their versions are unknown, 0."""
+    return {name: 0 for name, command in TRIED_COMMANDS.items() if _exists(client, command)}
 
-    Raises:
-        redis.exceptions.ResponseError: the user may not call COMMAND INFO.
-    """
-    reply = exchange(client, [("COMMAND", "INFO", "FT.CREATE", "JSON.GET")])[0]
-    if isinstance(reply, ResponseError):
-        raise reply
-    return {name: OLDEST_MODULE for name, found in zip(("search", "ReJSON"), reply, strict=True) if found}
+
+def _tried_version(client: Redis) -> Version:
+    return next((version for version, command in TRIED_VERSIONS.items() if _exists(client, command)), UNKNOWN_VERSION)
+
+
+def _exists(client: Redis, command: Command) -> bool:
+    reply = name_refusal(command, exchange(client, [command])[0])
+    return not (isinstance(reply, CommandNotAllowed) and reply.right is None)

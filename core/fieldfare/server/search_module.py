@@ -31,7 +31,7 @@ def server_title(facts: Mapping[str, str], greeting: Mapping[str, Any], version:
     """Return a server's name and version, as INFO or HELLO give them."""
     if _is_valkey(facts, greeting):
         return f"Valkey {facts.get('valkey_version') or greeting.get('version') or ''}".rstrip()
-    return f"Redis {version}"
+    return f"Redis {version}".rstrip()
 
 
 def refuse_other_search(

@@ -7,18 +7,22 @@ https://redis.io/docs/latest/develop/using-commands/transactions/ .
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha1
 from itertools import islice
 from typing import Any, Final, TypeAlias, TypeVar
 
 from redis import Redis, RedisCluster
 from redis.connection import Connection
 from redis.crc import key_slot
-from redis.exceptions import NoPermissionError, ResponseError, WatchError
+from redis.exceptions import ResponseError, WatchError
 
 from fieldfare.server.connection import Server
+from fieldfare.server.permissions import require
 from fieldfare.server.pipeline import Command, acquire_connection, receive, send
+from fieldfare.server.refusal import CommandNotAllowed, name_refusals
+from fieldfare.server.routing import route
 
-__all__ = ["Decision", "forbids_scripts", "group_by_slot", "transact"]
+__all__ = ["Decision", "check_queued", "forbids_scripts", "group_by_slot", "require_isolation", "transact"]
 
 T = TypeVar("T")
 
@@ -65,11 +69,59 @@ def transact(
     return [answers[row] for row in range(len(keys))]
 
 
+def require_isolation(server: Server, keys: Sequence[bytes]) -> bool:
+    """See whether the user may run scripts, or transactions in their place.
+
+    Args:
+        server: where the keys are.
+        keys: that do not exist.
+
+    Returns:
+        Whether these are scripts.
+
+    Raises:
+        CommandNotAllowed: the user may do neither.
+    """
+    script = b"return 0"
+    digest = sha1(script, usedforsecurity=False).hexdigest()
+    try:
+        for command, body in (("EVAL", script), ("EVALSHA", digest)):
+            require(server, [(command, body, 1, key) for key in keys])
+    except CommandNotAllowed as refusal:
+        try:
+            transact(server, keys, lambda key: [(b"EXISTS", key)], lambda key, _: (None, [(b"EXISTS", key)]))
+            transact(server, keys, lambda key: [(b"EXISTS", key)], lambda _, __: (None, []))
+        except CommandNotAllowed as error:
+            raise refusal.or_else(error) from error
+        return False
+    return True
+
+
+def check_queued(server: Server, commands: Sequence[Command]) -> None:
+    """Have the server look at the rights for commands that it does not execute: they are queued, and discarded.
+
+    Where the user may not run MULTI, nothing is found out.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them.
+    """
+    for rows in group_by_slot(server, [route(command) or b"" for command in commands]):
+        node = _node(server, route(commands[rows[0]]) or b"")
+        with acquire_connection(node) as connection:
+            if _exchange(connection, [(b"MULTI",)]) != [b"OK"]:
+                return
+            for row in rows:
+                [reply] = _exchange(connection, [commands[row]])
+                if isinstance(reply, CommandNotAllowed):
+                    raise reply  # that closes the connection, and with it the transaction
+                if reply != b"QUEUED":
+                    break  # without a transaction the next command would be executed
+            connection.disconnect()  # type: ignore[no-untyped-call]  # redis-py's own gap
+
+
 def forbids_scripts(reply: object) -> bool:
     """Whether this reply says that the user may not run scripts, or that the server has none."""
-    return isinstance(reply, NoPermissionError) or (
-        isinstance(reply, ResponseError) and str(reply).lower().startswith("unknown command")
-    )
+    return isinstance(reply, CommandNotAllowed)
 
 
 def group_by_slot(server: Server, keys: Sequence[bytes]) -> Iterable[Sequence[int]]:
@@ -130,7 +182,7 @@ def _attempt(
 
 def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
     send(connection, commands)
-    return receive(connection, len(commands))
+    return name_refusals(commands, receive(connection, len(commands)))
 
 
 def _raise_errors(replies: Iterable[Any]) -> None:

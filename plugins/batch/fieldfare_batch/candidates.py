@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from fieldfare.changes.diff import changes_from_patch
 from fieldfare.definition import IndexDefinition, Snapshot
-from fieldfare.errors import DiffError, IndexNotFound, PreconditionError, ServerUnavailable
+from fieldfare.errors import DiffError, PreconditionError, ServerUnavailable
 from fieldfare.hooks.manager import Plugins
 from fieldfare.patch import SchemaPatch, patch_to_dict
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.planner import make_plan
 from fieldfare.server import Server
-from fieldfare.server.inspect import list_user_indexes, read_definition, read_snapshot
+from fieldfare.server.inspect import OtherIndexes, read_all_definitions, read_definition, read_snapshot
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare_batch.overlap import Keyspace, find_overlaps
 
 __all__ = ["Candidate", "CandidatePlanner", "keyspace"]
@@ -74,7 +75,9 @@ class CandidatePlanner:
         self._plugins = plugins
         self._patch = patch
         self._options = options
-        self._live = {each.name: each for each in _read_definitions(server)}
+        known = read_all_definitions(server)
+        self._live = {each.name: each for each in known.definitions}
+        self._unreadable = known.unreadable
         self._snapshots: dict[str, Snapshot] = {}
         self._aliases: dict[str, list[str]] = defaultdict(list)
         for alias in aliases:
@@ -119,23 +122,25 @@ class CandidatePlanner:
                 self._aliases[real].append(name)
             # with all aliases so far: an index may be given more than once
             snapshot = read_snapshot(self._server, real, aliases=self._aliases[real])
-        except ServerUnavailable:
+        except (CommandNotAllowed, ServerUnavailable):
             raise
         except PreconditionError as error:
             return Candidate(name, reason=str(error))
         self._snapshots[real] = snapshot
+        self._live.setdefault(real, snapshot.definition)  # the user may not be allowed to list indexes
         return Candidate(real)
 
     def _plan(self, name: str, others: Sequence[IndexDefinition]) -> Candidate:
         snapshot, sections = self._snapshots[name], patch_to_dict(self._patch)
         try:
             changes = changes_from_patch(snapshot.definition, self._patch)
+            known = OtherIndexes(tuple(others), self._unreadable)
             plan = make_plan(
-                self._server, self._plugins, snapshot, changes, sections, other_indexes=others, options=self._options
+                self._server, self._plugins, snapshot, changes, sections, other_indexes=known, options=self._options
             )
         except DiffError as error:
             return Candidate(name, reason="; ".join(error.problems))
-        except ServerUnavailable:
+        except (CommandNotAllowed, ServerUnavailable):
             raise
         except PreconditionError as error:
             return Candidate(name, reason=str(error))
@@ -155,11 +160,3 @@ class CandidatePlanner:
             if other in inapplicable
         }
         return [name for name in plans if name in overlapping]
-
-
-def _read_definitions(server: Server) -> Iterator[IndexDefinition]:
-    for name in list_user_indexes(server):
-        try:
-            yield read_definition(server, name)
-        except IndexNotFound:  # dropped after it was listed
-            continue

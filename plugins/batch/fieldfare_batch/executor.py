@@ -10,8 +10,10 @@ from attrs import evolve
 from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
 from fieldfare.backup import open_directory
+from fieldfare.engine.rights import require_rights
+from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupDirectoryRequired, FileError, PreconditionError, UsageError
+from fieldfare.errors import BackupDirectoryRequired, FieldfareError, FileError, PreconditionError, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, load_plan
@@ -240,6 +242,8 @@ class BatchMigrationExecutor:
     ) -> BatchReport:
         self.plugins.raise_if_broken()
         plans = {each.name: _load_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)}
+        for plan in plans.values():
+            _require_rights(server, self.plugins, plan)
         create_directory(Path(state.report_dir))
         file = StateFile(path, state)
         file.update()
@@ -264,6 +268,22 @@ def default_report_path(state_path: Path) -> Path:
     """Return the default path of a batch report: ``batch_report.yaml`` beside ``batch_state.yaml``."""
     stem = state_path.stem
     return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
+
+
+def _require_rights(server: Server, plugins: Plugins, plan: MigrationPlan) -> None:
+    """Look at the rights for an index before the first one is migrated; its own run tells everything else.
+
+    Raises:
+        CommandNotAllowed: the user lacks one.
+    """
+    from fieldfare.server.refusal import CommandNotAllowed  # noqa: PLC0415 - start-up time
+
+    try:
+        require_rights(ActiveRun(server, plan, plugins))
+    except CommandNotAllowed:
+        raise
+    except FieldfareError:
+        return
 
 
 def _load_plan(index: IndexState, state: BatchState) -> MigrationPlan:

@@ -134,7 +134,7 @@ class BatchMigrationPlanner(Planner):
         patch = _patch(schema_patch_path, schema_patch)
         policy = _policy(failure_policy)
         with server_at(server, redis_url, redis_client) as opened:
-            live = list_user_indexes(opened)
+            live = list_user_indexes(opened) if pattern is not None else ()
             names = select_indexes(live, pattern=pattern, indexes=indexes, indexes_file=indexes_file)
             planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options)
             candidates = planner.plan(names)

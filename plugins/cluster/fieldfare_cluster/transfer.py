@@ -16,7 +16,10 @@ from redis.exceptions import ResponseError
 
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server
+from fieldfare.server.permissions import require
 from fieldfare.server.pipeline import Argument
+from fieldfare.server.refusal import TRIAL_KEY
+from fieldfare.server.transaction import require_isolation
 from fieldfare_cluster.removal import Removal, remove_unchanged
 
 __all__ = ["transfer"]
@@ -60,11 +63,33 @@ def transfer(server: Server, pairs: Sequence[Pair]) -> list[bool] | None:
     """
     if any(key_slot(old) == key_slot(new) for old, new in pairs):
         return None
+    _require_rights(server, [key for pair in pairs for key in pair if key.endswith(TRIAL_KEY)])
     metadata = _read_metadata(server, [old for old, _ in pairs])
     moved: set[Pair] = set()
     for batch in _batches(zip(pairs, metadata, strict=True)):
         moved |= _move(server, batch)
     return [pair in moved for pair in pairs]
+
+
+def _require_rights(server: Server, keys: Sequence[bytes]) -> None:
+    """Try every command on keys that do not exist.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them.
+    """
+    require(
+        server,
+        [
+            command
+            for key in keys
+            for command in (
+                *((name, key) for name in ("DUMP", "PEXPIRETIME", "TYPE", "UNLINK", "HGETALL")),
+                ("RESTORE", key, 0, b"no dump"),
+            )
+        ],
+    )
+    if keys:
+        require_isolation(server, keys)
 
 
 def _batches(keys: Iterable[tuple[Pair, KeyMetadata | None]]) -> Iterator[dict[Pair, KeyMetadata]]:

@@ -104,12 +104,10 @@ def _requirements(field: Field) -> Iterator[tuple[str, Version]]:
 
 
 def _unsupported(requirements: Iterable[tuple[str, Version]], server: Capabilities) -> Claim | None:
-    actual = server.search_version
     for what, needed in requirements:
-        if actual < needed:
+        if not server.has_search(needed):
             return Claim.blocked(
-                f"this server has search {format_version(actual)}, and {what} needs search {format_version(needed)} "
-                "or newer",
+                f"this server has {server.search_name}, and {what} needs search {format_version(needed)} or newer",
                 workaround="update the server, or leave that out of the patch",
             )
     return None

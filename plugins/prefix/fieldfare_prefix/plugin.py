@@ -36,6 +36,14 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 
 @hookimpl
+def fieldfare_rehearse_step(step: Step, run: Run) -> None:
+    """Try the commands that move keys, on keys that do not exist."""
+    from fieldfare_prefix.rights import require_rights  # noqa: PLC0415 - start-up time
+
+    require_rights(step, run)
+
+
+@hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
     """Check all keys before any of them moves."""
     from fieldfare_prefix.preflight import check_keys  # noqa: PLC0415 - start-up time

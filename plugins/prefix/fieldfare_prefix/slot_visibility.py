@@ -10,6 +10,7 @@ from redis.crc import key_slot
 
 from fieldfare.definition.reply import encode
 from fieldfare.hooks.run import Run
+from fieldfare.server.keys import has_index
 
 __all__ = ["source_visibility", "target_visibility"]
 
@@ -29,10 +30,10 @@ def source_visibility(run: Run) -> Callable[[bytes], bool]:
 
 
 def _visibility(run: Run, *, live: str, index: str) -> Callable[[bytes], bool]:
-    server, name = run.server, encode(live)
+    server = run.server
     if not server.capabilities.cluster:
         return lambda _: True
-    if all(name in server.command_at(node, b"FT._LIST") for node in server.nodes()):
+    if all(has_index(server, node, live) for node in server.nodes()):
         return lambda _: True
     node_of: Callable[[int], Any] = cache(run.redis.nodes_manager.get_node_from_slot)
     node = node_of(key_slot(encode(index))).name

@@ -167,7 +167,7 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
 
 def _server_is_too_old(datatype: str, live: LiveIndex) -> str:
     return (
-        f"this server cannot index {datatype} vectors: it has search {format_version(live.server.search_version)}, "
+        f"this server cannot index {datatype} vectors: it has {live.server.search_name}, "
         f"and {datatype} needs search {format_version(VECTOR_DATATYPES[datatype])} or newer"
     )
 

@@ -20,6 +20,7 @@ from fieldfare_quantize.published_calibration import (
     plan_moving,
     plan_publishing,
     publish_calibration,
+    require_rights,
     restore_calibration,
 )
 from fieldfare_vectors.prediction_table import requested_recall
@@ -93,6 +94,13 @@ def fieldfare_plan_further_steps(live: LiveIndex) -> Sequence[Step]:
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate the backup's size and the memory afterwards."""
     return estimate_conversions(plan)
+
+
+@hookimpl
+def fieldfare_rehearse_step(step: Step, run: Run) -> None:
+    """Try the commands that publish a calibration."""
+    if step.kind == PUBLISH:
+        require_rights(run)
 
 
 @hookimpl

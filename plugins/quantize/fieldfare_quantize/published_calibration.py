@@ -39,6 +39,7 @@ __all__ = [
     "plan_publishing",
     "publish_calibration",
     "read_calibration",
+    "require_rights",
     "restore_calibration",
 ]
 
@@ -165,6 +166,18 @@ def plan_publishing(parameters: ConversionParameters) -> Sequence[Step]:
     verb, place = ("Delete", "from") if encoding is None else ("Store", "in")
     summary = f"{verb} the calibration of {parameters.field!r} {place} Redis"
     return [Step.new(PUBLISH, Phase.VALIDATE, params=params, summary=summary)]
+
+
+def require_rights(run: Run) -> None:
+    """Try the commands on a key that does not exist.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them.
+    """
+    from fieldfare.server.permissions import require  # noqa: PLC0415 - start-up time
+    from fieldfare.server.refusal import TRIAL_KEY  # noqa: PLC0415 - start-up time
+
+    require(run.server, [("GET", TRIAL_KEY), ("SET", TRIAL_KEY, b"", "XX"), ("DEL", TRIAL_KEY)])
 
 
 def back_up_calibration(step: Step, run: Run) -> None:

@@ -103,13 +103,14 @@ def read_encoding_from_redis(server: Server, index: str, field: str) -> QueryEnc
 
     from fieldfare.definition.info import parse_info  # noqa: PLC0415 - start-up time
     from fieldfare.server.inspect import list_indexes  # noqa: PLC0415 - start-up time
+    from fieldfare.server.refusal import optional  # noqa: PLC0415 - start-up time
     from fieldfare.server.routing import is_unknown_index  # noqa: PLC0415 - start-up time
 
     try:
         definition = parse_info(server.command("FT.INFO", index.encode("utf-8", "surrogateescape"))).definition
     except ResponseError as error:
         if is_unknown_index(error):
-            raise IndexNotFound(index, tuple(list_indexes(server))) from error
+            raise IndexNotFound(index, optional(lambda: list_indexes(server), None)) from error
         raise
     found = _vector(definition.find(field), field, definition.fields, f"Index {definition.name!r}")
     encoding = QueryEncoding(field, str(found.attrs["datatype"]).lower(), int(found.attrs["dims"]))

@@ -43,6 +43,14 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 
 @hookimpl
+def fieldfare_rehearse_step(run: Run) -> None:
+    """Try the commands that move values, on documents that do not exist."""
+    from fieldfare_rename.rights import require_rights  # noqa: PLC0415 - start-up time
+
+    require_rights(run)
+
+
+@hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
     """Look for documents that have both names, and save both values."""
     from fieldfare_rename.backup import back_up  # noqa: PLC0415 - start-up time

@@ -17,6 +17,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
 from fieldfare.server.knn import WIDTHS, nearest, pack, unpack
+from fieldfare.server.permissions import require
 from fieldfare.server.search import search_keys
 
 __all__ = ["query_source", "read_limits", "self_query"]
@@ -153,11 +154,11 @@ def _vector_of(run: ActiveRun, storage: Storage, key: bytes, field: Field) -> by
     path = encode(field.path)
     dims, datatype = int(field.attrs["dims"]), str(field.attrs["datatype"])
     if storage is Storage.JSON:
-        (reply,) = run.server.bulk([(b"JSON.GET", key, path)])
+        (reply,) = require(run.server, [(b"JSON.GET", key, path)])
         vector = pack(reply, dims, datatype)
     else:
-        (reply,) = run.server.bulk([(b"HGET", key, path)])
-        vector = reply if isinstance(reply, bytes) else None
+        (reply,) = require(run.server, [(b"HMGET", key, path)])
+        vector = reply[0] if isinstance(reply, list) else None
     if vector is None or len(vector) != dims * WIDTHS[datatype]:
         return None
     values = unpack(vector, datatype)

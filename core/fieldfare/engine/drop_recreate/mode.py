@@ -11,6 +11,7 @@ from attrs import frozen
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition.snapshot import SYNONYMS
 from fieldfare.engine.drop_recreate.steps import (
     CREATE,
     DROP,
@@ -144,6 +145,11 @@ def _unreadable_warning(option: str) -> str:
         return (
             "This server does not say whether the index is TEMPORARY. If it is, do not apply this plan: Redis deletes "
             "the documents of a TEMPORARY index when it is dropped. FT.DEBUG TTL tells an administrator"
+        )
+    if option.startswith(SYNONYMS):
+        return (
+            f"This user may not read the {option}: if the index has any, they are lost once it is dropped. "
+            "Let a user make the plan who may"
         )
     return f"FT.INFO doesn't report {option}: repeat it in the patch if it was set"
 

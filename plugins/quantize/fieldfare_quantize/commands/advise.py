@@ -40,7 +40,7 @@ def advise(  # noqa: PLR0913 - the command's options
 
     with connect(url, cluster=cluster) as server:
         snapshot, options = inspect.read_snapshot(server, index), {"min_recall": min_recall}
-        live = build_live_index(server, snapshot, other_indexes=(), options=options)
+        live = build_live_index(server, snapshot, other_indexes=inspect.OtherIndexes(), options=options)
         found = {each.name: _advice(each, live) for each in _fields(live, field)}
     if not any(found.values()):
         names = f"{'Fields' if len(found) > 1 else 'Field'} {', '.join(map(repr, found))}"

@@ -1,0 +1,116 @@
+"""What this user must be allowed to do: found out before a run, or a rollback, changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fieldfare.definition import Field, IndexDefinition
+from fieldfare.definition.create import create_arguments
+from fieldfare.definition.reply import encode
+from fieldfare.engine.rehearsal import rehearsal_name, trial_alias
+from fieldfare.engine.run import ActiveRun
+from fieldfare.plan import MigrationPlan, Phase
+from fieldfare.server import Server
+from fieldfare.server.document_reader import trial_reads
+from fieldfare.server.document_writer import trial_writes
+from fieldfare.server.index_commands import synonym_commands
+from fieldfare.server.lock import IndexLock
+from fieldfare.server.permissions import require
+from fieldfare.server.pipeline import Command
+from fieldfare.server.refusal import CommandNotAllowed, trial_keys
+from fieldfare.server.transaction import check_queued, require_isolation
+
+__all__ = ["require_reading_rights", "require_rights"]
+
+
+def require_rights(run: ActiveRun) -> None:
+    """Try every command that a run and its rollback will need, in a way that changes nothing.
+
+    Args:
+        run: needs neither journal nor backup.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them, or not on these keys.
+    """
+    plan = run.plan
+    IndexLock(run.server, plan.index, backup_dir="").require_rights()
+    if any(step.phase is Phase.DROP for step in plan.steps):
+        require(run.server, list(_index_commands(run.server, plan)))
+        check_queued(run.server, list(_real_index_commands(plan)))
+        _require_listing(run.server, encode(run.source.name))
+    keys = trial_keys((*run.source.prefixes, *run.target.prefixes))
+    require(run.server, list(_document_commands(run, keys)))
+    if any(step.transforms for step in plan.steps):
+        in_script = require_isolation(run.server, keys)
+        storage = run.source.storage
+        require(
+            run.server, [each for key in keys for each in trial_writes(run.server, storage, key, in_script=in_script)]
+        )
+    for step in plan.steps:
+        if step.owner in run.plugins.implementers("fieldfare_rehearse_step"):
+            run.plugins.call(step.owner, "fieldfare_rehearse_step", step=step, run=run)
+
+
+def require_reading_rights(run: ActiveRun) -> None:
+    """Try every command that a validation needs.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them, or not on these keys.
+    """
+    require(run.server, list(_document_commands(run, trial_keys(run.target.prefixes))))
+    if run.has_backup:
+        _require_listing(run.server, encode(run.target.name))
+
+
+def _require_listing(server: Server, index: bytes) -> None:
+    """See whether the user may list the keys of an index: with a scan, or else with a cursor."""
+    try:
+        require(server, [("SCAN", 0, "COUNT", 1)])
+    except CommandNotAllowed as refusal:
+        try:
+            # refused: one has no query, the other no cursor
+            require(server, [("FT.AGGREGATE", index), ("FT.CURSOR", "READ", index, 0)])
+        except CommandNotAllowed as error:
+            raise refusal.or_else(error) from error
+
+
+def _index_commands(server: Server, plan: MigrationPlan) -> Iterator[Command]:
+    """Yield commands on an index that does not exist, and on the names that will be used."""
+    source = plan.source
+    trial, alias = encode(rehearsal_name(source.definition)), trial_alias(server, source.definition)
+    yield "FT.INFO", trial
+    yield "FT.CREATE", trial, "SCHEMA"
+    yield "FT.SEARCH", trial, "*"
+    yield "FT.DROPINDEX", trial
+    if source.synonyms:
+        yield "FT.SYNUPDATE", trial, "group", "term"
+    if source.aliases:
+        yield "FT.ALIASUPDATE", alias, trial
+    for name in (source.definition.name, plan.target.name, *source.aliases):
+        yield "FT.INFO", encode(name)
+
+
+def _real_index_commands(plan: MigrationPlan) -> Iterator[Command]:
+    """Yield the commands of apply and rollback."""
+    source = plan.source
+    for definition in (source.definition, plan.target):
+        name = encode(definition.name)
+        yield create_arguments(definition)
+        yield from synonym_commands(definition.name, source.synonyms)
+        for alias in source.aliases:
+            yield "FT.ALIASUPDATE", encode(alias), name
+        yield "FT.DROPINDEX", name
+
+
+def _document_commands(run: ActiveRun, keys: Sequence[bytes]) -> Iterator[Command]:
+    storage = run.source.storage
+    rewrites = any(step.transforms for step in run.plan.steps)
+    for key in keys:
+        yield "EXISTS", key
+        yield "TYPE", key
+        if rewrites or _vector_fields(run.source, run.target):
+            yield from trial_reads(storage, [key])
+
+
+def _vector_fields(*definitions: IndexDefinition) -> list[Field]:
+    return [field for definition in definitions for field in definition.fields if field.is_vector]
