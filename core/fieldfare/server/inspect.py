@@ -13,7 +13,7 @@ from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.definition.snapshot import SYNONYMS, IndexStats, Snapshot
 from fieldfare.errors import IndexNotFound, PreconditionError, UnsupportedServer
 from fieldfare.server.hidden_options import complete_definition
-from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed
+from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed, optional
 from fieldfare.server.routing import is_unknown_index
 from fieldfare.server.search import search_keys
 
@@ -86,7 +86,7 @@ def read_info(server: Server, name: str) -> Info:
     """
     info = _find_info(server, name)
     if info is None:
-        raise IndexNotFound(name, list_user_indexes(server))
+        raise IndexNotFound(name, optional(lambda: list_user_indexes(server), None))
     return info
 
 
