@@ -168,7 +168,7 @@ def test_the_traceback_is_there_for_those_who_ask(author: Callable[[str], Author
 
 def test_a_server_without_a_command_shows_no_value(server: Server) -> None:
     """Redis quotes the arguments of an unknown command."""
-    with pytest.raises(ResponseError, match="unknown command 'HSETT'") as caught:
+    with pytest.raises(ResponseError, match="This server has no command HSETT") as caught:
         server.command("HSETT", "d:07", ADDRESS)
     assert ADDRESS not in str(caught.value)
 

@@ -80,7 +80,14 @@ def other_server(
             known = [[each.lower(), -1, [], 1, 1, 1] if each in commands else None for each in words[2:]]
             return known if command_info else NOT_ALLOWED
         unknown = ResponseError(f"ERR unknown command '{name}', with args beginning with:")
-        replies = {"INFO": info, "MODULE": modules, "PING": "PONG", "FT._LIST": ["i"], "FT.INFO": ft_info or unknown}
+        no_index = ResponseError(f"Index with name '{words[-1]}' not found")
+        replies = {
+            "INFO": info,
+            "MODULE": modules,
+            "PING": "PONG",
+            "FT._LIST": ["i"],
+            "FT.INFO": ft_info or (no_index if name in commands else unknown),
+        }
         return replies.get(name, unknown)
 
     return answer

@@ -6,10 +6,12 @@ import struct
 from pathlib import Path
 
 import pytest
+from attrs import fields
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.cli.report_text import report_text
 from fieldfare.plan.file import write_plan
+from fieldfare.report import Timings
 from fieldfare.report.file import report_to_dict, write_report
 from fieldfare.server import Server
 from fieldfare.support.yamlfile import load_yaml
@@ -115,7 +117,8 @@ def test_times_add_up_after_a_resume(moment: str, server: Server, redis_url: str
 
 
 def assert_times_add_up(path: Path) -> None:
-    timings = dict(load_yaml(path).data["timings"])
+    own = {field.name for field in fields(Timings)}  # without other names of the same figures
+    timings = {name: seconds for name, seconds in load_yaml(path).data["timings"].items() if name in own}
     total = timings.pop("total_duration_seconds")
     timings.pop("downtime_duration_seconds")
     assert 0 < sum(timings.values()) <= total

@@ -407,7 +407,7 @@ def test_output_paths_are_used(wizard: Wizard, tmp_path: Path) -> None:
     assert load_patch(tmp_path / "p.yaml").index.name == "b"
     assert load_plan(tmp_path / "q.yaml").target.name == "b"
     wizard("8", options=("--patch-out", "p.yaml", "--plan-out", "./p.yaml"), code=2)
-    assert "cannot be the same file" in wizard.messages
+    assert "need different files" in wizard.messages
     wizard("8", options=("--patch-out", "no/p.yaml"), code=2)
     assert "does not exist" in wizard.messages
 

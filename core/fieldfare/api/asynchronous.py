@@ -136,6 +136,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
 
     create_plan = awaitable(MigrationPlanner.create_plan)
     create_plan_from_patch = awaitable(MigrationPlanner.create_plan_from_patch)
+    with_steps = awaitable(MigrationPlanner.with_steps)
 
     def write_plan(self, plan: MigrationPlan, plan_out: str | Path) -> None:
         """Write a plan file. Not awaited: it is a small file."""

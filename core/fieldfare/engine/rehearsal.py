@@ -28,7 +28,6 @@ __all__ = [
     "rehearsal_name",
     "rehearse_definition",
     "rehearse_writing",
-    "trial_alias",
     "trial_name",
 ]
 
@@ -83,14 +82,6 @@ def drop_left_over(server: Server, name: str) -> None:
 def rehearsal_name(definition: IndexDefinition) -> str:
     """Return the name of the trial index for a definition."""
     return REHEARSAL_PREFIX + hashlib.sha256(encode(definition.name)).hexdigest()[:16]
-
-
-def trial_alias(server: Server, source: IndexDefinition) -> bytes:
-    """Return the name of an alias that does not exist; in a cluster one of the slot of the trial index."""
-    name = rehearsal_name(source)
-    names = (f"{name}:alias:{number}" for number in count())
-    slot = key_slot(encode(name))
-    return encode(next(each for each in names if not server.capabilities.cluster or key_slot(encode(each)) == slot))
 
 
 def trial_name(server: Server, source: IndexDefinition) -> str:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fieldfare.definition import Field, IndexDefinition
-from fieldfare.definition.create import create_arguments
 from fieldfare.definition.reply import encode
-from fieldfare.engine.rehearsal import rehearsal_name, trial_alias
+from fieldfare.engine.rehearsal import rehearsal_name
 from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.server import Server
 from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_writer import trial_writes
-from fieldfare.server.index_commands import synonym_commands
 from fieldfare.server.lock import IndexLock
 from fieldfare.server.permissions import require
 from fieldfare.server.pipeline import Command
 from fieldfare.server.refusal import CommandNotAllowed, trial_keys
-from fieldfare.server.transaction import check_queued, require_isolation
+from fieldfare.server.transaction import require_isolation
 
 __all__ = ["require_reading_rights", "require_rights"]
 
@@ -35,8 +33,7 @@ def require_rights(run: ActiveRun) -> None:
     plan = run.plan
     IndexLock(run.server, plan.index, backup_dir="").require_rights()
     if any(step.phase is Phase.DROP for step in plan.steps):
-        require(run.server, list(_index_commands(run.server, plan)))
-        check_queued(run.server, list(_real_index_commands(plan)))
+        require(run.server, list(_index_commands(plan)))
         _require_listing(run.server, encode(run.source.name))
     keys = trial_keys((*run.source.prefixes, *run.target.prefixes))
     require(run.server, list(_document_commands(run, keys)))
@@ -74,32 +71,20 @@ def _require_listing(server: Server, index: bytes) -> None:
             raise refusal.or_else(error) from error
 
 
-def _index_commands(server: Server, plan: MigrationPlan) -> Iterator[Command]:
-    """Yield commands on an index that does not exist, and on the names that will be used."""
+def _index_commands(plan: MigrationPlan) -> Iterator[Command]:
+    """Yield the commands on indexes, with a wrong number of arguments: they are refused, wherever they are executed."""
     source = plan.source
-    trial, alias = encode(rehearsal_name(source.definition)), trial_alias(server, source.definition)
-    yield "FT.INFO", trial
-    yield "FT.CREATE", trial, "SCHEMA"
+    trial, *real = map(encode, (rehearsal_name(source.definition), source.definition.name, plan.target.name))
+    for name in dict.fromkeys((trial, *real)):
+        yield "FT.INFO", name
+        yield "FT.CREATE", name, "SCHEMA"
+        yield "FT.DROPINDEX", name, "no", "documents"
+        if source.synonyms:
+            yield "FT.SYNUPDATE", name, "group"
+    for alias in map(encode, source.aliases):
+        yield "FT.INFO", alias
+        yield from (("FT.ALIASUPDATE", alias, name, "no") for name in dict.fromkeys(real))
     yield "FT.SEARCH", trial, "*"
-    yield "FT.DROPINDEX", trial
-    if source.synonyms:
-        yield "FT.SYNUPDATE", trial, "group", "term"
-    if source.aliases:
-        yield "FT.ALIASUPDATE", alias, trial
-    for name in (source.definition.name, plan.target.name, *source.aliases):
-        yield "FT.INFO", encode(name)
-
-
-def _real_index_commands(plan: MigrationPlan) -> Iterator[Command]:
-    """Yield the commands of apply and rollback."""
-    source = plan.source
-    for definition in (source.definition, plan.target):
-        name = encode(definition.name)
-        yield create_arguments(definition)
-        yield from synonym_commands(definition.name, source.synonyms)
-        for alias in source.aliases:
-            yield "FT.ALIASUPDATE", encode(alias), name
-        yield "FT.DROPINDEX", name
 
 
 def _document_commands(run: ActiveRun, keys: Sequence[bytes]) -> Iterator[Command]:

@@ -21,7 +21,7 @@ from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
-from fieldfare.planning.warnings import plan_warnings
+from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, index_exists, read_other_definitions
 from fieldfare.server.keys import count_keys
@@ -105,23 +105,26 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps.extend(mode.frame(snapshot.definition, target))
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
+    key_sample = _key_sample(sampler, snapshot)
+    facts = PlanFacts(sampler.key_count, live.unreadable_indexes)
     return MigrationPlan(
         version=PLAN_VERSION,
         mode=mode.name,
-        source=evolve(snapshot, key_sample=_key_sample(sampler, snapshot)),
+        source=evolve(snapshot, key_sample=key_sample),
         target=target,
         patch=patch,
         claims=tuple(claims),
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
-        warnings=plan_warnings(server, mode, snapshot, claims, ordered, unreadable=live.unreadable_indexes),
+        warnings=plan_warnings(server, mode, snapshot, claims, ordered, facts=facts),
     )
 
 
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:
     """Return a sample of as many keys as the server gave, which does not depend on the order of its answer."""
     try:
-        return tuple(sorted(map(text, sampler.keys(len(snapshot.key_sample)))))
+        keys = sampler.keys(len(snapshot.key_sample) or 1)  # all keys are counted in any case
+        return tuple(sorted(map(text, keys[: len(snapshot.key_sample)])))
     except ResponseError:
         return snapshot.key_sample  # this user may search, and may not list all keys
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import evolve, frozen
@@ -15,7 +15,7 @@ from fieldfare.server.permissions import require
 from fieldfare.server.refusal import trial_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fieldfare.definition import Snapshot, Storage
     from fieldfare.documents import Batch
@@ -67,9 +67,13 @@ class DocumentSampler:
     """Samples documents as they are now.
 
     The sample covers the whole index, because the documents that were written first may differ from the rest.
+
+    Attributes:
+        key_count: how many keys were listed for it; 0 before.
     """
 
     def __init__(self, server: Server, snapshot: Snapshot) -> None:
+        self.key_count = 0
         self._server = server
         self._snapshot = snapshot
         self._keys: list[bytes] = []
@@ -86,10 +90,15 @@ class DocumentSampler:
     def keys(self, limit: int) -> list[bytes]:
         """Return the keys of the sample. All keys are listed for the first, and for every larger, sample."""
         if self._limit < limit:
-            found = iterate_keys(self._server, self._snapshot.definition, self._snapshot.stats, KEY_BATCH)
-            self._keys = sample_keys((key for batch in found for key in batch), limit, SEED)
+            self._keys = sample_keys(chain.from_iterable(self._listed()), limit, SEED)
             self._limit = limit
         return self._keys[:limit]
+
+    def _listed(self) -> Iterator[list[bytes]]:
+        self.key_count = 0
+        for keys in iterate_keys(self._server, self._snapshot.definition, self._snapshot.stats, KEY_BATCH):
+            self.key_count += len(keys)
+            yield keys
 
 
 @frozen(eq=False)

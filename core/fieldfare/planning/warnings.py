@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from redis.exceptions import ResponseError
+from attrs import frozen
 
 from fieldfare.definition import Snapshot
 from fieldfare.engine.mode import Mode
@@ -14,12 +13,22 @@ from fieldfare.hooks.manager import BUILTIN
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_stats
-from fieldfare.server.keys import iterate_scan
 from fieldfare.support.wording import counted
 
 __all__ = ["plan_warnings"]
 
-KEY_BATCH: Final = 5000
+
+@frozen
+class PlanFacts:
+    """Facts that are found out while a plan is made.
+
+    Attributes:
+        key_count: keys with the prefixes of the index; with a FILTER, those that the index holds.
+        unreadable: what the user may not read of other indexes, one line each.
+    """
+
+    key_count: int
+    unreadable: Sequence[str]
 
 
 def plan_warnings(  # noqa: PLR0913 - what a plan is made of
@@ -29,7 +38,7 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     claims: Sequence[ClaimedChange],
     steps: Sequence[Step],
     *,
-    unreadable: Sequence[str] = (),
+    facts: PlanFacts,
 ) -> tuple[str, ...]:
     """Return what a user should know before a plan is applied, one line each.
 
@@ -39,14 +48,14 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
         snapshot: the source.
         claims: with the warnings of plugins.
         steps: of the plan; empty if there is nothing to do.
-        unreadable: what the user may not read of other indexes, one line each.
+        facts: what was found out besides.
     """
     replica = server.capabilities.replica_of
     lines: list[str] = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
     lines += list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
     rewrites = any(step.rewrites_documents for step in steps)
     if steps:
-        lines.extend(_outside_warnings(server, snapshot, rewrites=rewrites))
+        lines.extend(_outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites))
     if failures := snapshot.stats.hash_indexing_failures:
         lines.append(
             f"This index counts {failures:,} hash indexing failures (FT.INFO): documents that it could not index, or "
@@ -70,25 +79,20 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     if capabilities.max_memory and capabilities.eviction_policy.startswith("allkeys"):
         lines.append(f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run")
     if steps:
-        lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in unreadable)
+        lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in facts.unreadable)
         lines.extend(_unknown_facts(server))
     return tuple(dict.fromkeys(lines))
 
 
-def _outside_warnings(server: Server, snapshot: Snapshot, *, rewrites: bool) -> list[str]:
+def _outside_warnings(server: Server, snapshot: Snapshot, key_count: int, *, rewrites: bool) -> list[str]:
     """Warn of documents that this index does not hold and the new one will.
 
     No command tells SKIPINITIALSCAN, and the server does not keep it over a restart. With a FILTER nobody can count.
     """
-    definition = snapshot.definition
-    if definition.filter is not None:
+    if snapshot.definition.filter is not None:
         return []
-    try:
-        count = sum(len(keys) for keys in iterate_scan(server, definition, KEY_BATCH))
-    except ResponseError:  # this user may not SCAN
-        return []
-    now = read_stats(server, definition.name)  # documents may have been added since the snapshot
-    outside = count - max(now.num_docs, snapshot.stats.num_docs)
+    now = read_stats(server, snapshot.definition.name)  # documents may have been added since the snapshot
+    outside = key_count - max(now.num_docs, snapshot.stats.num_docs)
     if now.indexing or outside <= now.hash_indexing_failures:
         return []
     converted = " They are converted, too" if rewrites else ""

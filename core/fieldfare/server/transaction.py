@@ -20,9 +20,8 @@ from fieldfare.server.connection import Server
 from fieldfare.server.permissions import require
 from fieldfare.server.pipeline import Command, acquire_connection, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
-from fieldfare.server.routing import route
 
-__all__ = ["Decision", "check_queued", "forbids_scripts", "group_by_slot", "require_isolation", "transact"]
+__all__ = ["Decision", "forbids_scripts", "group_by_slot", "require_isolation", "transact"]
 
 T = TypeVar("T")
 
@@ -95,28 +94,6 @@ def require_isolation(server: Server, keys: Sequence[bytes]) -> bool:
             raise refusal.or_else(error) from error
         return False
     return True
-
-
-def check_queued(server: Server, commands: Sequence[Command]) -> None:
-    """Have the server look at the rights for commands that it does not execute: they are queued, and discarded.
-
-    Where the user may not run MULTI, nothing is found out.
-
-    Raises:
-        CommandNotAllowed: the user may not run one of them.
-    """
-    for rows in group_by_slot(server, [route(command) or b"" for command in commands]):
-        node = _node(server, route(commands[rows[0]]) or b"")
-        with acquire_connection(node) as connection:
-            if _exchange(connection, [(b"MULTI",)]) != [b"OK"]:
-                return
-            for row in rows:
-                [reply] = _exchange(connection, [commands[row]])
-                if isinstance(reply, CommandNotAllowed):
-                    raise reply  # that closes the connection, and with it the transaction
-                if reply != b"QUEUED":
-                    break  # without a transaction the next command would be executed
-            connection.disconnect()  # type: ignore[no-untyped-call]  # redis-py's own gap
 
 
 def forbids_scripts(reply: object) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
 from fieldfare.report import Finding, Severity
-from fieldfare_vectors.ground_truth import TOP_K
 from fieldfare_vectors.recall_step import SUFFIX, RecallParameters, upgrade_keys
 from fieldfare_vectors.sample_warnings import count_vectors_that_hide_others
 
@@ -60,9 +59,7 @@ def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int
         return Finding(name, passed=True, severity=Severity.INFO, detail=detail, data=facts)
     compared = facts.get("compared", facts)
     # a neighbour that the source index missed too is no loss of the migration
-    enough = _is_enough(
-        parameters, compared["recall@10"], compared["source_recall@10"], margin=_margin(parameters, facts)
-    )
+    enough = _is_enough(parameters, compared["recall@10"], compared["source_recall@10"])
     enough_with_default_ef = _is_enough_with_default_ef(parameters, compared)
     if _is_chance(facts, hiding):
         enough = enough_with_default_ef = True
@@ -76,19 +73,8 @@ def _finding(parameters: RecallParameters, facts: Mapping[str, Any], hiding: int
     return Finding(name, enough and enough_with_default_ef, severity, detail, facts)
 
 
-def _margin(parameters: RecallParameters, facts: Mapping[str, Any]) -> float:
-    """Return by how much chance can make the recall of few queries less than it is, where the plan knows it better."""
-    if facts["algorithm"] != "FLAT" or not facts["queries"]:
-        return 0.0
-    least = parameters.min_recall
-    return 2 * sqrt(least * (1 - least) / (facts["queries"] * TOP_K))
-
-
-def _is_enough(
-    parameters: RecallParameters, recall: float | None, source_recall: float | None, *, margin: float
-) -> bool:
-    required = parameters.min_recall * (1.0 if source_recall is None else source_recall)
-    return recall is None or recall >= required - margin
+def _is_enough(parameters: RecallParameters, recall: float | None, source_recall: float | None) -> bool:
+    return recall is None or recall >= parameters.min_recall * (1.0 if source_recall is None else source_recall)
 
 
 def _is_chance(facts: Mapping[str, Any], hiding: int) -> bool:

@@ -31,11 +31,7 @@ SUFFIX: Final = ".recall"
 """Ends the kind of every step that measures recall."""
 
 QUERIES: Final = 100
-"""How many documents an index with a graph is queried with."""
-
-EXHAUSTIVE_QUERIES: Final = 25
-"""How many of them are enough for an index that compares all vectors: what it finds follows from the conversion, which
-the plan has predicted on a larger sample. Each query makes the server compare all vectors."""
+"""How many documents the index is queried with."""
 
 SEED: Final = 7
 """Picks these documents."""
@@ -97,7 +93,7 @@ class RecallParameters:
         predicted_recall: recall@10 on the sample of the plan.
         min_recall: the least recall@10 that is enough.
         accept_recall_loss: whether less is a warning instead of an error.
-        queries: how many documents the index is queried with; fewer if it compares all vectors.
+        queries: how many documents the index is queried with.
         seed: picks these documents.
     """
 
@@ -116,11 +112,6 @@ class RecallParameters:
     def target_field(self, plan: MigrationPlan) -> Field | None:
         """Return the field as it is after the migration; None if the plan removes it."""
         return plan.target.find(new_field_name(plan, self.field))
-
-    def query_count(self, plan: MigrationPlan) -> int:
-        """Return how many documents the target index is queried with."""
-        field = self.target_field(plan)
-        return min(self.queries, EXHAUSTIVE_QUERIES) if field is not None and is_exhaustive(field) else self.queries
 
     def metric(self, plan: MigrationPlan) -> str:
         """Return the metric of the field after the migration: that of the application's next queries."""
@@ -156,4 +147,5 @@ def plan_recall(kind: str, field: str, predicted_recall: float | None, options: 
     if predicted_recall is None:
         return []
     parameters = RecallParameters(field, predicted_recall, min_recall_of(options), accepts_loss(options))
-    return [Step.new(kind, Phase.VALIDATE, params=asdict(parameters), summary=f"Measure recall@10 of {field!r}")]
+    summary = f"Measure recall@10 of {field!r} ({parameters.queries} queries)"
+    return [Step.new(kind, Phase.VALIDATE, params=asdict(parameters), summary=summary)]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from redis.crc import key_slot
-from redis.exceptions import NoPermissionError
 
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server, connect
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare_cluster.transfer import transfer
 
 LATER = 4102444800123
@@ -84,7 +84,7 @@ def test_concurrent_writes_to_a_moving_key_are_not_lost(
                 bulk(cluster, [("HSET", "{a}large", "f7", "newer"), ("DEL", "{a}expiring")])
             bulk(cluster, [("HSET", "{a}fields", "n", len(times))])
             if not has_scripts:
-                return [NoPermissionError("no scripts") for _ in commands]
+                return [CommandNotAllowed("no scripts", command="EVALSHA", right="+evalsha") for _ in commands]
         return bulk(self, commands)
 
     monkeypatch.setattr(Server, "bulk", bulk_with_writes)
