@@ -37,6 +37,7 @@ class TestKept(TestGood):
 
 class TestSettings(StepConformance):
     plugin = "acme_settings"
+    most_kills = 8
     changes = {"custom": [{"kind": "acme.settings", "settings": "new", "save": "backup"}]}
     schema = ("name", "TAG")
     examples = (({"name": "Ada"}, {"name": "Ada"}), ({"name": "Bob"}, {"name": "Bob"}))

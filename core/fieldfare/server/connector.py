@@ -30,6 +30,7 @@ ANSWER_SECONDS: Final = 120
 """Timeout of one reply. Dropping a large index takes a while."""
 
 CONNECT_SECONDS: Final = 10
+RETRIES: Final = 3
 READ_BYTES: Final = 128 * 1024
 """Bytes per read of a socket: a tenth faster than redis-py's 32 KiB for vectors of 3 KB."""
 
@@ -106,7 +107,9 @@ def _require_answer(address: Address, shown: str) -> None:
         ServerUnavailable: none does, for example because the client speaks TLS and the server does not.
     """
     with ExitStack() as undo:
-        probe = _single_client(address, shown, seconds=CONNECT_SECONDS)
+        speaks_tls = address.options.get("connection_class") is SSLConnection
+        # a port without TLS lets each attempt wait for its handshake
+        probe = _single_client(address, shown, seconds=CONNECT_SECONDS, retries=0 if speaks_tls else RETRIES)
         undo.callback(probe.close)
         undo.callback(probe.connection_pool.disconnect)
         try:
@@ -114,7 +117,6 @@ def _require_answer(address: Address, shown: str) -> None:
         except (ResponseError, BusyLoadingError):
             return  # an error is an answer, too
         except (RedisError, OSError) as error:
-            speaks_tls = address.options.get("connection_class") is SSLConnection
             reason = NO_HANDSHAKE if speaks_tls and isinstance(error, RedisTimeout) else _reason(error)
             raise ServerUnavailable(shown, reason) from error
 
@@ -131,8 +133,8 @@ def _open_cluster(address: Address, shown: str) -> Server:
     return Server(client, shown, capabilities)
 
 
-def _single_client(address: Address, shown: str, *, seconds: float = ANSWER_SECONDS) -> Redis:
-    options = _defaults(seconds) | dict(address.options)
+def _single_client(address: Address, shown: str, *, seconds: float = ANSWER_SECONDS, retries: int = RETRIES) -> Redis:
+    options = _defaults(seconds, retries) | dict(address.options)
     try:
         if address.kind == "sentinel":
             sentinel_options = _defaults(seconds) | dict(address.sentinel_options)
@@ -147,12 +149,12 @@ def _single_client(address: Address, shown: str, *, seconds: float = ANSWER_SECO
     return client
 
 
-def _defaults(seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+def _defaults(seconds: float = ANSWER_SECONDS, retries: int = RETRIES) -> dict[str, Any]:
     return {
         "socket_timeout": seconds,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_read_size": READ_BYTES,
-        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries),
     }
 
 
