@@ -141,7 +141,7 @@ def test_commands_that_the_server_has_not(private_server: PrivateServer, tmp_pat
         assert server.command("KEYS", "fieldfare:*") == []
 
 
-@pytest.mark.parametrize("denied", [("-ft.aggregate",), ("-ft.cursor",)])
+@pytest.mark.parametrize("denied", [("-ft.aggregate",), ("-ft.cursor",), ("-scan",)])
 def test_documents_that_a_filter_leaves_out_stay_as_they_are(
     denied: tuple[str, ...], limited: Server, server: Server, tmp_path: Path
 ) -> None:

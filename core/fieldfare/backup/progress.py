@@ -84,10 +84,12 @@ class SelfQueryBaseline:
     Attributes:
         found: keys of documents that it found.
         not_found: keys of those that it did not find, or only beside documents that have no distance.
+        has_undefined: whether some answer had documents without a distance.
     """
 
     found: tuple[str, ...]
     not_found: tuple[str, ...]
+    has_undefined: bool = False
 
 
 @frozen(hash=False)

@@ -21,11 +21,10 @@ from fieldfare.wizard import Dialogue, document_of, revise, run_wizard, write_ne
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from redis import Redis, RedisCluster
-
     from fieldfare.patch import SchemaPatch
     from fieldfare.plan import MigrationPlan
     from fieldfare.server import Server
+    from fieldfare.server.client_address import AnyClient
     from fieldfare.wizard import MakePlan
 
 __all__ = ["MigrationWizard"]
@@ -48,7 +47,7 @@ class MigrationWizard:
         *,
         index_name: str | None = None,
         redis_url: str | None = None,
-        redis_client: Redis | RedisCluster | None = None,
+        redis_client: AnyClient | None = None,
         server: Server | None = None,
         existing_patch_path: str | Path | None = None,
         plan_out: str | Path = "migration_plan.yaml",

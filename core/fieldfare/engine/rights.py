@@ -13,7 +13,7 @@ from fieldfare.server import Server
 from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_writer import trial_writes
 from fieldfare.server.lock import IndexLock
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command
 from fieldfare.server.refusal import CommandNotAllowed, trial_keys
 from fieldfare.server.transaction import require_isolation
@@ -33,14 +33,14 @@ def require_rights(run: ActiveRun) -> None:
     plan = run.plan
     IndexLock(run.server, plan.index, backup_dir="").require_rights()
     if any(step.phase is Phase.DROP for step in plan.steps):
-        require(run.server, list(_index_commands(plan)))
+        require_allowed(run.server, list(_index_commands(plan)))
         _require_listing(run.server, encode(run.source.name))
     keys = trial_keys((*run.source.prefixes, *run.target.prefixes))
-    require(run.server, list(_document_commands(run, keys)))
+    require_allowed(run.server, list(_document_commands(run, keys)))
     if any(step.transforms for step in plan.steps):
         in_script = require_isolation(run.server, keys)
         storage = run.source.storage
-        require(
+        require_allowed(
             run.server, [each for key in keys for each in trial_writes(run.server, storage, key, in_script=in_script)]
         )
     for step in plan.steps:
@@ -54,7 +54,7 @@ def require_reading_rights(run: ActiveRun) -> None:
     Raises:
         CommandNotAllowed: the user may not run one of them, or not on these keys.
     """
-    require(run.server, list(_document_commands(run, trial_keys(run.target.prefixes))))
+    require_allowed(run.server, list(_document_commands(run, trial_keys(run.target.prefixes))))
     if run.has_backup:
         _require_listing(run.server, encode(run.target.name))
 
@@ -62,11 +62,11 @@ def require_reading_rights(run: ActiveRun) -> None:
 def _require_listing(server: Server, index: bytes) -> None:
     """See whether the user may list the keys of an index: with a scan, or else with a cursor."""
     try:
-        require(server, [("SCAN", 0, "COUNT", 1)])
+        require_allowed(server, [("SCAN", 0, "COUNT", 1)])
     except CommandNotAllowed as refusal:
         try:
             # refused: one has no query, the other no cursor
-            require(server, [("FT.AGGREGATE", index), ("FT.CURSOR", "READ", index, 0)])
+            require_allowed(server, [("FT.AGGREGATE", index), ("FT.CURSOR", "READ", index, 0)])
         except CommandNotAllowed as error:
             raise refusal.or_else(error) from error
 

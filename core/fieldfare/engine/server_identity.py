@@ -25,7 +25,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import BackupUnusable, WrongServer
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.inspect import index_exists, read_definition
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 
 __all__ = ["check_server_identity"]
 
@@ -63,7 +63,7 @@ def check_server_identity(run: ActiveRun, *, rollback: str) -> None:
 def _has_document(run: ActiveRun) -> bool:
     for keys in run.store.iter_keys():
         names = {*keys, *map(run.plan.moved, keys)} if run.plan.moves_keys else keys
-        if any(reply == 1 for reply in require(run.server, [(b"EXISTS", name) for name in names])):
+        if any(reply == 1 for reply in require_allowed(run.server, [(b"EXISTS", name) for name in names])):
             return True
     return False
 

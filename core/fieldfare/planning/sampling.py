@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from fieldfare.engine.transformation import transformed
 from fieldfare.server.document_reader import read_documents, trial_reads
 from fieldfare.server.keys import iterate_keys
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.refusal import trial_keys
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class DocumentSampler:
     def __call__(self, fields: Sequence[str], limit: int, /) -> list[Batch]:
         """Read the sample."""
         definition = self._snapshot.definition
-        require(self._server, trial_reads(definition.storage, trial_keys(definition.prefixes)))
+        require_allowed(self._server, trial_reads(definition.storage, trial_keys(definition.prefixes)))
         keys = self.keys(limit)
         chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
         return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]

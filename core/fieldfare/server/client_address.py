@@ -40,14 +40,16 @@ def address_of(client: AnyClient) -> Address:
         node: Any = next(iter(manager.startup_nodes.values()))
         options = manager.connection_kwargs
         uses_tls = bool(options.get("ssl")) or issubclass(options.get("connection_class", object), TLS)
-        return Address("single", {**_options(options), "host": node.host, "port": node.port, **_class(uses_tls)})
+        where = {"host": node.host, "port": node.port}
+        return Address("single", _options(options) | where | _connection_class(uses_tls=uses_tls))
     if not isinstance(client, Redis | AsyncRedis):
         raise UsageError(f"redis_client is no client of redis-py but a {type(client).__name__}. Nothing was changed.")
     pool: Any = client.connection_pool
     options = _options(pool.connection_kwargs)
     uses_tls = issubclass(pool.connection_class, TLS)
     if not hasattr(pool, "sentinel_manager"):
-        return Address("single", options | _class(uses_tls, unix=issubclass(pool.connection_class, UNIX)))
+        is_unix = issubclass(pool.connection_class, UNIX)
+        return Address("single", options | _connection_class(uses_tls=uses_tls, is_unix=is_unix))
     manager = pool.sentinel_manager
     sentinels = [each.connection_pool.connection_kwargs for each in manager.sentinels]
     return Address(
@@ -68,7 +70,7 @@ def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _class(uses_tls: bool, *, unix: bool = False) -> dict[str, Any]:  # noqa: FBT001 - a private helper
-    if unix:
+def _connection_class(*, uses_tls: bool, is_unix: bool = False) -> dict[str, Any]:
+    if is_unix:
         return {"connection_class": UnixDomainSocketConnection}
     return {"connection_class": SSLConnection} if uses_tls else {}

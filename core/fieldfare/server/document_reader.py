@@ -14,7 +14,7 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.connection import Server
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command, encode
 
 __all__ = ["Problems", "read_batches", "read_documents", "trial_reads"]
@@ -134,7 +134,7 @@ def _batch(server: Server, keys: Sequence[bytes], rows: Sequence[Row], paths: Se
 
 def _vanished(server: Server, keys: Sequence[bytes]) -> set[bytes]:
     """Return which of these keys do not exist."""
-    replies = require(server, [(b"EXISTS", key) for key in keys])
+    replies = require_allowed(server, [(b"EXISTS", key) for key in keys])
     return {key for key, reply in zip(keys, replies, strict=True) if reply == 0}
 
 

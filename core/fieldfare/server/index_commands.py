@@ -15,7 +15,7 @@ from fieldfare.definition.create import create_arguments
 from fieldfare.definition.info import parse_info
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode, mapping, text
-from fieldfare.server.inspect import index_exists, read_definition
+from fieldfare.server.inspect import has_index, index_exists, read_definition
 from fieldfare.server.pipeline import address_of
 from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.routing import is_unknown_index
@@ -50,7 +50,7 @@ def create(server: Server, definition: IndexDefinition) -> None:
     _carry_out(
         server,
         [create_arguments(definition)],
-        lambda: [node for node in server.nodes() if not _holds(server, node, name)],
+        lambda: [node for node in server.nodes() if not has_index(server, node, name)],
     )
 
 
@@ -64,7 +64,7 @@ def drop(server: Server, name: str) -> None:
     _carry_out(
         server,
         [("FT.DROPINDEX", encode(name))],
-        lambda: [node for node in server.nodes() if _holds(server, node, name)],
+        lambda: [node for node in server.nodes() if has_index(server, node, name)],
     )
 
 
@@ -89,9 +89,16 @@ def add_synonyms(server: Server, name: str, synonyms: Mapping[str, Sequence[str]
     """
     wanted = _pairs(synonyms)
     commands = synonym_commands(name, synonyms)
-    if commands and (server.capabilities.coordinator or wanted - _synonyms(server, None, name)):
+
+    found = _synonyms(server, None, name) if commands else wanted
+    if found is None:  # this user may not read them: they are added once more
+        for command in commands:
+            server.command(*command)
+    elif server.capabilities.coordinator or wanted - found:
         _carry_out(
-            server, commands, lambda: [node for node in server.nodes() if wanted - _synonyms(server, node, name)]
+            server,
+            commands,
+            lambda: [node for node in server.nodes() if wanted - (_synonyms(server, node, name) or set())],
         )
 
 
@@ -118,7 +125,7 @@ def read_definitions(server: Server, name: str) -> list[tuple[str, IndexDefiniti
     return [
         (f" on {address_of(node)}", parse_info(server.command_at(node, "FT.INFO", encode(name))).definition)
         for node in server.nodes()
-        if _holds(server, node, name)
+        if has_index(server, node, name)
     ]
 
 
@@ -131,7 +138,7 @@ def find_differences(server: Server, expected: Snapshot, *, former: Sequence[str
         former: names under which no primary should hold an index any more, unless all of them do.
     """
     nodes = server.nodes() if server.capabilities.coordinator else ()
-    former = [name for name in former if not all(_holds(server, node, name) for node in nodes)]
+    former = [name for name in former if not all(has_index(server, node, name) for node in nodes)]
     return tuple(
         f"the primary {address_of(node)} {line}"
         for node in nodes
@@ -141,8 +148,8 @@ def find_differences(server: Server, expected: Snapshot, *, former: Sequence[str
 
 def _differences(server: Server, node: Redis, expected: Snapshot, former: Sequence[str]) -> Iterator[str]:
     name = expected.definition.name
-    yield from (f"still has the index {each!r}" for each in former if _holds(server, node, each))
-    if not _holds(server, node, name):
+    yield from (f"still has the index {each!r}" for each in former if has_index(server, node, each))
+    if not has_index(server, node, name):
         yield f"has no index {name!r}"
         return
     try:
@@ -153,7 +160,7 @@ def _differences(server: Server, node: Redis, expected: Snapshot, former: Sequen
         yield f"answers for the index {name!r}: {error}"
         return
     yield from (f"has another index {name!r}: {line}" for line in find_mismatches(expected.definition, found))
-    if _synonyms(server, node, name) != _pairs(expected.synonyms):
+    if _synonyms(server, node, name) not in (None, _pairs(expected.synonyms)):
         yield f"has other synonym groups of the index {name!r}"
     yield from (
         f"has no alias {alias!r} of the index {name!r}"
@@ -190,10 +197,6 @@ def _carry_out(server: Server, commands: Sequence[Command], differing: Callable[
         raise TryAgainError(f"{text(commands[0][0])} on the primary {address_of(node)}: {refusal}")
 
 
-def _holds(server: Server, node: Redis, name: str) -> bool:
-    return encode(name) in server.command_at(node, "FT._LIST")
-
-
 def _target_of(server: Server, node: Redis, alias: str) -> str | None:
     """Return the index that an alias leads to on a primary."""
     try:
@@ -204,16 +207,16 @@ def _target_of(server: Server, node: Redis, alias: str) -> str | None:
         raise
 
 
-def _synonyms(server: Server, node: Redis | None, name: str) -> set[tuple[str, str]]:
+def _synonyms(server: Server, node: Redis | None, name: str) -> set[tuple[str, str]] | None:
     """Return group and term of each synonym, as one primary has them: with a coordinator, too, it answers by itself.
 
-    None if the user may not read them: then they are added once more.
+    None if the user may not read them.
     """
     command = ("FT.SYNDUMP", encode(name))
     try:
         reply = server.command(*command) if node is None else server.command_at(node, *command)
     except CommandNotAllowed:
-        return set()
+        return None
     return {(text(group), term) for term, groups in mapping(reply).items() for group in groups}
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
-from redis.exceptions import ResponseError
+from redis.exceptions import MovedError, ResponseError
 
 from fieldfare.definition.info import Info, parse_info
 from fieldfare.definition.reply import encode, mapping, text
@@ -20,6 +20,8 @@ from fieldfare.server.search import search_keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from redis import Redis
+
     from fieldfare.definition import IndexDefinition
     from fieldfare.server import Server
 
@@ -27,6 +29,7 @@ __all__ = [
     "REHEARSAL_PREFIX",
     "OtherIndexes",
     "find_overlapping_indexes",
+    "has_index",
     "index_exists",
     "list_indexes",
     "list_user_indexes",
@@ -71,6 +74,21 @@ def _real_name(server: Server, listed: str) -> str:
     """Return the name of a listed index: search 2 escapes line breaks in names."""
     broken = _unescaped(listed)
     return broken if broken != listed and not index_exists(server, listed) else listed
+
+
+def has_index(server: Server, node: Redis, index: str) -> bool:
+    """Whether a node of a cluster has an index."""
+    try:
+        return encode(index) in server.command_at(node, "FT._LIST")
+    except CommandNotAllowed:
+        pass  # FT.INFO tells, too
+    try:
+        server.command_at(node, "FT.INFO", encode(index))
+    except ResponseError as error:
+        if is_unknown_index(error) or isinstance(error, MovedError):
+            return False
+        raise
+    return True
 
 
 def index_exists(server: Server, name: str) -> bool:

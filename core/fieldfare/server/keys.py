@@ -12,18 +12,17 @@ from zlib import crc32
 
 import msgpack
 from redis import Redis
-from redis.exceptions import MovedError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.server.connection import Server
-from fieldfare.server.inspect import read_stats
+from fieldfare.server.inspect import has_index, read_stats
 from fieldfare.server.pipeline import encode
 from fieldfare.server.query_reply import aggregate_rows
-from fieldfare.server.refusal import CommandNotAllowed
-from fieldfare.server.routing import is_unknown_index
+from fieldfare.server.refusal import CommandNotAllowed, optional
 from fieldfare.server.search import find_indexed, search_all_keys
 
-__all__ = ["count_keys", "has_index", "iterate_keys", "iterate_scan", "scan_keys"]
+__all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -73,7 +72,7 @@ def iterate_keys(
         except CommandNotAllowed as error:
             yield from _without_scan(server, definition, stats, batch_size, error)
         return
-    if _has_nul_keys(server, definition):
+    if optional(lambda: _has_nul_keys(server, definition), otherwise=False):
         yield from _regroup(iter(search_all_keys(server, definition.name)), batch_size)
         return
     with TemporaryFile(prefix="fieldfare-keys-") as yielded:
@@ -217,21 +216,6 @@ def _nodes_with_index(server: Server, index: str) -> list[Redis]:
     if not server.capabilities.cluster:
         return list(server.nodes())
     return [node for node in server.nodes() if has_index(server, node, index)]
-
-
-def has_index(server: Server, node: Redis, index: str) -> bool:
-    """Whether a node of a cluster has an index."""
-    try:
-        return encode(index) in server.command_at(node, b"FT._LIST")
-    except CommandNotAllowed:
-        pass  # FT.INFO tells, too
-    try:
-        server.command_at(node, b"FT.INFO", encode(index))
-    except ResponseError as error:
-        if is_unknown_index(error) or isinstance(error, MovedError):
-            return False
-        raise
-    return True
 
 
 def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given

@@ -9,10 +9,10 @@ from fieldfare.server.connection import Server
 from fieldfare.server.pipeline import Command
 from fieldfare.server.refusal import CommandNotAllowed
 
-__all__ = ["require"]
+__all__ = ["require_allowed"]
 
 
-def require(server: Server, commands: Sequence[Command]) -> list[Any]:
+def require_allowed(server: Server, commands: Sequence[Command]) -> list[Any]:
     """Send commands, and return their replies; other errors are among them.
 
     If they change nothing, or are bound to fail, this tells whether the user may run them: Redis looks at the rights

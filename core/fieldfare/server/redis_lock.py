@@ -9,7 +9,7 @@ from redis.exceptions import LockNotOwnedError
 from redis.lock import Lock
 
 from fieldfare.server.connection import Server
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import encode
 from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed
 from fieldfare.server.transaction import Decision, transact
@@ -55,7 +55,7 @@ class RedisLock(Lock):
         Raises:
             CommandNotAllowed: the user may not.
         """
-        require(self._server, [("GET", self._key), ("SET", TRIAL_KEY, b"", "XX"), ("PEXPIRE", TRIAL_KEY, 1)])
+        require_allowed(self._server, [("GET", self._key), ("SET", TRIAL_KEY, b"", "XX"), ("PEXPIRE", TRIAL_KEY, 1)])
         self._expire_if_equal(TRIAL_KEY, None, 1)
 
     def do_release(self, expected_token: str | bytes) -> None:

@@ -17,7 +17,7 @@ from redis.crc import key_slot
 from redis.exceptions import ResponseError, WatchError
 
 from fieldfare.server.connection import Server
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command, acquire_connection, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 
@@ -85,7 +85,7 @@ def require_isolation(server: Server, keys: Sequence[bytes]) -> bool:
     digest = sha1(script, usedforsecurity=False).hexdigest()
     try:
         for command, body in (("EVAL", script), ("EVALSHA", digest)):
-            require(server, [(command, body, 1, key) for key in keys])
+            require_allowed(server, [(command, body, 1, key) for key in keys])
     except CommandNotAllowed as refusal:
         try:
             transact(server, keys, lambda key: [(b"EXISTS", key)], lambda key, _: (None, [(b"EXISTS", key)]))

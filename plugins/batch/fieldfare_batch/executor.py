@@ -10,17 +10,14 @@ from attrs import evolve
 from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
 from fieldfare.backup import open_directory
-from fieldfare.engine.rights import require_rights
-from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupDirectoryRequired, FieldfareError, FileError, PreconditionError, UsageError
+from fieldfare.errors import BackupDirectoryRequired, PreconditionError, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
-from fieldfare.plan import MigrationPlan
-from fieldfare.plan.file import fingerprint, load_plan
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare_batch.candidates import NOTHING_TO_DO
 from fieldfare_batch.index_files import create_directory
+from fieldfare_batch.index_plans import load_index_plan, require_rights_for_all
 from fieldfare_batch.migration import Migrations, ProgressCallback
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.planner import BatchMigrationPlanner
@@ -28,7 +25,6 @@ from fieldfare_batch.redisvl import with_index_plans
 from fieldfare_batch.report import BatchReport, make_report, write_report
 from fieldfare_batch.resume import (
     add_batch_plan,
-    find_journal,
     initial_state,
     require_backup_dir,
     require_batch_plan,
@@ -37,7 +33,7 @@ from fieldfare_batch.resume import (
     resume_or_start,
 )
 from fieldfare_batch.rollback import Rollbacks
-from fieldfare_batch.state import BatchState, IndexState, Settings, Status
+from fieldfare_batch.state import BatchState, Settings, Status
 from fieldfare_batch.state_file import StateFile, load_state, lock_state
 
 __all__ = ["BatchMigrationExecutor", "default_report_path"]
@@ -241,9 +237,10 @@ class BatchMigrationExecutor:
         stop: StopRequest | None,
     ) -> BatchReport:
         self.plugins.raise_if_broken()
-        plans = {each.name: _load_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)}
-        for plan in plans.values():
-            _require_rights(server, self.plugins, plan)
+        plans = {
+            each.name: load_index_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)
+        }
+        require_rights_for_all(server, self.plugins, plans.values())
         create_directory(Path(state.report_dir))
         file = StateFile(path, state)
         file.update()
@@ -268,47 +265,6 @@ def default_report_path(state_path: Path) -> Path:
     """Return the default path of a batch report: ``batch_report.yaml`` beside ``batch_state.yaml``."""
     stem = state_path.stem
     return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
-
-
-def _require_rights(server: Server, plugins: Plugins, plan: MigrationPlan) -> None:
-    """Look at the rights for an index before the first one is migrated; its own run tells everything else.
-
-    Raises:
-        CommandNotAllowed: the user lacks one.
-    """
-    from fieldfare.server.refusal import CommandNotAllowed  # noqa: PLC0415 - start-up time
-
-    try:
-        require_rights(ActiveRun(server, plan, plugins))
-    except CommandNotAllowed:
-        raise
-    except FieldfareError:
-        return
-
-
-def _load_plan(index: IndexState, state: BatchState) -> MigrationPlan:
-    """Read the plan of an index from its file, or from the journal if the run has changed something.
-
-    Raises:
-        FileError: the plan is missing.
-        PlanEdited: it was edited.
-        PreconditionError: the plan file was overwritten with another plan.
-    """
-    path = Path(str(index.plan_path))
-    if path.exists() and not path.is_file():  # a pipe may never end
-        raise FileError(path, ["no regular file"])
-    plan = load_plan(path) if path.exists() else None
-    if plan is not None and fingerprint(plan) == index.fingerprint and plan.index == index.name:
-        return plan
-    journal = find_journal(state, index)
-    if journal is not None and journal.has_started_steps:
-        return journal.plan
-    if plan is None:
-        raise FileError(path, ["No such file"])
-    raise PreconditionError(
-        f"{index.plan_path} is not the plan of {index.name!r} in this batch: the file was overwritten. "
-        "Nothing was changed. Run 'fieldfare batch-plan' again, with another --plan-dir."
-    )
 
 
 def _changed(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.errors import FieldfareError
 from fieldfare.server import Server
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Argument
 from fieldfare.server.refusal import TRIAL_KEY
 from fieldfare.server.transaction import require_isolation
@@ -77,7 +77,7 @@ def _require_rights(server: Server, keys: Sequence[bytes]) -> None:
     Raises:
         CommandNotAllowed: the user may not run one of them.
     """
-    require(
+    require_allowed(
         server,
         [
             command

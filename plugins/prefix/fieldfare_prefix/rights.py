@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fieldfare.hooks.run import Run
 from fieldfare.plan import Step
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.refusal import TRIAL_KEY
 from fieldfare_prefix.move import Move
 from fieldfare_prefix.rename import share_slot
@@ -20,8 +20,8 @@ def require_rights(step: Step, run: Run) -> None:
     """
     move = Move.of(step)
     old, new = move.old + TRIAL_KEY, move.new + TRIAL_KEY
-    require(run.server, [("EXISTS", old), ("EXISTS", new), ("SCAN", 0, "COUNT", 1)])
+    require_allowed(run.server, [("EXISTS", old), ("EXISTS", new), ("SCAN", 0, "COUNT", 1)])
     if not run.server.capabilities.cluster or share_slot((old, new)):
-        require(run.server, [("RENAMENX", old, new), ("RENAMENX", new, old)])
+        require_allowed(run.server, [("RENAMENX", old, new), ("RENAMENX", new, old)])
     elif run.implementers("fieldfare_move_keys") != ("prefix",):
         run.move_keys([(old, new), (new, old)])

@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 from fieldfare.definition.reply import encode
 from fieldfare.hooks.run import Run
-from fieldfare.server.keys import has_index
+from fieldfare.server.inspect import has_index
 
 __all__ = ["source_visibility", "target_visibility"]
 

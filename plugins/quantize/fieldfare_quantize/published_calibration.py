@@ -174,10 +174,10 @@ def require_rights(run: Run) -> None:
     Raises:
         CommandNotAllowed: the user may not run one of them.
     """
-    from fieldfare.server.permissions import require  # noqa: PLC0415 - start-up time
+    from fieldfare.server.permissions import require_allowed  # noqa: PLC0415 - start-up time
     from fieldfare.server.refusal import TRIAL_KEY  # noqa: PLC0415 - start-up time
 
-    require(run.server, [("GET", TRIAL_KEY), ("SET", TRIAL_KEY, b"", "XX"), ("DEL", TRIAL_KEY)])
+    require_allowed(run.server, [("GET", TRIAL_KEY), ("SET", TRIAL_KEY, b"", "XX"), ("DEL", TRIAL_KEY)])
 
 
 def back_up_calibration(step: Step, run: Run) -> None:

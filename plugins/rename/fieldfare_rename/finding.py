@@ -12,7 +12,7 @@ from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import encode
 from fieldfare.support.wording import counted
 from fieldfare_rename.rename import Rename, renames_of
@@ -92,6 +92,6 @@ def _divide(run: Run, keys: Sequence[bytes], place: str, other: str) -> tuple[li
 def _filter_by_value(run: Run, keys: Sequence[bytes], place: str) -> list[bytes]:
     """Return the keys of documents that have a value at a place."""
     command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
-    replies = require(run.server, [(command, key, encode(place)) for key in keys])
+    replies = require_allowed(run.server, [(command, key, encode(place)) for key in keys])
     found = (reply == 1 or (isinstance(reply, list) and reply not in ([], [[]])) for reply in replies)
     return [key for key, is_found in zip(keys, found, strict=True) if is_found]

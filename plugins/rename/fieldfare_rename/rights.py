@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fieldfare.definition import Storage
 from fieldfare.hooks.run import Run
 from fieldfare.server.document_writer import trial_expiries
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command
 from fieldfare.server.refusal import trial_keys
 from fieldfare.server.transaction import require_isolation
@@ -25,7 +25,7 @@ def require_rights(run: Run) -> None:
     commands = _hash_commands if run.source.storage is Storage.HASH else _json_commands
     expiring = run.source.storage is Storage.HASH and run.server.capabilities.has_hash_field_ttl
     for key in keys:
-        require(run.server, [*commands(key), *(trial_expiries(key) if expiring else ())])
+        require_allowed(run.server, [*commands(key), *(trial_expiries(key) if expiring else ())])
     require_isolation(run.server, keys)
 
 

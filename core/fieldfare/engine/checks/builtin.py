@@ -26,7 +26,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import count_results
 from fieldfare.support.wording import counted
 
@@ -154,7 +154,7 @@ def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str
 
 def _key_sample(plan: MigrationPlan, run: ActiveRun) -> Finding:
     keys = [plan.moved(encode(key)) for key in plan.source.key_sample]
-    replies = require(run.server, [(b"EXISTS", key) for key in keys])
+    replies = require_allowed(run.server, [(b"EXISTS", key) for key in keys])
     gone = [key for key, reply in zip(plan.source.key_sample, replies, strict=True) if reply != 1]
     if not gone:
         return Finding("key_sample", passed=True, detail=f"{len(keys)} sampled keys exist")

@@ -13,7 +13,7 @@ from fieldfare.definition.reply import encode
 from fieldfare.definition.snapshot import KEY_SEPARATOR
 from fieldfare.engine.run import ActiveRun
 from fieldfare.report import Finding
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import count_results
 from fieldfare.support.yamlfile import Problem, load_yaml
 
@@ -70,7 +70,7 @@ def run_query_checks(run: ActiveRun, live: Snapshot) -> list[Finding]:
 
 def _key_exists(run: ActiveRun, name: str, keys: Sequence[str]) -> Finding:
     """Return whether there is a document under one of the keys."""
-    replies = require(run.server, [(b"EXISTS", encode(key)) for key in keys])
+    replies = require_allowed(run.server, [(b"EXISTS", encode(key)) for key in keys])
     found = [key for key, reply in zip(keys, replies, strict=True) if reply == 1]
     return Finding(name, bool(found), detail=f"{found[0]} exists" if found else f"no such key: {' or '.join(keys)}")
 

@@ -17,7 +17,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
 from fieldfare.server.knn import WIDTHS, nearest, pack, unpack
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import search_keys
 
 __all__ = ["query_source", "read_limits", "self_query"]
@@ -66,7 +66,9 @@ def query_source(run: ActiveRun) -> dict[str, SelfQueryBaseline]:
             continue
         found = [key for key in answers.found if key not in answers.undefined]
         not_found = [key for key in (*answers.found, *answers.lost) if key not in found]
-        baselines[field.name] = SelfQueryBaseline(tuple(map(text, found)), tuple(map(text, not_found)))
+        baselines[field.name] = SelfQueryBaseline(
+            tuple(map(text, found)), tuple(map(text, not_found)), bool(answers.undefined)
+        )
     return baselines
 
 
@@ -74,8 +76,7 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
     """Whether documents are found by their own vectors; one that the source index did not find is no loss.
 
     A vector of zeros has no cosine: a server that ranks by NaN leaves out other documents, one index these and another
-    index those. Where an index does so, a few lost documents are a warning, and all are if
-    the source index lost most.
+    index those. Where an index does so, a few lost documents are a warning, and all are if the source index lost most.
     """
     name = f"knn_self_query:{field.name}"
     baseline = _baseline(run, field)
@@ -96,7 +97,7 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
     if baseline is not None and baseline.not_found:
         data["not_found_before"] = len(baseline.not_found)
         detail += f"; {len(baseline.not_found)} that the source index did not find either are left out"
-    if answers.undefined or data.get("not_found_before"):
+    if answers.undefined or (baseline is not None and baseline.has_undefined):
         found_before = len(baseline.found) if baseline is not None else 0
         few = 2 * len(answers.lost) <= queried or found_before <= data.get("not_found_before", 0)
         severity = Severity.WARNING if few or baseline is None else Severity.ERROR
@@ -154,10 +155,10 @@ def _vector_of(run: ActiveRun, storage: Storage, key: bytes, field: Field) -> by
     path = encode(field.path)
     dims, datatype = int(field.attrs["dims"]), str(field.attrs["datatype"])
     if storage is Storage.JSON:
-        (reply,) = require(run.server, [(b"JSON.GET", key, path)])
+        (reply,) = require_allowed(run.server, [(b"JSON.GET", key, path)])
         vector = pack(reply, dims, datatype)
     else:
-        (reply,) = require(run.server, [(b"HMGET", key, path)])
+        (reply,) = require_allowed(run.server, [(b"HMGET", key, path)])
         vector = reply[0] if isinstance(reply, list) else None
     if vector is None or len(vector) != dims * WIDTHS[datatype]:
         return None

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from fieldfare.definition import Storage
 from fieldfare.documents import KeyCounter
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 
 if TYPE_CHECKING:
     from fieldfare.hooks.run import Run
@@ -44,7 +44,7 @@ def find_missing_documents(run: Run) -> MissingDocuments:
     wanted = TYPES[run.source.storage]
     for keys in run.captured_keys():
         names = [run.plan.moved(key) for key in keys] if run.plan.moves_keys else keys
-        kinds = require(run.server, [(b"TYPE", name) for name in names])
+        kinds = require_allowed(run.server, [(b"TYPE", name) for name in names])
         found.deleted.add(key for key, kind in zip(keys, kinds, strict=True) if kind == b"none")
         found.replaced.add(key for key, kind in zip(keys, kinds, strict=True) if kind not in (b"none", wanted))
     return found

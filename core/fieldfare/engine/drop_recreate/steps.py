@@ -14,7 +14,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.inspect import index_exists, read_snapshot, read_stats
-from fieldfare.server.permissions import require
+from fieldfare.server.permissions import require_allowed
 
 __all__ = [
     "CREATE",
@@ -78,7 +78,7 @@ def drop_source(run: ActiveRun, step: Step) -> Receipt:
 
 
 def _count_existing(run: ActiveRun, keys: Sequence[bytes]) -> int:
-    return require(run.server, [(b"EXISTS", key) for key in keys]).count(1)
+    return require_allowed(run.server, [(b"EXISTS", key) for key in keys]).count(1)
 
 
 def source_is_gone(run: ActiveRun) -> bool:
