@@ -60,3 +60,15 @@ def test_bytes_as_text(count: int, text: str) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.0123, "0.012 s"), (4.2, "4.2 s"), (65.4, "1 min 5 s")])
 def test_durations_as_text(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+def test_lists_break_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "'embedding': float16 keeps about 3 significant digits of values-up-to 65504"
+    assert bullets("Warnings:", [line]) == ["Warnings:", f"- {line}"]
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert bullets("Warnings:", [line, "one\ntwo"]) == [
+        "Warnings:",
+        "- 'embedding': float16 keeps about 3\n  significant digits of values-up-to\n  65504",
+        "- one\ntwo",
+    ]

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.demo_data import SOURCE, Entry, SearchResult, count_tagged, create, load, read_state, remove, search
-from fieldfare.cli.output import bullets, table
+from fieldfare.cli.output import bullets, table, wrap
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.units import bytes_text, seconds_text
@@ -150,7 +150,7 @@ class Demo:
 
     def _search(self, index: str, datatype: str) -> list[bytes]:
         found = search(self.server, index, self.query.vector, datatype)
-        self._paragraph(f"Nearest in {index!r} to: {self.query.gloss}")
+        self._paragraph(wrap(f"Nearest in {index!r} to: {self.query.gloss}"))
         self._paragraph(table(["Word", "Score", "Gloss"], [_row(result) for result in found]))
         return [result.key for result in found]
 

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import TextWrapper
 from typing import Any, TextIO
 
 from fieldfare.cli.escape import escape_line, escape_text
 from fieldfare.errors import OutputLost
 
-__all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table"]
+__all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table", "wrap"]
 
 
 def show(text: str) -> None:
@@ -35,8 +37,23 @@ def notice(text: str) -> None:
 
 
 def bullets(title: str, lines: Sequence[str]) -> list[str]:
-    """Return a titled list; no lines if it is empty."""
-    return [title, *(f"- {line}" for line in lines)] if lines else []
+    """Return a titled list; no lines if it is empty. In a terminal they break between words."""
+    return [title, *(wrap(f"- {line}", indent="  ") for line in lines)] if lines else []
+
+
+def wrap(text: str, *, indent: str = "") -> str:
+    """Return text whose lines are not wider than the terminal and do not break inside a word; elsewhere as it is.
+
+    Args:
+        text: one line or more.
+        indent: of what a line goes on with.
+    """
+    if not sys.stdout.isatty():
+        return text
+    wrapper = TextWrapper(
+        get_terminal_size().columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapper.fill(line) for line in text.split("\n"))
 
 
 def details(facts: Mapping[str, Any]) -> list[str]:
