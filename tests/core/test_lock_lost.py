@@ -21,8 +21,9 @@ COUNT, BATCH = 200, 10
 LOCK = "fieldfare:lock:i"
 OTHER = json.dumps({"host": "elsewhere", "pid": 1, "started": "now"})
 PATCH = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
-BATCHES_UNDER_WAY = 3
-"""One that is done when the lock is lost, one that was sent already, and one in which it is noticed."""
+BATCHES_UNDER_WAY = 4
+"""When the lock is lost: one is done, one was sent already. With the next one the server is asked for the holder, and
+its answer is read after one more was sent. All of them compare before they write."""
 
 
 class Thief:

@@ -29,9 +29,9 @@ class WatchedLock(IndexLock):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options, seconds=0.3)
 
-    def check(self) -> None:  # noqa: D102 - as there
+    def check(self, max_age: float = 0.0) -> None:  # noqa: D102 - as there
         try:
-            super().check()
+            super().check(max_age)
         except LockLost:
             self.lost.set()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal, NoReturn
@@ -36,6 +37,9 @@ __all__ = ["build_app", "main", "run"]
 
 PROGRAM: Final = "fieldfare"
 """The name of the program in help and messages."""
+
+BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
+"""How many threads numpy's matrix products use. More than one leave less of a small machine to the server."""
 
 PROGRAM_OPTIONS: Final = (
     "Options of the program (--json, -p no:NAME, -v, ...) may stand here too: see 'fieldfare --help'."
@@ -91,6 +95,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
 
 def main() -> NoReturn:
     """Run the program on ``sys.argv`` and end the process."""
+    os.environ.setdefault(BLAS_THREADS, "1")
     replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # names in Redis are bytes: what is not UTF-8 must not keep the rest from being shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -26,7 +27,12 @@ __all__ = [
 ]
 
 FIRST_POLL: Final = 0.005
-LONGEST_POLL: Final = 0.02
+SHORT_POLL: Final = 0.02
+LONGEST_POLL: Final = 0.5
+"""Seconds. A long build is asked less often while it has long to go: each question takes time of the server."""
+
+WAITED: Final = 0.2
+"""Which part of the time that a build will still take, at its present pace, passes before it is asked again."""
 
 STALL_SECONDS: Final = 30.0
 """Seconds without progress after which a wait is reported, and after which it is reported again."""
@@ -130,7 +136,7 @@ def missing_aliases(server: Server, snapshot: Snapshot, aliases: Sequence[str]) 
 
 
 def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
-    """Wait until background indexing has finished, polling ever more slowly.
+    """Wait until background indexing has finished. The longer it will take, the less often the server is asked.
 
     Args:
         run: its source says how many documents to expect.
@@ -148,7 +154,8 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
 
 def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = None) -> None:
     """Wait as :func:`wait_until_ready` does, as part of the current activity."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+    started = time.monotonic()
+    deadline = math.inf if timeout is None else started + timeout
     pause = FIRST_POLL
     seen = 0
     stall = _Stall(run, name)
@@ -161,14 +168,26 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
             raise IndexBuildFailed(name, stats.num_docs, info.build_failure)
         if not stats.indexing and stats.percent_indexed >= 1.0:
             return
-        if deadline is not None and time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             raise TimeoutError(
                 f"timeout waiting for index ready: {name!r} is {stats.percent_indexed:.0%} indexed "
                 f"after {timeout:g} s; it goes on by itself"
             )
-        stall.look(stats, time.monotonic())
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_POLL)
+        stall.look(stats, now)
+        pause = min(pause * 1.5, _longest_pause(now - started, stats.percent_indexed))
+        time.sleep(min(pause, deadline - now))
+
+
+def _longest_pause(elapsed: float, built: float) -> float:
+    """Return for how long a build need not be asked again.
+
+    Args:
+        elapsed: seconds since the wait began.
+        built: which part of the index is built.
+    """
+    remaining = elapsed * (1 - built) / built if 0 < built < 1 else 0
+    return min(max(remaining * WAITED, SHORT_POLL), LONGEST_POLL)
 
 
 @define

@@ -75,7 +75,7 @@ class _Restorer:
                 sizes.append((read.popleft(), problems))
                 yield self._replacement(sizes[-1][0], found)
 
-        for result in write_batches(run.server, storage, replacements(), paths):
+        for result in write_batches(run.server, storage, replacements(), paths, lock=run.lock):
             before, problems = sizes.popleft()
             again = self._retry(before, result.changed)
             gone = [*problems.get("vanished", ()), *result.vanished, *again.vanished]

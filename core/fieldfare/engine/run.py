@@ -32,6 +32,9 @@ __all__ = ["ActiveRun"]
 
 MOVE_KEYS: Final = "fieldfare_move_keys"
 
+LOCK_MAX_AGE: Final = 0.1
+"""Seconds after which progress asks the server again whether this process holds the lock."""
+
 
 def _reporter(run: ActiveRun) -> StepReporter:
     return StepReporter(run.plugins, run.plan.index, run.add_time)
@@ -49,6 +52,7 @@ class ActiveRun:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
+        lock: of the index; None for a validation.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 
@@ -59,7 +63,7 @@ class ActiveRun:
     stop: StopRequest = field(factory=StopRequest)
     _journal: Journal | None = None
     _store: BackupStore | None = None
-    _lock: IndexLock | None = None
+    lock: IndexLock | None = None
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
     _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)
@@ -262,7 +266,7 @@ class ActiveRun:
         """Report progress of the current activity, and stop between batches if the user asked."""
         with self.guard:
             self._reports.advance(documents)
-            self.check()
+            self._stop_if_needed(LOCK_MAX_AGE)
 
     def check(self) -> None:
         """Stop here if the user asked, if the lock was lost, or if another worker stopped.
@@ -271,8 +275,11 @@ class ActiveRun:
             StopRequested: the user asked to stop, or another worker stopped.
             LockHeld: the lock on the index was lost.
         """
-        if self._lock is not None:
-            self._lock.check()
+        self._stop_if_needed(0)
+
+    def _stop_if_needed(self, lock_max_age: float) -> None:
+        if self.lock is not None:
+            self.lock.check(lock_max_age)
         if self._halted or self.stop.is_set:
             raise StopRequested
 
@@ -288,8 +295,8 @@ class ActiveRun:
             redis.exceptions.RedisError: the server is still away.
         """
         self._halted = False
-        if self._lock is not None:
-            self._lock.renew()
+        if self.lock is not None:
+            self.lock.renew()
 
     def _completed_batches(self, step: Step) -> int:
         record = self.journal.record(step.id)

@@ -62,7 +62,7 @@ def check_server_identity(run: ActiveRun, *, rollback: str) -> None:
 
 def _has_document(run: ActiveRun) -> bool:
     for keys in run.store.iter_keys():
-        names = {*keys, *map(run.plan.moved, keys)} if run.plan.moves_keys else keys
+        names = {*keys, *run.plan.moved_keys(keys)}
         if any(reply == 1 for reply in require_allowed(run.server, [(b"EXISTS", name) for name in names])):
             return True
     return False
@@ -109,7 +109,7 @@ def _read_sample(run: ActiveRun, work: RewritePass, keys: Sequence[bytes]) -> It
     storage, paths = run.source.storage, list(work.paths)
     yield read_documents(run.server, storage, keys, paths)[0]
     names = paths_after(run.plan, paths)
-    key_of = {run.plan.moved(key) if run.plan.moves_keys else key: key for key in keys}
+    key_of = dict(zip(run.plan.moved_keys(keys), keys, strict=True))
     if list(key_of) != list(keys) or list(names.values()) != paths:
         found, _ = read_documents(run.server, storage, list(key_of), list(names.values()))
         columns = {path: found[name] for path, name in names.items()}

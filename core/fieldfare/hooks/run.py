@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fieldfare.hooks.run_options import RunOptions
     from fieldfare.plan import MigrationPlan, Receipt, Step
     from fieldfare.server import Server
+    from fieldfare.server.nodes import HeldLock
 
 __all__ = ["Run"]
 
@@ -70,6 +71,10 @@ class Run(Protocol):
             FieldfareError: no plugin can move these keys.
             InvalidHookResult: a plugin did not answer for each pair.
         """
+
+    @property
+    def lock(self) -> HeldLock | None:
+        """The lock on the index, for :meth:`Server.bulk_stream`: a step that writes stops once it is lost."""
 
     # ---- captured documents, a batch at a time
 

@@ -114,14 +114,26 @@ class MigrationPlan:
         return any(isinstance(change, ChangePrefix) for change in self.changes)
 
     def moved(self, key: bytes) -> bytes:
-        """Return a key's name after the migration.
+        """Return a key's name after the migration."""
+        return self.moved_keys([key])[0]
+
+    def moved_keys(self, keys: Sequence[bytes]) -> Sequence[bytes]:
+        """Return the names of keys after the migration.
 
         If several prefixes of the source match, the longest one decides.
         """
         changed = {encode(each.old): encode(each.new) for each in self.changes if isinstance(each, ChangePrefix)}
-        known = {*map(encode, self.source.definition.prefixes), *changed}
-        old = max((prefix for prefix in known if key.startswith(prefix)), key=len, default=b"")
-        return changed[old] + key[len(old) :] if old in changed else key
+        if not changed:
+            return keys
+        prefixes = sorted({*map(encode, self.source.definition.prefixes), *changed}, key=len, reverse=True)
+        if len(prefixes) == 1:
+            [(old, new)] = changed.items()
+            length = len(old)
+            return [new + key[length:] if key.startswith(old) else key for key in keys]
+        matching = (next(filter(key.startswith, prefixes), b"") for key in keys)
+        return [
+            changed[old] + key[len(old) :] if old in changed else key for key, old in zip(keys, matching, strict=True)
+        ]
 
     @property
     def lossy(self) -> bool:

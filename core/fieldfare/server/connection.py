@@ -10,7 +10,7 @@ from redis import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
 from fieldfare.server.capabilities import Capabilities
-from fieldfare.server.nodes import Cluster, Nodes, Standalone
+from fieldfare.server.nodes import Cluster, HeldLock, Nodes, Standalone
 from fieldfare.server.pipeline import Argument, Command, address_of, exchange
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.refusal import name_refusal
@@ -84,13 +84,22 @@ class Server:
         [replies] = self._nodes.stream([commands])
         return replies
 
-    def bulk_stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
+    def bulk_stream(
+        self, batches: Iterable[Sequence[Command]], lock: HeldLock | None = None
+    ) -> Generator[list[Any], None, None]:
         """Send batch after batch as :meth:`bulk` does; the next batch is sent before the replies are yielded.
 
         The server works on one batch while the caller works on another. If the caller stops iterating, the batches
         that were sent are executed.
+
+        Args:
+            batches: of commands.
+            lock: asked for its holder along with each batch. Once it is lost, no further batch is sent.
+
+        Raises:
+            LockLost: this process does not hold the lock any more; two batches may have been sent since.
         """
-        return self._nodes.stream(batches)
+        return self._nodes.stream(batches, lock)
 
     def reconnect(self) -> None:
         """Close all connections and read a cluster's slot table again, for example after a failover.

@@ -21,6 +21,7 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch
 from fieldfare.server.conditional_write import ABSENT, OUTCOMES, SKIP_FIELD, ConditionalWrite, Row, rows_to_write
 from fieldfare.server.connection import Server
+from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Command
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
 from fieldfare.server.transaction import forbids_scripts
@@ -72,12 +73,17 @@ def write_documents(
 
 
 def write_batches(
-    server: Server, storage: Storage, batches: Iterable[ConditionalWrite], paths: Sequence[str]
+    server: Server,
+    storage: Storage,
+    batches: Iterable[ConditionalWrite],
+    paths: Sequence[str],
+    *,
+    lock: HeldLock | None = None,
 ) -> Iterator[WriteResult]:
     """Write batch after batch as :func:`write_documents` does.
 
     The server writes one batch while the caller makes the next one. When a result is yielded, the next batch may
-    already be written.
+    already be written. ``lock`` is that of :meth:`Server.bulk_stream`.
     """
     in_flight: deque[tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]] = deque()
 
@@ -87,7 +93,7 @@ def write_batches(
             in_flight.append((rows, script_calls(server, storage, rows, paths)))
             yield [evalsha_command(call) for _, call in in_flight[-1][1]]
 
-    for replies in server.bulk_stream(commands()):
+    for replies in server.bulk_stream(commands(), lock):
         rows, calls = in_flight.popleft()
         not_written: dict[bytes, str] = {}
         answers = resend_unknown_scripts(server, [call for _, call in calls], replies)

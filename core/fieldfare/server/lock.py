@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from redis.exceptions import LockError, RedisError
+from redis.exceptions import LockError, RedisError, ResponseError
 
 from fieldfare.errors import LockHeld, LockLost
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import encode
+from fieldfare.server.pipeline import Command, encode
 from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
 from fieldfare.support.fault_points import OUTSIDE, during
@@ -65,7 +65,7 @@ class IndexLock:
         self._stop = Event()
         self._renewal = Thread(target=self._renew_until_stopped, name=f"fieldfare lock on {index}", daemon=True)
         self._lost = False
-        self._renewed_at = 0.0
+        self._renewed_at = self._confirmed_at = 0.0
 
     def __enter__(self) -> Self:
         """Take the lock.
@@ -122,22 +122,41 @@ class IndexLock:
             started = _now()
         self._renewed_at = started
 
-    def check(self) -> None:
+    def check(self, max_age: float = 0.0) -> None:
         """Ask the server whether this process still holds the lock.
+
+        Args:
+            max_age: seconds for which an earlier answer is good enough.
 
         Raises:
             LockLost: it does not, or the server has not confirmed it for longer than the lock lasts.
             redis.exceptions.RedisError: the server does not answer.
         """
-        if self._lost or _now() - self._renewed_at > self._seconds or not self._is_owned():
-            holder = None
-            with suppress(RedisError):
-                holder = self._server.command(b"GET", self._name)
-            raise LockLost(self._what, "no process" if holder is None else describe(holder))
+        if self._may_be_lost or _now() - self._confirmed_at >= max_age:
+            with during(OUTSIDE):  # as the renewal: no effect of the run
+                self.confirm(self._server.command(*self.command))
 
-    def _is_owned(self) -> bool:
-        with during(OUTSIDE):  # as the renewal: no effect of the run
-            return self._lock.owned()
+    @property
+    def command(self) -> Command:
+        """The command that asks for the holder. It can be sent along with others: see :meth:`confirm`."""
+        return (b"GET", self._name)
+
+    def confirm(self, holder: bytes | ResponseError | None) -> None:
+        """Take the server's answer to :attr:`command`.
+
+        Raises:
+            LockLost: another process holds the lock, or none, or it may have expired in the meantime.
+            redis.exceptions.ResponseError: the server refused to answer.
+        """
+        if isinstance(holder, ResponseError):
+            raise holder
+        if self._may_be_lost or holder != encode(self._token):
+            raise LockLost(self._what, "no process" if holder is None else describe(holder))
+        self._confirmed_at = _now()
+
+    @property
+    def _may_be_lost(self) -> bool:
+        return self._lost or _now() - self._renewed_at > self._seconds
 
     @property
     def _what(self) -> str:

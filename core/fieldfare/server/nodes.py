@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from time import sleep
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from redis import Redis, RedisCluster
 from redis.cluster import ClusterNode
@@ -18,13 +18,28 @@ from fieldfare.server.pipeline import Command, acquire_connection, exchange, rec
 from fieldfare.server.refusal import name_refusals
 from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, route
 
-__all__ = ["Cluster", "Nodes", "Standalone"]
+__all__ = ["Cluster", "HeldLock", "Nodes", "Standalone"]
 
 REDIRECTIONS: Final = 16
 """How many redirections (MOVED, ASK, TRYAGAIN) one command follows."""
 
 SETTLE_SECONDS: Final = 0.05
 """Pause before the next attempt on a slot that is being moved."""
+
+
+class HeldLock(Protocol):
+    """A lock that must not be lost while commands are sent."""
+
+    @property
+    def command(self) -> Command:
+        """The command that asks for the holder."""
+
+    def confirm(self, holder: Any) -> None:
+        """Take the answer.
+
+        Raises:
+            LockLost: this process does not hold the lock any more.
+        """
 
 
 class Nodes(ABC):
@@ -46,21 +61,32 @@ class Nodes(ABC):
     def node_for(self, command: Command) -> Redis:
         """Return the node that gets a command."""
 
-    def stream(self, batches: Iterable[Sequence[Command]]) -> Generator[list[Any], None, None]:
+    def stream(
+        self, batches: Iterable[Sequence[Command]], lock: HeldLock | None = None
+    ) -> Generator[list[Any], None, None]:
         """Yield the replies to each batch, after the next batch has been sent."""
         with ExitStack() as stack:
             connections: dict[Redis, Connection] = {}
             sent: list[tuple[Connection, Sequence[int]]] = []
             before: Sequence[Command] | None = None
-            for commands in batches:
+            for batch in batches:
+                commands = batch if lock is None else [*batch, lock.command]
                 sending = [(self._connection(node, connections, stack), rows) for node, rows in self._split(commands)]
                 for connection, rows in sending:
                     send(connection, [commands[row] for row in rows])
                 if before is not None:
-                    yield name_refusals(before, self._replies(before, sent))
+                    yield self._answers(before, sent, lock)
                 before, sent = commands, sending
             if before is not None:
-                yield name_refusals(before, self._replies(before, sent))
+                yield self._answers(before, sent, lock)
+
+    def _answers(
+        self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]], lock: HeldLock | None
+    ) -> list[Any]:
+        replies = name_refusals(commands, self._replies(commands, sent))
+        if lock is not None:
+            lock.confirm(replies.pop())
+        return replies
 
     def _connection(self, node: Redis, connections: dict[Redis, Connection], stack: ExitStack) -> Connection:
         if node not in connections:

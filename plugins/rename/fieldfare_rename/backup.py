@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve
 from redis.exceptions import ResponseError
@@ -18,12 +18,17 @@ from fieldfare.hooks.run import Run
 from fieldfare.plan import Step
 from fieldfare.server import Server
 from fieldfare.server.conditional_write import is_wrong_type
+from fieldfare.server.key_filter import find_other_replies
 from fieldfare.server.pipeline import Command, encode
 from fieldfare_rename.movement import Keep
 from fieldfare_rename.original import Original
 from fieldfare_rename.rename import Rename, containers, renames_of
 
 __all__ = ["back_up"]
+
+
+FoundOriginals: TypeAlias = tuple[Sequence[bytes], list[Original]]
+"""A batch of keys, and the documents of it to save in the backup."""
 
 
 def back_up(step: Step, run: Run) -> None:
@@ -41,16 +46,7 @@ def back_up(step: Step, run: Run) -> None:
     scan = TargetScan(
         run.server, run.source.storage, rename, keep=keep, target_freed=_target_is_freed(step, rename, run)
     )
-    sent: deque[Sequence[bytes]] = deque()
-
-    def commands() -> Iterator[list[Command]]:
-        for keys in run.captured_keys():
-            sent.append(keys)
-            yield scan.commands(keys)
-
-    for replies in run.server.bulk_stream(commands()):
-        keys = sent.popleft()
-        originals = scan.originals(keys, replies)
+    for keys, originals in scan.originals(run.captured_keys()):
         run.save(step, Original.to_batch(originals))
         run.advance(len(keys) - len(originals))
     _stop_on_problems(rename, scan, keep, rewritten=_is_rewritten(rename, run))
@@ -123,13 +119,31 @@ class TargetScan:
         parents = map(encode, containers(rename.source, rename.target, storage))
         self._paths = [*([] if target_freed else [self._target]), *parents]
 
-    def commands(self, keys: Sequence[bytes]) -> list[Command]:
-        """Return the commands that read the target of these documents."""
-        command = b"HEXISTS" if self._storage is Storage.HASH else b"JSON.TYPE"
-        return [(command, key, path) for key in keys for path in self._paths]
+    def originals(self, key_batches: Iterable[Sequence[bytes]]) -> Iterator[FoundOriginals]:
+        """Yield each batch of keys with the documents to save in the backup."""
+        if self._storage is Storage.JSON:
+            yield from self._json_originals(key_batches)
+        elif self._target_freed:
+            yield from ((keys, []) for keys in key_batches)
+        else:
+            others = find_other_replies(self._server, key_batches, "HEXISTS", self._target, usual=b"0")
+            for keys, found in others:
+                occupied = [key for key in keys if found.get(key) == b"1"]
+                yield keys, list(self._with_new_name(occupied)) if occupied else []
 
-    def originals(self, keys: Sequence[bytes], replies: Sequence[Any]) -> list[Original]:
-        """Return the documents to save in the backup; ``replies`` answer :meth:`commands`."""
+    def _json_originals(self, key_batches: Iterable[Sequence[bytes]]) -> Iterator[FoundOriginals]:
+        sent: deque[Sequence[bytes]] = deque()
+
+        def commands() -> Iterator[list[Command]]:
+            for keys in key_batches:
+                sent.append(keys)
+                yield [(b"JSON.TYPE", key, path) for key in keys for path in self._paths]
+
+        for replies in self._server.bulk_stream(commands()):
+            keys = sent.popleft()
+            yield keys, self._json_batch(keys, replies)
+
+    def _json_batch(self, keys: Sequence[bytes], replies: Sequence[Any]) -> list[Original]:
         occupied: list[bytes] = []
         without_parent: list[bytes] = []
         incomplete: list[Original] = []
@@ -186,12 +200,12 @@ class TargetScan:
 
 
 def _kind(reply: Any) -> bytes | None:
-    """Return the type from JSON.TYPE, in RESP2 or RESP3; ``field`` for a field that HEXISTS finds."""
+    """Return the type from JSON.TYPE, in RESP2 or RESP3."""
     if isinstance(reply, ResponseError):
         raise reply
     while isinstance(reply, list):
         reply = reply[0] if reply else None
-    kind: bytes | None = b"field" if reply == 1 else reply or None
+    kind: bytes | None = reply or None
     return kind
 
 

@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.conditional_write import is_wrong_type
+from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Command
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
 from fieldfare.server.transaction import forbids_scripts
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def move_values(
-    server: Server, storage: Storage, batches: Iterable[tuple[T, MoveBatch]]
+    server: Server, storage: Storage, batches: Iterable[tuple[T, MoveBatch]], lock: HeldLock | None = None
 ) -> Iterator[tuple[T, list[tuple[bytes, Outcome]]]]:
     """Move values from one place to another within documents, batch after batch.
 
@@ -39,6 +40,7 @@ def move_values(
         server: the server of the documents.
         storage: how they are stored.
         batches: the movements, each batch with a label.
+        lock: on the index; nothing more is moved once it is lost.
 
     Yields:
         The label of each batch, with the keys of documents whose value was not moved, each with its outcome.
@@ -57,7 +59,7 @@ def move_values(
             in_flight.append((label, calls))
             yield [evalsha_command(call) for _, call in calls]
 
-    for replies in server.bulk_stream(commands()):
+    for replies in server.bulk_stream(commands(), lock):
         label, calls = in_flight.popleft()
         unmoved: list[tuple[bytes, Outcome]] = []
         for (movement, call), reply in zip(

@@ -37,7 +37,7 @@ def execute(step: Step, run: Run) -> Receipt:
     """Move the value in every document, from where the last run stopped."""
     rename, storage = Rename.of(step), run.source.storage
     batches = ((batch, _forward_batch(rename, storage, *batch)) for batch in _batches(step, run))
-    for (keys, originals), unmoved in move_values(run.server, storage, batches):
+    for (keys, originals), unmoved in move_values(run.server, storage, batches, run.lock):
         # a document with the new name only was renamed by an interrupted run, unless it was like that in the backup
         found = [
             (key, outcome)
@@ -53,7 +53,7 @@ def undo(step: Step, run: Run) -> None:
     """Move every value back; restore both values of documents that had both names."""
     rename, storage = Rename.of(step), run.source.storage
     batches = ((batch, _backward_batch(rename, storage, *batch)) for batch in _batches(step, run))
-    for (keys, originals), unmoved in move_values(run.server, storage, batches):
+    for (keys, originals), unmoved in move_values(run.server, storage, batches, run.lock):
         both = [original for original in originals.values() if original.keep_choice is not None]
         restore_originals(run.server, storage, both, rename.source, rename.target)
         run.note(_notes(rename, [each for each in unmoved if each[1] in {Outcome.BOTH, Outcome.NO_PARENT}]))

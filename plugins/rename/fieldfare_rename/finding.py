@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fieldfare.changes import RenameField
 from fieldfare.definition import Storage
@@ -12,6 +12,7 @@ from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
+from fieldfare.server.key_filter import find_other_replies
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import encode
 from fieldfare.support.wording import counted
@@ -38,8 +39,9 @@ def check_renames(plan: MigrationPlan, run: Run) -> list[Finding] | None:
 
 def _check_after_rollback(rename: Rename, run: Run) -> Finding:
     new_name_only = KeyCounter()
-    for keys in find_new_documents(run, find_missing_documents(run).count):
-        new_name_only.add(_divide(run, keys, rename.target, rename.source)[0])
+    new_keys = find_new_documents(run, find_missing_documents(run).count)
+    for _, found, _ in _divide(run, new_keys, rename.target, rename.source):
+        new_name_only.add(found)
     return Finding(
         f"renamed_back:{rename.old}",
         not new_name_only.count,
@@ -52,8 +54,7 @@ def _check_after_rollback(rename: Rename, run: Run) -> Finding:
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     old, both = KeyCounter(), KeyCounter()
     checked = 0
-    for keys in _keys(plan, run):
-        with_old_name, with_both_names = _divide(run, keys, rename.source, rename.target)
+    for keys, with_old_name, with_both_names in _divide(run, _keys(plan, run), rename.source, rename.target):
         old.add(with_old_name)
         both.add(with_both_names)
         checked += len(keys)
@@ -77,21 +78,28 @@ def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
         yield [plan.moved(encode(key)) for key in plan.source.key_sample]
         return
     for keys in run.captured_keys():
-        yield [plan.moved(key) for key in keys]
+        yield plan.moved_keys(keys)
     yield from find_new_documents(run, find_missing_documents(run).count)
 
 
-def _divide(run: Run, keys: Sequence[bytes], place: str, other: str) -> tuple[list[bytes], list[bytes]]:
-    """Return the keys of documents that have a value at a place and none at the other, and those with both."""
-    found = _filter_by_value(run, keys, place)
-    both = _filter_by_value(run, found, other)
-    with_both = set(both)
-    return [key for key in found if key not in with_both], both
+def _divide(
+    run: Run, key_batches: Iterable[Sequence[bytes]], place: str, other: str
+) -> Iterator[tuple[Sequence[bytes], list[bytes], list[bytes]]]:
+    """Yield each batch of keys, those with a value at a place and none at the other, and those with both."""
+    for keys, found in _with_value(run, key_batches, place):
+        both = {key for _, each in _with_value(run, [found], other) for key in each} if found else set()
+        yield keys, [key for key in found if key not in both], [key for key in found if key in both]
 
 
-def _filter_by_value(run: Run, keys: Sequence[bytes], place: str) -> list[bytes]:
-    """Return the keys of documents that have a value at a place."""
-    command = b"HEXISTS" if run.source.storage is Storage.HASH else b"JSON.TYPE"
-    replies = require_allowed(run.server, [(command, key, encode(place)) for key in keys])
-    found = (reply == 1 or (isinstance(reply, list) and reply not in ([], [[]])) for reply in replies)
-    return [key for key, is_found in zip(keys, found, strict=True) if is_found]
+def _with_value(
+    run: Run, key_batches: Iterable[Sequence[bytes]], place: str
+) -> Iterator[tuple[Sequence[bytes], list[bytes]]]:
+    """Yield each batch of keys, and the documents of it that have a value at a place."""
+    if run.source.storage is Storage.HASH:
+        for keys, others in find_other_replies(run.server, key_batches, "HEXISTS", encode(place), usual=b"0"):
+            yield keys, [key for key in keys if others.get(key) == b"1"] if others else []
+        return
+    for keys in key_batches:
+        replies = require_allowed(run.server, [(b"JSON.TYPE", key, encode(place)) for key in keys])
+        found = (isinstance(reply, list) and reply not in ([], [[]]) for reply in replies)
+        yield keys, [key for key, is_found in zip(keys, found, strict=True) if is_found]

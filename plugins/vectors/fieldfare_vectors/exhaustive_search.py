@@ -59,7 +59,7 @@ class QueryVectors:
             values = self._scaled_and_centred(vectors.astype(np.float32, copy=False))
             scores: NDArray[Any] = self._values @ values.T
             if self._metric == "l2":
-                scores -= np.einsum("ij,ij->i", values, values) / 2
+                scores -= np.vecdot(values, values) / 2
             elif self._metric == "cosine":
                 scores /= _lengths(values)
             scores[np.isnan(scores)] = -np.inf
@@ -73,7 +73,7 @@ class QueryVectors:
 
 def _lengths(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the length of each vector; 1 for a vector of zeros, which is equally near to all others."""
-    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", values, values))
+    lengths: NDArray[np.float32] = np.sqrt(np.vecdot(values, values))
     lengths[lengths == 0] = 1
     return lengths
 

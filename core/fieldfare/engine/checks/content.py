@@ -161,7 +161,7 @@ def _chosen(run: ActiveRun, shard: Shard) -> Iterator[Batch]:
 def _read(run: ActiveRun, work: RewritePass, keys: Sequence[bytes]) -> Batch:
     """Read documents as they are now, under the names that keys and fields have in the backup."""
     names = paths_after(run.plan, work.paths)
-    key_of = {run.plan.moved(key) if run.plan.moves_keys else key: key for key in keys}
+    key_of = dict(zip(run.plan.moved_keys(keys), keys, strict=True))
     found, _ = read_documents(run.server, run.source.storage, list(key_of), list(names.values()))
     columns = {path: found[name] for path, name in names.items()}
     return evolve(found, keys=tuple(key_of[key] for key in found.keys), columns=columns)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from fieldfare.definition import Storage
 from fieldfare.documents import KeyCounter
-from fieldfare.server.permissions import require_allowed
+from fieldfare.server.key_filter import find_other_replies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from fieldfare.hooks.run import Run
 
 __all__ = ["MissingDocuments", "find_missing_documents"]
+
+NO_KEY: Final = b"none"
+"""What TYPE answers for a key that does not exist."""
 
 TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 
@@ -41,10 +47,16 @@ def find_missing_documents(run: Run) -> MissingDocuments:
     found = MissingDocuments()
     if not run.has_backup:
         return found
-    wanted = TYPES[run.source.storage]
-    for keys in run.captured_keys():
-        names = [run.plan.moved(key) for key in keys] if run.plan.moves_keys else keys
-        kinds = require_allowed(run.server, [(b"TYPE", name) for name in names])
-        found.deleted.add(key for key, kind in zip(keys, kinds, strict=True) if kind == b"none")
-        found.replaced.add(key for key, kind in zip(keys, kinds, strict=True) if kind not in (b"none", wanted))
+    captured: deque[Sequence[bytes]] = deque()
+
+    def names_now() -> Iterator[Sequence[bytes]]:
+        for keys in run.captured_keys():
+            captured.append(keys)
+            yield run.plan.moved_keys(keys)
+
+    for names, others in find_other_replies(run.server, names_now(), "TYPE", usual=TYPES[run.source.storage]):
+        pairs = zip(captured.popleft(), names, strict=True)
+        gone = [(key, others[name]) for key, name in pairs if name in others] if others else []
+        found.deleted.add(key for key, kind in gone if kind == NO_KEY)
+        found.replaced.add(key for key, kind in gone if kind != NO_KEY)
     return found
