@@ -47,6 +47,15 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
     },
     "prefix": {"index": {"prefix": "article:"}},
 }
+CHANGES["alter"] = {
+    "add_fields": [
+        {"name": "year", "type": "numeric", "attrs": {"sortable": True}},
+        {"name": "weight", "type": "tag"},
+    ]
+}
+MODES: Final = {"alter": "alter"}
+"""Change → mode of its plan, where it is not ``drop_recreate``."""
+
 CHANGES["all"] = {
     **CHANGES["index-only"],
     "update_fields": [{"name": "embedding", "attrs": {"dims": DIMS - 1, "datatype": "float16"}}],
@@ -86,7 +95,7 @@ class Shape:
         changes = json.loads(json.dumps(CHANGES[self.change]))
         for custom in changes.get("custom", []):
             custom["field"] = "$.email" if self.storage == "json" else "email"
-        return json.dumps({"version": 1, "changes": changes})
+        return json.dumps({"version": 1, "mode": MODES.get(self.change, "drop_recreate"), "changes": changes})
 
 
 def load(server: Server, storage: str) -> None:

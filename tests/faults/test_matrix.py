@@ -46,12 +46,12 @@ TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
     for storage in ("hash", "json")
-    for change in ("index-only", "quantize", "redact", "rename", "prefix", "all")
+    for change in ("index-only", "alter", "quantize", "redact", "rename", "prefix", "all")
     if (storage, change) != ("json", "quantize")  # numbers have no datatype: only the index changes, as in index-only
     for workers in (1, 4)
 ]
 
-SAMPLED: Final = [each for each in SHAPES if not each.endswith(("index-only-4", "rename-4", "prefix-4"))]
+SAMPLED: Final = [each for each in SHAPES if not each.endswith(("index-only-4", "alter-4", "rename-4", "prefix-4"))]
 """Without shapes that behave as with one worker: workers only share documents that are rewritten."""
 
 
@@ -161,7 +161,7 @@ def try_all(bench: Any, cases: Iterable[Case], whole: int, record: Callable[[str
 
 @pytest.mark.skipif(TORTURE, reason="'make torture' runs all of it")
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("bench", ["hash-all-1"], indirect=True)
+@pytest.mark.parametrize("bench", ["hash-all-1", "hash-alter-1"], indirect=True)
 def test_killed_at_every_point(bench: Any, part: int, record_property: Callable[[str, object], None]) -> None:
     """Once at every fault point, at some of its hits, by a kill or a power loss."""
     dice = random.Random(f"{SEED} every point")

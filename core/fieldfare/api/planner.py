@@ -12,6 +12,7 @@ from fieldfare.definition import Snapshot
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.patch.mode import DEFAULT_MODE, mode_name
 from fieldfare.patch.target_schema import load_target_schema, with_unnamed_values
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
@@ -70,6 +71,7 @@ class MigrationPlanner(Planner):
         target_schema_path: str | Path | None = None,
         aliases: Sequence[str] = (),
         key_sample_limit: int | None = None,
+        mode: str | None = None,
     ) -> MigrationPlan:
         """Make a plan from a patch file or from a file with the whole target schema.
 
@@ -82,6 +84,8 @@ class MigrationPlanner(Planner):
             target_schema_path: the file with the target schema; give exactly one of the two.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
+            mode: ``auto``, ``alter`` or ``drop_recreate``; None for the one that the patch names, or else
+                ``drop_recreate``.
 
         Raises:
             UsageError: both files or neither are given, or a file cannot be used (all problems at once).
@@ -100,13 +104,17 @@ class MigrationPlanner(Planner):
                 server=server,
                 aliases=aliases,
                 key_sample_limit=key_sample_limit,
+                mode=mode,
             )
+        chosen = DEFAULT_MODE if mode is None else mode_name(mode)
         target, content = load_target_schema(Path(str(target_schema_path)))
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_schema(snapshot.definition, with_unnamed_values(target, snapshot.definition))
             request = {"target_schema": content}
-            return make_plan(opened, self.plugins, snapshot, changes, request, options=self.options)
+            return make_plan(
+                opened, self.plugins, snapshot, changes, request, options=self.options, name=index_name, mode=chosen
+            )
 
     def create_plan_from_patch(  # noqa: PLR0913 - the signature in RedisVL's migration guide
         self,
@@ -118,6 +126,7 @@ class MigrationPlanner(Planner):
         server: Server | None = None,
         aliases: Sequence[str] = (),
         key_sample_limit: int | None = None,
+        mode: str | None = None,
     ) -> MigrationPlan:
         """Make a plan from a patch that is in memory.
 
@@ -129,15 +138,20 @@ class MigrationPlanner(Planner):
             server: an open connection of fieldfare, in place of both.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
+            mode: as for :meth:`create_plan`.
 
         Raises:
             As :meth:`create_plan`.
         """
         patch = schema_patch if isinstance(schema_patch, SchemaPatch) else patch_from_dict(schema_patch)
+        chosen = patch.mode or DEFAULT_MODE if mode is None else mode_name(mode)
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_patch(snapshot.definition, patch)
-            return make_plan(opened, self.plugins, snapshot, changes, patch_to_dict(patch), options=self.options)
+            request = patch_to_dict(patch)
+            return make_plan(
+                opened, self.plugins, snapshot, changes, request, options=self.options, name=index_name, mode=chosen
+            )
 
     def _read(self, server: Server, index: str, aliases: Sequence[str], limit: int | None) -> Snapshot:
         limit = self.key_sample_limit if limit is None else limit

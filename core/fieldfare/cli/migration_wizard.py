@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from fieldfare.api import MigrationPlanner
 from fieldfare.api.arguments import server_at
 from fieldfare.cli.errors import describe
@@ -12,7 +14,8 @@ from fieldfare.cli.output import notice
 from fieldfare.cli.terminal import Console
 from fieldfare.definition.schema import to_schema
 from fieldfare.errors import FieldfareError, PreconditionError, UsageError
-from fieldfare.patch import load_patch
+from fieldfare.patch import SchemaPatch, load_patch
+from fieldfare.patch.mode import mode_name
 from fieldfare.plan.file import write_plan
 from fieldfare.server.inspect import list_user_indexes, read_snapshot
 from fieldfare.support.yamlfile import write_text, write_yaml
@@ -21,7 +24,6 @@ from fieldfare.wizard import Dialogue, document_of, revise, run_wizard, write_ne
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldfare.patch import SchemaPatch
     from fieldfare.plan import MigrationPlan
     from fieldfare.server import Server
     from fieldfare.server.client_address import AnyClient
@@ -55,6 +57,7 @@ class MigrationWizard:
         target_schema_out: str | Path | None = None,
         aliases: Sequence[str] = (),
         key_sample_limit: int = 10,
+        mode: str | None = None,
     ) -> MigrationPlan:
         """Ask what to change, and write the files; none if there is nothing to do.
 
@@ -69,6 +72,7 @@ class MigrationWizard:
             target_schema_out: the file for the schema after the migration; None for no file.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation.
+            mode: ``auto``, ``alter`` or ``drop_recreate``, for the patch; None for the one that it names.
 
         Raises:
             UsageError: two of the files are the same, or a file cannot be used.
@@ -83,6 +87,8 @@ class MigrationWizard:
             )
         patch_path = None if existing_patch_path is None else Path(existing_patch_path)
         initial = None if patch_path is None else load_patch(patch_path)
+        if mode is not None:
+            initial = evolve(initial or SchemaPatch(), mode=mode_name(mode))
         with server_at(server, redis_url, redis_client) as opened:
             name = index_name if index_name is not None else self._ask_index(opened)
             source = read_snapshot(opened, name, aliases=aliases).definition

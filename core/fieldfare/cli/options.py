@@ -24,6 +24,7 @@ __all__ = [
     "Index",
     "IndexTimeout",
     "MinRecall",
+    "Mode",
     "NewBackupDirectory",
     "OnConflict",
     "Plan",
@@ -166,6 +167,16 @@ OnConflict: TypeAlias = Annotated[
     typer.Option(
         help="Which value to keep if a document has a renamed field under both names. "
         "Left out, such documents stop the run before anything is changed.",
+    ),
+]
+
+Mode: TypeAlias = Annotated[
+    Literal["auto", "alter", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
+    typer.Option(
+        "--mode",
+        help="How to change the index. 'alter' adds fields to it as it is, and it answers all the time; "
+        "'drop_recreate' drops it first; 'auto' takes the first that can do it. "
+        "Left out, the one that the patch names, or else drop_recreate.",
     ),
 ]
 

@@ -17,6 +17,7 @@ from fieldfare.cli.options import (
     Cluster,
     Index,
     MinRecall,
+    Mode,
     PlanOut,
     Url,
     file_option,
@@ -38,6 +39,7 @@ def plan(  # noqa: PLR0913 - the command's options
     target_schema: Annotated[Path | None, file_option("YAML file with the whole target schema.")] = None,
     plan_out: PlanOut = DEFAULT_PLAN,
     alias: Aliases = None,
+    mode: Mode = None,
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to record for validation.", metavar="N", min=0)
     ] = 10,
@@ -75,6 +77,7 @@ def plan(  # noqa: PLR0913 - the command's options
             target_schema_path=target_schema,
             aliases=tuple(alias or ()),
             key_sample_limit=key_sample_limit,
+            mode=mode,
         )
     planner.write_plan(made, plan_out)
     path = plan_out.absolute()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, PlanOut, Url, file_option
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, Mode, PlanOut, Url, file_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.plan import plan_document, plan_summary
 from fieldfare.cli.session import Session
@@ -39,6 +39,7 @@ def wizard(  # noqa: PLR0913 - the command's options
         Path | None, file_option("Write the schema after the migration here.", is_output=True)
     ] = None,
     alias: Aliases = None,
+    mode: Mode = None,
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to record for validation.", metavar="N", min=0)
     ] = 10,
@@ -68,6 +69,7 @@ def wizard(  # noqa: PLR0913 - the command's options
                 target_schema_out=target_schema_out,
                 aliases=tuple(alias or ()),
                 key_sample_limit=key_sample_limit,
+                mode=mode,
             )
     except EOFError:
         raise UsageError("The answers ended before 'Finish' was chosen, so nothing was written.") from None

@@ -1,6 +1,7 @@
-"""Definition → FT.CREATE.
+"""Definition → FT.CREATE, and fields → FT.ALTER.
 
-Source: https://redis.io/docs/latest/commands/ft.create/, and tests with search 2.10.
+Sources: https://redis.io/docs/latest/commands/ft.create/, https://redis.io/docs/latest/commands/ft.alter/, and tests
+with search 2.10.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fieldfare.definition.attribute import Attribute, AttributeValue, FieldType, Form, attributes_of
-from fieldfare.definition.canonical import canonical
+from fieldfare.definition.canonical import canonical, canonical_field
 from fieldfare.definition.reply import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldfare.definition.model import Field, IndexDefinition
+    from fieldfare.definition.model import Field, IndexDefinition, Storage
 
-__all__ = ["create_arguments", "creation_order"]
+__all__ = ["alter_arguments", "create_arguments", "creation_order"]
 
 
 def create_arguments(definition: IndexDefinition) -> list[bytes]:
@@ -50,6 +51,19 @@ def create_arguments(definition: IndexDefinition) -> list[bytes]:
     for field in creation_order(definition.fields):
         words += _field(field)
     return [encode(word) for word in words]
+
+
+def alter_arguments(index: str, field: Field, storage: Storage, *, scan: bool) -> list[bytes]:
+    """Return the FT.ALTER command that adds a field to an index, ``FT.ALTER`` first.
+
+    Args:
+        index: its name.
+        field: the field.
+        storage: of the index.
+        scan: whether its documents are scanned again, so that they are found by the new field.
+    """
+    words = ["FT.ALTER", index, *([] if scan else ["SKIPINITIALSCAN"]), "SCHEMA", "ADD"]
+    return [encode(word) for word in (*words, *_field(canonical_field(field, storage)))]
 
 
 def creation_order(fields: Sequence[Field]) -> tuple[Field, ...]:

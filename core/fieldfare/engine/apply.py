@@ -10,9 +10,8 @@ from redis.exceptions import RedisError
 
 from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
-from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.concurrent.catch_up import catch_up
-from fieldfare.engine.index import make_primaries_agree
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_plan, refuse_replica
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.resume import open_journal
@@ -127,8 +126,7 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     for step in run.plan.steps:
         execute_step(run, step)
     catch_up(run, check_all=check_all)
-    make_primaries_agree(run, replaces=run.source)
-    return run_validators(run)
+    return tuple(mode_of(run.plan).validate(run))
 
 
 def _interrupted(run: ActiveRun, session: Session) -> Interrupted:

@@ -4,16 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from attrs import frozen
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fieldfare.backup.journal import Journal
     from fieldfare.definition import IndexDefinition, Snapshot
     from fieldfare.engine.run import ActiveRun
-    from fieldfare.plan import MigrationPlan, Receipt, Step
+    from fieldfare.plan import ClaimedChange, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
     from fieldfare.server import Server
+    from fieldfare.server.pipeline import Command
 
-__all__ = ["Mode"]
+__all__ = ["Draft", "Mode", "PlannedChange"]
+
+
+@frozen(hash=False)
+class PlannedChange:
+    """A change, and the steps that its plugin has planned for it."""
+
+    claimed: ClaimedChange
+    steps: tuple[Step, ...] = ()
+
+
+@frozen(hash=False)
+class Draft:
+    """A plan before its mode adds steps.
+
+    Attributes:
+        server: where the index lives.
+        name: the name by which the user called the index: its own, or an alias.
+        snapshot: the index as it is now.
+        target: the definition after every change.
+        changes: in order.
+        further_steps: steps of plugins that belong to no single change.
+    """
+
+    server: Server
+    name: str
+    snapshot: Snapshot
+    target: IndexDefinition
+    changes: tuple[PlannedChange, ...]
+    further_steps: tuple[Step, ...] = ()
 
 
 class Mode(Protocol):
@@ -30,16 +63,25 @@ class Mode(Protocol):
 
     # ---- planning
 
-    def frame(self, source: IndexDefinition, target: IndexDefinition) -> Sequence[Step]:
+    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
+        """Return why one of the changes cannot be made in this mode, and what to do instead; None if it can."""
+
+    def target(self, draft: Draft) -> IndexDefinition:
+        """Return the target with the name under which the mode creates it."""
+
+    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the mode's own steps for a plan that changes something."""
 
-    def blocker(self, snapshot: Snapshot) -> tuple[str, str] | None:
-        """Return why this index cannot be changed in this mode, and what to do instead; None if it can."""
-
-    def warnings(self, snapshot: Snapshot) -> Sequence[str]:
+    def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Return what a user should know before a plan with this frame is applied."""
 
     # ---- before a run
+
+    def trial_commands(self, plan: MigrationPlan) -> Iterable[Command]:
+        """Return commands on indexes that a run and its rollback need, such that each of them is bound to fail.
+
+        They are sent to see whether the user may run them.
+        """
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Prove, without changing anything, that the server will accept what the mode is going to do.
@@ -61,6 +103,17 @@ class Mode(Protocol):
 
     def was_reverted(self, run: ActiveRun, step: Step) -> bool:
         """Whether a step that is done has to be done again: the server lost it in a restart or a failover."""
+
+    # ---- the end of a run, and of a rollback
+
+    def validate(self, run: ActiveRun) -> Sequence[Finding]:
+        """Check what the steps have made."""
+
+    def as_before(self, run: ActiveRun) -> ActiveRun:
+        """Return a run whose target is what a rollback restores."""
+
+    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
+        """Check what a rollback has restored."""
 
     # ---- what they mean for the journal; asked about every step of a plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from fieldfare.engine.alter.mode import Alter
 from fieldfare.engine.drop_recreate.mode import DropRecreate
 from fieldfare.engine.mode import Mode
 from fieldfare.errors import PlanEdited
@@ -12,7 +13,7 @@ from fieldfare.plan import MigrationPlan
 
 __all__ = ["MODES", "mode_of"]
 
-MODES: Final[Mapping[str, Mode]] = {mode.name: mode for mode in (DropRecreate(),)}
+MODES: Final[Mapping[str, Mode]] = {mode.name: mode for mode in (Alter(), DropRecreate())}
 """Name in plan files → mode."""
 
 

@@ -38,7 +38,7 @@ def open_journal(
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _resumes(server, session, earlier, plan):
         if earlier.progress.phase is not RunPhase.VALIDATED:
-            require_rights(ActiveRun(server, plan, plugins, options))
+            require_rights(ActiveRun(server, plan, plugins, options), mode_of(plan).trial_commands(plan))
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
@@ -47,7 +47,7 @@ def open_journal(
         drop_rehearsals(server, plan)
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
-    require_rights(ActiveRun(server, plan, plugins, options))
+    require_rights(ActiveRun(server, plan, plugins, options), mode_of(plan).trial_commands(plan))
     mode_of(plan).rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:

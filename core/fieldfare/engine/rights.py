@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.rehearsal import rehearsal_name
 from fieldfare.engine.run import ActiveRun
-from fieldfare.plan import MigrationPlan, Phase
+from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_writer import trial_writes
@@ -18,22 +18,24 @@ from fieldfare.server.pipeline import Command
 from fieldfare.server.refusal import CommandNotAllowed, trial_keys
 from fieldfare.server.transaction import require_isolation
 
-__all__ = ["require_reading_rights", "require_rights"]
+__all__ = ["recreation_commands", "require_reading_rights", "require_rights"]
 
 
-def require_rights(run: ActiveRun) -> None:
+def require_rights(run: ActiveRun, on_indexes: Iterable[Command]) -> None:
     """Try every command that a run and its rollback will need, in a way that changes nothing.
 
     Args:
         run: needs neither journal nor backup.
+        on_indexes: the commands on indexes that the mode of the plan needs, bound to fail.
 
     Raises:
         CommandNotAllowed: the user may not run one of them, or not on these keys.
     """
     plan = run.plan
     IndexLock(run.server, plan.index, backup_dir="").require_rights()
-    if any(step.phase is Phase.DROP for step in plan.steps):
-        require_allowed(run.server, list(_index_commands(plan)))
+    commands = list(on_indexes)
+    if commands:
+        require_allowed(run.server, commands)
         _require_listing(run.server, encode(run.source.name))
     keys = trial_keys((*run.source.prefixes, *run.target.prefixes))
     require_allowed(run.server, list(_document_commands(run, keys)))
@@ -71,8 +73,11 @@ def _require_listing(server: Server, index: bytes) -> None:
             raise refusal.or_else(error) from error
 
 
-def _index_commands(plan: MigrationPlan) -> Iterator[Command]:
-    """Yield the commands on indexes, with a wrong number of arguments: they are refused, wherever they are executed."""
+def recreation_commands(plan: MigrationPlan) -> Iterator[Command]:
+    """Yield the commands that drop and create indexes, with a wrong number of arguments.
+
+    They are refused, wherever they are executed.
+    """
     source = plan.source
     trial, *real = map(encode, (rehearsal_name(source.definition), source.definition.name, plan.target.name))
     for name in dict.fromkeys((trial, *real)):

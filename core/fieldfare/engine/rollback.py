@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from attrs import evolve
 from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
-from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.rehearsal import drop_rehearsals
@@ -87,39 +85,38 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             session.store,
             session.lock,
         )
-        as_before = evolve(run, plan=evolve(plan, target=plan.source.definition, claims=()))
+        mode = mode_of(plan)
         if not journal.progress.steps:
             drop_rehearsals(server, plan)  # of a run that was killed during one
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
-        if journal.progress.undo is RollbackStatus.DONE and source_is_restored(run):
+        if journal.progress.undo is RollbackStatus.DONE and source_is_restored(as_before := mode.as_before(run)):
             findings = run_validators(as_before)  # a failed validation does not pass by being repeated
             return make_report(as_before, session, Result.NOTHING_TO_DO, findings=findings, warnings=warnings)
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before the first one is restored
         session.store.verify(journal.expected_backup)
-        require_rights(run)
+        require_rights(run, mode.trial_commands(plan))
         check_server_identity(run, rollback=session.commands.rollback)
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
             journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=())
         try:
-            findings = with_retries(run, lambda: _roll_back(run, as_before))
+            findings = with_retries(run, lambda: _roll_back(run))
         except StopRequested as request:
             state = "The rollback is half-way."
             raise Interrupted(state, resume=session.commands.rollback) from request
         except (FieldfareError, RedisError, OSError) as error:
             reason = error_text(error)
             raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
-        return make_report(as_before, session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
+        return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
 
 
-def _roll_back(run: ActiveRun, as_before: ActiveRun) -> tuple[Finding, ...]:
+def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
     """Undo what the journal says is left to undo, and compare the index with the source."""
     reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
-    make_primaries_agree(as_before, replaces=run.target)
-    findings = run_validators(as_before)
+    findings = tuple(mode_of(run.plan).validate_rollback(run))
     # not before: a server that restarted until then may have lost what was restored
     run.journal.update(undo=RollbackStatus.DONE)
     return findings

@@ -50,13 +50,13 @@ def reset_after_restart(run: ActiveRun) -> None:
 
 
 def source_is_restored(run: ActiveRun) -> bool:
-    """Whether the source, which a rollback restores last, is still there."""
+    """Whether what a rollback has restored, the target of this run, is still there."""
     if run.server.run_ids() == run.journal.progress.server_processes:
         return True
-    name = run.source.name
-    if not index_exists(run.server, name) or find_mismatches(run.source, read_definition(run.server, name)):
+    name = run.target.name
+    if not index_exists(run.server, name) or find_mismatches(run.target, read_definition(run.server, name)):
         return False
-    return not find_differences(run.server, run.plan.source)
+    return not find_differences(run.server, evolve(run.plan.source, definition=run.target))
 
 
 def _first_batch_records(run: ActiveRun) -> dict[str, StepRecord]:

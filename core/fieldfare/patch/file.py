@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import fields
 
 from fieldfare.patch.convert import from_plain, to_plain
+from fieldfare.patch.mode import ModeName
 from fieldfare.patch.model import SchemaPatch, Sections
 from fieldfare.support.structure import StructureError
 from fieldfare.support.suggestion import suggestion
@@ -17,6 +18,7 @@ from fieldfare.support.yamlfile import Problem, YamlFile, load_yaml
 __all__ = ["load_patch", "patch_from_dict", "patch_to_dict"]
 
 VERSION: Final = 1
+KEYS: Final = ("version", "mode", "changes")
 
 
 def load_patch(path: Path | str) -> SchemaPatch:
@@ -29,7 +31,7 @@ def load_patch(path: Path | str) -> SchemaPatch:
 
 
 def patch_from_dict(mapping: Mapping[str, Any]) -> SchemaPatch:
-    """Read a patch from the content of its file: ``version`` and ``changes``.
+    """Read a patch from the content of its file: ``version``, ``mode`` and ``changes``.
 
     Raises:
         FileError: it cannot be used; all problems at once.
@@ -44,13 +46,16 @@ def patch_to_dict(patch: SchemaPatch) -> dict[str, Any]:
 
 def _read(file: YamlFile) -> SchemaPatch:
     problems: list[Problem] = [
-        ((key,), f"unknown key{suggestion(key, ('version', 'changes')) or '; known are version, changes'}")
+        ((key,), f"unknown key{suggestion(key, KEYS) or '; known are ' + ', '.join(KEYS)}")
         for key in file.data
-        if key not in {"version", "changes"}
+        if key not in KEYS
     ]
     version = file.data.get("version", VERSION)
     if version != VERSION or isinstance(version, bool):
         problems.append((("version",), f"must be {VERSION}, the only format that this fieldfare reads"))
+    mode = file.data.get("mode")
+    if mode is not None and mode not in list(ModeName):
+        problems.append((("mode",), f"must be one of {', '.join(ModeName)}"))
     if "changes" not in file.data:
         problems.append(((), "the key 'changes' is missing"))
     sections = Sections()
@@ -60,4 +65,8 @@ def _read(file: YamlFile) -> SchemaPatch:
         problems += error.within("changes")
     if problems:
         raise file.error(problems)
-    return SchemaPatch(version=VERSION, **{each.name: getattr(sections, each.name) for each in fields(Sections)})
+    return SchemaPatch(
+        version=VERSION,
+        mode=None if mode is None else ModeName(mode),
+        **{each.name: getattr(sections, each.name) for each in fields(Sections)},
+    )

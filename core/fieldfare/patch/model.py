@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from fieldfare.definition import AttributeValue, FieldType, Storage
+from fieldfare.patch.mode import ModeName
 
 __all__ = [
     "SETTINGS",
@@ -140,6 +141,8 @@ class SchemaPatch(Sections):
 
     Attributes:
         version: of the file format.
+        mode: how to change the index; None if the patch does not say.
     """
 
     version: int = 1
+    mode: ModeName | None = None

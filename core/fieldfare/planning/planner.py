@@ -14,11 +14,13 @@ from fieldfare.changes.parameters import with_checked_parameters
 from fieldfare.definition import IndexDefinition, Snapshot, Storage
 from fieldfare.definition.info import ambiguous_texts
 from fieldfare.definition.reply import text
-from fieldfare.engine.modes import MODES
+from fieldfare.engine.mode import Draft, Mode, PlannedChange
 from fieldfare.errors import InvalidHookResult, PluginConflict, PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
+from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
@@ -30,7 +32,6 @@ from fieldfare.support.error_text import describe_result
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan"]
 
 PLAN_VERSION: Final = 1
-DEFAULT_MODE: Final = "drop_recreate"
 PLAN_STEPS: Final = "fieldfare_plan_steps"
 FURTHER: Final = "fieldfare_plan_further_steps"
 REWRITE_HOOKS: Final = ("fieldfare_transform",)
@@ -47,6 +48,8 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     *,
     other_indexes: OtherIndexes | None = None,
     options: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    mode: ModeName = DEFAULT_MODE,
 ) -> MigrationPlan:
     """Have every change claimed by a plugin and turned into steps.
 
@@ -58,6 +61,8 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         patch: the request as the user wrote it.
         other_indexes: the other indexes to take into account; None for all live ones.
         options: the user's options for plugins, by name.
+        name: the name by which the user called the index, if it is an alias.
+        mode: how to change the index.
 
     Returns:
         The plan, including blocked changes with their reasons.
@@ -83,41 +88,60 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
             "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
             "option, and migrate that one"
         )
-    mode = MODES[DEFAULT_MODE]
     sampler = DocumentSampler(server, snapshot)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
     live = evolve(live, sample=sampler)
-    claims: list[ClaimedChange] = []
+    planned_changes: list[PlannedChange] = []
+    claims: tuple[ClaimedChange, ...] = ()
     steps: list[Step] = []
     for change in changes:
         claimed, planned = _plan_change(plugins, server, change, live)
-        blocker = mode.blocker(snapshot) if claimed.claim.is_supported else None
-        if blocker is not None:
-            claimed, planned = _blocked(claimed, *blocker), []
-        claims.append(claimed)
+        planned_changes.append(PlannedChange(claimed, tuple(planned)))
         steps.extend(after_previous(planned, steps))
-        live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=tuple(claims))
-    target = live.definition
-    _refuse_ambiguous_target(target)
-    supported = all(each.claim.is_supported for each in claims)
-    if supported and (target != snapshot.definition or any(step.rewrites_documents for step in steps)):
-        steps.extend(after_previous(_further_steps(plugins, live), steps))
-        steps.extend(mode.frame(snapshot.definition, target))
+        claims = tuple(each.claimed for each in planned_changes)
+        live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=claims)
+    _refuse_ambiguous_target(live.definition)
+    changes_index = live.definition != snapshot.definition or any(step.rewrites_documents for step in steps)
+    further = after_previous(_further_steps(plugins, live), steps) if changes_index and _supported(claims) else []
+    draft = Draft(
+        server, name or snapshot.definition.name, snapshot, live.definition, tuple(planned_changes), tuple(further)
+    )
+    choice = choose_mode(draft, mode)
+    claims = _claims(draft, choice.mode)
+    supported = _supported(claims)
+    target = choice.mode.target(draft) if supported and changes_index else live.definition
+    if supported and changes_index:
+        steps += [*further, *choice.mode.frame(draft, target)]
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
     key_sample = _key_sample(sampler, snapshot)
     facts = PlanFacts(sampler.key_count, live.unreadable_indexes)
+    framed = any(step.owner in BUILTIN for step in ordered)
+    of_mode = (*choice.mode.warnings(draft, target), *choice.reasons) if framed else ()
     return MigrationPlan(
         version=PLAN_VERSION,
-        mode=mode.name,
+        mode=choice.mode.name,
         source=evolve(snapshot, key_sample=key_sample),
         target=target,
         patch=patch,
-        claims=tuple(claims),
+        claims=claims,
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
-        warnings=plan_warnings(server, mode, snapshot, claims, ordered, facts=facts),
+        warnings=plan_warnings(server, snapshot, claims, ordered, facts=facts, of_mode=of_mode),
     )
+
+
+def _supported(claims: Sequence[ClaimedChange]) -> bool:
+    return all(each.claim.is_supported for each in claims)
+
+
+def _claims(draft: Draft, mode: Mode) -> tuple[ClaimedChange, ...]:
+    """Return the claims, with those blocked that the mode cannot carry out."""
+    claims = []
+    for each in draft.changes:
+        blocker = mode.blocker(draft, each) if each.claimed.claim.is_supported else None
+        claims.append(each.claimed if blocker is None else _blocked(each.claimed, *blocker))
+    return tuple(claims)
 
 
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from fieldfare.definition import Snapshot
-from fieldfare.engine.mode import Mode
 from fieldfare.engine.preflight import replica_refusal
-from fieldfare.hooks.manager import BUILTIN
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_stats
@@ -33,26 +31,26 @@ class PlanFacts:
 
 def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     server: Server,
-    mode: Mode,
     snapshot: Snapshot,
     claims: Sequence[ClaimedChange],
     steps: Sequence[Step],
     *,
     facts: PlanFacts,
+    of_mode: Sequence[str],
 ) -> tuple[str, ...]:
     """Return what a user should know before a plan is applied, one line each.
 
     Args:
         server: for its memory settings.
-        mode: of the plan; its own warnings come first.
         snapshot: the source.
         claims: with the warnings of plugins.
         steps: of the plan; empty if there is nothing to do.
         facts: what was found out besides.
+        of_mode: the warnings of the plan's mode, which come first.
     """
     replica = server.capabilities.replica_of
     lines: list[str] = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
-    lines += list(mode.warnings(snapshot)) if any(step.owner in BUILTIN for step in steps) else []
+    lines += of_mode
     rewrites = any(step.rewrites_documents for step in steps)
     if steps:
         lines.extend(_outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites))

@@ -7,11 +7,11 @@ is sent again to one that differs. Elsewhere one command is enough: an index liv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from redis.exceptions import ResponseError, TryAgainError
 
-from fieldfare.definition.create import create_arguments
+from fieldfare.definition.create import alter_arguments, create_arguments
 from fieldfare.definition.info import parse_info
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode, mapping, text
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from fieldfare.definition import IndexDefinition, Snapshot
+    from fieldfare.definition import Field, IndexDefinition, Snapshot
     from fieldfare.server.connection import Server
     from fieldfare.server.pipeline import Command
 
 __all__ = [
+    "add_fields",
     "add_synonyms",
     "create",
     "drop",
@@ -38,6 +39,10 @@ __all__ = [
     "read_definitions",
     "synonym_commands",
 ]
+
+
+DONE_BEFORE: Final = ("already exists", "duplicate field")
+"""What a server says of a command that it has carried out before."""
 
 
 def create(server: Server, definition: IndexDefinition) -> None:
@@ -66,6 +71,32 @@ def drop(server: Server, name: str) -> None:
         [("FT.DROPINDEX", encode(name))],
         lambda: [node for node in server.nodes() if has_index(server, node, name)],
     )
+
+
+def add_fields(server: Server, definition: IndexDefinition, fields: Sequence[Field]) -> None:
+    """Add to an index those of the fields that it lacks, one by one, and have its documents scanned again.
+
+    Each field has a command of its own, for FT.ALTER would read the name of one as an option of the one before it.
+    The last command starts the scan; it finds the values of all of them.
+
+    Args:
+        server: where the index is.
+        definition: of the index; its name and its storage matter.
+        fields: in the order in which they are added.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses one.
+    """
+    name, storage = definition.name, definition.storage
+    held = [found for _, found in read_definitions(server, name)]
+    missing = [each for each in fields if any(found.find(each.name) is None for found in held)]
+    for field in missing:
+        command = alter_arguments(name, field, storage, scan=field is missing[-1])
+
+        def lacking(field: Field = field) -> list[Redis]:
+            return [node for node in server.nodes() if not _has_field(server, node, name, field.name)]
+
+        _carry_out(server, [command], lacking)
 
 
 def point_alias(server: Server, alias: str, name: str) -> None:
@@ -190,11 +221,15 @@ def _carry_out(server: Server, commands: Sequence[Command], differing: Callable[
                 server.command_at(nodes[0], *command)
             except ResponseError as error:
                 # one primary lacks what another one has
-                if not (is_unknown_index(error) or "already exists" in str(error).lower()):
+                if not (is_unknown_index(error) or any(words in str(error).lower() for words in DONE_BEFORE)):
                     raise
                 refusal = error
     for node in differing():
         raise TryAgainError(f"{text(commands[0][0])} on the primary {address_of(node)}: {refusal}")
+
+
+def _has_field(server: Server, node: Redis, name: str, field: str) -> bool:
+    return parse_info(server.command_at(node, "FT.INFO", encode(name))).definition.find(field) is not None
 
 
 def _target_of(server: Server, node: Redis, alias: str) -> str | None:

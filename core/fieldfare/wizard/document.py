@@ -21,7 +21,8 @@ WIDTH: Final = 1_000_000  # folded lines are hard to read and to compare
 
 def document_of(patch: SchemaPatch) -> dict[str, Any]:
     """Return the content of a patch file, as plain values."""
-    return {"version": patch.version, "changes": patch_to_dict(patch)}
+    mode = {} if patch.mode is None else {"mode": patch.mode.value}
+    return {"version": patch.version, **mode, "changes": patch_to_dict(patch)}
 
 
 def write_new(document: dict[str, Any]) -> str:

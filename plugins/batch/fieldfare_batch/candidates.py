@@ -13,6 +13,7 @@ from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.errors import DiffError, PreconditionError, ServerUnavailable
 from fieldfare.hooks.manager import Plugins
 from fieldfare.patch import SchemaPatch, patch_to_dict
+from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.planner import make_plan
 from fieldfare.server import Server
@@ -57,12 +58,13 @@ class CandidatePlanner:
         patch: the changes.
         aliases: of any of the indexes, to keep.
         options: the user's options for plugins, by name.
+        mode: how to change each index.
 
     Raises:
         PreconditionError: there is no index with one of the ``aliases``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a plan follows from
         self,
         server: Server,
         plugins: Plugins,
@@ -70,8 +72,10 @@ class CandidatePlanner:
         *,
         aliases: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
+        mode: ModeName = DEFAULT_MODE,
     ) -> None:
         self._server = server
+        self._mode = mode
         self._plugins = plugins
         self._patch = patch
         self._options = options
@@ -136,7 +140,14 @@ class CandidatePlanner:
             changes = changes_from_patch(snapshot.definition, self._patch)
             known = OtherIndexes(tuple(others), self._unreadable)
             plan = make_plan(
-                self._server, self._plugins, snapshot, changes, sections, other_indexes=known, options=self._options
+                self._server,
+                self._plugins,
+                snapshot,
+                changes,
+                sections,
+                other_indexes=known,
+                options=self._options,
+                mode=self._mode,
             )
         except DiffError as error:
             return Candidate(name, reason="; ".join(error.problems))

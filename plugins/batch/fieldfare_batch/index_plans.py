@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import FieldfareError, FileError, PreconditionError
@@ -52,7 +53,7 @@ def require_rights_for_all(server: Server, plugins: Plugins, plans: Iterable[Mig
     """
     for plan in plans:
         try:
-            require_rights(ActiveRun(server, plan, plugins))
+            require_rights(ActiveRun(server, plan, plugins), mode_of(plan).trial_commands(plan))
         except CommandNotAllowed:
             raise
         except FieldfareError:

@@ -50,7 +50,7 @@ class BatchPlan:
     Attributes:
         version: of the file format.
         batch_id: name of the batch, made from the time of planning.
-        mode: of every migration: ``drop_recreate``.
+        mode: that the user asked for, of every migration.
         failure_policy: whether a failure stops the batch.
         requires_quantization: whether vectors in documents are converted.
         shared_patch: the content of the patch file.

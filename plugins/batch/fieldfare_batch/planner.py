@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from attrs import define
 
@@ -15,6 +15,7 @@ from fieldfare.api.planner import Planner
 from fieldfare.changes import UpdateField
 from fieldfare.errors import UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
+from fieldfare.patch.mode import DEFAULT_MODE, ModeName, mode_name
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, write_plan
 from fieldfare.server import Server
@@ -29,8 +30,6 @@ from fieldfare_batch.selection import select_indexes
 from fieldfare_batch.state import utc_timestamp
 
 __all__ = ["BatchMigrationPlanner"]
-
-MODE: Final = "drop_recreate"
 
 
 class PlanOptions(TypedDict, total=False):
@@ -48,6 +47,7 @@ class PlanOptions(TypedDict, total=False):
     plan_dir: str | Path
     strict_overlap: bool
     aliases: Sequence[str]
+    mode: str | None
 
 
 class BatchMigrationPlanner(Planner):
@@ -79,6 +79,8 @@ class BatchMigrationPlanner(Planner):
             plan_dir: the directory for the plans of the indexes, by default ``plans``; created if missing.
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
             aliases: of any of these indexes, to keep.
+            mode: how to change each index: ``auto``, ``alter`` or ``drop_recreate``; None for the one that the patch
+                names, or else ``drop_recreate``.
 
         Raises:
             UsageError: no patch or two, no indexes, an unknown policy, or a file that cannot be used.
@@ -130,19 +132,21 @@ class BatchMigrationPlanner(Planner):
         plan_dir: str | Path = "plans",
         strict_overlap: bool = False,
         aliases: Sequence[str] = (),
+        mode: str | None = None,
     ) -> tuple[_Draft, Conflict | None]:
         patch = _patch(schema_patch_path, schema_patch)
+        chosen = patch.mode or DEFAULT_MODE if mode is None else mode_name(mode)
         policy = _policy(failure_policy)
         with server_at(server, redis_url, redis_client) as opened:
             live = list_user_indexes(opened) if pattern is not None else ()
             names = select_indexes(live, pattern=pattern, indexes=indexes, indexes_file=indexes_file)
-            planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options)
+            planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options, mode=chosen)
             candidates = planner.plan(names)
             plans = [each.plan for each in candidates if each.plan is not None]
             conflict = find_conflict(planner, plans, strict=strict_overlap)
         if conflict is None:
             require_distinct_targets(plans)
-        return _Draft(patch, policy, Path(plan_dir), candidates), conflict
+        return _Draft(patch, chosen, policy, Path(plan_dir), candidates), conflict
 
 
 @define
@@ -150,6 +154,7 @@ class _Draft:
     """A batch plan before any file is written."""
 
     patch: SchemaPatch
+    mode: ModeName
     policy: FailurePolicy
     plan_dir: Path
     candidates: tuple[Candidate, ...]
@@ -172,7 +177,7 @@ class _Draft:
         return BatchPlan(
             version=VERSION,
             batch_id=f"batch_{datetime.now(UTC):%Y%m%d_%H%M%S}{suffix}",
-            mode=MODE,
+            mode=self.mode.value,
             failure_policy=self.policy,
             requires_quantization=any(map(_quantizes, plans)),
             shared_patch={"version": self.patch.version, "changes": patch_to_dict(self.patch)},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
-from fieldfare.definition import IndexDefinition, Snapshot
+from fieldfare.definition import IndexDefinition
 from fieldfare.definition.snapshot import SYNONYMS
+from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.steps import (
     CREATE,
     DROP,
@@ -22,12 +23,18 @@ from fieldfare.engine.drop_recreate.steps import (
     plan_frame,
     source_is_gone,
 )
+from fieldfare.engine.index import make_primaries_agree
+from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearse_definition
+from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
+from fieldfare.report import Finding
 from fieldfare.server import Server
+from fieldfare.server.pipeline import Command
 
-__all__ = ["DropRecreate"]
+__all__ = ["DropRecreate", "temporary_blocker", "unreadable_warning"]
 
 ACTIVITIES: Final = {DROP: "drop", CREATE: "create"}
 UNDO_ACTIVITIES: Final = {DROP: "create"}
@@ -39,29 +46,33 @@ class DropRecreate:
 
     name: str = "drop_recreate"
 
-    def frame(self, source: IndexDefinition, target: IndexDefinition) -> Sequence[Step]:
+    def blocker(self, draft: Draft, _: PlannedChange) -> tuple[str, str] | None:
+        """Refuse to drop a TEMPORARY index."""
+        return temporary_blocker(draft.snapshot.definition)
+
+    def target(self, draft: Draft) -> IndexDefinition:
+        """Return the target as it is: it takes the place of the source."""
+        return draft.target
+
+    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the drop and the create."""
-        return plan_frame(source, target)
+        return plan_frame(draft.snapshot.definition, target)
 
-    def blocker(self, snapshot: Snapshot) -> tuple[str, str] | None:
-        """Refuse to drop a TEMPORARY index: Redis deletes its documents with it, even where others cover them."""
-        if snapshot.definition.temporary is None:
-            return None
-        return (
-            f"{snapshot.definition.name!r} is TEMPORARY: FT.DROPINDEX would delete its documents",
-            "copy the documents to another prefix (COPY), and create an index that is not TEMPORARY over them",
-        )
-
-    def warnings(self, snapshot: Snapshot) -> Sequence[str]:
+    def warnings(self, draft: Draft, _: IndexDefinition) -> Sequence[str]:
         """Warn of the outage, and of what a dropped index loses unless it is named."""
+        snapshot = draft.snapshot
         lines = ["Index downtime is required"]
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
                 "This server does not list aliases: name each alias of this index with --alias, "
                 "or it is gone once the index is dropped"
             )
-        lines.extend(map(_unreadable_warning, snapshot.unreadable))
+        lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
+
+    def trial_commands(self, plan: MigrationPlan) -> Iterable[Command]:
+        """Try to drop and to create."""
+        return recreation_commands(plan) if any(step.phase is Phase.DROP for step in plan.steps) else ()
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Create the target, and the source for a rollback, over a prefix that no key has."""
@@ -86,9 +97,24 @@ class DropRecreate:
 
     def was_reverted(self, run: ActiveRun, step: Step) -> bool:
         """Whether the dropped source exists again, before the creation of the target has started."""
-        if step.kind != DROP or _status(run.journal, CREATE) is not None:
+        if step.kind != DROP or step_status(run.journal, CREATE) is not None:
             return False
         return not source_is_gone(run)
+
+    def validate(self, run: ActiveRun) -> Sequence[Finding]:
+        """Run every check."""
+        make_primaries_agree(run, replaces=run.source)
+        return run_validators(run)
+
+    def as_before(self, run: ActiveRun) -> ActiveRun:
+        """Return the run with the source as its target."""
+        return evolve(run, plan=evolve(run.plan, target=run.source, claims=()))
+
+    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
+        """Run every check on the source."""
+        before = self.as_before(run)
+        make_primaries_agree(before, replaces=run.target)
+        return run_validators(before)
 
     def activity(self, step: Step) -> str:
         """Return ``drop`` or ``create``."""
@@ -107,27 +133,27 @@ class DropRecreate:
         if step.kind == DROP:
             return {"phase": RunPhase.INDEX_DROPPED}
         if step.kind == CREATE:
-            _end_outage(run)
+            end_outage(run)
             return {"phase": RunPhase.TARGET_CREATED}
         return {}
 
     def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Start the outage when the target is dropped; there was none if the source was never dropped."""
-        if step.kind == DROP and _status(run.journal, DROP) is not Status.DONE and not source_is_gone(run):
+        if step.kind == DROP and step_status(run.journal, DROP) is not Status.DONE and not source_is_gone(run):
             return {"dropped_at": None}
-        if step.kind == CREATE and _status(run.journal, CREATE) is Status.DONE:
+        if step.kind == CREATE and step_status(run.journal, CREATE) is Status.DONE:
             return {"dropped_at": time.time()}
         return {}
 
     def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """End the outage when the source is there again."""
         if step.kind == DROP:
-            _end_outage(run)
+            end_outage(run)
         return {}
 
     def describe(self, journal: Journal) -> str:
         """Say which of the two indexes is there."""
-        match _status(journal, DROP), _status(journal, CREATE):
+        match step_status(journal, DROP), step_status(journal, CREATE):
             case _, Status.DONE:
                 return "the target index is live and not validated"
             case _, Status.RUNNING:
@@ -140,7 +166,18 @@ class DropRecreate:
                 return "the source index is there"
 
 
-def _unreadable_warning(option: str) -> str:
+def temporary_blocker(source: IndexDefinition) -> tuple[str, str] | None:
+    """Refuse to drop a TEMPORARY index: Redis deletes its documents with it, even where others cover them."""
+    if source.temporary is None:
+        return None
+    return (
+        f"{source.name!r} is TEMPORARY: FT.DROPINDEX would delete its documents",
+        "copy the documents to another prefix (COPY), and create an index that is not TEMPORARY over them",
+    )
+
+
+def unreadable_warning(option: str) -> str:
+    """Return what a user should know about an option that cannot be read, before the index is dropped."""
     if option.startswith("TEMPORARY"):
         return (
             "This server does not say whether the index is TEMPORARY. If it is, do not apply this plan: Redis deletes "
@@ -152,15 +189,3 @@ def _unreadable_warning(option: str) -> str:
             "Let a user make the plan who may"
         )
     return f"FT.INFO doesn't report {option}: repeat it in the patch if it was set"
-
-
-def _status(journal: Journal, kind: str) -> Status | None:
-    """Return how far the step of this kind is; None if it was not started."""
-    records = (journal.record(step.id) for step in journal.plan.steps if step.kind == kind)
-    return next((record.status for record in records if record), None)
-
-
-def _end_outage(run: ActiveRun) -> None:
-    since = run.journal.progress.dropped_at
-    if since is not None:
-        run.add_time("downtime", time.time() - since)

@@ -16,6 +16,7 @@ from fieldfare.cli.options import (
     AllowDocumentExpiry,
     Cluster,
     MinRecall,
+    Mode,
     Url,
     directory_option,
     file_option,
@@ -66,6 +67,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
             help="An alias of any of the indexes, to keep: Redis lists no aliases. Repeatable.", metavar="NAME"
         ),
     ] = None,
+    mode: Mode = None,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
@@ -100,6 +102,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
             plan_dir=plan_dir,
             strict_overlap=strict_overlap,
             aliases=tuple(alias or ()),
+            mode=mode,
         )
         made = planner.create_group_plans(**options) if suggest_groups else (planner.create_batch_plan(**options),)
     paths = _paths(plan_out.absolute(), len(made))

@@ -1,0 +1,160 @@
+"""The mode ``alter`` as the engine sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RunPhase, Status
+from fieldfare.changes import AddField
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.canonical import canonical
+from fieldfare.definition.reply import encode
+from fieldfare.engine.alter.rehearsal import rehearse_alter
+from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_altered, plan_alter, recreate_source
+from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.drop_recreate.mode import temporary_blocker
+from fieldfare.engine.index import create_index, make_primaries_agree, wait_until_ready
+from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.outage import end_outage, step_status
+from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
+from fieldfare.engine.rights import recreation_commands
+from fieldfare.engine.run import ActiveRun
+from fieldfare.plan import MigrationPlan, Receipt, Step
+from fieldfare.report import Finding
+from fieldfare.server import Server
+from fieldfare.server.index_commands import find_differences
+from fieldfare.server.pipeline import Command
+
+__all__ = ["Alter"]
+
+
+@frozen
+class Alter:
+    """Add fields to the index as it is. Implements :class:`fieldfare.engine.mode.Mode`."""
+
+    name: str = "alter"
+
+    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
+        """Refuse everything but new fields, for FT.ALTER can do nothing else."""
+        if not isinstance(change.claimed.change, AddField):
+            return "FT.ALTER can only add fields", "use --mode auto, which takes a mode that can do it"
+        if change.steps or draft.further_steps:
+            return "its plugin does more than to add a field", "use --mode drop_recreate"
+        source = draft.snapshot.definition
+        if canonical(draft.target).options != canonical(source).options:
+            return "with so many TEXT fields the index needs MAXTEXTFIELDS from the start", "use --mode auto"
+        return temporary_blocker(source)
+
+    def target(self, draft: Draft) -> IndexDefinition:
+        """Return the target as it is: the index keeps its name."""
+        return draft.target
+
+    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
+        """Return the step that adds the fields."""
+        return (plan_alter(draft.snapshot.definition, target),)
+
+    def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
+        """Say that the index answers, and when the new fields do."""
+        snapshot = draft.snapshot
+        names = ", ".join(repr(each.name) for each in added_fields(snapshot.definition, target))
+        answers = (
+            f"The index answers all the time; queries of {names} find all documents when the server has scanned them "
+            "again, which apply waits for"
+        )
+        lines = [answers, "FT.ALTER cannot remove fields: a rollback drops the index and creates it again"]
+        if not snapshot.aliases and not snapshot.aliases_listed:
+            lines.append(
+                "This server does not list aliases: name each alias of this index with --alias, or a rollback loses it"
+            )
+        if snapshot.unreadable:
+            lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
+        return lines
+
+    def trial_commands(self, plan: MigrationPlan) -> Iterator[Command]:
+        """Try FT.ALTER, and what a rollback needs."""
+        yield from recreation_commands(plan)
+        for name in map(encode, (rehearsal_name(plan.source.definition), plan.source.definition.name)):
+            yield "FT.ALTER", name, "no"
+
+    def rehearse(self, server: Server, plan: MigrationPlan) -> None:
+        """Add the fields to a trial index, and create the source for a rollback."""
+        rehearse_alter(server, plan)
+        rehearse_definition(server, plan.source.definition, "source")
+
+    def execute(self, run: ActiveRun, step: Step) -> Receipt:
+        """Add the fields."""
+        return add_fields(run, step)
+
+    def verify(self, run: ActiveRun, _: Step, receipt: Receipt | None) -> bool:
+        """Whether the index has the fields. After a crash they are added once more, which waits for the scan."""
+        return receipt is not None and is_altered(run)
+
+    def undo(self, run: ActiveRun, _: Step) -> None:
+        """Create the source again."""
+        recreate_source(run)
+
+    def was_reverted(self, run: ActiveRun, _: Step) -> bool:
+        """Whether the index lacks fields again."""
+        return not is_altered(run)
+
+    def validate(self, run: ActiveRun) -> Sequence[Finding]:
+        """Run every check."""
+        source = run.plan.source
+        if find_differences(run.server, evolve(source, definition=run.target)):
+            add_fields(run, next(step for step in run.plan.steps if step.kind == ALTER))
+            create_index(run.server, run.target, source.synonyms, source.aliases)
+            wait_until_ready(run, run.target.name)
+        return run_validators(run)
+
+    def as_before(self, run: ActiveRun) -> ActiveRun:
+        """Return the run with the source as its target."""
+        return evolve(run, plan=evolve(run.plan, target=run.source, claims=()))
+
+    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
+        """Run every check on the source."""
+        before = self.as_before(run)
+        make_primaries_agree(before, replaces=run.target)
+        return run_validators(before)
+
+    def activity(self, step: Step) -> str:
+        """Return ``alter``."""
+        return "alter" if step.kind == ALTER else step.kind
+
+    def undo_activity(self, step: Step) -> str:
+        """Return ``create``: the source is created again."""
+        return "create" if step.kind == ALTER else step.kind
+
+    def on_start(self, _: Step) -> Mapping[str, Any]:
+        """Change nothing."""
+        return {}
+
+    def on_done(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """Enter the next phase."""
+        del run
+        return {"phase": RunPhase.TARGET_CREATED} if step.kind == ALTER else {}
+
+    def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """Start the outage."""
+        del run
+        return {"dropped_at": time.time()} if step.kind == ALTER else {}
+
+    def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """End the outage."""
+        if step.kind == ALTER:
+            end_outage(run)
+        return {}
+
+    def describe(self, journal: Journal) -> str:
+        """Say whether the index has the new fields."""
+        match step_status(journal, ALTER):
+            case Status.DONE:
+                return "the index has the new fields and is not validated"
+            case Status.RUNNING:
+                return "the index answers, and may have the new fields, incomplete"
+            case _:
+                return "the index is as it was"
