@@ -26,6 +26,7 @@ def test_the_place_of_the_programs_options_does_not_matter(arguments: list[str])
         json=True,
         traceback=False,
         blocked=("quantize",),
+        command="list",
     )
 
 
@@ -35,7 +36,14 @@ def test_several_plugins_can_be_left_out() -> None:
 
 def test_what_stands_behind_two_dashes_is_left_alone() -> None:
     read = read_arguments(["list", "--", "--json", "-p", "no:quantize"])
-    assert read == Arguments(("list", "--", "--json", "-p", "no:quantize"), json=False, traceback=False, blocked=())
+    assert read == Arguments(
+        ("list", "--", "--json", "-p", "no:quantize"), json=False, traceback=False, blocked=(), command="list"
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--help", "list"], ["-vvv", "list"], ["--", "list"]])
+def test_where_an_option_may_take_its_place_no_command_is_named(arguments: list[str]) -> None:
+    assert read_arguments(arguments).command is None
 
 
 @pytest.mark.parametrize("arguments", [["-p"], ["list", "--log-level"]])

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from fieldfare.cli.app import COMMANDS, build_app, run
+from fieldfare.cli.errors import USAGE
 from fieldfare.hooks.manager import load_plugins
 
 HEAVY = ("redis", "numpy", "ml_dtypes", "structlog", "ruamel", "cattrs", "msgpack", "rich")
@@ -48,6 +49,20 @@ def test_help_of_a_command_shows_examples(
     shown = capsys.readouterr().out
     for example in examples:
         assert f"  {example}\n" in shown
+
+
+@pytest.mark.parametrize("name", ["apply", "batch-apply"])
+def test_a_command_is_built_without_the_others(name: str) -> None:
+    plugins = load_plugins()
+    alone, among_all = (typer.main.get_group(build_app(plugins, only=only)) for only in (name, None))
+    assert list(alone.commands) == [name]
+    options = [[each.opts for each in group.commands[name].params] for group in (alone, among_all)]
+    assert options[0] == options[1]
+
+
+def test_a_command_that_is_misspelled_is_looked_for_among_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["aply"]) == USAGE
+    assert "apply" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [None, *(name for name, _, _ in COMMANDS)])

@@ -116,8 +116,13 @@ def run(arguments: Sequence[str]) -> int:
         return report_error(error, as_json=as_json, with_traceback=with_traceback, secrets=secrets)
 
 
-def build_app(plugins: Plugins) -> typer.Typer:
-    """Build the command line: the kernel's commands, then those of plugins."""
+def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
+    """Build the command line: the kernel's commands, then those of plugins.
+
+    Args:
+        plugins: the plugins.
+        only: the name of a command; if there is such a command, the others are left out, to start sooner.
+    """
     app = typer.Typer(
         name=PROGRAM,
         rich_markup_mode=None,
@@ -132,6 +137,7 @@ def build_app(plugins: Plugins) -> typer.Typer:
     for name, function, examples in COMMANDS:
         app.command(name, epilog=_epilog(examples))(function)
     _add_commands(app, plugins)
+    app.registered_commands = [each for each in app.registered_commands if each.name == only] or app.registered_commands
     for command in app.registered_commands:
         if command.callback is not None:
             command.callback = with_connection_options(command.callback)
@@ -177,7 +183,7 @@ def program(  # noqa: PLR0913 - the program's options
 
 def _run(arguments: Arguments) -> int:
     plugins = load_plugins(blocked=arguments.blocked)
-    command = typer.main.get_command(build_app(plugins))
+    command = typer.main.get_command(build_app(plugins, only=arguments.command))
     session = Session(plugins, json=arguments.json, secrets=known_secrets(arguments.ordered))
     raised: BaseException | None = None
     try:

@@ -36,12 +36,14 @@ class Arguments:
         json: whether the result is JSON.
         traceback: whether errors are shown with their traceback.
         blocked: plugins to leave out.
+        command: the first argument behind the program's own options; None if it is an option, too.
     """
 
     ordered: tuple[str, ...]
     json: bool
     traceback: bool
     blocked: tuple[str, ...]
+    command: str | None
 
 
 def read_arguments(arguments: Sequence[str]) -> Arguments:
@@ -78,6 +80,7 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
         json="--json" in own,
         traceback="--traceback" in own,
         blocked=tuple(blocked),
+        command=rest[0] if rest and not rest[0].startswith("-") else None,
     )
 
 

@@ -28,8 +28,11 @@ __all__ = ["CommandLine", "Outcome"]
 EXTRA_MODULES: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
 """Modules that commands import besides fieldfare."""
 
-NOT_PRELOADED: Final = ("__main__", "testing.fixtures", "testing.conformance")
+NOT_PRELOADED: Final = ("__main__", "testing.fixtures", "testing.conformance", "testing.warm_up")
 """Modules that run a program when imported, or need pytest."""
+
+WARM_UP: Final = "fieldfare.testing.warm_up"
+"""The module that is imported last."""
 
 
 @frozen
@@ -102,13 +105,13 @@ def _context() -> ForkServerContext:
 
 @cache
 def _preloaded() -> list[str]:
-    """Return every module of fieldfare and of the installed plugins."""
+    """Return every module of fieldfare and of the installed plugins, and the one that runs a first command."""
     packages = {"fieldfare", *(point.module.partition(".")[0] for point in entry_points(group="fieldfare"))}
     names = list(EXTRA_MODULES)
     for name in sorted(packages):
         path = getattr(importlib.import_module(name), "__path__", ())
         names += [name, *(each.name for each in pkgutil.walk_packages(path, f"{name}."))]
-    return [name for name in names if not name.endswith(NOT_PRELOADED)]
+    return [*(name for name in names if not name.endswith(NOT_PRELOADED)), WARM_UP]
 
 
 def _run(
