@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
+from fieldfare.engine.concurrent.followed_changes import follow_changes
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_plan, refuse_replica
 from fieldfare.engine.report_builder import make_report
@@ -120,11 +121,12 @@ def apply(  # noqa: PLR0913 - what a run consists of
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
     reset_after_restart(run)
-    if run.journal.progress.phase is RunPhase.DUMP:
-        capture(run)
-    check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED
-    for step in run.plan.steps:
-        execute_step(run, step)
+    with follow_changes(run):
+        if run.journal.progress.phase is RunPhase.DUMP:
+            capture(run)
+        check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED
+        for step in run.plan.steps:
+            execute_step(run, step)
     catch_up(run, check_all=check_all)
     return tuple(mode_of(run.plan).validate(run))
 

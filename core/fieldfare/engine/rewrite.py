@@ -86,7 +86,9 @@ def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues
             under_way.append(ValueVersion(batch, run.transformed(batch)))
             yield ConditionalWrite(under_way[-1].after, batch)
 
-    results = write_batches(run.server, run.source.storage, replacements(), list(work.paths), lock=run.lock)
+    results = write_batches(
+        run.server, run.source.storage, replacements(), list(work.paths), lock=run.lock, tracking=run.tracking
+    )
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
         unconverted = (

@@ -24,6 +24,7 @@ from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.server import Server
+from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.document_reader import read_batches
 from fieldfare.server.lock import IndexLock
 from fieldfare.support.error_text import describe_result
@@ -53,6 +54,7 @@ class ActiveRun:
         options: what the user chose.
         stop: looked at after each batch.
         lock: of the index; None for a validation.
+        tracking: which keys others have changed since before the dump; None if that is not known.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 
@@ -64,6 +66,7 @@ class ActiveRun:
     _journal: Journal | None = None
     _store: BackupStore | None = None
     lock: IndexLock | None = None
+    tracking: ChangeTracking | None = field(init=False, default=None)
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
     _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)
@@ -278,6 +281,8 @@ class ActiveRun:
         self._stop_if_needed(0)
 
     def _stop_if_needed(self, lock_max_age: float) -> None:
+        if self.tracking is not None:
+            self.tracking.collect()
         if self.lock is not None:
             self.lock.check(lock_max_age)
         if self._halted or self.stop.is_set:

@@ -1,0 +1,37 @@
+"""Following what applications change between the dump and the rewrite, so that only that has to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fieldfare.backup.progress import RunPhase
+from fieldfare.definition import Storage
+from fieldfare.engine.rewrite_pass import rewrite_pass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.server.change_tracking import track_changes
+
+__all__ = ["follow_changes"]
+
+
+@contextmanager
+def follow_changes(run: ActiveRun) -> Iterator[None]:
+    """Have ``run.tracking`` follow changes during the body, if the dump is still to come.
+
+    A resumed run, one with several workers, and one that lost a connection compare every value instead.
+
+    Raises:
+        redis.exceptions.ConnectionError: the server does not answer.
+    """
+    is_before_dump = run.journal.progress.phase is RunPhase.DUMP
+    can_be_used = run.source.storage is Storage.HASH and run.options.workers == 1 and rewrite_pass(run.plan).steps
+    tracking = track_changes(run.server, run.source.prefixes) if is_before_dump and can_be_used else None
+    if tracking is None:
+        yield
+        return
+    with tracking:
+        run.tracking = tracking
+        try:
+            yield
+        finally:
+            run.tracking = None
