@@ -14,12 +14,12 @@ import pytest
 from fieldfare import errors
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.definition.schema import from_schema
-from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.run import ActiveRun
 from fieldfare.hooks import specs
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.hooks.run import Run
 from fieldfare.patch import load_patch
+from fieldfare.queries.file import load_query_checks
 from fieldfare.support.yamlfile import load_yaml
 from fieldfare.testing.fixtures import RecordHooks
 

@@ -32,12 +32,12 @@ from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase, Status
 from fieldfare.changes import RenameIndex, UpdateField, apply_changes
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.documents import Batch, Column, Note
-from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.patch import load_patch, patch_to_dict
 from fieldfare.patch.target_schema import load_target_schema
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Receipt, Step
 from fieldfare.plan.file import load_plan, plan_to_dict, write_plan
+from fieldfare.queries.file import load_query_checks
 from fieldfare.support.yamlfile import dump_yaml
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import load_batch_plan, write_batch_plan

@@ -67,6 +67,7 @@ COMMANDS: Final = {
     "apply that converts vectors": Command(APPLY, QUANTIZE, before=(PLAN,)),
     "apply that converts vectors, without scripts": Command(APPLY, QUANTIZE, before=(PLAN,)),
     "validate": Command(("validate", "--backup-dir", "backup"), before=(PLAN, APPLY)),
+    "compare": Command(("compare", "--index", "articles", "--against", "more", "--min-overlap", "0")),
     "rollback": Command(ROLLBACK, before=(PLAN, APPLY)),
     "rollback that renames a field": Command(ROLLBACK, RENAME, before=(PLAN, APPLY)),
     "rollback that renames a field, JSON": Command(ROLLBACK, RENAME, before=(PLAN, APPLY), json=True),

@@ -18,10 +18,10 @@ from fieldfare.backup import BackupStore, backup_file, backup_prefix
 from fieldfare.backup.frame import MAGIC, PRELUDE
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.manifest import read_manifest
-from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.errors import FieldfareError
 from fieldfare.patch import load_patch
 from fieldfare.plan.file import load_plan
+from fieldfare.queries.file import load_query_checks
 from fieldfare_batch.plan_file import load_batch_plan
 from fieldfare_batch.selection import read_names
 from fieldfare_batch.state_file import load_state

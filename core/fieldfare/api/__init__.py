@@ -4,6 +4,7 @@ The command line uses these classes, too.
 May import: ``planning`` and below. Must not know: the command line, the wizard, plugins.
 """
 
+from fieldfare.api.comparison import compare_indexes
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.api.validator import MigrationValidator
@@ -15,6 +16,7 @@ __all__ = [
     "MigrationExecutor",
     "MigrationPlanner",
     "MigrationValidator",
+    "compare_indexes",
     "load_migration_plan",
     "write_migration_plan",
     "write_migration_report",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fieldfare.api.arguments import require_workers, required_verify, server_at
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
-from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import list_backups
 from fieldfare.engine.stop import StopRequest
@@ -18,11 +17,15 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
 from fieldfare.plan import MigrationPlan
+from fieldfare.queries.file import load_query_checks
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 
 __all__ = ["MigrationExecutor"]
+
+COMPARES: Final = "shadow"
+"""The mode in which both indexes answer at the same time."""
 
 
 class MigrationExecutor:
@@ -103,6 +106,7 @@ class MigrationExecutor:
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=backup_dir)
+            _require_comparable(plan, options)
             return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
@@ -152,3 +156,18 @@ class MigrationExecutor:
             BackupUnusable: no such directory, or no such backup in it.
         """
         return list_backups(Path(backup_dir), index)
+
+
+def _require_comparable(plan: MigrationPlan, options: RunOptions) -> None:
+    """Refuse to compare answers where the two indexes never exist at the same time.
+
+    Raises:
+        UsageError: the query check file has queries to compare, and the mode is not ``shadow``.
+    """
+    if options.query_checks.queries and plan.mode != COMPARES:
+        first = options.query_checks.queries[0].name
+        raise UsageError(
+            f"The query check file has queries whose answers are compared, such as {first!r}. The mode {plan.mode!r} "
+            "has no two indexes to compare. Keep 'keys_exist', 'fetch_ids' and queries with 'query' here, and give "
+            "the others to 'fieldfare validate' afterwards, or to 'fieldfare compare'. Nothing was changed."
+        )

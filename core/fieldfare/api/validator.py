@@ -10,7 +10,6 @@ from typing import Any
 from attrs import field, frozen
 
 from fieldfare.api.arguments import required_verify, server_at
-from fieldfare.engine.checks.query_check import load_query_checks
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.rights import require_reading_rights
 from fieldfare.engine.run import ActiveRun
@@ -20,6 +19,7 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.run_options import RunOptions, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.redisvl import with_live_target
+from fieldfare.queries.file import load_query_checks
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient

@@ -13,6 +13,7 @@ from attrs import evolve
 from fieldfare import __version__
 from fieldfare.cli.apply import apply
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
+from fieldfare.cli.compare import compare
 from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
@@ -77,6 +78,14 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         ),
     ),
     ("validate", validate, ("fieldfare validate --plan migration_plan.yaml",)),
+    (
+        "compare",
+        compare,
+        (
+            "fieldfare compare --index products_idx --against products_v2 --query-check-file queries.yaml",
+            "fieldfare compare --index products_idx --against products_v2 --min-overlap 0.95 --report-out report.yaml",
+        ),
+    ),
     ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
     (
         "rollback",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
+
+from fieldfare.queries.model import QueryChecks
 
 __all__ = ["RETRY_SECONDS", "STALL_SECONDS", "RunOptions", "Verify"]
 
@@ -54,6 +55,6 @@ class RunOptions:
     timeout: float | None = None
     stall_timeout: float | None = STALL_SECONDS
     verify: Verify = Verify.SAMPLE
-    query_checks: Mapping[str, Any] = field(factory=dict)
+    query_checks: QueryChecks = field(factory=QueryChecks)
     force: bool = False
     plan_path: Path | None = None

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     import typer
 
     from fieldfare.changes import Change
+    from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding, StepReport
+    from fieldfare.server import Server
 
 # ================================ Planning: reads the server, changes nothing
 
@@ -204,6 +206,24 @@ def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Seque
     Raises: any exception ends the run, resumable.
 
     Example: ``return [run.redis.renamenx(old, new) for old, new in pairs]``
+    """
+
+
+# ================================ Comparing indexes
+
+
+@hookspec(firstresult=True)
+def fieldfare_encode_query(
+    vector: Sequence[float], index: IndexDefinition, field: Field, server: Server, plan: MigrationPlan | None
+) -> bytes | None:
+    """Encode a query vector of floats for a vector field.
+
+    When: two indexes are compared by a query with a vector, and the field has an integer datatype or other dims. The
+    kernel itself casts floats to floats. ``plan`` is that of the migration which made ``index``, if it is known.
+    Who: plugins that change vectors. None means "not mine, call the next plugin".
+    Raises: ``UsageError`` if what is needed is unknown; the query then counts as failed, with the message.
+
+    Example: ``return np.asarray(vector[: int(field.attrs["dims"])], "<f4").tobytes()``
     """
 
 

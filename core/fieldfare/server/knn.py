@@ -15,7 +15,7 @@ from fieldfare.server.pipeline import Argument
 from fieldfare.server.query_reply import aggregate_rows, search_rows
 from fieldfare.server.search import read_maximum
 
-__all__ = ["WIDTHS", "escape_name", "nearest", "pack", "unpack"]
+__all__ = ["WIDTHS", "escape_name", "nearest", "pack", "pack_values", "unpack"]
 
 FORMATS: Final = {"float64": "d", "float32": "f", "float16": "e", "int8": "b", "uint8": "B"}
 
@@ -104,11 +104,17 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
         values = values[0]
     if not isinstance(values, list) or len(values) != dims or not all(isinstance(each, int | float) for each in values):
         return None
+    return pack_values(values, datatype)
+
+
+def pack_values(values: Sequence[float], datatype: str) -> bytes | None:
+    """Return the values of a vector as bytes of a datatype; None if it cannot hold them."""
+    count = len(values)
     try:
         if datatype == "bfloat16":
             # the upper half of a float32, rounded to the nearest even
-            bits = struct.unpack(f"<{dims}I", struct.pack(f"<{dims}f", *values))
-            return struct.pack(f"<{dims}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
-        return struct.pack(f"<{dims}{FORMATS[datatype]}", *values)
+            bits = struct.unpack(f"<{count}I", struct.pack(f"<{count}f", *values))
+            return struct.pack(f"<{count}H", *((each + 0x7FFF + (each >> 16 & 1)) >> 16 for each in bits))
+        return struct.pack(f"<{count}{FORMATS[datatype]}", *values)
     except (struct.error, OverflowError):
         return None

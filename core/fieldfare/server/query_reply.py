@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["aggregate_rows", "result_ids", "search_rows", "total_of"]
+__all__ = ["aggregate_rows", "ranked_results", "result_ids", "search_rows", "total_of"]
 
 
 def total_of(reply: Any) -> int:
@@ -20,6 +20,18 @@ def total_of(reply: Any) -> int:
 def result_ids(reply: Any) -> list[bytes]:
     """Return the keys in the reply to FT.SEARCH with NOCONTENT."""
     return reply[1:] if _is_resp2(reply) else [_map(result)[b"id"] for result in _map(reply)[b"results"]]
+
+
+def ranked_results(reply: Any) -> list[tuple[bytes, float, bytes | None]]:
+    """Return key, score and sort key of each document in the reply to FT.SEARCH NOCONTENT WITHSCORES WITHSORTKEYS.
+
+    A sort key is ``#`` and a number, or ``$`` and text; None without SORTBY, and for a document that lacks the field.
+    """
+    if _is_resp2(reply):
+        rows = zip(reply[1::3], reply[2::3], reply[3::3], strict=True)
+        return [(key, float(score), sort_key) for key, score, sort_key in rows]
+    results = map(_map, _map(reply)[b"results"])
+    return [(each[b"id"], float(each[b"score"]), each.get(b"sortkey")) for each in results]
 
 
 def search_rows(reply: Any) -> list[tuple[bytes, Mapping[bytes, Any]]]:

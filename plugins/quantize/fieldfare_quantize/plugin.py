@@ -23,6 +23,7 @@ from fieldfare_quantize.published_calibration import (
     require_rights,
     restore_calibration,
 )
+from fieldfare_vectors.datatype import INTEGERS
 from fieldfare_vectors.prediction_table import requested_recall
 from fieldfare_vectors.recall_step import new_field_name, plan_recall
 
@@ -31,15 +32,18 @@ if TYPE_CHECKING:
 
     import typer
 
+    from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.server import Server
 
 __all__ = [
     "fieldfare_add_commands",
     "fieldfare_backup",
     "fieldfare_classify",
+    "fieldfare_encode_query",
     "fieldfare_estimate",
     "fieldfare_execute_step",
     "fieldfare_plan_further_steps",
@@ -149,6 +153,24 @@ def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
     from fieldfare_vectors.recall_check import check_recall  # noqa: PLC0415 - plans are made without it
 
     return [*check_recall(RECALL, plan, run), *_query_encoding(plan)]
+
+
+@hookimpl
+def fieldfare_encode_query(
+    vector: Sequence[float], index: IndexDefinition, field: Field, server: Server, plan: MigrationPlan | None
+) -> bytes | None:
+    """Encode a query as the plan says, or as the published calibration of an integer field does."""
+    if plan is None and str(field.attrs["datatype"]).lower() not in INTEGERS:
+        return None
+    from fieldfare_quantize.query_encoder import encode  # noqa: PLC0415 - plans are made without it
+    from fieldfare_quantize.query_encoding import (  # noqa: PLC0415 - plans are made without it
+        read_encoding,
+        read_encoding_from_redis,
+    )
+
+    if plan is not None:
+        return encode(vector, read_encoding(plan, field.name))
+    return encode(vector, read_encoding_from_redis(server, index.name, field.name))
 
 
 def _query_encoding(plan: MigrationPlan) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fieldfare.report import MigrationReport
     from fieldfare_quantize.query_encoding import QueryEncoding
 
-__all__ = ["encode_query"]
+__all__ = ["encode", "encode_query"]
 
 SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 
@@ -47,7 +47,7 @@ def encode_query(
         FileError: the file is neither plan nor report.
         IndexNotFound: the Redis has no such index.
     """
-    return _encode(vector, _read_encoding(source, field, index))
+    return encode(vector, _read_encoding(source, field, index))
 
 
 def _read_encoding(source: Any, field: str, index: str | None) -> QueryEncoding:
@@ -66,10 +66,15 @@ def _read_encoding(source: Any, field: str, index: str | None) -> QueryEncoding:
     return read_encoding_from_redis(Server(source, "", unknown), index, field)
 
 
-def _encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> bytes:
+def encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> bytes:
+    """Encode a query vector.
+
+    Raises:
+        UsageError: the vector does not fit the field.
+    """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
-    from fieldfare_quantize.integer_codec import encode  # noqa: PLC0415 - numpy costs start-up time
+    from fieldfare_quantize import integer_codec  # noqa: PLC0415 - numpy costs start-up time
     from fieldfare_vectors.values import cast, to_bytes, truncate  # noqa: PLC0415 - numpy costs start-up time
 
     values, truncation, calibration = np.asarray(vector, "<f8"), encoding.truncation, encoding.calibration
@@ -86,4 +91,4 @@ def _encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> 
         vectors = cast(short, truncation.datatype).astype(np.float64)
     if calibration is None:
         return to_bytes(cast(vectors, encoding.datatype))
-    return to_bytes(encode(vectors, encoding.datatype, calibration).codes)
+    return to_bytes(integer_codec.encode(vectors, encoding.datatype, calibration).codes)

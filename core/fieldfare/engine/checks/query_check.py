@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 from redis.exceptions import ResponseError
 
+from fieldfare.comparison import count_query_results
 from fieldfare.definition import Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.definition.snapshot import KEY_SEPARATOR
 from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import FieldfareError
+from fieldfare.queries import CountQuery, Query
 from fieldfare.report import Finding
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import count_results
-from fieldfare.support.yamlfile import Problem, load_yaml
 
-__all__ = ["load_query_checks", "run_query_checks"]
-
-
-def load_query_checks(path: str | Path | None) -> Mapping[str, Any]:
-    """Read the file; nothing to check without one.
-
-    Raises:
-        FileError: it cannot be used, with every problem and its line.
-    """
-    if path is None:
-        return {}
-    document = load_yaml(Path(path))
-    problems: list[Problem] = []
-    for key, value in document.data.items():
-        if key not in ("keys_exist", "fetch_ids", "queries"):
-            problems.append(((key,), f"unknown key {key!r}; known: fetch_ids, keys_exist, queries"))
-        elif not isinstance(value, list):
-            problems.append(((key,), f"{key} must be a list"))
-        elif key == "queries":
-            problems.extend(_query_problems(value))
-        else:
-            problems.extend(
-                ((key, n), f"{each!r} is not a string") for n, each in enumerate(value) if not isinstance(each, str)
-            )
-    if problems:
-        raise document.error(problems)
-    return document.data
-
-
-def _query_problems(queries: list[Any]) -> Iterator[Problem]:
-    for number, query in enumerate(queries):
-        if not isinstance(query, dict) or not isinstance(query.get("query"), str):
-            yield ("queries", number), "a query needs a 'query' string"
-        elif set(query) - {"query", "min_results"} or not isinstance(query.get("min_results", 1), int):
-            yield ("queries", number), "besides 'query' there may be 'min_results', a whole number"
+__all__ = ["run_query_checks"]
 
 
 def run_query_checks(run: ActiveRun, live: Snapshot) -> list[Finding]:
@@ -62,9 +28,10 @@ def run_query_checks(run: ActiveRun, live: Snapshot) -> list[Finding]:
         live: the target.
     """
     checks = run.options.query_checks
-    findings = [_key_exists(run, f"key:{key}", [key]) for key in checks.get("keys_exist", [])]
-    findings += [_key_exists(run, f"fetch:{each}", _document_keys(live, each)) for each in checks.get("fetch_ids", [])]
-    findings += [_query(run, live, check) for check in checks.get("queries", [])]
+    findings = [_key_exists(run, f"key:{key}", [key]) for key in checks.keys_exist]
+    findings += [_key_exists(run, f"fetch:{each}", _document_keys(live, each)) for each in checks.fetch_ids]
+    findings += [_count(run, live, each) for each in checks.counts]
+    findings += [_query(run, live, each) for each in checks.queries]
     return findings
 
 
@@ -85,13 +52,25 @@ def _document_keys(live: Snapshot, identifier: str) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def _query(run: ActiveRun, live: Snapshot, check: Mapping[str, Any]) -> Finding:
-    query, least = str(check["query"]), int(check.get("min_results", 1))
-    name = f"query:{query}"
+def _count(run: ActiveRun, live: Snapshot, check: CountQuery) -> Finding:
+    name = f"query:{check.text}"
     try:
-        total = count_results(run.server, live.definition.name, query)
+        total = count_results(run.server, live.definition.name, check.text)
     except ResponseError as error:
         return Finding(name, passed=False, detail=str(error))
+    return _enough(name, total, check.min_results)
+
+
+def _query(run: ActiveRun, live: Snapshot, query: Query) -> Finding:
+    name = f"query:{query.name}"
+    try:
+        total = count_query_results(run.server, live.definition, query, plugins=run.plugins, plan=run.plan)
+    except (ResponseError, FieldfareError) as error:
+        return Finding(name, passed=False, detail=str(error))
+    return _enough(name, total, query.min_results)
+
+
+def _enough(name: str, total: int, least: int) -> Finding:
     return Finding(
         name, total >= least, detail=f"{total:,} results, at least {least:,} required", data={"results": total}
     )

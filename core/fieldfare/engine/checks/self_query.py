@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import isfinite, isnan
+from math import isnan
 from typing import Final
 
 from attrs import frozen
@@ -11,13 +11,13 @@ from redis.exceptions import ResponseError
 
 from fieldfare.backup.progress import SelfQueryBaseline
 from fieldfare.changes import RenameField
-from fieldfare.definition import Field, IndexDefinition, Snapshot, Storage
+from fieldfare.definition import Field, IndexDefinition, Snapshot
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.run import ActiveRun
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
-from fieldfare.server.knn import WIDTHS, nearest, pack, unpack
-from fieldfare.server.permissions import require_allowed
+from fieldfare.server.document_vector import read_vector
+from fieldfare.server.knn import nearest, unpack
 from fieldfare.server.search import search_keys
 
 __all__ = ["query_source", "read_limits", "self_query"]
@@ -130,7 +130,7 @@ def _query(run: ActiveRun, index: IndexDefinition, field: Field, keys: Iterable[
     for key in keys:
         if len(found) + len(lost) == limit:
             break
-        vector = _vector_of(run, index.storage, key, field)
+        vector = read_vector(run.server, index.storage, key, field)
         if vector is None:
             continue
         answer = nearest(run.server, index.name, field.name, vector, NEIGHBORS)
@@ -148,20 +148,3 @@ def _is_crowded(field: Field, vector: bytes, found: Mapping[bytes, float]) -> bo
     values = unpack(vector, str(field.attrs["datatype"]))
     scale = 1.0 if metric == "cosine" else sum(value * value for value in values)  # L2 is squared
     return len(found) == NEIGHBORS and all(distance <= NEAR * scale for distance in found.values())
-
-
-def _vector_of(run: ActiveRun, storage: Storage, key: bytes, field: Field) -> bytes | None:
-    """Return a document's vector as the index takes it; None if it has none that can be queried."""
-    path = encode(field.path)
-    dims, datatype = int(field.attrs["dims"]), str(field.attrs["datatype"])
-    if storage is Storage.JSON:
-        (reply,) = require_allowed(run.server, [(b"JSON.GET", key, path)])
-        vector = pack(reply, dims, datatype)
-    else:
-        (reply,) = require_allowed(run.server, [(b"HMGET", key, path)])
-        vector = reply[0] if isinstance(reply, list) else None
-    if vector is None or len(vector) != dims * WIDTHS[datatype]:
-        return None
-    values = unpack(vector, datatype)
-    # NaN and infinity have no distance, and a zero vector has no direction
-    return vector if any(values) and all(map(isfinite, values)) else None

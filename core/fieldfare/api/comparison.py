@@ -1,0 +1,93 @@
+"""Compares what two live indexes answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+
+from fieldfare.api.arguments import server_at
+from fieldfare.comparison import IndexComparison, sample_queries
+from fieldfare.comparison import compare_indexes as compare
+from fieldfare.comparison.compare import ROUNDS
+from fieldfare.comparison.model import MIN_OVERLAP
+from fieldfare.comparison.sample_queries import SAMPLES
+from fieldfare.errors import UsageError
+from fieldfare.hooks.manager import Plugins, load_plugins
+from fieldfare.queries import Kind, Query, QueryChecks, QueryCommand
+from fieldfare.queries.file import load_query_checks
+from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
+from fieldfare.server.inspect import read_definition
+
+__all__ = ["compare_indexes"]
+
+
+def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
+    index: str,
+    against: str,
+    *,
+    redis_url: str | None = None,
+    redis_client: AnyClient | None = None,
+    server: Server | None = None,
+    query_check_file: str | Path | None = None,
+    min_overlap: float | None = None,
+    min_mean_overlap: float | None = None,
+    samples: int = SAMPLES,
+    rounds: int = ROUNDS,
+    plugins: Plugins | None = None,
+) -> IndexComparison:
+    """Ask two indexes of one server the same queries, and compare what they answer. Changes nothing.
+
+    Args:
+        index: the first index, or an alias: its answers are what the second one should find.
+        against: the second index, or an alias.
+        redis_url: where they live.
+        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+        server: an open connection of fieldfare, in place of both.
+        query_check_file: the queries, as YAML. Without it: all documents, and the neighbours of some.
+        min_overlap: the least overlap of each query that has none of its own; None for that of the file, or else 0.9.
+        min_mean_overlap: the least overlap of all queries together; None for that of the file, if it has one.
+        samples: without a file, how many documents of each vector field give their vectors.
+        rounds: how often each index is asked each query.
+        plugins: they encode vectors for integer datatypes; by default every installed plugin.
+
+    Raises:
+        UsageError: a share is not from 0 to 1, there is nothing to ask, or both names lead to one index.
+        FileError: the file, or a vector's file that it names, cannot be used.
+        IndexNotFound: there is no such index.
+        CommandNotAllowed: the user may not ask it.
+    """
+    for name, share in (("min_overlap", min_overlap), ("min_mean_overlap", min_mean_overlap)):
+        if share is not None and not 0 <= share <= 1:
+            raise UsageError(f"{name}={share:g}: it is a share from 0 to 1")
+    if samples < 1 or rounds < 1:
+        raise UsageError(f"samples={samples}, rounds={rounds}: both are at least 1")
+    checks = load_query_checks(query_check_file)
+    plugins = plugins or load_plugins()
+    plugins.raise_if_broken()
+    with server_at(server, redis_url, redis_client) as opened:
+        first, second = read_definition(opened, index), read_definition(opened, against)
+        if first.name == second.name:
+            raise UsageError(f"{index!r} and {against!r} are one index: {first.name!r}. Name two")
+        queries = _queries(checks) if query_check_file else sample_queries(opened, first, second, samples)
+        if not queries:
+            raise UsageError(f"{query_check_file} has no queries to ask")
+        return compare(
+            opened,
+            index,
+            against,
+            queries,
+            plugins=plugins,
+            min_overlap=next(each for each in (min_overlap, checks.min_overlap, MIN_OVERLAP) if each is not None),
+            min_mean_overlap=checks.min_mean_overlap if min_mean_overlap is None else min_mean_overlap,
+            rounds=rounds,
+        )
+
+
+def _queries(checks: QueryChecks) -> tuple[Query, ...]:
+    """Return all queries of a file: one that only counts is compared like any other."""
+    names = {each.name for each in checks.queries}
+    counts = (Query(each.text, QueryCommand(Kind.SEARCH, each.text)) for each in checks.counts)
+    unnamed = (each if each.name not in names else evolve(each, name=f"query: {each.name}") for each in counts)
+    return (*unnamed, *checks.queries)

@@ -1,0 +1,56 @@
+"""Queries for two indexes of which the user has given none: all documents, and the neighbours of some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fieldfare.definition import Field, IndexDefinition
+from fieldfare.definition.reply import text
+from fieldfare.queries import DocumentVector, Kind, Query, QueryCommand
+from fieldfare.server import Server
+from fieldfare.server.document_vector import read_vector
+from fieldfare.server.knn import escape_name
+from fieldfare.server.search import search_keys
+
+__all__ = ["SAMPLES", "sample_queries"]
+
+SAMPLES: Final = 10
+"""Documents for each vector field whose neighbours are compared."""
+
+KEYS_PER_QUERY: Final = 10
+"""How many keys are read for each query: some documents lack the field."""
+
+
+def sample_queries(
+    server: Server, index: IndexDefinition, against: IndexDefinition, samples: int = SAMPLES
+) -> tuple[Query, ...]:
+    """Return queries that both indexes can answer: for all documents, and KNN queries with the vectors of some.
+
+    Args:
+        server: it has both indexes.
+        index: the first one, whose documents give the vectors.
+        against: the second one.
+        samples: how many documents for each vector field.
+    """
+    queries = [Query("all documents", QueryCommand(Kind.SEARCH, "*"))]
+    names = {each.name for each in against.fields if each.is_vector}
+    shared = [each for each in index.fields if each.is_vector and each.name in names]
+    keys = search_keys(server, index.name, samples * KEYS_PER_QUERY) if shared and samples else []
+    for field in shared:
+        queries.extend(_neighbours(server, index, field, keys, samples))
+    return tuple(queries)
+
+
+def _neighbours(
+    server: Server, index: IndexDefinition, field: Field, keys: list[bytes], samples: int
+) -> Iterator[Query]:
+    knn = QueryCommand(Kind.SEARCH, f"*=>[KNN 10 @{escape_name(field.name)} $vector AS __distance]")
+    found = 0
+    for key in keys:
+        if found == samples:
+            return
+        if read_vector(server, index.storage, key, field) is not None:
+            found += 1
+            name = f"{field.name} of {text(key)}"
+            yield Query(name, knn, params={"vector": DocumentVector(text(key), field.name)})
