@@ -24,6 +24,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexNotFound
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, Severity
+from fieldfare.server.hidden_alias import find_hiding_index
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
 from fieldfare.server.permissions import require_allowed
@@ -90,8 +91,13 @@ def _synonyms(plan: MigrationPlan, live: Snapshot) -> Finding:
 
 def _aliases(plan: MigrationPlan, run: ActiveRun, live: Snapshot) -> Finding:
     missing = missing_aliases(run.server, live, plan.source.aliases)
-    detail = f"missing: {', '.join(missing)}" if missing else counted(len(plan.source.aliases), "alias", "aliases")
-    return Finding("aliases", not missing, detail=detail)
+    if not missing:
+        return Finding("aliases", passed=True, detail=counted(len(plan.source.aliases), "alias", "aliases"))
+    found = (find_hiding_index(run.server, alias, live.definition.name) for alias in missing)
+    hidden = {each.alias: each.message for each in found if each is not None}
+    lost = [alias for alias in missing if alias not in hidden]
+    detail = "; ".join([*([f"missing: {', '.join(lost)}"] if lost else []), *hidden.values()])
+    return Finding("aliases", passed=False, detail=detail, data={"missing": lost, "hidden": list(hidden)})
 
 
 def _primaries(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
