@@ -5,7 +5,7 @@ VENV := .venv
 # tests wait for servers and disks as much as they compute: twice as many as two cores
 JOBS ?= 4
 BIN := $(VENV)/bin
-# RedisVL, in an environment of its own; REDISVL=PYTHON names another one
+# RedisVL and other clients, in an environment of their own; REDISVL=PYTHON names another one
 REDISVL_VENV := .venv-redisvl
 REDISVL ?=
 TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
@@ -22,7 +22,7 @@ help:
 	@echo "make test      run all tests on a private Redis"
 	@echo "make torture   inject every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
 	@echo "make mutations break one promise after the other, and check that a test fails"
-	@echo "make clients   use indexes through RedisVL before and after migrations, in an environment of its own"
+	@echo "make clients   use indexes through RedisVL and other clients, in an environment of their own"
 	@echo "make bench     all benchmarks, on a quiet machine"
 	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds 1 --only HNSW' writes no page"
 	@echo "make lint      ruff, mypy and import-linter"
@@ -53,7 +53,7 @@ mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py
 
 clients: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
-clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/redisvl.stamp)
+clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python -m pytest tests/clients
 
 bench: compare
@@ -62,7 +62,7 @@ bench: compare
 	done
 
 compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
-compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/redisvl.stamp)
+compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python benchmarks/compare.py $(or $(COMPARE),--out docs --quote README.md)
 
 lint: $(VENV)/dev.stamp
@@ -94,8 +94,8 @@ $(VENV)/dev.stamp: $(BIN)/python $(MANIFESTS)
 	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(TEST_PLUGINS))
 	@touch $@ $(VENV)/demo.stamp
 
-$(REDISVL_VENV)/redisvl.stamp:
-	@echo "Setting up $(REDISVL_VENV) for RedisVL ..."
+$(REDISVL_VENV)/clients.stamp:
+	@echo "Setting up $(REDISVL_VENV) for RedisVL and other clients ..."
 	@.ci/venv $(REDISVL_VENV) $(PYTHON)
-	@$(REDISVL_VENV)/bin/python -m pip install -qq "redisvl==0.28.*"
+	@$(REDISVL_VENV)/bin/python -m pip install -qq "redisvl==0.28.*" "langchain-redis==0.2.*" "redis-om==1.2.*"
 	@touch $@
