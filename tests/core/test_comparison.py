@@ -16,9 +16,11 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidato
 from fieldfare.comparison import IndexComparison, comparison_findings
 from fieldfare.comparison import compare_indexes as compare_with
 from fieldfare.comparison.latency import summarize
+from fieldfare.comparison.ranking import Ranking, Score, overlap
 from fieldfare.errors import FieldfareError, IndexNotFound, UsageError
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.queries import DocumentVector, Kind, Query, QueryCommand, VectorValues
+from fieldfare.queries.arguments import SortOrder
 from fieldfare.server import Server, connect
 from fieldfare.server.search import search_keys
 from fieldfare.testing.commandline import CommandLine
@@ -259,6 +261,52 @@ def test_a_plan_says_how_keys_are_named_and_vectors_encoded(server: Server) -> N
     assert [each.error for each in comparison.queries] == ["", ""]
     assert comparison.queries[1].overlap == 1.0
     assert comparison.queries[0].overlap > 0
+
+
+def test_integers_are_encoded_with_the_calibration_that_a_migration_stored(server: Server, tmp_path: Path) -> None:
+    if not server.capabilities.indexes("int8"):
+        pytest.skip("this server has no int8 vectors")
+    fill(server)
+    server.bulk([("HSET", f"d:{row}", "other", each.tobytes()) for row, each in enumerate(VECTORS)])
+    create(server, "a")
+    create(server, "b", field="other")
+    patch = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "int8"}}]}}
+    planner = MigrationPlanner(accept_recall_loss=True)
+    plan = planner.create_plan_from_patch("b", schema_patch=patch, server=server)
+    MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    given = search(KNN, params={"q": VectorValues(tuple(map(float, VECTORS[4])), "float32")})
+    comparison = compare(server, near("d:4"), given, min_overlap=0.7)
+    assert [each.error for each in comparison.queries] == ["", ""]
+    assert comparison.passed
+    for key in server.command("KEYS", "fieldfare:calibration:*"):
+        server.command("DEL", key)
+    assert "which would say what the codes of 'v' stand for" in compare(server, given).queries[0].error
+
+
+NEAREST = SortOrder(by_field=True, descending=False)
+
+
+def ranking(others: dict[bytes, float], **scores: float) -> Ranking:
+    found: dict[bytes, Score] = {key.encode(): score for key, score in scores.items()}
+    return Ranking(len(found), found, NEAREST, dict(others))
+
+
+def test_what_counts_as_found() -> None:
+    # the first one says of c that it is as near as its last, of d that it is nearer, of e that it is not
+    first = ranking({b"c": 2.0, b"d": 1.5, b"e": 3.0}, a=1.0, b=2.0)
+    assert overlap(first, ranking({}, a=1.0, c=2.0)) == 1.0
+    assert overlap(first, ranking({}, a=1.0, d=1.5)) == 1.0
+    assert overlap(first, ranking({}, a=1.0, e=3.0)) == 0.5
+    # the second one says of b that it ties with its last; but it has only one place for b and c
+    assert overlap(first, ranking({b"b": 2.0}, a=1.0, e=2.0)) == 1.0
+    three = ranking({}, a=1.0, b=2.0, c=2.0)
+    assert overlap(three, ranking({b"b": 2.0, b"c": 2.0}, a=1.0, e=2.0)) == pytest.approx(2 / 3)
+    # the second one missed b, which is nearer than its last
+    assert overlap(first, ranking({b"b": 2.0}, a=1.0, e=3.0)) == 0.5
+    assert overlap(ranking({}), ranking({})) == 1.0
+    assert overlap(ranking({}), ranking({}, a=1.0)) == 0.0
+    assert overlap(first, ranking({})) == 0.0
+    assert overlap(first, ranking({b"a": 1.0})) == 0.0
 
 
 def test_the_99th_percentile_leaves_out_one_in_a_hundred() -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attrs import evolve
-
 from fieldfare.api.arguments import server_at
-from fieldfare.comparison import IndexComparison, sample_queries
-from fieldfare.comparison import compare_indexes as compare
+from fieldfare.comparison import IndexComparison, comparable_queries, compare_checks, sample_queries
 from fieldfare.comparison.compare import ROUNDS
-from fieldfare.comparison.model import MIN_OVERLAP
 from fieldfare.comparison.sample_queries import SAMPLES
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
-from fieldfare.queries import Kind, Query, QueryChecks, QueryCommand
+from fieldfare.queries import QueryChecks
 from fieldfare.queries.file import load_query_checks
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
@@ -64,30 +60,23 @@ def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
     if samples < 1 or rounds < 1:
         raise UsageError(f"samples={samples}, rounds={rounds}: both are at least 1")
     checks = load_query_checks(query_check_file)
+    if query_check_file and not comparable_queries(checks):
+        raise UsageError(f"{query_check_file} has no queries to ask")
     plugins = plugins or load_plugins()
     plugins.raise_if_broken()
     with server_at(server, redis_url, redis_client) as opened:
         first, second = read_definition(opened, index), read_definition(opened, against)
         if first.name == second.name:
             raise UsageError(f"{index!r} and {against!r} are one index: {first.name!r}. Name two")
-        queries = _queries(checks) if query_check_file else sample_queries(opened, first, second, samples)
-        if not queries:
-            raise UsageError(f"{query_check_file} has no queries to ask")
-        return compare(
+        if not query_check_file:
+            checks = QueryChecks(queries=sample_queries(opened, first, second, samples))
+        return compare_checks(
             opened,
             index,
             against,
-            queries,
+            checks,
             plugins=plugins,
-            min_overlap=next(each for each in (min_overlap, checks.min_overlap, MIN_OVERLAP) if each is not None),
-            min_mean_overlap=checks.min_mean_overlap if min_mean_overlap is None else min_mean_overlap,
+            min_overlap=min_overlap,
+            min_mean_overlap=min_mean_overlap,
             rounds=rounds,
         )
-
-
-def _queries(checks: QueryChecks) -> tuple[Query, ...]:
-    """Return all queries of a file: one that only counts is compared like any other."""
-    names = {each.name for each in checks.queries}
-    counts = (Query(each.text, QueryCommand(Kind.SEARCH, each.text)) for each in checks.counts)
-    unnamed = (each if each.name not in names else evolve(each, name=f"query: {each.name}") for each in counts)
-    return (*unnamed, *checks.queries)

@@ -3,6 +3,7 @@
 May import: ``hooks`` and below. Must not know: runs, backups, what became of the first index.
 """
 
+from fieldfare.comparison.checks import comparable_queries, compare_checks
 from fieldfare.comparison.compare import compare_indexes
 from fieldfare.comparison.count import count_query_results
 from fieldfare.comparison.findings import comparison_findings
@@ -14,6 +15,8 @@ __all__ = [
     "Latency",
     "Pair",
     "QueryComparison",
+    "comparable_queries",
+    "compare_checks",
     "compare_indexes",
     "comparison_findings",
     "count_query_results",

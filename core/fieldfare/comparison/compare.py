@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 from fieldfare.comparison.command import query_command, sorted_command
 from fieldfare.comparison.key_names import KeyNames
 from fieldfare.comparison.latency import summarize
-from fieldfare.comparison.model import MIN_OVERLAP, IndexComparison, Pair, QueryComparison
+from fieldfare.comparison.model import MIN_OVERLAP, IndexComparison, Latency, Pair, QueryComparison
 from fieldfare.comparison.query_vector import Asked, VectorEncoder
 from fieldfare.comparison.ranking import Ranking, Score, overlap, score_differences
 from fieldfare.comparison.rows import row_overlap
@@ -133,7 +133,7 @@ class _Asker:
         self._seconds.against.extend(sides.against.seconds)
         return evolve(best, latency=Pair(summarize(sides.index.seconds), summarize(sides.against.seconds)))
 
-    def latency(self) -> Any:
+    def latency(self) -> Pair[Latency] | None:
         """Return the latencies of all queries together; None if there was no answer."""
         if not self._seconds.index:
             return None

@@ -19,7 +19,7 @@ def comparison_findings(comparison: IndexComparison) -> list[Finding]:
     if comparison.min_mean_overlap is not None:
         findings.append(
             Finding(
-                "queries",
+                "overlap",
                 comparison.mean_passed,
                 detail=f"mean overlap {comparison.mean_overlap:.3f}, at least {comparison.min_mean_overlap:g} required",
                 data={"mean_overlap": comparison.mean_overlap, "min_mean_overlap": comparison.min_mean_overlap},
@@ -29,7 +29,7 @@ def comparison_findings(comparison: IndexComparison) -> list[Finding]:
 
 
 def _finding(query: QueryComparison) -> Finding:
-    name = f"query:{query.name}"
+    name = f"overlap:{query.name}"
     if query.error or query.results is None:
         return Finding(name, passed=False, detail=query.error)
     detail = (

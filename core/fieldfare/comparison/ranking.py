@@ -6,7 +6,6 @@ for its own score of each document that only the other one returned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import isclose, isfinite, isnan
 from typing import Final, TypeAlias
 
@@ -37,18 +36,18 @@ class Ranking:
     """
 
     total: int
-    scores: Mapping[bytes, Score]
+    scores: dict[bytes, Score]
     order: SortOrder
-    others: Mapping[bytes, Score]
+    others: dict[bytes, Score]
 
     @property
     def last(self) -> Score:
-        """The score of the last result."""
-        return next(reversed(list(self.scores.values())))
+        """The score of the last result; None without results."""
+        return next(reversed(self.scores.values()), None)
 
     def ties(self, key: bytes) -> bool:
         """Whether one of the other documents could have been the last result as well."""
-        return key in self.others and _equal(self.others[key], self.last)
+        return bool(self.scores) and key in self.others and _equal(self.others[key], self.last)
 
     def is_better(self, key: bytes) -> bool:
         """Whether one of the other documents should have been among the results: an approximate search missed it."""

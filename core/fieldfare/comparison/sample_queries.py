@@ -9,8 +9,11 @@ from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.reply import text
 from fieldfare.queries import DocumentVector, Kind, Query, QueryCommand
 from fieldfare.server import Server
+from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_vector import read_vector
 from fieldfare.server.knn import escape_name
+from fieldfare.server.permissions import require_allowed
+from fieldfare.server.refusal import trial_keys
 from fieldfare.server.search import search_keys
 
 __all__ = ["SAMPLES", "sample_queries"]
@@ -32,10 +35,15 @@ def sample_queries(
         index: the first one, whose documents give the vectors.
         against: the second one.
         samples: how many documents for each vector field.
+
+    Raises:
+        CommandNotAllowed: the user may not read the documents.
     """
     queries = [Query("all documents", QueryCommand(Kind.SEARCH, "*"))]
     names = {each.name for each in against.fields if each.is_vector}
     shared = [each for each in index.fields if each.is_vector and each.name in names]
+    if shared:
+        require_allowed(server, trial_reads(index.storage, trial_keys(index.prefixes)))
     keys = search_keys(server, index.name, samples * KEYS_PER_QUERY) if shared and samples else []
     for field in shared:
         queries.extend(_neighbours(server, index, field, keys, samples))
