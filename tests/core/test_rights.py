@@ -188,7 +188,12 @@ def test_no_right_is_too_many(name: str, right: str, limited: Limited, server: S
 
 
 def test_with_the_optional_rights_nothing_is_unknown(limited: Limited) -> None:
-    rows = [line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `+")]
+    rows = [
+        right
+        for line in PAGE.read_text().splitlines()
+        if line.startswith("| `+")
+        for right in line.split("`")[1].split()
+    ]
     limited.prepare(COMMANDS["plan"])
     code, output = limited.run_with(COMMANDS["plan"], [*RULES["plan"], "~more", *rows])
     assert code == 0, output
