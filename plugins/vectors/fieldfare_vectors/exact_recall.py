@@ -51,10 +51,12 @@ class VectorSpace:
             metric: ``cosine``, ``l2`` or ``ip``.
         """
         values = vectors.astype(np.float32)
-        finite = np.isfinite(values)
         # The ranking stays the same if all vectors are scaled alike, and no square overflows then.
-        peak = float(max(values.max(where=finite, initial=0), -values.min(where=finite, initial=0))) or 1.0
-        np.nan_to_num(values, copy=False, posinf=peak, neginf=-peak)
+        peak = float(max(values.max(initial=0), -values.min(initial=0))) or 1.0
+        if not np.isfinite(peak):
+            finite = np.isfinite(values)
+            peak = float(max(values.max(where=finite, initial=0), -values.min(where=finite, initial=0))) or 1.0
+            np.nan_to_num(values, copy=False, posinf=peak, neginf=-peak)
         values /= np.float32(peak)
         penalty = np.zeros(len(values), np.float32)
         if metric == "cosine":

@@ -88,7 +88,9 @@ def predict(
         for choice, make in candidates.items():
             candidate = make()
             errors[choice] = _cosine_and_error(before, candidate.values)
-            yield VectorSpace.indexed(candidate.vectors, candidate.datatype, metric)
+            vectors, datatype = candidate.vectors, candidate.datatype
+            del candidate  # its values are as large as the sample
+            yield VectorSpace.indexed(vectors, datatype, metric)
 
     recall = compute_recall(VectorSpace.of(vectors, metric), spaces(), queries)
     return {choice: Prediction(each, *errors[choice]) for choice, each in zip(candidates, recall, strict=True)}
