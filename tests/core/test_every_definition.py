@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import hypothesis.strategies as st
 import pytest
@@ -25,21 +25,29 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare.server.knn import escape_name
 from fieldfare.server.query_reply import result_ids
-from fieldfare.testing.digest import read_state
+from fieldfare.testing.digest import State, read_state
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.servers import clear
 
 EXAMPLES = 1000 if os.environ.get("TORTURE") else 100
 DIMS = 2
-INDEX = "idx"
 
 Answers: TypeAlias = dict[str, Any]
 """Query → the keys that it finds, or the distances, or the server's error."""
 
-names = st.sampled_from(
-    ["title", "kind", "year", "a b", "größe", 'say "hi"', "it's", "SORTABLE", "type", "x-y", "日本"]
+PLAIN_NAMES = ["title", "kind", "year"]
+ODD_NAMES = ["a b", "größe", 'say "hi"', "it's", "SORTABLE", "type", "x-y", "日本", "a:b", "a\\b", "\\", "a.b,c", "@a"]
+ODDER_NAMES = ["-a", "$.a", "{a}*?[b]", "a\tb", " ", "é\u2028", "\udcff"]
+names = st.one_of(st.sampled_from(PLAIN_NAMES), st.sampled_from(ODD_NAMES), st.sampled_from(ODDER_NAMES))
+indexes = st.sampled_from(["idx", "idx", *ODD_NAMES, *ODDER_NAMES, "a\nb", "a\\nb", "a\rb"])
+prefixes = st.one_of(
+    st.sampled_from([("d:",), ("d:", "e:"), ("d:1",), ("",), ("{t}:", "d:")]),
+    st.sampled_from([*ODD_NAMES, *ODDER_NAMES]).map(lambda name: (f"{name}:",)),
+    st.tuples(st.sampled_from(ODD_NAMES), st.sampled_from(ODDER_NAMES)),
 )
-prefixes = st.sampled_from([("d:",), ("d:", "e:"), ("d:1",), ("",), ("{t}:", "d:")])
+endings = st.sampled_from([""] * 57 + ["\n", "\\n", "\r"])
+"""How a name ends: search 2 shows a line break as it shows a backslash and a letter, so that such names are refused."""
+
 words = st.sampled_from(["john", "jon", "running run", "the", "Straße", "a,b;c", "", "word one", "läuft"])
 numbers = st.sampled_from(["0", "5", "2000", "-1.5", "about 5"])
 places = st.sampled_from(["1,2", "13.4,52.5", "nowhere"])
@@ -82,16 +90,18 @@ def definitions(draw: st.DrawFn) -> IndexDefinition:
     """Draw an index with any options."""
     storage = draw(st.sampled_from(Storage))
     fields = []
-    for name in draw(st.lists(names, min_size=1, max_size=5, unique=True)):
+    first, *others = draw(st.lists(names, min_size=1, max_size=5, unique=True))
+    for name in (first + draw(endings), *others):
         kind = draw(st.sampled_from(FieldType))
-        path = f"$.f{name.encode().hex()}" if storage is Storage.JSON else name
+        path = f"$.f{encode(name).hex()}" if storage is Storage.JSON else name
         fields.append(Field(name, kind, path, draw(attributes(kind))))
+    prefix, *more_prefixes = draw(prefixes)
     plain = [field.name for field in fields if field.name.isalpha() and field.name.isascii()]
     of_fields = [f"@{name}>1" for name in plain] + [f"exists(@{name})" for name in plain]
     return IndexDefinition(
-        name=INDEX,
+        name=draw(indexes),
         storage=storage,
-        prefixes=draw(prefixes),
+        prefixes=(prefix + draw(endings), *more_prefixes),
         fields=tuple(fields),
         filter=draw(st.sampled_from([None, None, 'startswith(@__key, "d:")', *of_fields])),
         language=draw(st.sampled_from([None, None, "german", "chinese"])),
@@ -136,7 +146,7 @@ class Request:
     """
 
     changes: Mapping[str, Any]
-    index: str = INDEX
+    index: str
     fields: Mapping[str, str] = {}
     prefix: tuple[str, str] | None = None
 
@@ -152,19 +162,21 @@ class Request:
 def requests(draw: st.DrawFn, definition: IndexDefinition) -> Request:
     """Draw a patch that changes no answer."""
     field = draw(st.sampled_from(definition.fields))
-    added = {"name": "added", "type": "tag"}
-    new_prefix = draw(st.sampled_from(["new:", "d:new:"]))
+    index = definition.name
+    new_prefix = draw(st.sampled_from(["new:", "new:", *definition.prefixes])) + draw(names) + draw(endings)
+    new_index = f"other{draw(indexes)}"
+    new_name = f"new{draw(names)}{draw(endings)}"
     choices = [
-        Request({"add_fields": [added]}),
-        Request({"index": {"name": "other"}}, index="other"),
-        Request({"rename_fields": [{"old_name": field.name, "new_name": "renamed"}]}, fields={field.name: "renamed"}),
+        Request({"add_fields": [{"name": new_name, "type": "tag"}]}, index),
+        Request({"index": {"name": new_index}}, new_index),
+        Request({"rename_fields": [{"old_name": field.name, "new_name": new_name}]}, index, {field.name: new_name}),
     ]
     if not field.is_vector:
         sortable = not field.attrs.get("sortable", False)
-        choices.append(Request({"update_fields": [{"name": field.name, "attrs": {"sortable": sortable}}]}))
+        choices.append(Request({"update_fields": [{"name": field.name, "attrs": {"sortable": sortable}}]}, index))
     if len(definition.prefixes) == 1 and definition.prefixes[0]:
         moved = (definition.prefixes[0], new_prefix)
-        choices.append(Request({"index": {"prefix": new_prefix}}, prefix=moved))
+        choices.append(Request({"index": {"prefix": new_prefix}}, index, prefix=moved))
     return draw(st.sampled_from(choices))
 
 
@@ -177,7 +189,7 @@ def write(server: Server, definition: IndexDefinition, content: Mapping[str, Map
             server.command("JSON.SET", encode(key), "$", json.dumps(pairs))
             continue
         fields = [
-            part if not isinstance(part, list) else struct.pack(f"<{len(part)}f", *part)
+            _encoded(part) if not isinstance(part, list) else struct.pack(f"<{len(part)}f", *part)
             for pair in pairs.items()
             for part in pair
         ]
@@ -186,7 +198,7 @@ def write(server: Server, definition: IndexDefinition, content: Mapping[str, Map
 
 def ask(server: Server, definition: IndexDefinition, request: Request | None) -> Answers:
     """Ask the same questions before and after, and give the answers with the names of before."""
-    index = request.index if request else INDEX
+    index = encode(request.index if request else definition.name)
     questions: dict[str, tuple[Any, ...]] = {
         "*": ("*",),
         "john": ("john",),
@@ -240,40 +252,83 @@ def plugins() -> Plugins:
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_run_and_its_rollback_lose_nothing(data: st.DataObject, plugins: Plugins, server: Server) -> None:
-    clear(server)
     definition = data.draw(definitions())
     content = data.draw(documents(definition))
     request = data.draw(requests(definition))
     synonyms = data.draw(st.booleans())
-    first = data.draw(st.booleans())
-    if first:
-        write(server, definition, content)
+    earlier = data.draw(st.sampled_from([0, len(content) // 2, len(content)]))
+    skips_initial_scan = earlier > 0 and data.draw(st.booleans())
+    create(server, definition, content, earlier, synonyms=synonyms)
+    complete = Expected.read(server, definition)
+    if skips_initial_scan:
+        create(server, definition, content, earlier, "SKIPINITIALSCAN", synonyms=synonyms)
+    check(server, plugins, definition, request, complete)
+
+
+def create(
+    server: Server,
+    definition: IndexDefinition,
+    content: Mapping[str, Mapping[str, Any]],
+    earlier: int,
+    *options: str,
+    synonyms: bool,
+) -> None:
+    """Write documents and create the index, with some documents earlier than the index."""
+    clear(server)
+    write(server, definition, dict(list(content.items())[:earlier]))
+    command = create_arguments(definition)
+    place = command.index(b"SCHEMA")
     try:
-        server.command(*create_arguments(definition))
+        server.command(*command[:place], *options, *command[place:])
     except ResponseError:
         assume(condition=False)
-    if not first:
-        write(server, definition, content)
+    write(server, definition, dict(list(content.items())[earlier:]))
     if synonyms:
-        server.command("FT.SYNUPDATE", INDEX, "group", "john", "ivan")
+        server.command("FT.SYNUPDATE", encode(definition.name), "group", "john", "ivan")
     wait_until_indexed(server)
-    check(server, plugins, definition, request)
 
 
-def check(server: Server, plugins: Plugins, definition: IndexDefinition, request: Request) -> None:
-    """Apply a request and roll it back; compare both with the start."""
-    before, answers = read_state(server), ask(server, definition, None)
+@frozen
+class Expected:
+    """What a server holds and answers.
+
+    Attributes:
+        state: documents and indexes.
+        answers: to the questions.
+    """
+
+    state: State
+    answers: Answers
+
+    @classmethod
+    def read(cls, server: Server, definition: IndexDefinition) -> Self:
+        """Ask the server."""
+        return cls(read_state(server), ask(server, definition, None))
+
+
+def check(server: Server, plugins: Plugins, definition: IndexDefinition, request: Request, complete: Expected) -> None:
+    """Apply a request and roll it back; compare both with the start.
+
+    Args:
+        server: the server.
+        plugins: the plugins.
+        definition: the index.
+        request: the patch.
+        complete: the start, if the index had all documents, also those that SKIPINITIALSCAN left out.
+    """
+    before = Expected.read(server, definition)
     patch = {"version": 1, "changes": dict(request.changes)}
     with TemporaryDirectory() as directory:
         backup_dir = Path(directory)
         executor = MigrationExecutor(plugins=plugins)
         try:
-            plan = MigrationPlanner(plugins=plugins).create_plan_from_patch(INDEX, schema_patch=patch, server=server)
+            plan = MigrationPlanner(plugins=plugins).create_plan_from_patch(
+                definition.name, schema_patch=patch, server=server
+            )
             executor.apply(plan, server=server, backup_dir=backup_dir)
         except PreconditionError as error:
             event(f"blocked: {type(error).__name__}")
-            assert read_state(server) == before
-            assert ask(server, definition, None) == answers
+            assert Expected.read(server, definition) == before
             return
         except ValidationFailed:
             # whether the FILTER takes the new keys is known when they have them
@@ -282,7 +337,7 @@ def check(server: Server, plugins: Plugins, definition: IndexDefinition, request
             event("applied")
             expected = {
                 question: request.moved_all(found) if isinstance(found, list) else found
-                for question, found in answers.items()
+                for question, found in complete.answers.items()
             }
             # a document that the server left out without a word is in the new index if its field has another name
             known = set(expected["*"])
@@ -292,7 +347,6 @@ def check(server: Server, plugins: Plugins, definition: IndexDefinition, request
             }
             assert now == expected
         if not any(step.rewrites_documents for step in plan.steps) and request.prefix is None:
-            assert read_state(server)[0] == before[0]
+            assert read_state(server)[0] == before.state[0]
         executor.rollback(server=server, backup_dir=backup_dir)
-    assert read_state(server) == before
-    assert ask(server, definition, None) == answers
+    assert Expected.read(server, definition) == complete

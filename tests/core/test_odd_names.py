@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldfare.api import MigrationPlanner
+from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.errors import PreconditionError
 from fieldfare.server import Server
@@ -72,6 +72,39 @@ def test_two_indexes_that_are_shown_alike(server: Server) -> None:
         MigrationPlanner().create_plan_from_patch(
             "x\ny", schema_patch={"version": 1, "changes": CHANGES}, server=server
         )
+
+
+@pytest.mark.parametrize("field", ["x\ry", "x\\ry"])
+def test_a_patch_for_a_field_that_cannot_be_told_gets_the_reason(server: Server, field: str) -> None:
+    server.command("FT.CREATE", "line\nbreak", "SCHEMA", "n", "NUMERIC")
+    if text(mapping(server.command("FT.INFO", "line\nbreak"))["index_name"]) == "line\nbreak":
+        pytest.skip("this server shows it as it is")
+    server.command("FT.CREATE", "idx", "SCHEMA", field, "NUMERIC")
+    patch = {"version": 1, "changes": {"update_fields": [{"name": field, "attrs": {"sortable": True}}]}}
+    with pytest.raises(PreconditionError, match=r"FT\.INFO shows a line break, or a backslash and a letter"):
+        MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server)
+
+
+@pytest.mark.parametrize("name", ["preis_€", "a\u2028b", "a\udcffb", "日本", 'a-b c"\\'])
+def test_fields_are_queried_by_their_names(server: Server, tmp_path: Path, name: str) -> None:
+    """A backslash before a character that is not ASCII is a syntax error."""
+    field = encode(name)
+    server.command(
+        *("FT.CREATE", "idx", "PREFIX", 1, "d:", "SCHEMA", b"t" + field, "TEXT", "PHONETIC", "dm:en"),
+        *(field, "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
+    )
+    server.bulk(
+        [("HSET", f"d:{row}", b"t" + field, "smith", field, b"\0\0\x80\x3f\0\0\0" + bytes([row])) for row in range(5)]
+    )
+    wait_until_indexed(server, "idx")
+    before = read_snapshot(server, "idx")
+    assert before.definition.fields[0].attrs["phonetic_matcher"] == "dm:en"
+    patch = {"version": 1, "changes": {"update_fields": [{"name": name, "attrs": {"datatype": "float16"}}]}}
+    plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=patch, server=server)
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert [finding for finding in report.validation.findings if not finding.passed] == []
+    assert MigrationExecutor().rollback(server=server, backup_dir=tmp_path).validation.passed
+    assert read_snapshot(server, "idx").definition == before.definition
 
 
 @pytest.mark.parametrize("prefix", ["d\n:", "d\\n:"])

@@ -88,6 +88,21 @@ def test_the_new_index_and_the_restored_one_hold_them_all(server: Server, tmp_pa
     assert read_stats(server, "idx").num_docs == 22
 
 
+@pytest.mark.parametrize("options", [(), ("FILTER", 'startswith(@__key, "d:")')], ids=["all", "filter"])
+@pytest.mark.parametrize("changes", [{"index": {"name": "new"}}, RENAMED], ids=["index only", "rewrite"])
+def test_documents_outside_may_fail_to_be_indexed(
+    server: Server, tmp_path: Path, changes: dict[str, Any], options: tuple[str, ...]
+) -> None:
+    """The old index never tried them; to stop for them would leave no way out, for a restored index tries them, too."""
+    server.bulk([("HSET", f"d:bad{row}", "n", "none") for row in range(3)])
+    fill(server, *options, "SKIPINITIALSCAN")
+    before = database_digest(server)
+    report = MigrationExecutor().apply(plan_of(server, changes), server=server, backup_dir=tmp_path)
+    assert report.result is Result.SUCCEEDED
+    assert MigrationExecutor().rollback(server=server, backup_dir=tmp_path).validation.passed
+    assert database_digest(server) == before
+
+
 def test_vectors_outside_are_converted_as_well(server: Server, tmp_path: Path) -> None:
     server.bulk([("HSET", f"d:{row}", "v", b"\0\0\x80\x3f\0\0\0" + bytes([row])) for row in range(20)])
     server.command(

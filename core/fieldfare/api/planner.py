@@ -18,7 +18,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.plan.redisvl import RedisVLPlan
 from fieldfare.planning.options import plan_options
-from fieldfare.planning.planner import make_plan
+from fieldfare.planning.planner import make_plan, require_known
 from fieldfare.planning.redisvl import add_steps
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
@@ -155,7 +155,9 @@ class MigrationPlanner(Planner):
 
     def _read(self, server: Server, index: str, aliases: Sequence[str], limit: int | None) -> Snapshot:
         limit = self.key_sample_limit if limit is None else limit
-        return read_snapshot(server, index, aliases=aliases, key_sample_limit=limit)
+        snapshot = read_snapshot(server, index, aliases=aliases, key_sample_limit=limit)
+        require_known(snapshot)  # before the names of a patch are looked for in it
+        return snapshot
 
     def with_steps(
         self,

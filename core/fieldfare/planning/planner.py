@@ -29,7 +29,7 @@ from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, ind
 from fieldfare.server.keys import count_keys
 from fieldfare.support.error_text import describe_result
 
-__all__ = ["PLAN_VERSION", "build_live_index", "make_plan"]
+__all__ = ["PLAN_VERSION", "build_live_index", "make_plan", "require_known"]
 
 PLAN_VERSION: Final = 1
 PLAN_STEPS: Final = "fieldfare_plan_steps"
@@ -75,19 +75,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         InvalidHookResult: a plugin returned an invalid result.
     """
     plugins.raise_if_broken()
-    if snapshot.unknown:
-        raise UnsupportedServer(
-            f"Index {snapshot.definition.name!r} uses {', '.join(snapshot.unknown)}; carrying it over",
-            has="options that this version of fieldfare does not know",
-            needs="a newer fieldfare",
-        )
-    if snapshot.ambiguous:
-        raise PreconditionError(
-            f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
-            f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
-            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
-            "option, and migrate that one"
-        )
+    require_known(snapshot)
     sampler = DocumentSampler(server, snapshot)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
     live = evolve(live, sample=sampler)
@@ -142,6 +130,28 @@ def _claims(draft: Draft, mode: Mode) -> tuple[ClaimedChange, ...]:
         blocker = mode.blocker(draft, each) if each.claimed.claim.is_supported else None
         claims.append(each.claimed if blocker is None else _blocked(each.claimed, *blocker))
     return tuple(claims)
+
+
+def require_known(snapshot: Snapshot) -> None:
+    """Check that what the server shows of an index is known in full: nothing of it is to be lost.
+
+    Raises:
+        UnsupportedServer: the server reports something about this index that fieldfare does not know.
+        PreconditionError: the server shows names of this index in a way that could mean two things.
+    """
+    if snapshot.unknown:
+        raise UnsupportedServer(
+            f"Index {snapshot.definition.name!r} uses {', '.join(snapshot.unknown)}; carrying it over",
+            has="options that this version of fieldfare does not know",
+            needs="a newer fieldfare",
+        )
+    if snapshot.ambiguous:
+        raise PreconditionError(
+            f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
+            f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
+            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
+            "option, and migrate that one"
+        )
 
 
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ WIDTHS: Final = {**{datatype: struct.calcsize(code) for datatype, code in FORMAT
 
 
 def escape_name(name: str) -> str:
-    """Return a field's name as queries spell it."""
-    return re.sub(r"(\W)", r"\\\1", name)
+    """Return a field's name as queries spell it. The server takes a backslash only before a character of ASCII."""
+    return re.sub(r"([^\w\x80-\U0010ffff])", r"\\\1", name, flags=re.ASCII)
 
 
 def nearest(  # noqa: PLR0913 - what a query consists of

@@ -28,7 +28,7 @@ from fieldfare.server.hidden_alias import find_hiding_index
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
 from fieldfare.server.permissions import require_allowed
-from fieldfare.server.search import count_results
+from fieldfare.server.search import count_results, find_indexed
 from fieldfare.support.wording import counted
 
 __all__ = ["check"]
@@ -172,8 +172,27 @@ def _indexing_failures(run: ActiveRun, stats: IndexStats, gone: int) -> Finding:
     before, after = run.source_stats.hash_indexing_failures, stats.hash_indexing_failures
     data = {"before": before, "after": after}
     expired = gone if run.has_backup and _have_expired(run.journal.progress) else 0
-    passed = after <= failures_expected(run, expired)
-    return Finding("indexing_failures", passed, detail=f"{after:,} now, {before:,} before", data=data)
+    detail = f"{after:,} now, {before:,} before"
+    if after <= failures_expected(run, expired):
+        return Finding("indexing_failures", passed=True, detail=detail, data=data)
+    severity = Severity.ERROR
+    if run.has_backup and run.source.filter is not None and _holds_captured(run):
+        detail += ": documents that the old index did not scan (SKIPINITIALSCAN); it lost none"
+        severity = Severity.WARNING
+    return Finding("indexing_failures", passed=False, severity=severity, detail=detail, data=data)
+
+
+def _holds_captured(run: ActiveRun) -> bool:
+    """Whether the index holds every captured document that still exists.
+
+    With a FILTER, only documents that the old index held are captured.
+    """
+    for keys in run.captured_keys():
+        names = {run.plan.moved(key) for key in keys} if run.plan.moves_keys else set(keys)
+        outside = names - find_indexed(run.server, run.target.name, sorted(names))
+        if any(require_allowed(run.server, [(b"EXISTS", name) for name in outside])):
+            return False
+    return True
 
 
 def _wildcard(run: ActiveRun, live: Snapshot) -> Finding:

@@ -58,10 +58,13 @@ def failures_expected(run: Run, expired: int) -> int:
         run: the run.
         expired: how many captured documents have expired: a scan finds them for a while, and cannot read them.
     """
-    before = run.source_stats.hash_indexing_failures + expired
+    source = run.source_stats
+    before = source.hash_indexing_failures + expired
     if run.has_backup:
         # each may have failed once, before it was converted
         before += sum(map(len, chain(run.concurrent_inserts(), run.concurrent_updates())))
+        # the old index never tried what it did not scan (SKIPINITIALSCAN)
+        before += max(0, run.document_count - source.num_docs - source.hash_indexing_failures)
     # synonyms start a second scan behind that of FT.CREATE, in which a document may fail once more
     return before * 2 if run.plan.source.synonyms else before
 
