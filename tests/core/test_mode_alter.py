@@ -16,7 +16,7 @@ from fieldfare.errors import MigrationIncomplete, PreconditionError, StalePlan
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server, connect
-from fieldfare.server.inspect import read_definition
+from fieldfare.server.inspect import list_indexes, read_definition
 from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.search import count_results
 from fieldfare.testing.digest import database_digest, index_state, read_state
@@ -107,8 +107,25 @@ def test_fields_are_added_while_the_index_answers(storage: str, server: Server, 
     assert database_digest(server) == before[0]
     assert executor.apply(plan, server=server, backup_dir=tmp_path).result is Result.NOTHING_TO_DO
 
-    undone = executor.rollback(server=server, backup_dir=tmp_path)
+    with queries(redis_url, "news", "*", DOCUMENTS) as wrong, queries(redis_url, "books", "*", DOCUMENTS) as wrong_too:
+        undone = executor.rollback(server=server, backup_dir=tmp_path)
+    assert wrong + wrong_too == []
     assert undone.validation.passed
+    assert database_digest(server) == before[0]
+    assert list_indexes(server) == ["books__v2"], "the source, built again beside the altered index"
+    assert read_definition(server, "news") == read_definition(server, "books")
+    assert read_definition(server, "books").fields == before[1]["books"][0].fields
+    assert count_results(server, "books", "first") == 1
+
+
+def test_a_rollback_can_give_the_name_back_to_the_index(server: Server, tmp_path: Path) -> None:
+    load(server, "hash")
+    before = read_state(server)
+    executor = MigrationExecutor()
+    executor.apply(make_plan(server), server=server, backup_dir=tmp_path)
+    undone = executor.rollback(server=server, backup_dir=tmp_path, restore_own_name=True)
+    assert undone.validation.passed
+    assert undone.timings.downtime_duration_seconds > 0
     assert read_state(server) == before
     assert read_definition(server, "news").name == "books"
 

@@ -16,7 +16,9 @@ from attrs import define, field, frozen
 
 from fieldfare.api import load_migration_plan
 from fieldfare.server import Server
+from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
+from fieldfare.server.search import count_results
 from fieldfare.testing.baseline import Baseline, record_baseline
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import State, read_state
@@ -53,8 +55,17 @@ CHANGES["alter"] = {
         {"name": "weight", "type": "tag"},
     ]
 }
-MODES: Final = {"alter": "alter"}
+CHANGES["shadow-alias"] = CHANGES["shadow-own"] = CHANGES["index-only"]
+CHANGES["shadow-rename"] = {**CHANGES["index-only"], "index": {"name": "articles_v2"}}
+MODES: Final = {"alter": "alter", "shadow-alias": "shadow", "shadow-own": "shadow", "shadow-rename": "shadow"}
 """Change → mode of its plan, where it is not ``drop_recreate``."""
+
+SWITCHED: Final = {
+    "shadow-alias": {"news": "news__v2", "articles": "articles"},
+    "shadow-own": {"news": "articles__v2", "articles": "articles__v2"},
+    "shadow-rename": {"news": "articles_v2", "articles": "articles"},
+}
+"""Change → name → the index that it leads to after the run."""
 
 CHANGES["all"] = {
     **CHANGES["index-only"],
@@ -95,7 +106,27 @@ class Shape:
         changes = json.loads(json.dumps(CHANGES[self.change]))
         for custom in changes.get("custom", []):
             custom["field"] = "$.email" if self.storage == "json" else "email"
-        return json.dumps({"version": 1, "mode": MODES.get(self.change, "drop_recreate"), "changes": changes})
+        return json.dumps({"version": 1, "mode": self.mode, "changes": changes})
+
+    @property
+    def mode(self) -> str:
+        """The mode of the plan."""
+        return MODES.get(self.change, "drop_recreate")
+
+    @property
+    def index(self) -> str:
+        """The name by which the user calls the index."""
+        return "articles" if self.change == "shadow-own" else "news"
+
+    @property
+    def switched_names(self) -> dict[str, str] | None:
+        """Where the names lead after the run; None for shapes that switch none."""
+        return SWITCHED.get(self.change)
+
+    @property
+    def rollback_has_outage(self) -> bool:
+        """Whether the rollback gives a name back to an index of its own."""
+        return self.mode == "drop_recreate" or self.change in {"alter", "shadow-own"}
 
 
 def load(server: Server, storage: str) -> None:
@@ -169,11 +200,14 @@ class Bench:
         """Plan, and record an undisturbed run."""
         (self.directory / "patch.yaml").write_text(self.shape.patch())
         self.reset()
-        planned = self.command("plan", "--index", "news", "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
+        names = ("--index", self.shape.index, "--alias", "news")
+        planned = self.command("plan", *names, "--schema-patch", "patch.yaml", "--plan-out", "plan.yaml")
         assert planned.code == 0, planned.stderr
         plan = load_migration_plan(self.directory / "plan.yaml")
         with self.restartable_server.connect() as server:
-            self.baseline = record_baseline(server, plan, self.backup, batch_size=BATCH, workers=self.shape.workers)
+            self.baseline = record_baseline(
+                server, plan, self.backup, batch_size=BATCH, workers=self.shape.workers, **self._own_name
+            )
         assert self.baseline.restored == self.original
         assert self.migrated != self.original
 
@@ -231,6 +265,22 @@ class Bench:
         with self.restartable_server.connect() as server:
             return read_state(server)
 
+    def names(self) -> dict[str, str | None]:
+        """Return the index that each name leads to."""
+        with self.restartable_server.connect() as server:
+            return {name: real_name(server, name) for name in ("articles", "news")}
+
+    def wrong_answers(self) -> dict[str, int]:
+        """Return the names with which not all documents are found, and how many are."""
+        with self.restartable_server.connect() as server:
+            wait_until_indexed(server)
+            found = {name: count_results(server, name, "*") for name in ("articles", "news")}
+        return {name: count for name, count in found.items() if count != DOCUMENTS}
+
+    @property
+    def _own_name(self) -> dict[str, bool]:
+        return {"restore_own_name": True} if self.shape.mode != "drop_recreate" else {}
+
     def leftover_indexes(self) -> list[str]:
         """Return the rehearsal indexes that are still there."""
         with self.restartable_server.connect() as server:
@@ -252,7 +302,10 @@ class Bench:
 
     def rollback(self, fault: Fault | None = None, *, with_retries: bool = True) -> Outcome:
         """Roll back, or resume the rollback."""
-        return self._run("rollback", "--backup-dir", str(self.backup), "--yes", fault=fault, with_retries=with_retries)
+        more = ["--restore-own-name"] if self._own_name else []
+        return self._run(
+            *("rollback", "--backup-dir", str(self.backup), "--yes", *more), fault=fault, with_retries=with_retries
+        )
 
     def _run(self, *arguments: str, fault: Fault | None, with_retries: bool) -> Outcome:
         self.restartable_server.restarts_automatically = fault is not None and fault.transient

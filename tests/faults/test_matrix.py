@@ -26,6 +26,8 @@ MINUTES: Final = float(os.environ.get("MINUTES", "60"))
 REQUESTED: Final = os.environ.get("CASE", "").split()
 WORKERS: Final = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 SAMPLE_SIZE: Final = 2
+NAMES: Final = {"articles": "articles", "news": "articles"}
+"""The index that each name leads to before the run."""
 PARTS: Final = 8
 
 PERMANENT: Final = (
@@ -43,15 +45,21 @@ PERMANENT: Final = (
 )
 TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename")
+
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
     for storage in ("hash", "json")
-    for change in ("index-only", "alter", "quantize", "redact", "rename", "prefix", "all")
+    for change in ("index-only", "alter", *SHADOW, "quantize", "redact", "rename", "prefix", "all")
     if (storage, change) != ("json", "quantize")  # numbers have no datatype: only the index changes, as in index-only
     for workers in (1, 4)
 ]
 
-SAMPLED: Final = [each for each in SHAPES if not each.endswith(("index-only-4", "alter-4", "rename-4", "prefix-4"))]
+SAMPLED: Final = [
+    each
+    for each in SHAPES
+    if not each.endswith(("index-only-4", "alter-4", "rename-4", "prefix-4", "alias-4", "own-4"))
+]
 """Without shapes that behave as with one worker: workers only share documents that are rewritten."""
 
 
@@ -115,7 +123,11 @@ def run_case(bench: Any, case: Case) -> None:
     bench.repair()
     result = f"exit {outcome.code}: {outcome.stderr[-1500:]}"
     assert outcome.code in expected_codes(case.fault), result
-    if outcome.code in {1, 4} and case.fault.action != "forget":
+    if bench.shape.mode != "drop_recreate" and not (case.then == "undo" and bench.shape.rollback_has_outage):
+        assert bench.wrong_answers() == {}, f"the index does not answer after {result}"
+    if "did not pass its checks" in outcome.stderr:
+        assert bench.names() == NAMES, f"a name was moved by {result}"
+    elif outcome.code in {1, 4} and case.fault.action != "forget":
         unchanged = bench.migrated if case.then == "undo" else bench.original
         assert bench.state() == unchanged, f"it reports that nothing was changed, {result}"
     if outcome.code == 0:
@@ -125,10 +137,15 @@ def run_case(bench: Any, case: Case) -> None:
             resumed = bench.apply()
             assert resumed.code == 0, f"resuming after {result}\n{resumed.stderr[-1500:]}"
         assert bench.state() == bench.migrated, f"not as an undisturbed run after {result}"
+        switched = bench.shape.switched_names
+        assert switched in (None, bench.names()), f"the names lead elsewhere after {result}"
     has_backup = any(bench.backup.glob("*.header"))
     undone = bench.rollback()
-    assert undone.code == (0 if has_backup else 4), f"rolling back after {result}\n{undone.stderr[-1500:]}"
+    assert undone.code == (0 if has_backup else 4), (
+        f"rolling back after {result}\n{undone.stdout}{undone.stderr[-1500:]}"
+    )
     assert bench.state() == bench.original, f"not as before after {result}"
+    assert bench.names() == NAMES, f"the names lead elsewhere after {result}"
 
 
 def expected_codes(fault: Fault) -> set[int]:
@@ -161,7 +178,9 @@ def try_all(bench: Any, cases: Iterable[Case], whole: int, record: Callable[[str
 
 @pytest.mark.skipif(TORTURE, reason="'make torture' runs all of it")
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("bench", ["hash-all-1", "hash-alter-1"], indirect=True)
+@pytest.mark.parametrize(
+    "bench", ["hash-all-1", "hash-alter-1", "hash-shadow-alias-1", "hash-shadow-own-1"], indirect=True
+)
 def test_killed_at_every_point(bench: Any, part: int, record_property: Callable[[str, object], None]) -> None:
     """Once at every fault point, at some of its hits, by a kill or a power loss."""
     dice = random.Random(f"{SEED} every point")

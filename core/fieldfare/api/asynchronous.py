@@ -156,6 +156,8 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
         super().__init__(partial(MigrationExecutor, plugins=plugins))
 
     apply = awaitable_with_stop(MigrationExecutor.apply)
+    switch = awaitable_with_stop(MigrationExecutor.switch)
+    finalize = awaitable_with_stop(MigrationExecutor.finalize)
     rollback = awaitable_with_stop(MigrationExecutor.rollback)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:

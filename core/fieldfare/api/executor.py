@@ -9,8 +9,9 @@ from typing import Any, Final
 from fieldfare.api.arguments import require_workers, required_verify, server_at
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
+from fieldfare.engine.finalize import finalize
 from fieldfare.engine.rollback import rollback
-from fieldfare.engine.session import list_backups
+from fieldfare.engine.session import find_backup, list_backups
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
@@ -56,6 +57,7 @@ class MigrationExecutor:
         verify: str = Verify.SAMPLE,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
+        switch: bool = True,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
@@ -77,6 +79,7 @@ class MigrationExecutor:
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
             plan_path: path of the plan file, for messages that name the next command.
+            switch: whether the names move to an index that was built beside the source; if not, :meth:`switch` does it.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail during the run.
 
@@ -102,12 +105,84 @@ class MigrationExecutor:
             verify=required_verify(verify),
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
+            switch=switch,
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=backup_dir)
             _require_comparable(plan, options)
             return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
+
+    def switch(
+        self,
+        /,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        index: str | None = None,
+        **choices: Any,
+    ) -> MigrationReport:
+        """Move the names to an index that ``apply(switch=False)`` has built, after it is checked once more.
+
+        Args:
+            redis_url: where the index lives.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+            backup_dir: of the run.
+            index: a name of its index; may be left out if the directory holds one backup.
+            **choices: as for :meth:`apply`.
+
+        Raises:
+            FieldfareError: as :func:`fieldfare.engine.apply.apply`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        journal = find_backup(Path(backup_dir), index)
+        choices.setdefault("plan_path", journal.progress.plan_path)
+        return self.apply(
+            journal.plan,
+            redis_url=redis_url,
+            redis_client=redis_client,
+            server=server,
+            backup_dir=backup_dir,
+            **choices,
+        )
+
+    def finalize(  # noqa: PLR0913 - as for a rollback
+        self,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        index: str | None = None,
+        retry_for: float = RETRY_SECONDS,
+        stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> MigrationReport:
+        """Remove what a switch has superseded: the source's definition. Documents and the backup stay.
+
+        Args:
+            redis_url: where the index lives.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+            backup_dir: of the run.
+            index: a name of its index; may be left out if the directory holds one backup.
+            retry_for: as for :meth:`apply`.
+            stop: set to stop before the next step.
+            progress_callback: called with a step and a detail.
+
+        Raises:
+            FieldfareError: as :func:`fieldfare.engine.finalize.finalize`.
+        """
+        if not backup_dir or not str(backup_dir).strip():
+            raise BackupDirectoryRequired
+        plugins = with_progress_callback(self.plugins, progress_callback)
+        options = RunOptions(retry_for=retry_for)
+        with server_at(server, redis_url, redis_client) as opened:
+            return finalize(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
         self,
@@ -120,6 +195,7 @@ class MigrationExecutor:
         num_workers: int = 1,
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
+        restore_own_name: bool = False,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
@@ -135,6 +211,8 @@ class MigrationExecutor:
             retry_for: as for :meth:`apply`.
             force: drop the index under the target's name even if it is not the target, and restore the source index
                 even if the server has none of its documents.
+            restore_own_name: whether a name that was an index's own before the run becomes one again; until that index
+                is built, queries of the name fail or find too little. If not, it stays an alias.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail during the rollback.
 
@@ -144,7 +222,7 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         require_workers(num_workers)
-        options = RunOptions(workers=num_workers, retry_for=retry_for, force=force)
+        options = RunOptions(workers=num_workers, retry_for=retry_for, force=force, restore_own_name=restore_own_name)
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)

@@ -84,7 +84,7 @@ class MigrationPlanner(Planner):
             target_schema_path: the file with the target schema; give exactly one of the two.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
-            mode: ``auto``, ``alter`` or ``drop_recreate``; None for the one that the patch names, or else
+            mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that the patch names, or else
                 ``drop_recreate``.
 
         Raises:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from fieldfare.api.arguments import required_verify, server_at
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rights import require_reading_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import read_backup
@@ -95,7 +96,7 @@ class MigrationValidator:
             with read_backup(backup_dir, plan) as (journal, store):
                 run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
                 require_reading_rights(run)
-                findings = Validation(run_validators(run))
+                findings = Validation(run_validators(mode_of(plan).view(run)))
             target_info = _target_info(opened, plan.target.name)
         finished = datetime.now(UTC)
         seconds = (finished - started).total_seconds()

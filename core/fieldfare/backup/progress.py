@@ -109,6 +109,7 @@ class Progress:
         saved_batches: tag of the backup → number of its batches when the backup was made durable.
         saved_digest: digest of the backup at that moment.
         steps: step id → record, for steps that were started.
+        restored_as: how the index is called that a rollback restores; "" until names are moved back.
         dropped_at: when the source was dropped, in seconds since the epoch.
         notes: of this run, or of its rollback.
         notes_before: the notes at the time of the first change; empty for a rollback.
@@ -131,6 +132,7 @@ class Progress:
     saved_digest: str = ""
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
+    restored_as: str = ""
     notes: tuple[Note, ...] = ()
     notes_before: tuple[Note, ...] = ()
     server_processes: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.escape import UNSHOWABLE
 from fieldfare.cli.estimate import estimate
+from fieldfare.cli.finalize import finalize
 from fieldfare.cli.helper import helper
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
@@ -29,6 +30,7 @@ from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
+from fieldfare.cli.switch import switch
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
@@ -87,6 +89,15 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         ),
     ),
     ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
+    ("switch", switch, ("fieldfare switch --backup-dir ./migration_backups",)),
+    (
+        "finalize",
+        finalize,
+        (
+            "fieldfare finalize --backup-dir ./migration_backups",
+            "fieldfare finalize --backup-dir ./migration_backups --index products --yes",
+        ),
+    ),
     (
         "rollback",
         rollback,

@@ -61,13 +61,20 @@ def apply(  # noqa: PLR0913 - the command's options
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
     query_check_file: QueryCheckFile = None,
+    no_switch: Annotated[
+        bool,
+        typer.Option(
+            "--no-switch",
+            help="Build and check an index beside the source, and move no name to it: 'fieldfare switch' does that.",
+        ),
+    ] = False,
     report_out: ReportOut = None,
     benchmark_out: BenchmarkOut = None,
 ) -> None:
     """Apply a migration plan. After a crash, the same command resumes it.
 
-    Originals are on disk before anything is changed. The index cannot be queried from the moment it is
-    dropped until the new one is ready. Ctrl-C stops after the current batch.
+    Originals are on disk before anything is changed. With the mode drop_recreate the index cannot be queried
+    from the moment it is dropped until the new one is ready. Ctrl-C stops after the current batch.
     """
     session = Session.of(context)
     if not backup_dir:
@@ -101,6 +108,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 stall_timeout=stall_timeout,
                 verify=verify.value,
                 query_check_file=query_check_file,
+                switch=not no_switch,
                 plan_path=plan,
                 stop=stop,
             )

@@ -72,7 +72,7 @@ class MigrationWizard:
             target_schema_out: the file for the schema after the migration; None for no file.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation.
-            mode: ``auto``, ``alter`` or ``drop_recreate``, for the patch; None for the one that it names.
+            mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``, for the patch; None for the one that it names.
 
         Raises:
             UsageError: two of the files are the same, or a file cannot be used.

@@ -171,11 +171,11 @@ OnConflict: TypeAlias = Annotated[
 ]
 
 Mode: TypeAlias = Annotated[
-    Literal["auto", "alter", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
+    Literal["auto", "alter", "shadow", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
     typer.Option(
         "--mode",
-        help="How to change the index. 'alter' adds fields to it as it is, and it answers all the time; "
-        "'drop_recreate' drops it first; 'auto' takes the first that can do it. "
+        help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
+        "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
         "Left out, the one that the patch names, or else drop_recreate.",
     ),
 ]

@@ -57,6 +57,14 @@ def rollback(  # noqa: PLR0913 - the command's options
     force: Annotated[
         bool, typer.Option("--force", help="Roll back even if the server has changed since the migration.")
     ] = False,
+    restore_own_name: Annotated[
+        bool,
+        typer.Option(
+            "--restore-own-name",
+            help="Make the name of an index that is an alias by now the index's own again. "
+            "Until that is built, queries of the name fail or find too little.",
+        ),
+    ] = False,
 ) -> None:
     """Roll back a migration, from the backup alone.
 
@@ -84,6 +92,7 @@ def rollback(  # noqa: PLR0913 - the command's options
                 num_workers=workers,
                 retry_for=retry_for,
                 force=force,
+                restore_own_name=restore_own_name,
                 stop=stop,
             )
             reports.append(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -12,6 +12,12 @@ from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 
 __all__ = ["status"]
+
+STAGES: Final = {
+    "validated": ("switch", "switch"),
+    "switched": ("finalize", "finalize"),
+}
+"""How far an index beside the source got → what to run next: its name, and where its command is."""
 
 
 def status(
@@ -40,7 +46,9 @@ def _text(migration: Mapping[str, Any]) -> str:
     facts = [
         ("Migration", " → ".join(names)),
         ("Started", migration["started_at"]),
+        ("Mode", migration["mode"]),
         ("Phase", migration["phase"]),
+        ("State", migration["state"]),
         ("Rollback", migration["rollback"]),
         ("Backed up", f"{migration['dump_completed_batches']:,} batches, of {migration['documents']:,} documents"),
     ]
@@ -54,6 +62,9 @@ def _text(migration: Mapping[str, Any]) -> str:
 def _next(migration: Mapping[str, Any]) -> list[str]:
     """Return what to run next."""
     resume, undo = migration["resume"], migration["undo"]
+    if migration["rollback"] == "none" and migration["stage"] in STAGES:
+        name, todo = STAGES[migration["stage"]]
+        return [f"{f'To {name}:':<13} {migration[todo]}", f"To roll back: {undo}"]
     match migration["rollback"], migration["phase"]:
         case "done", _:
             return ["Everything was rolled back. Nothing is left to do."]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
@@ -31,11 +32,12 @@ from fieldfare.errors import (
     Interrupted,
     RunFailed,
     StepFailed,
+    TargetRejected,
     ValidationFailed,
 )
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
-from fieldfare.plan import MigrationPlan
+from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
 from fieldfare.support.error_text import error_text
@@ -98,8 +100,13 @@ def apply(  # noqa: PLR0913 - what a run consists of
         check_server_identity(run, rollback=session.commands.rollback)
         try:
             findings = with_retries(run, lambda: _carry_out(run))
-            if not any(finding.fatal for finding in findings):
+            if is_complete(journal) and not any(finding.fatal for finding in findings):
                 journal.update(phase=RunPhase.VALIDATED)
+        except TargetRejected as rejected:
+            rejected.report = make_report(
+                run, session, Result.FAILED, findings=run.findings, warnings=warnings, error=str(rejected)
+            )
+            raise
         except StopRequested as request:
             raise _interrupted(run, session) from request
         except (FieldfareError, RedisError, OSError) as error:
@@ -126,9 +133,16 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
             capture(run)
         check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED
         for step in run.plan.steps:
-            execute_step(run, step)
+            if step.phase is not Phase.CONTRACT and (run.options.switch or step.phase is not Phase.SWITCH):
+                execute_step(run, step)
     catch_up(run, check_all=check_all)
     return tuple(mode_of(run.plan).validate(run))
+
+
+def is_complete(journal: Journal) -> bool:
+    """Whether every step is done, but for those that wait for ``finalize``."""
+    records = [journal.record(step.id) for step in journal.plan.steps if step.phase is not Phase.CONTRACT]
+    return all(record is not None and record.status is Status.DONE for record in records)
 
 
 def _interrupted(run: ActiveRun, session: Session) -> Interrupted:

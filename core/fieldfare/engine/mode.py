@@ -66,6 +66,9 @@ class Mode(Protocol):
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Return why one of the changes cannot be made in this mode, and what to do instead; None if it can."""
 
+    def reluctance(self, draft: Draft) -> str | None:
+        """Return why ``auto`` should rather not take this mode; None if it may."""
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target with the name under which the mode creates it."""
 
@@ -109,8 +112,18 @@ class Mode(Protocol):
     def validate(self, run: ActiveRun) -> Sequence[Finding]:
         """Check what the steps have made."""
 
+    def view(self, run: ActiveRun) -> ActiveRun:
+        """Return the run as validators see it now: its plan says which aliases lead to the target."""
+
     def as_before(self, run: ActiveRun) -> ActiveRun:
         """Return a run whose target is what a rollback restores."""
+
+    def require_undoable(self, run: ActiveRun) -> None:
+        """Refuse a rollback that cannot be carried out, before it changes anything.
+
+        Raises:
+            PreconditionError: it cannot.
+        """
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Check what a rollback has restored."""
@@ -134,6 +147,9 @@ class Mode(Protocol):
 
     def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Return what changes in it when the step is undone."""
+
+    def state(self, journal: Journal) -> str:
+        """Return one word for how far the run got, or ""."""
 
     def describe(self, journal: Journal) -> str:
         """Say in a few words what the run has done to the index, as far as the journal knows."""

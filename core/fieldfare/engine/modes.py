@@ -8,12 +8,13 @@ from typing import Final
 from fieldfare.engine.alter.mode import Alter
 from fieldfare.engine.drop_recreate.mode import DropRecreate
 from fieldfare.engine.mode import Mode
+from fieldfare.engine.shadow.mode import Shadow
 from fieldfare.errors import PlanEdited
 from fieldfare.plan import MigrationPlan
 
 __all__ = ["MODES", "mode_of"]
 
-MODES: Final[Mapping[str, Mode]] = {mode.name: mode for mode in (Alter(), DropRecreate())}
+MODES: Final[Mapping[str, Mode]] = {mode.name: mode for mode in (Alter(), Shadow(), DropRecreate())}
 """Name in plan files → mode."""
 
 

@@ -31,6 +31,19 @@ class NextCommands:
         return shlex.join(["fieldfare", "apply", "--plan", plan, "--backup-dir", str(self.backup_dir)])
 
     @property
+    def switch(self) -> str:
+        """The command that moves the names to a target that was built beside the source."""
+        return self._of_backup("switch")
+
+    @property
+    def finalize(self) -> str:
+        """The command that removes what the switch has left."""
+        return self._of_backup("finalize")
+
+    @property
     def rollback(self) -> str:
         """The command that rolls it back."""
-        return shlex.join(["fieldfare", "rollback", "--backup-dir", str(self.backup_dir), "--index", self.index])
+        return self._of_backup("rollback")
+
+    def _of_backup(self, command: str) -> str:
+        return shlex.join(["fieldfare", command, "--backup-dir", str(self.backup_dir), "--index", self.index])

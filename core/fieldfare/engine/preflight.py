@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from fieldfare.changes import apply_changes
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.errors import PlanEdited, PreconditionError, StalePlan
+from fieldfare.patch.mode import ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.index_commands import find_differences
@@ -23,7 +26,10 @@ def check_plan(plan: MigrationPlan) -> None:
         PlanEdited: it is not; whoever wrote the plan, it was not fieldfare.
     """
     try:
-        found = find_mismatches(apply_changes(plan.source.definition, plan.changes), plan.target)
+        expected = apply_changes(plan.source.definition, plan.changes)
+        if plan.mode == ModeName.SHADOW and expected.name == plan.index:
+            expected = evolve(expected, name=plan.target.name)  # it is built beside the source, under another name
+        found = find_mismatches(expected, plan.target)
     except (AttributeError, LookupError, TypeError, ValueError):
         found = ("the changes fit no index",)
     if found:

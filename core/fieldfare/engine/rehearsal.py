@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from itertools import count
 
 from attrs import evolve
-from redis.crc import key_slot
 from redis.exceptions import ResponseError
 
 from fieldfare.definition import IndexDefinition, Storage
@@ -18,6 +16,7 @@ from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server, index_commands
 from fieldfare.server.document_writer import write_documents
+from fieldfare.server.index_names import name_in_slot
 from fieldfare.server.inspect import REHEARSAL_PREFIX, index_exists, read_definition
 from fieldfare.server.refusal import CommandNotAllowed, trial_keys
 from fieldfare.server.routing import is_unknown_index
@@ -29,6 +28,7 @@ __all__ = [
     "rehearse_definition",
     "rehearse_writing",
     "trial_name",
+    "trial_names",
 ]
 
 
@@ -63,7 +63,7 @@ def drop_rehearsals(server: Server, plan: MigrationPlan) -> None:
         UnsupportedServer: we may not drop an index.
     """
     source = plan.source.definition
-    for name in {rehearsal_name(plan.target), rehearsal_name(source), trial_name(server, source)}:
+    for name in dict.fromkeys((rehearsal_name(plan.target), rehearsal_name(source), *trial_names(server, source))):
         if index_exists(server, name):
             drop_left_over(server, name)
 
@@ -86,11 +86,13 @@ def rehearsal_name(definition: IndexDefinition) -> str:
 
 def trial_name(server: Server, source: IndexDefinition) -> str:
     """Return the name of the trial index beside a source; in a cluster one of its slot, where its documents are."""
+    return name_in_slot(server, rehearsal_name(source), source.name)
+
+
+def trial_names(server: Server, source: IndexDefinition) -> tuple[str, str]:
+    """Return the names of two trial indexes beside a source, the first that of :func:`trial_name`."""
     name = rehearsal_name(source)
-    if not server.capabilities.cluster:
-        return name
-    slot = key_slot(encode(source.name))
-    return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
+    return trial_name(server, source), name_in_slot(server, f"{name}:other", source.name)
 
 
 def rehearse_definition(server: Server, definition: IndexDefinition, role: str) -> None:

@@ -97,6 +97,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         session.store.verify(journal.expected_backup)
         require_rights(run, mode.trial_commands(plan))
         check_server_identity(run, rollback=session.commands.rollback)
+        mode.require_undoable(run)
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
             journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=())

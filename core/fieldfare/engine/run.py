@@ -23,6 +23,7 @@ from fieldfare.errors import BackupUnusable, FieldfareError, InvalidHookResult
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Receipt, Step
+from fieldfare.report import Finding
 from fieldfare.server import Server
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.document_reader import read_batches
@@ -55,6 +56,7 @@ class ActiveRun:
         stop: looked at after each batch.
         lock: of the index; None for a validation.
         tracking: which keys others have changed since before the dump; None if that is not known.
+        findings: of the check of a target while the source still answers.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 
@@ -67,6 +69,7 @@ class ActiveRun:
     _store: BackupStore | None = None
     lock: IndexLock | None = None
     tracking: ChangeTracking | None = field(init=False, default=None)
+    findings: tuple[Finding, ...] = field(init=False, default=(), eq=False)
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
     _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)

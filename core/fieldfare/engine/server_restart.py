@@ -63,7 +63,7 @@ def _first_batch_records(run: ActiveRun) -> dict[str, StepRecord]:
     """Undo the steps after the rewrite pass, and return the records of the others, from their first batch."""
     records = dict(run.journal.progress.steps)
     for step in reversed(run.plan.steps):
-        if step.id in records and step.phase.rank >= Phase.REWRITE.rank and not step.transforms:
+        if step.id in records and step.phase in {Phase.REWRITE, Phase.CREATE} and not step.transforms:
             receipt = records.pop(step.id).receipt
             run.plugins.call_required(
                 step.owner, "fieldfare_undo_step", type(None), step=step, receipt=receipt, run=run

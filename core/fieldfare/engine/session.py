@@ -13,7 +13,9 @@ from attrs import frozen
 from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, lock_backup, open_directory
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.next_commands import NextCommands
+from fieldfare.engine.shadow.names import moved_names, split_version
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
 from fieldfare.hooks.run_options import RunOptions
@@ -129,9 +131,11 @@ def find_backup(backup_dir: Path, index: str | None) -> Journal:
         BackupUnusable: none, or more than one.
     """
     journals = [Journal.load(backup_file(prefix, "header")) for prefix in _prefixes(backup_dir, index)]
-    found = [each for each in journals if index in (None, each.plan.index, each.plan.target.name)]
+    found = [each for each in journals if index is None or index in _names(each.plan)]
     if len(found) == 1:
         return found[0]
+    if index is not None and found:
+        return max(found, key=_recency)
     names = ", ".join(repr(each.plan.index) for each in journals) or "none"
     if found:
         raise BackupUnusable(backup_dir, f"it holds several backups ({names}); name one with --index")
@@ -150,12 +154,24 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
     return [_status(Journal.load(backup_file(prefix, "header")), backup_dir) for prefix in _prefixes(backup_dir, None)]
 
 
+def _recency(journal: Journal) -> tuple[bool, str, int]:
+    """Order migrations that have moved the same name one after the other."""
+    progress = journal.progress
+    version = split_version(journal.plan.target.name)[1]
+    return progress.undo is not RollbackStatus.DONE, progress.started_at, version
+
+
+def _names(plan: MigrationPlan) -> set[str]:
+    """Return the names by which the user may call a migration."""
+    return {plan.index, plan.target.name, *plan.source.aliases, *moved_names(plan)}
+
+
 def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
-    """Return the prefix of the backup of this index, or of all if there is none."""
+    """Return the prefix of the backup of this index, or of all if there is none, or if several may share the name."""
     directory = open_directory(backup_dir, create=False, index=index)
-    exact = backup_prefix(directory, index) if index is not None else None
-    if exact is not None and backup_file(exact, "header").exists():
-        return [exact]
+    exact = backup_file(backup_prefix(directory, index), "header") if index is not None else None
+    if index is not None and exact is not None and exact.exists() and not moved_names(Journal.load(exact).plan):
+        return [backup_prefix(directory, index)]
     return [prefix for prefix in find_prefixes(directory) if backup_file(prefix, "header").exists()]
 
 
@@ -166,7 +182,9 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
     return {
         "index": journal.plan.index,
         "target": journal.plan.target.name,
+        "mode": journal.plan.mode,
         "phase": progress.phase.value,
+        "stage": mode_of(journal.plan).state(journal),
         "state": describe_state(journal),
         "rollback": progress.undo.value,
         "started_at": progress.started_at,
@@ -184,4 +202,6 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
         ],
         "resume": commands.resume,
         "undo": commands.rollback,
+        "switch": commands.switch,
+        "finalize": commands.finalize,
     }

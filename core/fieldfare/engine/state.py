@@ -19,9 +19,10 @@ def describe_state(journal: Journal) -> str:
     if not journal.progress.steps:
         ready = journal.progress.phase is not RunPhase.DUMP
         return "nothing was changed; the backup is complete" if ready else "nothing was changed"
-    if journal.progress.phase is RunPhase.VALIDATED:
+    mode = mode_of(journal.plan)
+    if journal.progress.phase is RunPhase.VALIDATED and not mode.state(journal):
         return "the target index is live and validated"
-    return f"{mode_of(journal.plan).describe(journal)}, {_documents(journal)}"
+    return f"{mode.describe(journal)}, {_documents(journal)}"
 
 
 def _documents(journal: Journal) -> str:

@@ -36,6 +36,7 @@ The whole tree, with the exit code that the command line gives each branch::
     ├── MigrationIncomplete             3   something was changed; resume or roll back
     │   ├── StepFailed
     │   ├── ValidationFailed
+    │   ├── TargetRejected              4   the source is untouched and answers
     │   └── ReportLost                      the run is complete; its report could not be written
     ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
     └── Interrupted                     130
@@ -80,6 +81,7 @@ from fieldfare.errors.run import (
     RollbackFailed,
     RunFailed,
     StepFailed,
+    TargetRejected,
     ValidationFailed,
 )
 from fieldfare.errors.usage import (
@@ -122,6 +124,7 @@ __all__ = [
     "ServerUnavailable",
     "StalePlan",
     "StepFailed",
+    "TargetRejected",
     "UnconvertibleDocuments",
     "UnsupportedServer",
     "UnsupportedURL",

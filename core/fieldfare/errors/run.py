@@ -18,6 +18,7 @@ __all__ = [
     "RollbackFailed",
     "RunFailed",
     "StepFailed",
+    "TargetRejected",
     "ValidationFailed",
 ]
 
@@ -102,6 +103,27 @@ class ValidationFailed(MigrationIncomplete):
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"Validation failed; the target index is live.\n{lines}", resume=resume, rollback=rollback)
+
+
+class TargetRejected(MigrationIncomplete):
+    """The target was built beside the source, and one of its checks failed: no name was moved.
+
+    Attributes:
+        index: the source, which is untouched.
+        problems: one line per failed finding.
+    """
+
+    exit_code = 4
+
+    def __init__(self, index: str, problems: Sequence[str], *, resume: str, rollback: str) -> None:
+        self.index = index
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(
+            f"The new index did not pass its checks, so nothing was switched: {index!r} answers as before.\n{lines}",
+            resume=resume,
+            rollback=rollback,
+        )
 
 
 class ReportLost(MigrationIncomplete):

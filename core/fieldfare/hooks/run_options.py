@@ -44,6 +44,9 @@ class RunOptions:
         query_checks: the content of the user's query check file.
         force: on rollback, drop the index under the target's name even if it is another index, and write to the
             server even if it does not seem to be the one of the backup.
+        switch: whether names are moved to a target that was built beside the source.
+        restore_own_name: on rollback, give the source's own name back to an index, with an outage, where it is an alias
+            by now.
         plan_path: path of the plan file, for messages that name the next command.
     """
 
@@ -57,4 +60,6 @@ class RunOptions:
     verify: Verify = Verify.SAMPLE
     query_checks: QueryChecks = field(factory=QueryChecks)
     force: bool = False
+    switch: bool = True
+    restore_own_name: bool = False
     plan_path: Path | None = None

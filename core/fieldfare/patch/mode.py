@@ -15,6 +15,7 @@ class ModeName(StrEnum):
 
     AUTO = "auto"
     ALTER = "alter"
+    SHADOW = "shadow"
     DROP_RECREATE = "drop_recreate"
 
 

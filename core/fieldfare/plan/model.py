@@ -63,7 +63,7 @@ class MigrationPlan:
 
     Attributes:
         version: of the file format.
-        mode: ``alter`` or ``drop_recreate``.
+        mode: ``alter``, ``shadow`` or ``drop_recreate``.
         source: the live index as it was when the plan was made.
         target: the definition after every change.
         patch: the request, as the user wrote it (plain YAML values).

@@ -12,7 +12,7 @@ from fieldfare.patch.mode import ModeName
 
 __all__ = ["ModeChoice", "choose_mode"]
 
-WITHOUT_OUTAGE: Final = (ModeName.ALTER,)
+WITHOUT_OUTAGE: Final = (ModeName.ALTER, ModeName.SHADOW)
 """The modes in which the index answers all the time, in the order of preference."""
 
 
@@ -61,4 +61,4 @@ def _blocker(draft: Draft, name: ModeName) -> str:
         blocker = MODES[name].blocker(draft, each) if each.claimed.claim.is_supported else None
         if blocker is not None:
             return f"{each.claimed.change}: {blocker[0]}"
-    return ""
+    return MODES[name].reluctance(draft) or ""

@@ -62,6 +62,10 @@ class Server:
         """Return a client for each primary; for a single server, its only one."""
         return self._nodes.primaries()
 
+    def node_for(self, *arguments: Argument) -> Redis:
+        """Return a client for the node that a command goes to; see :meth:`command`."""
+        return self._nodes.node_for(arguments)
+
     def command_at(self, node: Redis, *arguments: Argument) -> Any:
         """Send one command to one of :meth:`nodes` and return its raw reply; raises as :meth:`command` does."""
         reply = name_refusal(arguments, exchange(node, [arguments])[0])

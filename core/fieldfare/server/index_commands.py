@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from fieldfare.server.pipeline import Command
 
 __all__ = [
+    "add_alias",
     "add_fields",
     "add_synonyms",
     "create",
     "drop",
+    "drop_own",
     "find_differences",
+    "is_own_name",
     "point_alias",
     "read_definitions",
     "synonym_commands",
@@ -97,6 +100,46 @@ def add_fields(server: Server, definition: IndexDefinition, fields: Sequence[Fie
             return [node for node in server.nodes() if not _has_field(server, node, name, field.name)]
 
         _carry_out(server, [command], lacking)
+
+
+def is_own_name(server: Server, name: str) -> bool:
+    """Whether this is the name of an index itself; with a coordinator, on any primary."""
+    if not server.capabilities.coordinator:
+        return index_exists(server, name) and read_definition(server, name).name == name
+    return any(_target_of(server, node, name) == name for node in server.nodes())
+
+
+def drop_own(server: Server, name: str) -> None:
+    """Drop the index of this very name; an index to which the name leads as an alias stays.
+
+    With a coordinator a command reaches all primaries, and each follows its own aliases: so the name is first taken
+    from those on which it is an alias by now.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    name_as_argument = encode(name)
+
+    def holding(*, own: bool) -> list[Redis]:
+        found = [(node, _target_of(server, node, name)) for node in server.nodes()]
+        return [node for node, target in found if target is not None and (target == name) is own]
+
+    if not server.capabilities.coordinator:
+        if is_own_name(server, name):
+            server.command("FT.DROPINDEX", name_as_argument)
+        return
+    if holding(own=True):
+        _carry_out(server, [("FT.ALIASDEL", name_as_argument)], lambda: holding(own=False))
+        _carry_out(server, [("FT.DROPINDEX", name_as_argument)], lambda: holding(own=True))
+
+
+def add_alias(server: Server, alias: str, name: str) -> None:
+    """Make an alias of an index, which may be the name of another index that lives.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it; there is such an alias.
+    """
+    server.command("FT.ALIASADD", encode(alias), encode(name))
 
 
 def point_alias(server: Server, alias: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import Factory, field, frozen
 
@@ -43,14 +44,14 @@ class Baseline:
 
 
 def record_baseline(
-    server: Server, plan: MigrationPlan, backup_dir: Path, *, batch_size: int, workers: int = 1
+    server: Server, plan: MigrationPlan, backup_dir: Path, *, batch_size: int, workers: int = 1, **rollback: Any
 ) -> Baseline:
-    """Apply a plan and roll it back."""
+    """Apply a plan and roll it back, with these choices."""
     executor = MigrationExecutor()
     original = read_state(server)
     with record_points() as reached:
         executor.apply(plan, server=server, backup_dir=backup_dir, batch_size=batch_size, num_workers=workers)
     migrated = read_state(server)
     with record_points() as rollback_reached:
-        executor.rollback(server=server, backup_dir=backup_dir, num_workers=workers)
+        executor.rollback(server=server, backup_dir=backup_dir, num_workers=workers, **rollback)
     return Baseline(original, migrated, read_state(server), reached, rollback_reached)

@@ -79,8 +79,8 @@ class BatchMigrationPlanner(Planner):
             plan_dir: the directory for the plans of the indexes, by default ``plans``; created if missing.
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
             aliases: of any of these indexes, to keep.
-            mode: how to change each index: ``auto``, ``alter`` or ``drop_recreate``; None for the one that the patch
-                names, or else ``drop_recreate``.
+            mode: how to change each index: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that
+                the patch names, or else ``drop_recreate``.
 
         Raises:
             UsageError: no patch or two, no indexes, an unknown policy, or a file that cannot be used.

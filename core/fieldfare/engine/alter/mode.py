@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from fieldfare.definition import IndexDefinition
 from fieldfare.definition.canonical import canonical
 from fieldfare.definition.reply import encode
 from fieldfare.engine.alter.rehearsal import rehearse_alter
-from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_altered, plan_alter, recreate_source
+from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_altered, plan_alter, remove_fields
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.index import create_index, make_primaries_agree, wait_until_ready
@@ -24,6 +23,8 @@ from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.names import names_of
+from fieldfare.engine.shadow.restore import choose_restored_name, require_known_names, restored_run
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -50,6 +51,9 @@ class Alter:
             return "with so many TEXT fields the index needs MAXTEXTFIELDS from the start", "use --mode auto"
         return temporary_blocker(source)
 
+    def reluctance(self, _: Draft) -> None:
+        """Say nothing: it needs no more room than the index has."""
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target as it is: the index keeps its name."""
         return draft.target
@@ -66,7 +70,9 @@ class Alter:
             f"The index answers all the time; queries of {names} find all documents when the server has scanned them "
             "again, which apply waits for"
         )
-        lines = [answers, "FT.ALTER cannot remove fields: a rollback drops the index and creates it again"]
+        own = snapshot.definition.name
+        back = f"a rollback builds {own!r} as it was beside it, and makes its names aliases of that"
+        lines = [answers, f"FT.ALTER cannot remove fields: {back}"]
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
                 "This server does not list aliases: name each alias of this index with --alias, or a rollback loses it"
@@ -95,8 +101,8 @@ class Alter:
         return receipt is not None and is_altered(run)
 
     def undo(self, run: ActiveRun, _: Step) -> None:
-        """Create the source again."""
-        recreate_source(run)
+        """Have the names lead to an index without the fields."""
+        remove_fields(run)
 
     def was_reverted(self, run: ActiveRun, _: Step) -> bool:
         """Whether the index lacks fields again."""
@@ -111,9 +117,18 @@ class Alter:
             wait_until_ready(run, run.target.name)
         return run_validators(run)
 
+    def view(self, run: ActiveRun) -> ActiveRun:
+        """Return the run as it is."""
+        return run
+
     def as_before(self, run: ActiveRun) -> ActiveRun:
-        """Return the run with the source as its target."""
-        return evolve(run, plan=evolve(run.plan, target=run.source, claims=()))
+        """Return the run with the restored index as its target."""
+        return restored_run(run, names_of(run.plan.source))
+
+    def require_undoable(self, run: ActiveRun) -> None:
+        """Refuse to move names that another migration has moved since."""
+        if step_status(run.journal, ALTER) is not Status.UNDONE:
+            require_known_names(run, names_of(run.plan.source))
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the source."""
@@ -139,15 +154,18 @@ class Alter:
         return {"phase": RunPhase.TARGET_CREATED} if step.kind == ALTER else {}
 
     def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
-        """Start the outage."""
-        del run
-        return {"dropped_at": time.time()} if step.kind == ALTER else {}
+        """Choose how the restored index is called."""
+        return choose_restored_name(run, names_of(run.plan.source)) if step.kind == ALTER else {}
 
     def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
-        """End the outage."""
+        """End the outage that the user asked for, if any."""
         if step.kind == ALTER:
             end_outage(run)
         return {}
+
+    def state(self, _: Journal) -> str:
+        """Return nothing: the phase says it."""
+        return ""
 
     def describe(self, journal: Journal) -> str:
         """Say whether the index has the new fields."""

@@ -8,16 +8,18 @@ from attrs import evolve
 
 from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.engine.drop_recreate.steps import create_source
 from fieldfare.engine.index import drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.names import names_of
+from fieldfare.engine.shadow.restore import restore_names, source_is_live
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server import index_commands
-from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
+from fieldfare.server.index_commands import is_own_name
+from fieldfare.server.inspect import read_definition, read_snapshot, read_stats
 from fieldfare.support.wording import counted
 
-__all__ = ["ALTER", "add_fields", "added_fields", "is_altered", "plan_alter", "recreate_source"]
+__all__ = ["ALTER", "add_fields", "added_fields", "is_altered", "plan_alter", "remove_fields"]
 
 ALTER: Final = "index.alter"
 
@@ -57,20 +59,25 @@ def is_altered(run: ActiveRun) -> bool:
     return not find_mismatches(run.target, read_definition(run.server, run.source.name))
 
 
-def recreate_source(run: ActiveRun) -> None:
-    """Drop the altered index, and create the source as it was; a source that nothing was added to stays.
+def remove_fields(run: ActiveRun) -> None:
+    """Have the names of the index lead to one without the fields; a source that nothing was added to stays.
+
+    No command removes fields: the source is built again beside the index; or in its place, where the user wants its own
+    name back, or where it is dropped already.
 
     Raises:
-        PreconditionError: the index is neither of them.
+        PreconditionError: the index is not the one that the fields were added to.
     """
-    name = run.source.name
-    if index_exists(run.server, name):
-        live = read_snapshot(run.server, name, key_sample_limit=0)
-        if find_mismatches(run.source, live.definition):
-            if not run.options.force:
-                _require_source(run)
-            drop_index(run.server, live)
-    create_source(run)
+    server, own, names = run.server, run.source.name, names_of(run.plan.source)
+    in_place = run.journal.progress.restored_as == own
+    if is_own_name(server, own) and not source_is_live(run):
+        if not run.options.force:
+            _require_source(run)
+        if in_place:
+            drop_index(server, read_snapshot(server, own, key_sample_limit=0))
+    restore_names(run, names)
+    if not in_place and own not in names and is_own_name(server, own):
+        drop_index(server, read_snapshot(server, own, key_sample_limit=0))
 
 
 def _require_source(run: ActiveRun) -> None:

@@ -50,6 +50,9 @@ class DropRecreate:
         """Refuse to drop a TEMPORARY index."""
         return temporary_blocker(draft.snapshot.definition)
 
+    def reluctance(self, _: Draft) -> None:
+        """Say nothing: it needs no more room than the index has."""
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target as it is: it takes the place of the source."""
         return draft.target
@@ -106,9 +109,16 @@ class DropRecreate:
         make_primaries_agree(run, replaces=run.source)
         return run_validators(run)
 
+    def view(self, run: ActiveRun) -> ActiveRun:
+        """Return the run as it is."""
+        return run
+
     def as_before(self, run: ActiveRun) -> ActiveRun:
         """Return the run with the source as its target."""
         return evolve(run, plan=evolve(run.plan, target=run.source, claims=()))
+
+    def require_undoable(self, run: ActiveRun) -> None:
+        """Refuse nothing."""
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the source."""
@@ -150,6 +160,10 @@ class DropRecreate:
         if step.kind == DROP:
             end_outage(run)
         return {}
+
+    def state(self, _: Journal) -> str:
+        """Return nothing: the phase says it."""
+        return ""
 
     def describe(self, journal: Journal) -> str:
         """Say which of the two indexes is there."""

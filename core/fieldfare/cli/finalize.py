@@ -1,0 +1,71 @@
+"""``fieldfare finalize``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
+from fieldfare.cli.output import notice
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import show_report
+from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
+from fieldfare.errors import FieldfareError, Interrupted, UsageError
+from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.report import Result
+
+__all__ = ["finalize"]
+
+
+def finalize(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    backup_dir: BackupDirectory,
+    index: Annotated[
+        str | None,
+        typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
+) -> None:
+    """Remove what a switch has left behind: the definition of the old index.
+
+    Documents stay, and so does the backup: a later rollback builds the old index again. After a crash, the same
+    command resumes it.
+    """
+    session = Session.of(context)
+    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    if not yes:
+        _confirm(find_backup(backup_dir, index).plan.index, backup_dir=backup_dir, index=index, session=session)
+    stop = StopRequest()
+    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+        report = MigrationExecutor(plugins=session.plugins).finalize(
+            server=server, backup_dir=backup_dir, index=index, retry_for=retry_for, stop=stop
+        )
+    done_before = report.result is Result.NOTHING_TO_DO
+    show_report(session, report, title="Nothing to do: it is finalized" if done_before else "Finalized")
+
+
+def _confirm(source: str, *, backup_dir: Path, index: str | None, session: Session) -> None:
+    if session.json or not sys.stdin.isatty():
+        raise UsageError("finalize drops the old index and asks before; without a terminal, pass --yes.")
+    try:
+        agreed = typer.confirm(f"Drop the old index {source!r}? Documents stay.", err=True)
+    except typer.Abort:
+        notice("")
+        again = command_line("finalize", backup_dir=backup_dir, index=index)
+        raise Interrupted("Nothing was changed.", resume=again) from None
+    if not agreed:
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)

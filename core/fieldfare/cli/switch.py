@@ -1,0 +1,64 @@
+"""``fieldfare switch``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    BackupDirectory,
+    Cluster,
+    QueryCheckFile,
+    ReconnectTimeout,
+    ReportOut,
+    Url,
+)
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import show_report
+from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
+from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.report import Result
+
+__all__ = ["switch"]
+
+
+def switch(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    backup_dir: BackupDirectory,
+    index: Annotated[
+        str | None,
+        typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
+    query_check_file: QueryCheckFile = None,
+    report_out: ReportOut = None,
+) -> None:
+    """Move the names to an index that 'apply --no-switch' has built.
+
+    It is checked once more; if a check fails, no name is moved. After a crash, the same command resumes it.
+    """
+    session = Session.of(context)
+    from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    stop = StopRequest()
+    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+        report = MigrationExecutor(plugins=session.plugins).switch(
+            server=server,
+            backup_dir=backup_dir,
+            index=index,
+            retry_for=retry_for,
+            query_check_file=query_check_file,
+            stop=stop,
+        )
+    if report_out is not None:
+        write_migration_report(report, report_out)
+    done_before = report.result is Result.NOTHING_TO_DO
+    show_report(session, report, title="Nothing to do: the names have moved" if done_before else "Switched")

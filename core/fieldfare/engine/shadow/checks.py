@@ -1,0 +1,80 @@
+"""Checking the target while the source still answers: nothing is switched unless all of it passes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from fieldfare.changes import UpdateOption
+from fieldfare.comparison import comparable_queries, compare_checks, comparison_findings
+from fieldfare.engine.checks.builtin import COVERAGE
+from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.names import moved_names
+from fieldfare.report import Finding, Severity
+from fieldfare.server.index_names import real_name
+from fieldfare.server.inspect import read_stats
+
+__all__ = ["before_switch", "check_names", "check_target", "current_view"]
+
+ATTEMPTS: Final = 5
+"""How often both indexes are counted while applications write."""
+
+
+def check_target(run: ActiveRun) -> tuple[Finding, ...]:
+    """Run every check on the target, and compare it with the source, which is live too."""
+    return (*run_validators(before_switch(run)), _counts(run), *_compare_queries(run))
+
+
+def before_switch(run: ActiveRun) -> ActiveRun:
+    """Return the run as validators see it before the switch: no alias leads to the target yet."""
+    return evolve(run, plan=evolve(run.plan, source=evolve(run.plan.source, aliases=())))
+
+
+def after_switch(run: ActiveRun) -> ActiveRun:
+    """Return the run as validators see it after the switch: every name is an alias of the target."""
+    return evolve(run, plan=evolve(run.plan, source=evolve(run.plan.source, aliases=moved_names(run.plan))))
+
+
+def current_view(run: ActiveRun) -> ActiveRun:
+    """Return the run as validators see it now: before the switch as long as every name leads to the source."""
+    names = moved_names(run.plan)
+    found = {real_name(run.server, name) for name in names}
+    return before_switch(run) if found == {run.source.name} else after_switch(run)
+
+
+def check_names(run: ActiveRun) -> Finding:
+    """Whether every name leads to the target."""
+    names, target = moved_names(run.plan), run.target.name
+    found = {name: real_name(run.server, name) for name in names}
+    wrong = [f"{name!r} leads to {index!r}" for name, index in found.items() if index != target]
+    detail = "; ".join(wrong) or f"{', '.join(map(repr, names)) or 'nothing'} leads to {target!r}"
+    return Finding("names", not wrong, detail=detail)
+
+
+def _compare_queries(run: ActiveRun) -> list[Finding]:
+    """Ask both indexes the queries of the user's file."""
+    checks = run.options.query_checks
+    if not comparable_queries(checks):
+        return []
+    comparison = compare_checks(
+        run.server, run.source.name, run.target.name, checks, plugins=run.plugins, plan=run.plan
+    )
+    return comparison_findings(comparison)
+
+
+def _counts(run: ActiveRun) -> Finding:
+    """Compare how many documents the two indexes hold at the same moment."""
+    changed = [each.option for each in run.plan.changes if isinstance(each, UpdateOption) and each.option in COVERAGE]
+    source = target = 0
+    for _ in range(ATTEMPTS):
+        source, target = (read_stats(run.server, each.name).num_docs for each in (run.source, run.target))
+        if source == target:
+            break
+    data = {"source": source, "target": target}
+    detail = f"{target:,} documents in {run.target.name!r}, {source:,} in {run.source.name!r} at the same moment"
+    if changed:
+        detail += f"; {', '.join(changed)} changed, so they may differ"
+        return Finding("live_document_count", passed=True, severity=Severity.INFO, detail=detail, data=data)
+    return Finding("live_document_count", source == target, Severity.WARNING, detail, data)

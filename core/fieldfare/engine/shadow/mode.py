@@ -1,0 +1,217 @@
+"""The mode ``shadow`` as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RunPhase, Status
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.reply import encode
+from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.drop_recreate.mode import temporary_blocker, unreadable_warning
+from fieldfare.engine.drop_recreate.steps import drop_target
+from fieldfare.engine.index import make_primaries_agree
+from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.outage import end_outage, step_status
+from fieldfare.engine.rehearsal import rehearse_definition
+from fieldfare.engine.rights import recreation_commands
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.checks import after_switch, check_names, check_target, current_view
+from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
+from fieldfare.engine.shadow.restore import choose_restored_name, require_known_names, restore_names, restored_run
+from fieldfare.engine.shadow.room import lack_of_room
+from fieldfare.engine.shadow.steps import (
+    BUILD,
+    CHECK,
+    RETIRE,
+    agree,
+    build,
+    check,
+    is_built,
+    is_switched,
+    plan_frame,
+    retire,
+    switch,
+)
+from fieldfare.engine.shadow.way import choose_way, describe_way
+from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
+from fieldfare.report import Finding
+from fieldfare.server import Server
+from fieldfare.server.pipeline import Command
+
+__all__ = ["Shadow"]
+
+ACTIVITIES: Final = {BUILD: "create", CHECK: "check", SWITCH: "switch", RETIRE: "finalize"}
+UNDO_ACTIVITIES: Final = {BUILD: "drop", SWITCH: "switch", RETIRE: "create"}
+
+
+@frozen
+class Shadow:
+    """Build the target beside the source, then move the names. Implements :class:`fieldfare.engine.mode.Mode`."""
+
+    name: str = "shadow"
+
+    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
+        """Refuse changes that rewrite documents, and TEMPORARY indexes."""
+        steps = (*change.steps, *draft.further_steps)
+        if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in steps):
+            return "it rewrites documents, which the live index reads", "use --mode drop_recreate"
+        if draft.target.temporary is not None:
+            return "a TEMPORARY index cannot be dropped again without its documents", "use --mode drop_recreate"
+        return temporary_blocker(draft.snapshot.definition)
+
+    def reluctance(self, draft: Draft) -> str | None:
+        """Return what the server lacks for a second index."""
+        return lack_of_room(draft)
+
+    def target(self, draft: Draft) -> IndexDefinition:
+        """Return the target under a name of its own: the patch's, or else the next version."""
+        source = draft.snapshot.definition
+        if draft.target.name != source.name:
+            return draft.target
+        base = names_to_move(draft)[0]
+        return evolve(draft.target, name=next_name(draft.server, base, above=source.name))
+
+    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
+        """Return the steps from build to retire."""
+        return plan_frame(draft.snapshot.definition, target, names_to_move(draft))
+
+    def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
+        """Say that the index answers, how each name moves, and what stays to be done."""
+        snapshot, names = draft.snapshot, names_to_move(draft)
+        source = snapshot.definition.name
+        lines = [f"The index answers all the time: {target.name!r} is built and checked beside {source!r}"]
+        lines += [describe_way(draft.server, each, target.name, is_own=each == source) for each in names]
+        if source not in names:
+            lines.append(f"{source!r} stays until 'fieldfare finalize' drops it: until then there are two indexes")
+        if draft.target.name != source:
+            lines.append(f"Nothing moves {source!r}: the application takes {target.name!r} by itself")
+        if not snapshot.aliases_listed:
+            others = "Other aliases" if snapshot.aliases else "Aliases"
+            lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
+        lines += filter(None, [lack_of_room(draft)])
+        lines += map(unreadable_warning, snapshot.unreadable)
+        return lines
+
+    def trial_commands(self, plan: MigrationPlan) -> Iterator[Command]:
+        """Try to create and drop, and to move the names."""
+        yield from recreation_commands(plan)
+        for name in moved_names(plan):
+            yield "FT.INFO", encode(name)
+            yield "FT.ALIASUPDATE", encode(name), encode(plan.target.name), "no"
+
+    def rehearse(self, server: Server, plan: MigrationPlan) -> None:
+        """Create both definitions over a prefix that no key has, and move the name of a trial index."""
+        rehearse_definition(server, plan.target, "target")
+        rehearse_definition(server, plan.source.definition, "source")
+        if replaces_own_name(plan):
+            choose_way(server, plan.source.definition)
+
+    def execute(self, run: ActiveRun, step: Step) -> Receipt:
+        """Build, check, switch or retire."""
+        return {BUILD: build, CHECK: check, SWITCH: switch, RETIRE: retire}[step.kind](run, step)
+
+    def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
+        """Whether it is done; after a crash, names that have moved are, and everything else is done once more."""
+        if step.kind == SWITCH:
+            return is_built(run) and is_switched(run)
+        return receipt is not None and (step.kind != BUILD or is_built(run))
+
+    def undo(self, run: ActiveRun, step: Step) -> None:
+        """Move the names back, and drop the target."""
+        if step.kind == SWITCH:
+            restore_names(run, moved_names(run.plan))
+        elif step.kind == RETIRE and not moved_names(run.plan):
+            restore_names(run, ())
+        elif step.kind == BUILD:
+            drop_target(run)
+
+    def was_reverted(self, run: ActiveRun, step: Step) -> bool:
+        """Whether the target is gone, or a name leads elsewhere; a check counts for the switch that follows it."""
+        if step.kind == CHECK:
+            return step_status(run.journal, SWITCH) is None and step_status(run.journal, RETIRE) is None
+        if step_status(run.journal, RETIRE) is not None:
+            return False
+        return not is_built(run) if step.kind == BUILD else step.kind == SWITCH and not is_switched(run)
+
+    def validate(self, run: ActiveRun) -> Sequence[Finding]:
+        """Return the findings of the check, and whether the names lead to the target."""
+        if step_status(run.journal, SWITCH) is None:
+            return run.findings or check_target(run)
+        agree(run)
+        return (*(run.findings or run_validators(after_switch(run))), check_names(run))
+
+    def view(self, run: ActiveRun) -> ActiveRun:
+        """Return the run with the aliases that lead to the target by now."""
+        return current_view(run)
+
+    def as_before(self, run: ActiveRun) -> ActiveRun:
+        """Return the run with the restored index as its target."""
+        return restored_run(run, moved_names(run.plan))
+
+    def require_undoable(self, run: ActiveRun) -> None:
+        """Refuse to move names that another migration has moved since."""
+        if step_status(run.journal, SWITCH) not in {None, Status.UNDONE}:
+            require_known_names(run, moved_names(run.plan))
+
+    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
+        """Run every check on the restored index."""
+        before = restored_run(run, moved_names(run.plan))
+        make_primaries_agree(before, replaces=run.target)
+        return run_validators(before)
+
+    def activity(self, step: Step) -> str:
+        """Return ``create``, ``check``, ``switch`` or ``finalize``."""
+        return ACTIVITIES.get(step.kind, step.kind)
+
+    def undo_activity(self, step: Step) -> str:
+        """Return what undoing does."""
+        return UNDO_ACTIVITIES.get(step.kind, step.kind)
+
+    def on_start(self, _: Step) -> Mapping[str, Any]:
+        """Change nothing: there is no outage."""
+        return {}
+
+    def on_done(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """Enter the next phase when the target is built."""
+        del run
+        return {"phase": RunPhase.TARGET_CREATED} if step.kind == BUILD else {}
+
+    def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """Choose how the restored index is called."""
+        return choose_restored_name(run, moved_names(run.plan)) if step.kind in {SWITCH, RETIRE} else {}
+
+    def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
+        """End the outage that the user asked for, if any."""
+        if step.kind == SWITCH:
+            end_outage(run)
+        return {}
+
+    def state(self, journal: Journal) -> str:
+        """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``."""
+        for kind, name in ((RETIRE, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
+            if step_status(journal, kind) is Status.DONE:
+                return name
+        return "building" if step_status(journal, BUILD) is Status.RUNNING else ""
+
+    def describe(self, journal: Journal) -> str:
+        """Say which index answers, and what is left to do."""
+        plan = journal.plan
+        source, target, names = plan.source.definition.name, plan.target.name, moved_names(plan)
+        shown = ", ".join(map(repr, names))
+        state = self.state(journal)
+        if state == "finalized":
+            gone = "" if source in names else f", and {source!r} is dropped"
+            leads = f"{target!r} answers to {shown}" if names else f"{target!r} answers"
+            return f"finalized: {leads}{gone}"
+        if step_status(journal, SWITCH) is Status.RUNNING:
+            return f"switching: {shown} may lead to {target!r} or still to {source!r}"
+        if state == "switched":
+            return f"switched: {target!r} answers to {shown}"
+        ready = f"{target!r} is beside it"
+        what = {"validated": f"{ready}, validated", "built": f"{ready}, built", "building": f"{ready}, incomplete"}
+        return f"{state or 'nothing is built'}: the source {source!r} answers" + (f"; {what[state]}" if state else "")

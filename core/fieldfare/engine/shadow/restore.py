@@ -1,0 +1,109 @@
+"""The way back without an outage: the names move to an index with the source's definition.
+
+Where the source still lives, that is the source. Where its own name has moved, or it was altered, its definition is
+built again as a further version, and its name becomes an alias of that: no server gives a live alias the name of an
+index without an empty answer. Who wants the name to be an index again asks for it, and has that outage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.index import create_index, wait_until_ready
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.names import next_name, split_version
+from fieldfare.engine.shadow.way import choose_way
+from fieldfare.errors import PreconditionError
+from fieldfare.server import index_commands
+from fieldfare.server.index_commands import is_own_name
+from fieldfare.server.index_names import move_names, real_name
+from fieldfare.server.inspect import index_exists, read_definition
+
+__all__ = [
+    "choose_restored_name",
+    "require_known_names",
+    "restore_names",
+    "restored_run",
+    "source_is_live",
+]
+
+
+def source_is_live(run: ActiveRun) -> bool:
+    """Whether the source is there under its own name, as it was."""
+    name = run.source.name
+    return is_own_name(run.server, name) and not find_mismatches(run.source, read_definition(run.server, name))
+
+
+def choose_restored_name(run: ActiveRun, names: Sequence[str]) -> Mapping[str, Any]:
+    """Return what changes in the journal's progress before names move back: how the restored index is called.
+
+    Args:
+        run: the rollback.
+        names: that lead to the restored index at the end.
+    """
+    own = run.source.name
+    is_live = source_is_live(run)
+    is_free = not index_exists(run.server, own)
+    if is_live or is_free or run.options.restore_own_name or not names:
+        outage = time.time() if own in names and not is_live else None
+        return {"restored_as": own, "dropped_at": outage}
+    if run.journal.progress.restored_as not in {"", own}:
+        return {}
+    highest = max((own, run.target.name), key=lambda name: split_version(name)[1])
+    return {"restored_as": next_name(run.server, names[0], above=highest)}
+
+
+def restored_run(run: ActiveRun, names: Sequence[str]) -> ActiveRun:
+    """Return the run with what a rollback restores as its target, and the names that lead to it as its aliases."""
+    source = run.plan.source
+    name = run.journal.progress.restored_as or source.definition.name
+    aliases = source.aliases if name == source.definition.name else tuple(names)
+    plan = evolve(
+        run.plan, target=evolve(source.definition, name=name), claims=(), source=evolve(source, aliases=aliases)
+    )
+    return evolve(run, plan=plan)
+
+
+def require_known_names(run: ActiveRun, names: Sequence[str]) -> None:
+    """Refuse to move names that lead to an index of another migration.
+
+    Raises:
+        PreconditionError: one does.
+    """
+    if run.options.force:
+        return
+    known = {None, run.source.name, run.target.name, run.journal.progress.restored_as}
+    for name in names:
+        found = real_name(run.server, name)
+        if found not in known:
+            raise PreconditionError(
+                f"{name!r} leads to the index {found!r} by now: another migration has moved it. Nothing was changed. "
+                "Roll that one back first, or let --force move the name all the same"
+            )
+
+
+def restore_names(run: ActiveRun, names: Sequence[str]) -> None:
+    """Build what the journal says that is restored, as far as it is not there, and then move names to it.
+
+    Args:
+        run: the rollback.
+        names: that lead to the restored index at the end.
+
+    Raises:
+        PreconditionError: another index has taken its name.
+        TimeoutError: it was not ready in time.
+    """
+    server, own = run.server, run.source.name
+    restored = evolve(run.source, name=run.journal.progress.restored_as or own)
+    if restored.name == own and not is_own_name(server, own):
+        index_commands.create(server, restored)  # takes the name from an alias, which it hides
+    create_index(server, restored, run.plan.source.synonyms, ())
+    wait_until_ready(run, restored.name)
+    moving = [name for name in names if name != restored.name]
+    way = choose_way(server, run.source) if own in moving and is_own_name(server, own) else None
+    move_names(server, moving, restored.name, way)

@@ -1,0 +1,183 @@
+"""The steps of the mode: build, check, switch, retire."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve
+
+from fieldfare.definition import IndexDefinition
+from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.index import create_index, drop_index, wait_until_ready
+from fieldfare.engine.next_commands import NextCommands
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.checks import check_target
+from fieldfare.engine.shadow.names import SWITCH, moved_names
+from fieldfare.engine.shadow.way import choose_way
+from fieldfare.errors import PreconditionError, TargetRejected
+from fieldfare.plan import Phase, Receipt, Step
+from fieldfare.server.index_commands import find_differences, is_own_name
+from fieldfare.server.index_names import Way, move_names, real_name
+from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
+
+__all__ = [
+    "BUILD",
+    "CHECK",
+    "RETIRE",
+    "agree",
+    "build",
+    "check",
+    "is_built",
+    "is_switched",
+    "own_name_way",
+    "plan_frame",
+    "require_source",
+    "retire",
+    "switch",
+]
+
+BUILD: Final = "index.build"
+CHECK: Final = "index.check"
+RETIRE: Final = "index.retire"
+
+
+def plan_frame(source: IndexDefinition, target: IndexDefinition, names: Sequence[str]) -> tuple[Step, ...]:
+    """Return the steps that build the target, check it, move the names to it, and remove what they have left."""
+    shown = ", ".join(map(repr, names))
+    build = Step.new(
+        BUILD,
+        Phase.EXPAND,
+        params={"index": target.name},
+        summary=f"Build {target.name!r} beside {source.name!r}, which answers",
+    )
+    check = Step.new(
+        CHECK,
+        Phase.VALIDATE,
+        params={"index": target.name},
+        summary=f"Check {target.name!r} against {source.name!r}",
+    )
+    switch = Step.new(
+        SWITCH,
+        Phase.SWITCH,
+        params={"names": list(names), "index": target.name},
+        summary=f"Switch {shown} to {target.name!r}",
+    )
+    retire = Step.new(
+        RETIRE,
+        Phase.CONTRACT,
+        params={"index": source.name},
+        summary=f"When told to finalize: remove what is left of {source.name!r}; documents stay",
+    )
+    return tuple(each.owned_by("index") for each in (build, check, *([switch] if names else []), retire))
+
+
+def build(run: ActiveRun, step: Step) -> Receipt:
+    """Create the target with its synonyms, and wait until every document is indexed.
+
+    Raises:
+        PreconditionError: another index has taken the name.
+        TimeoutError: it was not ready in time.
+    """
+    create_index(run.server, run.target, run.plan.source.synonyms, ())
+    wait_until_ready(run, run.target.name, step=step.id)
+    return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
+
+
+def is_built(run: ActiveRun) -> bool:
+    """Whether the target is there, as planned."""
+    name = run.target.name
+    return index_exists(run.server, name) and not find_mismatches(run.target, read_definition(run.server, name))
+
+
+def check(run: ActiveRun, step: Step) -> Receipt:
+    """Check the target while the names still lead to the source.
+
+    Raises:
+        TargetRejected: a check failed; the source is untouched.
+    """
+    if not any(real_name(run.server, name) == run.target.name for name in moved_names(run.plan)):
+        run.findings = check_target(run)
+        problems = [f"{each.name}: {each.detail}" for each in run.findings if each.fatal]
+        if problems:
+            commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
+            raise TargetRejected(run.source.name, problems, resume=commands.resume, rollback=commands.rollback)
+    return Receipt(step.id)
+
+
+def switch(run: ActiveRun, step: Step) -> Receipt:
+    """Move the names to the target.
+
+    Raises:
+        PreconditionError: a name leads to another index by now, or one of the two indexes is another one.
+    """
+    if not is_built(run):
+        raise PreconditionError(f"the index {run.target.name!r} is not the one that was built, so no name was moved")
+    names = moved_names(run.plan)
+    for name in names:
+        found = real_name(run.server, name)
+        if found not in {None, run.source.name, run.target.name}:
+            raise PreconditionError(f"{name!r} leads to the index {found!r} by now, so no name was moved")
+    way = own_name_way(run, names)
+    if way is not None:
+        require_source(run)
+    started = time.monotonic()
+    move_names(run.server, names, run.target.name, way)
+    details = {"way": "alias" if way is None else way.value, "seconds": round(time.monotonic() - started, 6)}
+    return Receipt(step.id, details=details)
+
+
+def own_name_way(run: ActiveRun, names: Sequence[str]) -> Way | None:
+    """Return how the name of the source moves; None if it is not among the names, or has moved already."""
+    own = run.source.name
+    return choose_way(run.server, run.source) if own in names and is_own_name(run.server, own) else None
+
+
+def require_source(run: ActiveRun) -> None:
+    """Refuse to drop an index that is not the source any more.
+
+    Raises:
+        PreconditionError: it is another one.
+    """
+    found = find_mismatches(run.source, read_definition(run.server, run.source.name), is_complete=True)
+    if found:
+        raise PreconditionError(
+            f"the index {run.source.name!r} is no longer the one that was planned for ({'; '.join(found)}), so it was "
+            "not dropped"
+        )
+
+
+def is_switched(run: ActiveRun) -> bool:
+    """Whether every name leads to the target."""
+    server, target = run.server, run.target.name
+    return all(real_name(server, name) == target and not is_own_name(server, name) for name in moved_names(run.plan))
+
+
+def agree(run: ActiveRun) -> None:
+    """With a coordinator, repeat what created and switched on each primary that holds something else."""
+    wanted = evolve(run.plan.source, definition=run.target, aliases=moved_names(run.plan))
+    if not find_differences(run.server, wanted):
+        return
+    create_index(run.server, run.target, run.plan.source.synonyms, ())
+    wait_until_ready(run, run.target.name)
+    names = moved_names(run.plan)
+    move_names(run.server, names, run.target.name, own_name_way(run, names))
+
+
+def retire(run: ActiveRun, step: Step) -> Receipt:
+    """Drop the source's definition, if the switch has not done so; documents stay.
+
+    Raises:
+        PreconditionError: a name does not lead to the target, or the source is another index.
+    """
+    if not is_built(run) or not is_switched(run):
+        raise PreconditionError(
+            f"{', '.join(map(repr, moved_names(run.plan)))} must lead to the index {run.target.name!r}, and does not, "
+            "so nothing was removed"
+        )
+    name = run.source.name
+    if is_own_name(run.server, name):
+        require_source(run)
+        drop_index(run.server, read_snapshot(run.server, name, key_sample_limit=0))
+    return Receipt(step.id)

@@ -1,0 +1,202 @@
+"""Moving names from one index to another: aliases, and the name of a real index.
+
+An alias moves with one command. The name of a real index only becomes free when its index is dropped; then it becomes
+an alias of the other index. Which way a server allows differs, and it is tried before: see :func:`find_way`.
+FT.DROPINDEX follows aliases: sent once more to a name that has moved, it would drop the other index. So it is sent
+only to a name that is the index's own, and in a transaction that an attempt before this one cannot carry out any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from itertools import count
+from secrets import token_hex
+from typing import TYPE_CHECKING, Final
+
+from redis.crc import key_slot
+from redis.exceptions import ResponseError, TryAgainError
+
+from fieldfare.definition.reply import encode
+from fieldfare.errors import IndexNotFound
+from fieldfare.server import index_commands
+from fieldfare.server.inspect import read_info
+from fieldfare.server.pipeline import acquire_connection, receive, send
+from fieldfare.server.refusal import CommandNotAllowed, name_refusals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldfare.server.connection import Server
+    from fieldfare.server.pipeline import Command
+
+__all__ = ["Way", "find_way", "move_names", "name_in_slot", "real_name"]
+
+FENCE: Final = "fieldfare:switch:"
+FENCE_SECONDS: Final = 3600
+REPAIRS: Final = 20
+"""How often an alias is pointed at the new index if the server says for a moment that there is no such index."""
+
+
+class Way(StrEnum):
+    """How the name of a real index moves to another index."""
+
+    TRANSACTION = "transaction"
+    """The drop and the new alias in one transaction: no query comes in between."""
+
+    ALIAS_FIRST = "alias first"
+    """The alias is made while the index still lives, and answers as soon as that is dropped."""
+
+    IN_TURN = "in turn"
+    """The drop, then the alias: queries in between fail."""
+
+
+def real_name(server: Server, name: str) -> str | None:
+    """Return the name of the index that answers to a name; None if there is none."""
+    try:
+        return read_info(server, name).definition.name
+    except IndexNotFound:
+        return None
+
+
+def name_in_slot(server: Server, name: str, slot_of: str) -> str:
+    """Return a name that starts with ``name``; in a cluster one of the same slot as another name."""
+    if not server.capabilities.cluster or server.capabilities.coordinator:
+        return name
+    slot = key_slot(encode(slot_of))
+    if key_slot(encode(name)) == slot:
+        return name
+    return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
+
+
+def find_way(server: Server, first: str, second: str) -> Way:
+    """Try on two indexes that are there for this alone how the name of one can become an alias of the other.
+
+    Args:
+        server: where they are.
+        first: the index that is dropped.
+        second: the index that gets its name as an alias.
+
+    Raises:
+        CommandNotAllowed: the user may do it in no way.
+        redis.exceptions.ResponseError: the server allows no way.
+    """
+    # with a coordinator, a transaction would reach one primary alone
+    ways = [Way.ALIAS_FIRST, Way.IN_TURN] if server.capabilities.coordinator else list(Way)
+    for way in ways:
+        try:
+            move_names(server, [first], second, way)
+        except ResponseError:
+            if way is ways[-1] or real_name(server, first) != first:
+                raise
+        else:
+            return way
+    raise AssertionError(ways)
+
+
+def move_names(server: Server, names: Sequence[str], target: str, way: Way | None = None) -> None:
+    """Have names lead to an index; those that do already stay. All aliases move in one write.
+
+    Args:
+        server: where the indexes are.
+        names: aliases, names that nobody has, and at most one name of a real index, which is dropped.
+        target: the index.
+        way: how the name of the real index moves; None if none of the names is one.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+        redis.exceptions.TryAgainError: an earlier attempt may still come to an end.
+    """
+    fence = _raise_fence(server, target) if way is Way.TRANSACTION else ()
+    dropped = [name for name in names if index_commands.is_own_name(server, name)]
+    aliases = [name for name in names if name not in dropped and _may_lead_elsewhere(server, name, target)]
+    for name in dropped:
+        if way is None:
+            raise ResponseError(f"{name} is an index, not an alias")
+        if way is Way.TRANSACTION:
+            _in_transaction(server, name, aliases, target, fence)
+        else:
+            _one_by_one(server, name, target, first=way is Way.ALIAS_FIRST)
+    if aliases and not (dropped and way is Way.TRANSACTION):
+        _point(server, aliases, target)
+
+
+def _may_lead_elsewhere(server: Server, name: str, target: str) -> bool:
+    # one primary may differ from the one that is asked
+    return server.capabilities.coordinator or real_name(server, name) != target
+
+
+def _point(server: Server, aliases: Sequence[str], target: str) -> None:
+    """Point aliases at an index, also where the server says for a moment that there is none."""
+    for attempt in range(REPAIRS):
+        try:
+            if server.capabilities.coordinator or len(aliases) == 1:
+                for alias in aliases:
+                    index_commands.point_alias(server, alias, target)
+                return
+            replies = server.bulk([_update(alias, target) for alias in aliases])
+            errors = [reply for reply in replies if isinstance(reply, ResponseError)]
+            if not errors:
+                return
+            raise errors[0]
+        except CommandNotAllowed:
+            raise
+        except ResponseError:
+            if attempt == REPAIRS - 1 or real_name(server, target) is None:
+                raise
+
+
+def _one_by_one(server: Server, name: str, target: str, *, first: bool) -> None:
+    if first:
+        try:
+            index_commands.add_alias(server, name, target)
+        except ResponseError as error:
+            if "already exists" not in str(error).lower():
+                raise
+    index_commands.drop_own(server, name)
+    _point(server, [name], target)
+
+
+def _raise_fence(server: Server, target: str) -> tuple[str, bytes]:
+    """Keep every transaction of an earlier attempt from being carried out late."""
+    digest = hashlib.sha256(encode(target)).hexdigest()[:16]
+    key, token = name_in_slot(server, FENCE + digest, target), token_hex(8).encode()
+    server.command("SET", key, token, "EX", FENCE_SECONDS)
+    return key, token
+
+
+def _in_transaction(
+    server: Server, name: str, aliases: Sequence[str], target: str, fence: tuple[str, bytes] | tuple[()]
+) -> None:
+    key, token = fence  # type: ignore[misc]  # there is one
+    moves = [_update(each, target) for each in (*aliases, name)]
+    with acquire_connection(server.node_for("FT.DROPINDEX", encode(name))) as connection:
+
+        def exchange(*commands: Command) -> list[object]:
+            send(connection, commands)
+            return name_refusals(commands, receive(connection, len(commands)))
+
+        watched, held = exchange(("WATCH", key), ("GET", key))
+        _raise_errors([watched, held])
+        if held != token:
+            exchange(("UNWATCH",))
+            raise TryAgainError(f"another attempt to move {name!r} began")
+        commands = [("FT.DROPINDEX", encode(name)), *moves, ("PEXPIRE", key, 0)]
+        *queued, outcome = exchange(("MULTI",), *commands, ("EXEC",))
+    _raise_errors([outcome, *queued])
+    if outcome is None:
+        raise TryAgainError(f"another attempt to move {name!r} began")
+    done = list(outcome)  # type: ignore[call-overload]  # the replies of EXEC
+    _raise_errors(done[:1])
+    if any(isinstance(each, ResponseError) for each in done):
+        _point(server, [*aliases, name], target)
+
+
+def _update(alias: str, target: str) -> Command:
+    return "FT.ALIASUPDATE", encode(alias), encode(target)
+
+
+def _raise_errors(replies: Sequence[object]) -> None:
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise reply
