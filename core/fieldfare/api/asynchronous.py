@@ -48,7 +48,7 @@ Awaited: TypeAlias = Callable[Concatenate[Asynchronous[Synchronous], Arguments],
 
 
 def awaitable(method: Method[Synchronous, Arguments, Outcome]) -> Awaited[Synchronous, Arguments, Outcome]:
-    """Make a read-only method awaitable.
+    """Make a method without a ``stop`` argument awaitable, which changes nothing on the server.
 
     A cancelled task ends at once. The thread ends when the method returns, and its result is discarded.
     """
@@ -159,6 +159,7 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     switch = awaitable_with_stop(MigrationExecutor.switch)
     finalize = awaitable_with_stop(MigrationExecutor.finalize)
     rollback = awaitable_with_stop(MigrationExecutor.rollback)
+    throttle = awaitable(MigrationExecutor.throttle)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got. Not awaited: it reads small files.

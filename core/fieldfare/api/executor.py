@@ -10,8 +10,9 @@ from fieldfare.api.arguments import require_workers, required_verify, server_at
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
 from fieldfare.engine.finalize import finalize
+from fieldfare.engine.load import Limits, require_limits
 from fieldfare.engine.rollback import rollback
-from fieldfare.engine.session import find_backup, list_backups
+from fieldfare.engine.session import find_backup, list_backups, throttle
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
@@ -58,6 +59,9 @@ class MigrationExecutor:
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
         switch: bool = True,
+        max_rate: float | None = None,
+        max_latency: float | None = None,
+        pause_file: str | Path | None = None,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
@@ -80,6 +84,10 @@ class MigrationExecutor:
             query_check_file: queries for the validation, as YAML.
             plan_path: path of the plan file, for messages that name the next command.
             switch: whether the names move to an index that was built beside the source; if not, :meth:`switch` does it.
+            max_rate: documents per second that are read or written at most.
+            max_latency: milliseconds that the server may take to answer another connection; while it takes longer, the
+                run slows down, then pauses.
+            pause_file: while this file exists, the run pauses.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail during the run.
 
@@ -94,6 +102,8 @@ class MigrationExecutor:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
         if on_conflict not in (None, "keep-old", "keep-new"):
             raise UsageError(f"on_conflict={on_conflict!r}: it is keep-old, keep-new or None. Nothing was changed.")
+        pause_path = Path(pause_file) if pause_file else None
+        require_limits(max_rate, max_latency, pause_path)
         options = RunOptions(
             batch_size=batch_size,
             workers=num_workers,
@@ -106,6 +116,9 @@ class MigrationExecutor:
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
             switch=switch,
+            max_rate=max_rate,
+            max_latency=max_latency,
+            pause_file=pause_path,
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
@@ -196,6 +209,9 @@ class MigrationExecutor:
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
         restore_own_name: bool = False,
+        max_rate: float | None = None,
+        max_latency: float | None = None,
+        pause_file: str | Path | None = None,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
@@ -213,6 +229,9 @@ class MigrationExecutor:
                 even if the server has none of its documents.
             restore_own_name: whether a name that was an index's own before the run becomes one again; until that index
                 is built, queries of the name fail or find too little. If not, it stays an alias.
+            max_rate: as for :meth:`apply`.
+            max_latency: as for :meth:`apply`.
+            pause_file: as for :meth:`apply`.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail during the rollback.
 
@@ -222,7 +241,17 @@ class MigrationExecutor:
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
         require_workers(num_workers)
-        options = RunOptions(workers=num_workers, retry_for=retry_for, force=force, restore_own_name=restore_own_name)
+        pause_path = Path(pause_file) if pause_file else None
+        require_limits(max_rate, max_latency, pause_path)
+        options = RunOptions(
+            workers=num_workers,
+            retry_for=retry_for,
+            force=force,
+            restore_own_name=restore_own_name,
+            max_rate=max_rate,
+            max_latency=max_latency,
+            pause_file=pause_path,
+        )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
@@ -234,6 +263,40 @@ class MigrationExecutor:
             BackupUnusable: no such directory, or no such backup in it.
         """
         return list_backups(Path(backup_dir), index)
+
+    def throttle(  # noqa: PLR0913 - what can be changed
+        self,
+        backup_dir: str | Path,
+        index: str | None = None,
+        *,
+        max_rate: float | None = None,
+        max_latency: float | None = None,
+        paused: bool | None = None,
+        off: bool = False,
+    ) -> dict[str, Limits]:
+        """Change the limits of runs that are under way; needs no server. They look within half a second.
+
+        Args:
+            backup_dir: of the runs.
+            index: source or target name of one; None for every run that is under way there.
+            max_rate: documents per second, as for :meth:`apply`; None to leave it as it is.
+            max_latency: milliseconds, as for :meth:`apply`; None to leave it as it is.
+            paused: whether to pause; None to leave it as it is.
+            off: remove every limit first, and a pause.
+
+        Returns:
+            Source index → the limits of its run from now on.
+
+        Raises:
+            UsageError: a limit is not a number above 0, or nothing is to be changed.
+            BackupUnusable: no run is under way.
+        """
+        require_limits(max_rate, max_latency)
+        if (max_rate, max_latency, paused, off) == (None, None, None, False):
+            raise UsageError(
+                "Nothing to change: give --max-rate, --max-latency, --pause, --resume or --off. Nothing was changed."
+            )
+        return throttle(Path(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused)
 
 
 def _require_comparable(plan: MigrationPlan, options: RunOptions) -> None:

@@ -38,7 +38,7 @@ FORMER_NOTE_KINDS: Final = {
 """Kinds of notes that version 0.1 wrote → their current names. The former ones are read, never written."""
 
 TOTAL: Final = "total"
-NESTED: Final = ("index", "downtime")
+NESTED: Final = ("index", "downtime", "throttled")
 """Activities whose time is part of that of others."""
 
 PROGRESS_SECONDS: Final = 0.2

@@ -31,6 +31,7 @@ from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
 from fieldfare.cli.switch import switch
+from fieldfare.cli.throttle import throttle
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
@@ -96,6 +97,14 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         (
             "fieldfare finalize --backup-dir ./migration_backups",
             "fieldfare finalize --backup-dir ./migration_backups --index products --yes",
+        ),
+    ),
+    (
+        "throttle",
+        throttle,
+        (
+            "fieldfare throttle --backup-dir ./migration_backups --max-rate 2000",
+            "fieldfare throttle --backup-dir ./migration_backups --index products_idx --pause",
         ),
     ),
     (

@@ -16,8 +16,11 @@ from fieldfare.cli.options import (
     BenchmarkOut,
     Cluster,
     IndexTimeout,
+    MaxLatency,
+    MaxRate,
     NewBackupDirectory,
     OnConflict,
+    PauseFile,
     Plan,
     QueryCheckFile,
     ReconnectTimeout,
@@ -60,6 +63,9 @@ def apply(  # noqa: PLR0913 - the command's options
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    pause_file: PauseFile = None,
     query_check_file: QueryCheckFile = None,
     no_switch: Annotated[
         bool,
@@ -110,6 +116,9 @@ def apply(  # noqa: PLR0913 - the command's options
                 query_check_file=query_check_file,
                 switch=not no_switch,
                 plan_path=plan,
+                max_rate=max_rate,
+                max_latency=max_latency,
+                pause_file=pause_file,
                 stop=stop,
             )
     except MigrationIncomplete as error:

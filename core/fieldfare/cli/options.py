@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -23,10 +24,13 @@ __all__ = [
     "Cluster",
     "Index",
     "IndexTimeout",
+    "MaxLatency",
+    "MaxRate",
     "MinRecall",
     "Mode",
     "NewBackupDirectory",
     "OnConflict",
+    "PauseFile",
     "Plan",
     "PlanOut",
     "QueryCheckFile",
@@ -55,6 +59,17 @@ def writable_file(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"the directory {path.absolute().parent} does not exist")
     return path
+
+
+def number_above_zero(value: float | None) -> float | None:
+    """Refuse a limit that lets nothing through, or is none.
+
+    Raises:
+        typer.BadParameter: it is not a number above 0.
+    """
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value:g} is not a number above 0")
+    return value
 
 
 def file_option(text: str, *, is_output: bool = False) -> Any:
@@ -148,6 +163,29 @@ StallTimeout: TypeAlias = Annotated[
         metavar="SECONDS",
         min=1,
     ),
+]
+MaxRate: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--max-rate",
+        help="Read or write no more documents per second than this.",
+        metavar="DOCS_PER_S",
+        callback=number_above_zero,
+    ),
+]
+MaxLatency: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--max-latency",
+        help="Slow down, then pause, while the server takes longer than this to answer another connection, in "
+        "milliseconds.",
+        metavar="MS",
+        callback=number_above_zero,
+    ),
+]
+PauseFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--pause-file", help="Pause while this file exists.", metavar="PATH", callback=writable_file),
 ]
 AllowDocumentExpiry: TypeAlias = Annotated[
     bool,

@@ -29,6 +29,7 @@ TIMINGS: Final = (
     ("validate", "validate_duration_seconds"),
     ("total", "total_duration_seconds"),
     ("index unavailable", "downtime_duration_seconds"),
+    ("throttled or paused", "throttled_duration_seconds"),
 )
 MEMORY: Final = (
     ("vectors", "vector_index_mb"),

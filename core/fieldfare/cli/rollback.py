@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    BackupDirectory,
+    Cluster,
+    MaxLatency,
+    MaxRate,
+    PauseFile,
+    ReconnectTimeout,
+    Url,
+)
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
@@ -54,6 +63,9 @@ def rollback(  # noqa: PLR0913 - the command's options
         int, typer.Option(help="How many workers share the documents, if as many migrated them.", metavar="N", min=1)
     ] = 1,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    pause_file: PauseFile = None,
     force: Annotated[
         bool, typer.Option("--force", help="Roll back even if the server has changed since the migration.")
     ] = False,
@@ -93,6 +105,9 @@ def rollback(  # noqa: PLR0913 - the command's options
                 retry_for=retry_for,
                 force=force,
                 restore_own_name=restore_own_name,
+                max_rate=max_rate,
+                max_latency=max_latency,
+                pause_file=pause_file,
                 stop=stop,
             )
             reports.append(report)

@@ -10,6 +10,7 @@ import typer
 from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
+from fieldfare.cli.units import seconds_text
 
 __all__ = ["status"]
 
@@ -50,6 +51,7 @@ def _text(migration: Mapping[str, Any]) -> str:
         ("Phase", migration["phase"]),
         ("State", migration["state"]),
         ("Rollback", migration["rollback"]),
+        *_speed(migration["speed"]),
         ("Backed up", f"{migration['dump_completed_batches']:,} batches, of {migration['documents']:,} documents"),
     ]
     steps = table(
@@ -57,6 +59,20 @@ def _text(migration: Mapping[str, Any]) -> str:
         [[step["summary"], step["status"], f"{step['completed_batches']:,}"] for step in migration["steps"]],
     )
     return "\n".join([*(f"{f'{name}:':<11}{value}" for name, value in facts), "", steps, "", *_next(migration)])
+
+
+def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return what a run that is under way does, how fast it is, and why it waits."""
+    if speed is None:
+        return []
+    total = f" of {speed['documents_total']:,}" if speed["documents_total"] else ""
+    facts = [f"{speed['documents_done']:,}{total} documents"]
+    if speed["documents_per_second"] is not None:
+        facts.append(f"{speed['documents_per_second']:,.0f} per second")
+    if speed["seconds_left"] is not None:
+        facts.append(f"{seconds_text(speed['seconds_left'])} left")
+    doing = f"{speed['activity']}: {', '.join(facts)}" if speed["activity"] else "it starts"
+    return [("Running", doing), ("Load", f"{speed['pace']}: {speed['reason']}" if speed["reason"] else speed["pace"])]
 
 
 def _next(migration: Mapping[str, Any]) -> list[str]:

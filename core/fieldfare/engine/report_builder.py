@@ -113,6 +113,7 @@ def _timings(run: ActiveRun) -> Timings:
         validate_duration_seconds=seconds.get("validate", 0.0),
         total_duration_seconds=run.journal.total_seconds,
         downtime_duration_seconds=seconds.get("downtime", 0.0),
+        throttled_duration_seconds=seconds.get("throttled", 0.0),
     )
 
 

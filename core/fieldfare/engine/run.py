@@ -15,6 +15,7 @@ from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
 from fieldfare.backup.saved_bytes import append_bytes, read_bytes
 from fieldfare.definition import IndexDefinition, IndexStats
 from fieldfare.documents import Batch, Note
+from fieldfare.engine.load import Throttle
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.step_reports import StepReporter
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -40,6 +41,18 @@ LOCK_MAX_AGE: Final = 0.1
 
 def _reporter(run: ActiveRun) -> StepReporter:
     return StepReporter(run.plugins, run.plan.index, run.add_time)
+
+
+def _throttle(run: ActiveRun) -> Throttle:
+    return Throttle(
+        run.server,
+        run.options,
+        run.stop,
+        run.store.prefix if run.has_backup else None,
+        check=lambda: run._stop_if_needed(LOCK_MAX_AGE),  # noqa: SLF001 - what it is made of
+        on_pause=run.report_stall,
+        on_wait=lambda seconds: run.add_time("throttled", seconds),
+    )
 
 
 @define
@@ -72,6 +85,7 @@ class ActiveRun:
     findings: tuple[Finding, ...] = field(init=False, default=(), eq=False)
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
     _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
+    _throttle: Throttle = field(init=False, default=Factory(_throttle, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)
     _halted: bool = field(init=False, default=False)
 
@@ -269,7 +283,14 @@ class ActiveRun:
     # ---- stopping
 
     def advance(self, documents: int) -> None:
-        """Report progress of the current activity, and stop between batches if the user asked."""
+        """Report progress of the current activity; between batches, stop if the user asked, and wait if limits ask."""
+        self.report_done(documents)
+        with self.guard:
+            if self._reports.current is not None:
+                self._throttle.wait(self._reports.current, documents)
+
+    def report_done(self, documents: int) -> None:
+        """Report progress that an earlier attempt made: as :meth:`advance`, but it is not to be waited for."""
         with self.guard:
             self._reports.advance(documents)
             self._stop_if_needed(LOCK_MAX_AGE)

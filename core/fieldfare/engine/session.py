@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, lock_backup, open_directory
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase
+from fieldfare.engine.load import Limits, change_limits, loaded_session, read_state
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.shadow.names import moved_names, split_version
@@ -23,7 +24,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
 
-__all__ = ["Session", "find_backup", "list_backups", "open_session", "read_backup"]
+__all__ = ["Session", "find_backup", "list_backups", "open_session", "read_backup", "throttle"]
 
 
 @frozen(hash=False)
@@ -91,6 +92,7 @@ def open_session(
     prefix = backup_prefix(directory, index)
     with (
         lock_backup(prefix),
+        loaded_session(prefix, options),
         IndexLock(server, index, backup_dir=str(directory)) as lock,
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
@@ -166,6 +168,32 @@ def _names(plan: MigrationPlan) -> set[str]:
     return {plan.index, plan.target.name, *plan.source.aliases, *moved_names(plan)}
 
 
+def throttle(backup_dir: Path, index: str | None, *, off: bool, **changes: Any) -> dict[str, Limits]:
+    """Change the limits of runs that are under way.
+
+    Args:
+        backup_dir: their backup directory.
+        index: source or target name of one run; None for every run that is under way there.
+        off: remove every limit first, and a pause.
+        changes: attributes of :class:`~fieldfare.engine.load.Limits`; those that are None stay as they are.
+
+    Returns:
+        Source index → the limits of its run from now on.
+
+    Raises:
+        BackupUnusable: no run is under way, or the limits cannot be written.
+    """
+    directory = open_directory(backup_dir, create=False, index=index)
+    if index is not None:
+        names = [find_backup(backup_dir, index).plan.index]
+    else:
+        running = [each for each in _prefixes(backup_dir, None) if read_state(each) is not None]
+        names = [Journal.load(backup_file(prefix, "header")).plan.index for prefix in running]
+    if not names:
+        raise BackupUnusable(directory, "no run is under way there. Give the limits to the command that starts one.")
+    return {name: change_limits(backup_prefix(directory, name), name, off=off, **changes) for name in names}
+
+
 def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
     """Return the prefix of the backup of this index, or of all if there is none, or if several may share the name."""
     directory = open_directory(backup_dir, create=False, index=index)
@@ -200,8 +228,15 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
             }
             for step in journal.plan.steps
         ],
+        "speed": _speed(backup_prefix(backup_dir, journal.plan.index)),
         "resume": commands.resume,
         "undo": commands.rollback,
         "switch": commands.switch,
         "finalize": commands.finalize,
     }
+
+
+def _speed(prefix: Path) -> dict[str, Any] | None:
+    """Return how fast a run is, as plain values; None if it is not under way."""
+    state = read_state(prefix)
+    return None if state is None else asdict(state, filter=lambda attribute, _: attribute.name != "process")

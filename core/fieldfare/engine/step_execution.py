@@ -80,7 +80,7 @@ def _run_pass(run: ActiveRun, work: RewritePass) -> None:
     done = min(batches * run.journal.progress.batch_size, run.journal.progress.documents)
     title = "; ".join(step.summary for step in work.steps)
     with run.activity("rewrite", title, step=work.steps[0].id, total=run.journal.progress.documents):
-        run.advance(done)
+        run.report_done(done)
         receipts = rewrite(run, work)
         if not verify(run, work):
             raise RunFailed("documents still have values that were to be replaced")

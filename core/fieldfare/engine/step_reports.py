@@ -53,6 +53,11 @@ class StepReporter:
             self.on_end(name, self._seconds())
             self._activity, self._started = outer, outer_started
 
+    @property
+    def current(self) -> StepReport | None:
+        """The last report of the current activity; None outside of one."""
+        return self._activity
+
     def advance(self, documents: int) -> None:
         """Report progress of the current activity; outside of one, nothing."""
         if self._activity is not None:

@@ -48,6 +48,9 @@ class RunOptions:
         restore_own_name: on rollback, give the source's own name back to an index, with an outage, where it is an alias
             by now.
         plan_path: path of the plan file, for messages that name the next command.
+        max_rate: documents per second that the run reads or writes at most; None for no limit.
+        max_latency: milliseconds that the server may take to answer another connection; None for no limit.
+        pause_file: while this file exists, the run pauses.
     """
 
     batch_size: int = 500
@@ -63,3 +66,6 @@ class RunOptions:
     switch: bool = True
     restore_own_name: bool = False
     plan_path: Path | None = None
+    max_rate: float | None = None
+    max_latency: float | None = None
+    pause_file: Path | None = None

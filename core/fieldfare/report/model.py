@@ -68,7 +68,8 @@ class Result(StrEnum):
 class Timings(TimingNames):
     """Wall-clock seconds per activity; 0.0 for an activity that did not take place.
 
-    Renames have theirs beside ``quantize``, which is all rewriting in one pass.
+    Renames have theirs beside ``quantize``, which is all rewriting in one pass. ``throttled`` is what activities waited
+    for the limits of the user; it is part of theirs.
     """
 
     enumerate_duration_seconds: float = 0.0
@@ -82,6 +83,7 @@ class Timings(TimingNames):
     validate_duration_seconds: float = 0.0
     total_duration_seconds: float = 0.0
     downtime_duration_seconds: float = 0.0
+    throttled_duration_seconds: float = 0.0
 
 
 @frozen(hash=False)

@@ -186,6 +186,9 @@ class BatchMigrationExecutor:
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
         force: bool = False,
+        max_rate: float | None = None,
+        max_latency: float | None = None,
+        pause_file: str | Path | None = None,
         stop: StopRequest | None = None,
     ) -> BatchReport:
         """Roll back every started index of a batch, in reverse order; resume an interrupted rollback.
@@ -198,6 +201,9 @@ class BatchMigrationExecutor:
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
             force: roll back even if the server changed since the migrations.
+            max_rate: documents per second of each index, instead of that in the settings of the batch.
+            max_latency: milliseconds of the server's latency; likewise.
+            pause_file: while this file exists, the rollback pauses; likewise.
             stop: set it to stop after the current batch of documents.
 
         Returns:
@@ -211,7 +217,14 @@ class BatchMigrationExecutor:
         self.plugins.raise_if_broken()
         path = Path(state_path)
         with lock_state(path), server_at(server, redis_url, redis_client) as connected:
-            file = StateFile(path, load_state(path))
+            state = load_state(path)
+            settings = evolve(
+                state.settings,
+                max_rate=max_rate or state.settings.max_rate,
+                max_latency=max_latency or state.settings.max_latency,
+                pause_file=str(Path(pause_file).absolute()) if pause_file else state.settings.pause_file,
+            )
+            file = StateFile(path, evolve(state, settings=settings))
             require_backup_dir(path, file.state)
             create_directory(Path(file.state.report_dir))
             executor = MigrationExecutor(plugins=self.plugins)

@@ -126,6 +126,9 @@ class Migrations:
             retry_for=settings.retry_for,
             timeout=settings.timeout,
             verify=settings.verify,
+            max_rate=settings.max_rate,
+            max_latency=settings.max_latency,
+            pause_file=settings.pause_file,
             plan_path=self._index_state(name).plan_path,
             stop=self.stop,
         )

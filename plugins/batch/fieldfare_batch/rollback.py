@@ -91,6 +91,9 @@ class Rollbacks:
             num_workers=state.settings.num_workers,
             retry_for=state.settings.retry_for,
             force=self.force,
+            max_rate=state.settings.max_rate,
+            max_latency=state.settings.max_latency,
+            pause_file=state.settings.pause_file,
             stop=self.stop,
         )
         return report, write_index_report(report, state.report_dir, name, "rollback_report")

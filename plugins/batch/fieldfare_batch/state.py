@@ -111,6 +111,9 @@ class Settings:
         retry_for: seconds for which a lost connection is retried; 0 not to retry.
         timeout: seconds to wait for an index to be built; None without a limit.
         verify: how many documents are compared with the backup: ``sample``, ``full`` or ``none``.
+        max_rate: documents per second of each index that are read or written at most; None for no limit.
+        max_latency: milliseconds that the server may take to answer another connection; None for no limit.
+        pause_file: while this file exists, every migration of the batch pauses.
     """
 
     batch_size: int = 500
@@ -121,6 +124,9 @@ class Settings:
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
     verify: str = Verify.SAMPLE.value
+    max_rate: float | None = None
+    max_latency: float | None = None
+    pause_file: str | None = None
 
 
 @frozen(hash=False)

@@ -14,8 +14,11 @@ from fieldfare.cli.options import (
     BatchSize,
     Cluster,
     IndexTimeout,
+    MaxLatency,
+    MaxRate,
     NewBackupDirectory,
     OnConflict,
+    PauseFile,
     ReconnectTimeout,
     Url,
     VerifyOption,
@@ -60,6 +63,9 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     verify: VerifyOption = Verify.SAMPLE,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    pause_file: PauseFile = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -88,6 +94,9 @@ def batch_apply(  # noqa: PLR0913 - the command's options
         retry_for=retry_for,
         timeout=timeout,
         verify=verify.value,
+        max_rate=max_rate,
+        max_latency=max_latency,
+        pause_file=str(pause_file.absolute()) if pause_file else None,
     )
     apply = BatchMigrationExecutor(plugins=session.plugins).apply
     run = partial(apply, loaded, batch_plan_path=plan, report_dir=report_dir, backup_dir=backup_dir, settings=settings)

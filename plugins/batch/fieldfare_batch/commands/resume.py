@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, AllowOverflow, Cluster, OnConflict, Url
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    AllowOverflow,
+    Cluster,
+    MaxLatency,
+    MaxRate,
+    OnConflict,
+    PauseFile,
+    Url,
+)
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
 from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch
@@ -52,6 +61,9 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     ] = None,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    pause_file: PauseFile = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -78,6 +90,9 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         parallel=parallel or recorded.settings.parallel,
         allow_overflow=allow_overflow or recorded.settings.allow_overflow,
         on_conflict=on_conflict or recorded.settings.on_conflict,
+        max_rate=max_rate or recorded.settings.max_rate,
+        max_latency=max_latency or recorded.settings.max_latency,
+        pause_file=str(pause_file.absolute()) if pause_file else recorded.settings.pause_file,
     )
     run = partial(
         executor.resume,

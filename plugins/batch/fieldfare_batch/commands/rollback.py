@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
+from fieldfare.cli.options import DEFAULT_URL, Cluster, MaxLatency, MaxRate, PauseFile, Url
 from fieldfare.cli.output import notice
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
@@ -29,6 +29,9 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     force: Annotated[
         bool, typer.Option("--force", help="Roll back even if the server changed since the migrations.")
     ] = False,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    pause_file: PauseFile = None,
 ) -> None:
     """Roll back every index of a batch.
 
@@ -47,5 +50,5 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
         ):
             notice("Nothing was changed.")
             raise typer.Exit(FieldfareError.exit_code)
-    run = partial(executor.rollback, force=force)
+    run = partial(executor.rollback, force=force, max_rate=max_rate, max_latency=max_latency, pause_file=pause_file)
     run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)

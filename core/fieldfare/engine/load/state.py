@@ -1,0 +1,66 @@
+"""How fast a run is, for ``fieldfare status``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from fieldfare.engine.load import files
+from fieldfare.server.process import Process
+from fieldfare.support.structure import StructureError, make_converter, structure
+
+__all__ = ["Pace", "RunState", "read_state", "write_state"]
+
+_CONVERTER: Final = make_converter()
+
+
+class Pace(StrEnum):
+    """Whether a run waits between batches."""
+
+    FULL_SPEED = "full speed"
+    THROTTLED = "throttled"
+    PAUSED = "paused"
+
+
+@frozen
+class RunState:
+    """How fast a run is.
+
+    Attributes:
+        process: that carries it out.
+        activity: what it works on, as in step reports; "" before the first batch.
+        documents_done: of this activity.
+        documents_total: of this activity; 0 if it is not known.
+        documents_per_second: of the last seconds; None while it is not known.
+        seconds_left: of this activity; None while it is not known.
+        pace: whether it waits between batches.
+        reason: why it waits.
+    """
+
+    process: Process
+    activity: str = ""
+    documents_done: int = 0
+    documents_total: int = 0
+    documents_per_second: float | None = None
+    seconds_left: float | None = None
+    pace: Pace = Pace.FULL_SPEED
+    reason: str = ""
+
+
+def write_state(prefix: Path, state: RunState) -> None:
+    """Write it where ``status`` looks for it. A disk that refuses does not matter to the run."""
+    with suppress(OSError):
+        files.write(prefix, files.RUNNING, _CONVERTER.unstructure(state))
+
+
+def read_state(prefix: Path) -> RunState | None:
+    """Return the state of a run; None if none is under way."""
+    try:
+        state = structure(_CONVERTER, files.read(prefix, files.RUNNING), RunState)
+    except StructureError:
+        return None
+    return None if state.process.is_dead() else state
