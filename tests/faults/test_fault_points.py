@@ -26,6 +26,7 @@ WITHOUT_POINTS = {
     "backup/manifest.py": "its removal, after that of the originals, which has points",
     "engine/load/files.py": "limits and speed of a run that is under way: a new run starts without them",
     "resume.py": "a batch state that is set aside",
+    "server/change_tracking.py": "what the server tells of changes is only read; writes go through the pipeline",
     "support/yamlfile/writer.py": "plans and reports: written as a whole, before a run or after it",
 }
 
