@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldfare.backup import REWRITE, BackupStore, ExpectedBackup, backup_file, backup_prefix
+from fieldfare.backup.record import Record
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
@@ -301,3 +303,30 @@ def test_a_batch_that_is_too_large_says_what_to_do(prefix: Path) -> None:
 def test_a_column_of_another_length_is_refused(prefix: Path) -> None:
     with BackupStore(prefix) as store, pytest.raises(ValueError, match="2 rows"):
         store.append(REWRITE, Batch((b"a", b"b"), {"field": Column.of([b"x"])}))
+
+
+def test_opening_and_checking_a_backup_reads_its_headers_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once to find the end, once with every byte; afterwards what it holds is known, however often it is asked."""
+    prefix, number = backup_prefix(tmp_path, "many"), 30
+    with BackupStore(prefix, batch_size=2) as store:
+        for row in range(number):
+            store.append_keys([b"d:%d" % row, b"e:%d" % row])
+            store.append(REWRITE, Batch((b"d:%d" % row,), {"v": Column.of([b"x" * row])}))
+        store.seal()
+        saved = {REWRITE: store.count(REWRITE)}
+        expected = ExpectedBackup(saved, store.key_count, store.digest(saved), (b"d:", b"e:"))
+    parsed: list[int] = []
+    parse = Record.parse
+
+    def count(header: Mapping[str, Any], length: int) -> Record:
+        parsed.append(length)
+        return parse(header, length)
+
+    monkeypatch.setattr(Record, "parse", count)
+    with BackupStore(prefix) as store:
+        store.sync()
+        store.verify(expected)
+        for _ in range(5):
+            assert (store.count(REWRITE), store.key_count, store.key_batches) == (number, 2 * number, number)
+            assert store.is_sealed
+    assert len(parsed) == 2 * (number + number + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,9 +15,10 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.definition.create import create_arguments
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import FieldfareError, Interrupted, StepFailed
+from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted, StepFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result, StepReport
@@ -195,3 +197,21 @@ def test_server_that_dies_is_told_and_resumed(
         server.command("DEL", "fieldfare:lock:old")  # it goes by itself, 30 seconds after a holder that lives on
         report = executor().apply(plan, server=server, backup_dir=tmp_path / "backup")
         assert report.result is Result.SUCCEEDED
+
+
+def test_status_of_one_migration_reads_neither_documents_nor_other_journals(
+    plan: MigrationPlan, server: Server, tmp_path: Path
+) -> None:
+    executor().apply(plan, server=server, backup_dir=tmp_path)
+    for ending in ("keys", "data"):
+        path = backup_file(backup_prefix(tmp_path, "old"), ending)
+        path.unlink()
+        path.mkdir()  # cannot be read
+    damaged = json.dumps({"format": 1, "index_name": "other", "plan": {}})
+    backup_file(backup_prefix(tmp_path, "other"), "header").write_text(damaged)
+    for name in ("old", "new"):
+        assert [each["phase"] for each in executor().status(tmp_path, name)] == ["validated"]
+    with pytest.raises(BackupUnusable, match="no backup of index 'third'; backups there: 'old', 'other'"):
+        executor().status(tmp_path, "third")
+    with pytest.raises(BackupUnusable, match="checksum"):
+        executor().status(tmp_path)

@@ -165,17 +165,20 @@ class FrameReader:
         """Read the first bytes of a frame's body, without checking its checksum."""
         return self._read(frame.body_offset, min(length, frame.body_length))
 
-    def check(self, frame: Frame) -> None:
-        """Read a frame's body in pieces and check its checksum.
+    def check(self, frame: Frame) -> bytes:
+        """Read a frame's body in pieces and check its checksum; return the first piece.
 
         Raises:
             BackupCorrupt: the body is damaged.
         """
-        done, checksum = 0, 0
-        while piece := self._read(frame.body_offset + done, min(frame.body_length - done, PIECE)):
+        first = piece = self._read(frame.body_offset, min(frame.body_length, PIECE))
+        done, checksum = len(piece), crc32(piece)
+        while piece and done < frame.body_length:
+            piece = self._read(frame.body_offset + done, min(frame.body_length - done, PIECE))
             done += len(piece)
             checksum = crc32(piece, checksum)
         self._require(frame, done, checksum)
+        return first
 
     def _read(self, offset: int, length: int) -> bytes:
         try:

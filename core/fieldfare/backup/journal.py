@@ -110,7 +110,7 @@ class Journal:
             progress.saved_batches,
             progress.documents,
             progress.saved_digest,
-            tuple(map(encode, prefixes)),
+            tuple(dict.fromkeys(map(encode, prefixes))),
         )
 
     def record(self, step: str) -> StepRecord | None:

@@ -9,6 +9,8 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
+from attrs import define, field
+
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
 from fieldfare.backup.record import Record
@@ -16,7 +18,7 @@ from fieldfare.backup.safe_open import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 from fieldfare.support.fault_points import reach
 
-__all__ = ["RecordFile"]
+__all__ = ["Contents", "RecordFile"]
 
 
 class RecordFile:
@@ -34,7 +36,21 @@ class RecordFile:
         self.path = path
         self._kinds = kinds
         self._descriptor: int | None = None
-        self._end = 0
+        self._contents: Contents | None = None
+
+    @property
+    def contents(self) -> Contents:
+        """What the file holds. Its headers are read for it once; appends are added.
+
+        Raises:
+            BackupCorrupt, BackupUnusable: as :meth:`read`.
+        """
+        if self._contents is None:
+            found = Contents()
+            for record, frame, _ in self.read():
+                found.add(record, frame.end)
+            self._contents = found
+        return self._contents
 
     def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
         """Iterate over the complete records. The bodies are not read; the reader can read them.
@@ -57,17 +73,17 @@ class RecordFile:
                     raise BackupCorrupt(self.path, frame.offset, f"{error}, in the frame") from error
                 yield record, frame, reader
 
-    def check(self) -> Iterator[Record]:
-        """Iterate over all records, and check every byte of the file.
+    def check(self) -> Iterator[tuple[Record, Frame, bytes]]:
+        """Iterate over all records with the bytes of their keys, and check every byte of the file.
 
         Raises:
             BackupCorrupt: a frame is damaged or missing, or the last one was cut short.
         """
         whole = size = 0
         for record, frame, reader in self.read():
-            reader.check(frame)
+            first, length = reader.check(frame), sum(record.keys)
             whole = frame.end
-            yield record
+            yield record, frame, first[:length] if length <= len(first) else reader.start(frame, length)
         with suppress(FileNotFoundError):
             size = self.path.stat().st_size
         if whole < size:
@@ -80,7 +96,7 @@ class RecordFile:
             BackupUnusable: it cannot be written; the file keeps its content.
         """
         descriptor = self.open()
-        offset = self._end
+        end = offset = self.contents.end
         try:
             reach("file.append:before")
             for piece in encode_frame(record.header, blocks):
@@ -91,11 +107,11 @@ class RecordFile:
                 reach("file.append:middle")
         except BaseException as error:
             with suppress(OSError):
-                os.ftruncate(descriptor, self._end)
+                os.ftruncate(descriptor, end)
             if isinstance(error, OSError):
                 raise self._unwritable(error) from error
             raise
-        self._end = offset
+        self.contents.add(record, offset)
         reach("file.append:after")
 
     def open(self) -> int:
@@ -106,10 +122,10 @@ class RecordFile:
             BackupUnusable: the file cannot be written.
         """
         if self._descriptor is None:
-            self._end = max((frame.end for _, frame, _ in self.read()), default=0)
+            end = self.contents.end
             try:
                 self._descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT)
-                os.ftruncate(self._descriptor, self._end)
+                os.ftruncate(self._descriptor, end)
             except OSError as error:
                 raise self._unwritable(error) from error
         return self._descriptor
@@ -155,6 +171,7 @@ class RecordFile:
             BackupUnusable: it cannot be removed.
         """
         self.close()
+        self._contents = None
         try:
             reach("file.remove:before")
             self.path.unlink(missing_ok=True)
@@ -166,6 +183,27 @@ class RecordFile:
     def _unwritable(self, error: OSError) -> BackupUnusable:
         advice = "Make room or repair the disk, then run the same command."
         return BackupUnusable(self.path, f"the file cannot be written: {error.strerror}. {advice}")
+
+
+@define
+class Contents:
+    """What a file of records holds.
+
+    Attributes:
+        end: the offset behind its last complete frame.
+        records: kind and tag → number of records.
+        rows: kind → documents.
+    """
+
+    end: int = 0
+    records: Counter[tuple[str, str]] = field(factory=Counter)
+    rows: Counter[str] = field(factory=Counter)
+
+    def add(self, record: Record, end: int) -> None:
+        """Add a record that ends there."""
+        self.end = end
+        self.records[record.kind, record.tag] += 1
+        self.rows[record.kind] += record.rows
 
 
 class _SequenceCheck:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from fieldfare.backup.durable import PRIVATE
 from fieldfare.errors import BackupUnusable
 
-__all__ = ["LARGEST", "open_regular", "read_json", "require_regular_file"]
+__all__ = ["LARGEST", "open_regular", "read_bytes", "read_json", "require_regular_file"]
 
 LARGEST: Final = 16 * 2**20
 """Maximum size of a JSON file in bytes: many times that of the largest plan."""
@@ -63,14 +63,12 @@ def require_regular_file(path: Path) -> None:
         os.close(open_regular(path, os.O_RDONLY))
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_bytes(path: Path) -> bytes:
+    """Read a small file.
 
     Raises:
         FileNotFoundError: the file does not exist.
         BackupUnusable: it cannot be read, is not a regular file, or is larger than ``LARGEST``.
-        ValueError: it is not JSON, or JSON that fieldfare does not write: a duplicate key, a number of hundreds of
-            digits, thousands of nested lists.
     """
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
@@ -81,8 +79,20 @@ def read_json(path: Path) -> Any:
         raise BackupUnusable(path, f"the file cannot be read: {error.strerror}") from error
     if len(content) > LARGEST:
         raise BackupUnusable(path, f"it is larger than {LARGEST} bytes; fieldfare did not write it")
+    return content
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        BackupUnusable: as :func:`read_bytes`.
+        ValueError: it is not JSON, or JSON that fieldfare does not write: a duplicate key, a number of hundreds of
+            digits, thousands of nested lists.
+    """
     try:
-        return json.loads(content, object_pairs_hook=_mapping, parse_int=_integer)
+        return json.loads(read_bytes(path), object_pairs_hook=_mapping, parse_int=_integer)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

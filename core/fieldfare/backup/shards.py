@@ -34,14 +34,11 @@ class Shard:
         self.start = start
         self.stop = stop
         self._log = RecordFile(path, {"batch"})
-        self._batch_counts: Counter[str] | None = None
 
     @property
     def batch_counts(self) -> Counter[str]:
         """Tag → number of batches on disk."""
-        if self._batch_counts is None:
-            self._batch_counts = Counter(record.tag for record, _, _ in self._log.read())
-        return self._batch_counts
+        return Counter({tag: count for (_, tag), count in self._log.contents.records.items()})
 
     def append(self, tag: str, batch: Batch) -> None:
         """Add the originals of a batch of documents. An empty batch counts, too; notes are not saved.
@@ -56,7 +53,6 @@ class Shard:
         except TooLarge as error:
             reason = f"{error}. Nothing was changed. Use a smaller batch size."
             raise BackupUnusable(self.path, reason) from error
-        self.batch_counts[tag] += 1
 
     def iter_batches(self, tag: str, start: int = 0) -> Iterator[Batch]:
         """Iterate over the originals of a tag in the order of writing, from this shard's batch ``start`` on.
@@ -73,9 +69,9 @@ class Shard:
         """Iterate over the complete records of all tags. The bodies are not read; the reader can read them."""
         return self._log.read()
 
-    def check(self) -> Counter[str]:
-        """Check every byte, and return tag → batches."""
-        return Counter(record.tag for record in self._log.check())
+    def check(self) -> Iterator[tuple[Record, Frame, bytes]]:
+        """Iterate over all records with the bytes of their keys, and check every byte."""
+        return self._log.check()
 
     def recover(self) -> None:
         """Remove a last frame that a crash cut short, and check every byte."""
@@ -92,7 +88,6 @@ class Shard:
     def remove(self) -> None:
         """Remove the file."""
         self._log.remove()
-        self._batch_counts = None
 
 
 def split_evenly(batches: int, workers: int) -> list[range]:

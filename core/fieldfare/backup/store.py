@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -45,7 +44,6 @@ class BackupStore:
         self._data = Shard(backup_file(self.prefix, "data"))
         self._rewrite_shards: tuple[Shard, ...] | None = None
         self._pending: list[bytes] = []
-        self._captured: Counter[str] | None = None
 
     @classmethod
     def recover(cls, prefix: Path | str, *, batch_size: int = 500) -> Self:
@@ -87,12 +85,12 @@ class BackupStore:
     @property
     def key_batches(self) -> int:
         """How many batches of keys are on disk."""
-        return self._keys_found["batches"]
+        return self._keys.contents.records["keys", ""]
 
     @property
     def key_count(self) -> int:
         """How many keys are on disk."""
-        return self._keys_found["keys"]
+        return self._keys.contents.rows["keys"]
 
     @property
     def is_empty(self) -> bool:
@@ -102,7 +100,7 @@ class BackupStore:
     @property
     def is_sealed(self) -> bool:
         """Whether all keys were captured."""
-        return bool(self._keys_found["seals"])
+        return bool(self._keys.contents.records["seal", ""])
 
     def append_keys(self, keys: Sequence[bytes]) -> None:
         """Add captured keys, any number. Batches of ``batch_size`` keys are written; the rest is buffered.
@@ -126,7 +124,6 @@ class BackupStore:
             self._write_keys(self._pending)
             self._pending = []
         self._keys.append(Record("seal", self.key_batches, self.key_count), [])
-        self._keys_found["seals"] += 1
 
     def iter_keys(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, ...]]:
         """Iterate over the batches of keys on disk, in the order of their capture: ``start`` to before ``stop``."""
@@ -268,24 +265,12 @@ class BackupStore:
 
     def _clear_cache(self) -> None:
         self._pending = []
-        self._captured = self._rewrite_shards = None
+        self._rewrite_shards = None
+        self._keys = RecordFile(self._keys.path, {"keys", "seal"})
         self._data = Shard(self._data.path)
 
     def _write_keys(self, keys: Sequence[bytes]) -> None:
         self._keys.append(Record.of_keys(self.key_batches, keys), [b"".join(keys)])
-        self._keys_found.update(batches=1, keys=len(keys))
-
-    @property
-    def _keys_found(self) -> Counter[str]:
-        if self._captured is None:
-            found: Counter[str] = Counter()
-            for record, _, _ in self._keys.read():
-                if record.kind == "seal":
-                    found["seals"] += 1
-                else:
-                    found.update(batches=1, keys=record.rows)
-            self._captured = found
-        return self._captured
 
     @property
     def _shards(self) -> tuple[Shard, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, repeat
 from pathlib import Path
 
 from attrs import field, frozen
 
-from fieldfare.backup.record import RESTORED_TAGS, REWRITE
+from fieldfare.backup.frame import Frame
+from fieldfare.backup.record import RESTORED_TAGS, REWRITE, Record
 from fieldfare.backup.record_file import RecordFile
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt
@@ -62,29 +64,42 @@ def verify(keys: RecordFile, files: Sequence[Shard], expected: ExpectedBackup) -
         BackupCorrupt: a frame is damaged, missing or cut short; the seal of the keys is missing; a file is of another
             run, or has keys that the index does not cover.
     """
-    _verify_keys(keys, expected)
+    found = hashlib.sha256()
+    uncovered: BackupCorrupt | None = None  # raised last: a file of another run is to be named as such
+    captured: Counter[str] = Counter()
+    for record, frame, own in keys.check():
+        found.update(frame.checksum.to_bytes(4, "little"))
+        captured[record.kind] += record.rows if record.kind == "keys" else 1
+        uncovered = uncovered or _uncovered(keys.path, record, frame, own, expected.prefixes)
+    _require_all_keys(keys, captured, expected)
     dumped: Counter[str] = Counter()
     for shard in files:
-        found = shard.check()
-        dumped.update(found)
-        if shard.stop is not None and found[REWRITE] < shard.stop - shard.start:
-            reason = f"the file ends with {found[REWRITE]} of {shard.stop - shard.start} batches"
-            raise BackupCorrupt(shard.path, _size(shard.path), reason)
+        found.update(f"|{shard.number}|".encode())
+        before = dumped[REWRITE]
+        for record, frame, own in shard.check():
+            dumped[record.tag] += 1
+            if dumped[record.tag] <= expected.batches.get(record.tag, 0):
+                found.update(frame.checksum.to_bytes(4, "little"))
+            if record.tag in RESTORED_TAGS:  # plugins decide which keys they save
+                uncovered = uncovered or _uncovered(shard.path, record, frame, own, expected.prefixes)
+        _require_all_batches(shard, dumped[REWRITE] - before)
     for tag, batches in expected.batches.items():
         if dumped[tag] < batches:
             reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
             raise BackupCorrupt(files[0].path, _size(files[0].path), reason)
-    if expected.digest and digest(keys, files, expected.batches) != expected.digest:
+    if expected.digest and found.hexdigest() != expected.digest:
         raise BackupCorrupt(files[0].path, 0, "the file is not damaged, but is of another run,")
-    all_files: list[RecordFile | Shard] = [keys, *files]
-    for log in all_files:
-        _check_prefixes(log, expected.prefixes)
+    if uncovered is not None:
+        raise uncovered
 
 
-def _verify_keys(log: RecordFile, expected: ExpectedBackup) -> None:
-    captured: Counter[str] = Counter()
-    for record in log.check():
-        captured[record.kind] += record.rows if record.kind == "keys" else 1
+def _require_all_batches(shard: Shard, batches: int) -> None:
+    if shard.stop is not None and batches < shard.stop - shard.start:
+        reason = f"the file ends with {batches} of {shard.stop - shard.start} batches"
+        raise BackupCorrupt(shard.path, _size(shard.path), reason)
+
+
+def _require_all_keys(log: RecordFile, captured: Counter[str], expected: ExpectedBackup) -> None:
     if captured["keys"] < expected.keys:
         reason = f"the file ends with {captured['keys']} of {expected.keys} keys"
         raise BackupCorrupt(log.path, _size(log.path), reason)
@@ -92,17 +107,18 @@ def _verify_keys(log: RecordFile, expected: ExpectedBackup) -> None:
         raise BackupCorrupt(log.path, _size(log.path), "the file ends without its seal")
 
 
-def _check_prefixes(log: RecordFile | Shard, prefixes: tuple[bytes, ...]) -> None:
-    """Check that the index covers all keys. With other keys in a file, a rollback would overwrite other documents."""
+def _uncovered(
+    path: Path, record: Record, frame: Frame, own: bytes, prefixes: tuple[bytes, ...]
+) -> BackupCorrupt | None:
+    """Return an error if the index does not cover a key: a rollback would overwrite another document."""
     if b"" in prefixes:
-        return
-    for record, frame, reader in log.read():
-        if record.tag not in {"", *RESTORED_TAGS}:  # plugins decide which keys they save
-            continue
-        own = record.read_keys(reader.start(frame, sum(record.keys)))
-        uncovered = next((key for key in own if not key.startswith(prefixes)), None)
-        if uncovered is not None:
-            raise BackupCorrupt(log.path, frame.offset, f"the index does not cover the key {uncovered!r:.100}")
+        return None
+    ends = [*accumulate(record.keys, initial=0)]
+    wanted = prefixes if len(prefixes) > 1 else prefixes[0]  # one is compared faster than a tuple of one
+    if all(map(own.startswith, repeat(wanted), ends, ends[1:])):
+        return None
+    key = next(key for key in record.read_keys(own) if not key.startswith(prefixes))
+    return BackupCorrupt(path, frame.offset, f"the index does not cover the key {key!r:.100}")
 
 
 def _size(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefixes, lock_backup, open_directory
+from fieldfare.backup.header import mentions, read_header
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase
 from fieldfare.engine.load import Limits, change_limits, loaded_session, read_state
@@ -132,15 +133,15 @@ def find_backup(backup_dir: Path, index: str | None) -> Journal:
     Raises:
         BackupUnusable: none, or more than one.
     """
-    journals = [Journal.load(backup_file(prefix, "header")) for prefix in _prefixes(backup_dir, index)]
+    headers = [backup_file(prefix, "header") for prefix in _prefixes(backup_dir, index)]
+    if index is None and len(headers) > 1:
+        raise BackupUnusable(backup_dir, f"it holds several backups ({_indexes(headers)}); name one with --index")
+    # of the others in a directory of thousands, none is parsed
+    journals = [Journal.load(header) for header in headers if index is None or mentions(header, index)]
     found = [each for each in journals if index is None or index in _names(each.plan)]
-    if len(found) == 1:
-        return found[0]
-    if index is not None and found:
-        return max(found, key=_recency)
-    names = ", ".join(repr(each.plan.index) for each in journals) or "none"
     if found:
-        raise BackupUnusable(backup_dir, f"it holds several backups ({names}); name one with --index")
+        return max(found, key=_recency)
+    names = _indexes(headers) or "none"
     what = f"no backup of index {index!r}" if index else "no backup"
     raise BackupUnusable(backup_dir, f"it holds {what}; backups there: {names}")
 
@@ -154,6 +155,10 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
     if index is not None:
         return [_status(find_backup(backup_dir, index), backup_dir)]
     return [_status(Journal.load(backup_file(prefix, "header")), backup_dir) for prefix in _prefixes(backup_dir, None)]
+
+
+def _indexes(headers: Sequence[Path]) -> str:
+    return ", ".join(repr(read_header(header).get("index_name")) for header in headers)
 
 
 def _recency(journal: Journal) -> tuple[bool, str, int]:
