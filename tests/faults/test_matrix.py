@@ -153,7 +153,7 @@ def expected_codes(fault: Fault) -> set[int]:
     if fault.action in {"kill", "power"}:
         return {0, -9}
     if fault.action == "error":
-        return {0, 1, 3, 6, 70}
+        return {0, 1, 3, 4, 6, 70}
     if fault.action == "interrupt":
         return {0, 130}
     if fault.transient and not fault.point.startswith("open:"):
