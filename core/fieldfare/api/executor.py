@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from fieldfare.api.arguments import require_workers, required_verify, server_at
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
+from fieldfare.engine.cleanup import AbandonedIndex, drop_abandoned, find_abandoned
 from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits
 from fieldfare.engine.rollback import rollback
@@ -255,6 +256,48 @@ class MigrationExecutor:
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
+
+    def find_abandoned(
+        self,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        backup_dirs: Sequence[str | Path] = (),
+    ) -> tuple[AbandonedIndex, ...]:
+        """Return the indexes that migrations have left behind; see :func:`fieldfare.engine.cleanup.find_abandoned`.
+
+        Args:
+            redis_url: where to look.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+            backup_dirs: of migrations that are not finalized: their indexes are needed for a rollback.
+        """
+        with server_at(server, redis_url, redis_client) as opened:
+            return find_abandoned(opened, [Path(each) for each in backup_dirs])
+
+    def drop_abandoned(
+        self,
+        abandoned: Iterable[AbandonedIndex],
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+    ) -> None:
+        """Drop indexes that :meth:`find_abandoned` has found; their documents stay.
+
+        Args:
+            abandoned: the indexes.
+            redis_url: where they are.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+
+        Raises:
+            LockHeld: a migration works on one of them.
+            PreconditionError: one is TEMPORARY: its documents would be deleted with it.
+        """
+        with server_at(server, redis_url, redis_client) as opened:
+            drop_abandoned(opened, abandoned)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.

@@ -13,6 +13,7 @@ from attrs import evolve
 from fieldfare import __version__
 from fieldfare.cli.apply import apply
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
+from fieldfare.cli.cleanup import cleanup
 from fieldfare.cli.compare import compare
 from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
@@ -115,6 +116,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
             "fieldfare rollback --backup-dir ./migration_backups --index products_idx --yes",
         ),
     ),
+    ("cleanup", cleanup, ("fieldfare cleanup --backup-dir ./migration_backups",)),
     ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
     ("helper", helper, ("fieldfare helper --url redis://localhost:6379",)),
     ("demo", demo, ("fieldfare demo --data examples/wordnet",)),

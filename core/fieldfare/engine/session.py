@@ -25,7 +25,15 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
 
-__all__ = ["Session", "find_backup", "list_backups", "open_session", "read_backup", "throttle"]
+__all__ = [
+    "Session",
+    "find_backup",
+    "list_backups",
+    "load_journals",
+    "open_session",
+    "read_backup",
+    "throttle",
+]
 
 
 @frozen(hash=False)
@@ -146,6 +154,15 @@ def find_backup(backup_dir: Path, index: str | None) -> Journal:
     raise BackupUnusable(backup_dir, f"it holds {what}; backups there: {names}")
 
 
+def load_journals(backup_dir: Path) -> list[Journal]:
+    """Return the journals of all runs in a directory.
+
+    Raises:
+        BackupUnusable: there is no such directory, or a journal is damaged.
+    """
+    return [Journal.load(backup_file(prefix, "header")) for prefix in _prefixes(backup_dir, None)]
+
+
 def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, Any]]:
     """Return how far each run in a directory got, as plain values.
 
@@ -154,7 +171,7 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
     """
     if index is not None:
         return [_status(find_backup(backup_dir, index), backup_dir)]
-    return [_status(Journal.load(backup_file(prefix, "header")), backup_dir) for prefix in _prefixes(backup_dir, None)]
+    return [_status(journal, backup_dir) for journal in load_journals(backup_dir)]
 
 
 def _indexes(headers: Sequence[Path]) -> str:

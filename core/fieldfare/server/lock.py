@@ -20,7 +20,7 @@ from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
 from fieldfare.support.fault_points import OUTSIDE, during
 
-__all__ = ["IndexLock"]
+__all__ = ["IndexLock", "lock_holder"]
 
 PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
@@ -192,6 +192,12 @@ class IndexLock:
 
 def _now() -> float:
     return time.clock_gettime(CLOCK)
+
+
+def lock_holder(server: Server, index: str) -> str | None:
+    """Return who holds the lock on an index, as text; None if nobody does."""
+    token = server.command(b"GET", PREFIX + encode(index))
+    return None if token is None else describe(token)
 
 
 def describe(token: bytes) -> str:
