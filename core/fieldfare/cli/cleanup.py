@@ -31,10 +31,11 @@ def cleanup(
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Drop indexes that migrations have left behind; documents stay.
+    """Drop indexes that migrations have left behind.
 
-    These are trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that answers
-    to NAME. Name the backup directories: without them, an old index that a rollback needs looks abandoned.
+    Documents stay. Dropped are trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the
+    index that answers to NAME. Name the backup directories: without them, an old index that a rollback needs looks
+    abandoned.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

@@ -35,7 +35,7 @@ def finalize(  # noqa: PLR0913 - the command's options
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
-    """Remove what a switch has left behind: the definition of the old index.
+    """Drop the old index that a switch has left behind.
 
     Documents stay, and so does the backup: a later rollback builds the old index again. After a crash, the same
     command resumes it.

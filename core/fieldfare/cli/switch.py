@@ -39,9 +39,10 @@ def switch(  # noqa: PLR0913 - the command's options
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
 ) -> None:
-    """Move the names to an index that 'apply --no-switch' has built.
+    """Move names to the index that apply has built.
 
-    It is checked once more; if a check fails, no name is moved. After a crash, the same command resumes it.
+    'apply --no-switch' has built it beside the old one. It is checked once more; if a check fails, no name is moved.
+    After a crash, the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time

@@ -74,7 +74,9 @@ def drop_abandoned(server: Server, abandoned: Iterable[AbandonedIndex]) -> None:
     refuse_replica(server)
     for each in abandoned:
         with IndexLock(server, each.name, backup_dir=""):
-            if real_name(server, each.name) == each.name:
+            base, version = split_version(each.name)
+            is_used = version > 1 and real_name(server, base) == each.name  # since it was found
+            if not is_used and real_name(server, each.name) == each.name:
                 drop_index(server, read_snapshot(server, each.name, key_sample_limit=0))
 
 

@@ -11,9 +11,8 @@ from typing import Any
 from attrs import define, field, frozen
 from redis.exceptions import RedisError
 
-from fieldfare.definition.reply import encode
 from fieldfare.server import Server, connect
-from fieldfare.server.pipeline import Command
+from fieldfare.server.pipeline import Command, encode
 
 __all__ = ["Answer", "Load", "querying"]
 
