@@ -17,7 +17,7 @@ from fieldfare.backup import journal
 from fieldfare.backup.record_file import RecordFile
 from fieldfare.errors import BackupUnusable
 from fieldfare.plan import MigrationPlan
-from fieldfare.server import Server
+from fieldfare.server import Server, tracked_writer
 from fieldfare.testing.digest import database_digest, index_state
 
 COUNT, DIMS = 12, 4
@@ -75,13 +75,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     stream = Server.bulk_stream
 
-    def ticking(server: Server, batches: Iterator[Sequence[Any]]) -> Iterator[list[Any]]:
-        for replies in stream(server, batches):
+    def ticking(server: Server, batches: Iterator[Sequence[Any]], lock: Any = None) -> Iterator[list[Any]]:
+        for replies in stream(server, batches, lock):
             clock.tick()
             yield replies
 
     monkeypatch.setattr(Server, "bulk_stream", ticking)
-    for owner, name in ((Server, "command"), (journal, "write_durably"), (RecordFile, "append"), (Path, "rename")):
+    for owner, name in (
+        (Server, "command"),
+        (tracked_writer, "receive"),
+        (journal, "write_durably"),
+        (RecordFile, "append"),
+        (Path, "rename"),
+    ):
         monkeypatch.setattr(owner, name, clock.around(getattr(owner, name)))
     return clock
 
