@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from redis.crc import key_slot
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.server import Server
@@ -94,6 +95,27 @@ def test_queries_go_on(  # noqa: PLR0913, PLR0917 - a case
     with querying(redis_url, queries(name), added) as load:
         undone = executor.rollback(server=server, backup_dir=tmp_path)
     assert undone.validation.passed
+    assert_unnoticed(load)
+
+
+@pytest.mark.parametrize("index", ["{t}books_1", "{t}books", "books"])
+def test_queries_go_on_in_a_cluster(index: str, cluster: Server, cluster_urls: list[str], tmp_path: Path) -> None:
+    """Without a coordinator: an index lives where the slot of its name is, and covers the keys of that node."""
+    name = "{t}books" if index.startswith("{t}") else "books"
+    load_index(cluster, index)
+    if index != name:
+        cluster.command("FT.ALIASADD", name, index)
+    patch = {"version": 1, "mode": "shadow", "changes": HNSW}
+    executor = MigrationExecutor()
+    with querying(cluster_urls[0], queries(name), added) as load:
+        plan = MigrationPlanner().create_plan_from_patch(name, schema_patch=patch, server=cluster)
+        report = executor.apply(plan, server=cluster, backup_dir=tmp_path)
+    assert report.validation.passed
+    assert_unnoticed(load)
+    assert key_slot(plan.target.name.encode()) == key_slot(name.encode())
+    assert real_name(cluster, name) == plan.target.name
+    with querying(cluster_urls[0], queries(name), added) as load:
+        assert executor.rollback(server=cluster, backup_dir=tmp_path).validation.passed
     assert_unnoticed(load)
 
 

@@ -16,8 +16,8 @@ from fieldfare.definition.info import parse_info
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.server.inspect import has_index, index_exists, read_definition
-from fieldfare.server.pipeline import address_of
-from fieldfare.server.refusal import CommandNotAllowed
+from fieldfare.server.pipeline import address_of, exchange
+from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "is_own_name",
     "point_alias",
     "read_definitions",
+    "replace_own",
     "synonym_commands",
 ]
 
@@ -131,6 +132,25 @@ def drop_own(server: Server, name: str) -> None:
     if holding(own=True):
         _carry_out(server, [("FT.ALIASDEL", name_as_argument)], lambda: holding(own=False))
         _carry_out(server, [("FT.DROPINDEX", name_as_argument)], lambda: holding(own=True))
+
+
+def replace_own(server: Server, name: str, target: str) -> None:
+    """Drop the index of this very name, and make the name an alias of another index, as fast as can be.
+
+    Where every primary holds the index, both commands are sent in one write: queries fail until the second one is
+    carried out. What is not, is to be made up for by the caller.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses the drop.
+    """
+    is_coordinated = server.capabilities.coordinator
+    held = (_target_of(server, node, name) == name for node in server.nodes()) if is_coordinated else ()
+    if is_own_name(server, name) and all(held):
+        commands = [("FT.DROPINDEX", encode(name)), ("FT.ALIASADD", encode(name), encode(target))]
+        reply = name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0]
+        if isinstance(reply, ResponseError):
+            raise reply
+    drop_own(server, name)
 
 
 def add_alias(server: Server, alias: str, name: str) -> None:

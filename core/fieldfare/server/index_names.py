@@ -110,15 +110,15 @@ def move_names(server: Server, names: Sequence[str], target: str, way: Way | Non
     fence = _raise_fence(server, target) if way is Way.TRANSACTION else ()
     dropped = [name for name in names if index_commands.is_own_name(server, name)]
     aliases = [name for name in names if name not in dropped and _may_lead_elsewhere(server, name, target)]
+    if dropped and way is None:
+        raise ResponseError(f"{dropped[0]} is an index, not an alias")
+    if aliases and not (dropped and way is Way.TRANSACTION):
+        _point(server, aliases, target)  # before the drop, which would remove them
     for name in dropped:
-        if way is None:
-            raise ResponseError(f"{name} is an index, not an alias")
         if way is Way.TRANSACTION:
             _in_transaction(server, name, aliases, target, fence)
         else:
             _one_by_one(server, name, target, first=way is Way.ALIAS_FIRST)
-    if aliases and not (dropped and way is Way.TRANSACTION):
-        _point(server, aliases, target)
 
 
 def _may_lead_elsewhere(server: Server, name: str, target: str) -> bool:
@@ -153,7 +153,7 @@ def _one_by_one(server: Server, name: str, target: str, *, first: bool) -> None:
         except ResponseError as error:
             if "already exists" not in str(error).lower():
                 raise
-    index_commands.drop_own(server, name)
+    index_commands.replace_own(server, name, target)
     _point(server, [name], target)
 
 
