@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ MOMENTS = [
     *(f"rewrite:progress:{number}" for number in (2, 5, 9, 13)),
     "create:started:1",
 ]
+TORTURE = "TORTURE" in os.environ
+
+
+def pairs(moments: list[str], workers: tuple[int, ...]) -> list[tuple[str, int]]:
+    """Return moments with numbers of workers that go on: each moment with one of them, with all in ``make torture``."""
+    return list(product(moments, workers) if TORTURE else zip(moments, cycle(workers), strict=False))
 
 
 @pytest.fixture
@@ -126,31 +133,29 @@ def by_one_worker(fieldfare: CommandLine, server: Server, migrated: dict[str, ob
     return migrated["state"]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("moment", "others"), pairs(MOMENTS, (1, 2, 4)))
 def test_killed_and_resumed_by_any_number(
-    moment: str, fieldfare: CommandLine, loaded: Server, migrated: dict[str, object]
+    moment: str, others: int, fieldfare: CommandLine, loaded: Server, migrated: dict[str, object]
 ) -> None:
     before = state(loaded)
     expected = by_one_worker(fieldfare, loaded, migrated)
     assert state(loaded) == before
-    for others in (1, 2, 4):
-        assert fieldfare(*APPLY, "4", crash_at=moment).code == -signal.SIGKILL
-        report = go_on(fieldfare, loaded, others)
-        assert state(loaded) == expected
-        assert [(note.kind, note.count) for note in report.notes] == [("wrong length", 1)]
-        rewritten = [step for name, step in report.steps.items() if name.startswith("quantize.convert")]
-        assert [step["completed_batches"] for step in rewritten] == [12, 12]
-        take_back(fieldfare, loaded, others)
-        assert state(loaded) == before
+    assert fieldfare(*APPLY, "4", crash_at=moment).code == -signal.SIGKILL
+    report = go_on(fieldfare, loaded, others)
+    assert state(loaded) == expected
+    assert [(note.kind, note.count) for note in report.notes] == [("wrong length", 1)]
+    rewritten = [step for name, step in report.steps.items() if name.startswith("quantize.convert")]
+    assert [step["completed_batches"] for step in rewritten] == [12, 12]
+    take_back(fieldfare, loaded, others)
+    assert state(loaded) == before
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_and_taken_back(moment: str, fieldfare: CommandLine, loaded: Server) -> None:
+@pytest.mark.parametrize(("moment", "others"), pairs(MOMENTS, (4, 1)))
+def test_killed_and_taken_back(moment: str, others: int, fieldfare: CommandLine, loaded: Server) -> None:
     before = state(loaded)
-    for others in (1, 4):
-        assert fieldfare(*APPLY, "4", crash_at=moment).code == -signal.SIGKILL
-        take_back(fieldfare, loaded, others)
-        assert state(loaded) == before
+    assert fieldfare(*APPLY, "4", crash_at=moment).code == -signal.SIGKILL
+    take_back(fieldfare, loaded, others)
+    assert state(loaded) == before
 
 
 @pytest.mark.parametrize("moment", MOMENTS[3:])

@@ -27,8 +27,8 @@ PLAN = ("batch-plan", "--schema-patch", "patch.yaml", "--pattern", "*")
 APPLY = ("batch-apply", "--backup-dir", "backups", "--accept-data-loss")
 RESUME = ("batch-resume", "--accept-data-loss")
 
-INDEXES = 50
-DOCUMENTS = 200  # benchmarks/batch.py does the same with 1,000, which takes a minute
+INDEXES = 50 if "TORTURE" in os.environ else 10
+DOCUMENTS = 40  # benchmarks/batch.py does the same with 1,000, which takes a minute
 DIMS = 8
 
 KILLER = """
@@ -66,7 +66,7 @@ def load_many(server: Server) -> None:
 
 
 def digest(server: Server) -> str:
-    """All documents and definitions, read in bulk: there are 10,000."""
+    """All documents and definitions, read in bulk."""
     total = hashlib.sha256()
     for name in list_indexes(server):
         total.update(repr(read_definition(server, name)).encode())
@@ -80,13 +80,13 @@ def _pairs(reply: Any) -> list[tuple[bytes, bytes]]:
     return list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=True))
 
 
-def test_fifty_indexes_killed_in_the_middle_of_one(fieldfare: CommandLine, server: Server) -> None:
+def test_many_indexes_killed_in_the_middle_of_one(fieldfare: CommandLine, server: Server) -> None:
     load_many(server)
     original = digest(server)
     planned = fieldfare(*PLAN)
     assert planned.code == 0, planned.stderr
-    # two batches of documents an index: the second batch of the 24th index
-    assert fieldfare(*APPLY, "--batch-size", "100", crash_at="rewrite:progress:48").code == -9
+    # two batches of documents an index: the second batch of the one in the middle
+    assert fieldfare(*APPLY, "--batch-size", "20", crash_at=f"rewrite:progress:{INDEXES // 2 * 2}").code == -9
     state = load_state(fieldfare.directory / "batch_state.yaml")
     assert len(state.with_status(Status.IN_PROGRESS)) == 1
     assert state.with_status(Status.SUCCESS)
@@ -102,14 +102,14 @@ def test_fifty_indexes_killed_in_the_middle_of_one(fieldfare: CommandLine, serve
         assert field.attrs["datatype"] == "float16"
         assert read_stats(server, name).num_docs == DOCUMENTS
     assert digest(server) != original
-    assert fieldfare("batch-rollback", crash_at="restore:progress:48").code == -9
+    assert fieldfare("batch-rollback", crash_at=f"restore:progress:{INDEXES // 2}").code == -9
     assert "Rollback: running" in fieldfare("batch-status").stdout
     undone = fieldfare("batch-rollback")
     assert undone.code == 0, undone.stderr
     assert digest(server) == original
 
 
-MOMENTS = ["a:in_progress", "a:success", "b:in_progress", "b:success", "c:success"]
+MOMENTS = ["a:in_progress", "b:success", "c:success"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -189,7 +189,7 @@ def test_ctrl_c_names_the_next_commands(parallel: str, fieldfare: CommandLine, s
 
 def test_status_never_reads_a_partly_written_file(fieldfare: CommandLine, server: Server, load: Any) -> None:
     del server
-    names = [f"i{number:02}" for number in range(12)]
+    names = [f"i{number:02}" for number in range(6)]
     for name in names:
         load(name)
     assert fieldfare(*PLAN).code == 0

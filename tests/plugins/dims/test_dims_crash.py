@@ -13,7 +13,7 @@ from fieldfare.definition import Storage
 
 Bench = Any  # the class Workbench in conftest.py, which tests cannot import
 
-COUNT = 120
+COUNT = 60
 CHANGES = {
     "update_fields": [{"name": "embedding", "attrs": {"dims": 352, "datatype": "float16"}}],
     "rename_fields": [{"old_name": "embedding", "new_name": "vec"}],
@@ -34,7 +34,7 @@ def prepare(bench: Bench, vectors: NDArray[np.float32], storage: Storage) -> tup
     bench.create(vectors[:COUNT], storage)
     before = bench.state()
     bench.plan(CHANGES, "--accept-recall-loss")
-    bench.apply("--batch-size", "30")
+    bench.apply("--batch-size", "15")
     after = bench.state()
     bench.rollback()
     assert bench.state() == before
@@ -49,10 +49,10 @@ def kill(bench: Bench, moment: str, *arguments: str) -> None:
 @pytest.mark.parametrize(("moment", "storage"), list(zip(FORWARD, cycle(Storage), strict=False)))
 def test_killed_run(bench: Bench, rotated: NDArray[np.float32], moment: str, storage: Storage) -> None:
     before, after = prepare(bench, rotated, storage)
-    apply = ("apply", "--plan", "plan.yaml", "--batch-size", "30")
+    apply = ("apply", "--plan", "plan.yaml", "--batch-size", "15")
 
     kill(bench, moment, *apply)
-    bench.apply("--batch-size", "30")
+    bench.apply("--batch-size", "15")
     assert bench.state() == after
     bench.rollback()
     assert bench.state() == before
@@ -65,7 +65,7 @@ def test_killed_run(bench: Bench, rotated: NDArray[np.float32], moment: str, sto
 @pytest.mark.parametrize(("moment", "storage"), list(zip(BACKWARD, cycle(Storage), strict=False)))
 def test_killed_rollback(bench: Bench, rotated: NDArray[np.float32], moment: str, storage: Storage) -> None:
     before, _ = prepare(bench, rotated, storage)
-    bench.apply("--batch-size", "30")
+    bench.apply("--batch-size", "15")
     kill(bench, moment, "rollback")
     bench.rollback()
     assert bench.state() == before
@@ -73,7 +73,7 @@ def test_killed_rollback(bench: Bench, rotated: NDArray[np.float32], moment: str
 
 def test_several_workers_are_killed_and_one_resumes(bench: Bench, rotated: NDArray[np.float32]) -> None:
     before, after = prepare(bench, rotated, Storage.HASH)
-    kill(bench, "rewrite:progress:2", "apply", "--plan", "plan.yaml", "--batch-size", "10", "--workers", "3")
+    kill(bench, "rewrite:progress:2", "apply", "--plan", "plan.yaml", "--batch-size", "5", "--workers", "3")
     bench.apply()
     assert bench.state() == after
     bench.rollback("--workers", "2")

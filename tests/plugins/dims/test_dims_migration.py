@@ -145,7 +145,8 @@ def test_other_datatypes(
 def test_recall_is_measured_as_predicted(
     bench: Bench, rotated: NDArray[np.float32], storage: Storage, algorithm: str
 ) -> None:
-    bench.create(rotated, storage, algorithm=algorithm)
+    # numbers of JSON take long to write and to read
+    bench.create(rotated if storage is Storage.HASH else rotated[:600], storage, algorithm=algorithm)
     bench.truncate(256)
     report = json.loads(bench.apply("--json").stdout)
     (finding,) = (each for each in report["validation"]["findings"] if each["name"] == "recall:embedding")
