@@ -47,7 +47,8 @@ torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_untrusted_files.py \
-		tests/core/test_every_definition.py tests/core/test_rights.py
+		tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
+		tests/plugins/batch/test_batch_crash.py tests/cases
 
 mutations: $(VENV)/dev.stamp
 	@$(BIN)/python tests/faults/mutations.py
