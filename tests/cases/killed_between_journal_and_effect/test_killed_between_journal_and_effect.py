@@ -25,9 +25,9 @@ COUNT, DIMS = 12, 4
 EVERY: Final = 11
 """A test kills at every eleventh place; ``make torture`` starts from each of ``range(1, 12)``: at all of them."""
 
-SAME_NAME = {"update_fields": [{"name": "v", "attrs": {"datatype": "bfloat16"}}]}
+SAME_NAME: Final[dict[str, Any]] = {"update_fields": [{"name": "v", "attrs": {"datatype": "bfloat16"}}]}
 OTHER_NAME = {**SAME_NAME, "index": {"name": "new"}}
-CHANGES = {"same name": SAME_NAME, "other name": OTHER_NAME}
+CHANGES: Final[dict[str, dict[str, Any]]] = {"same name": SAME_NAME, "other name": OTHER_NAME}
 STARTS: Final = [(name, first) for name in CHANGES for first in range(1, EVERY + 1)]
 TRIED: Final = STARTS if "TORTURE" in os.environ else [("same name", 2), ("other name", 8)]
 
