@@ -90,8 +90,8 @@ MUTATIONS: Final = [
     Mutation(
         "what a crash cut short is not counted",
         "core/fieldfare/backup/record_file.py",
-        "                os.ftruncate(self._descriptor, self._end)\n",
-        "                self._end = os.fstat(self._descriptor).st_size\n",
+        "                os.ftruncate(self._descriptor, end)\n",
+        "                self.contents.end = os.fstat(self._descriptor).st_size\n",
     ),
     Mutation(
         "a step is on record before it is begun",
@@ -161,8 +161,8 @@ MUTATIONS: Final = [
     Mutation(
         "the lock that a server forgot is taken again",
         "core/fieldfare/engine/run.py",
-        "            self._lock.renew()\n",
-        "            self._lock.check()\n",
+        "            self.lock.renew()\n",
+        "            self.lock.check()\n",
     ),
 ]
 
