@@ -16,9 +16,10 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidato
 from fieldfare.errors import FieldfareError, PreconditionError, TargetRejected
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes, read_definition
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
@@ -240,6 +241,31 @@ def test_the_users_own_queries_decide(stopwords: list[str], server: Server, run:
     assert caught.value.exit_code == 4
     assert "sevens" not in str(caught.value)
     assert (real_name(server, "books"), run.state()) == ("books", "built")
+
+
+# ---- rights
+
+
+@pytest.mark.parametrize("right", ["watch", "multi", "exec"])
+def test_a_missing_right_is_named_where_it_would_leave_a_gap(
+    right: str, server: Server, redis_url: str, run: Lifecycle
+) -> None:
+    fill(server)
+    before = read_state(server)
+    plan = make_plan(server)
+    # without an alias beside the index, only the way with a gap is left
+    server.command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", f"-{right}", "-ft.aliasadd")
+    try:
+        with (
+            connect(redis_url.replace("://", "://limited:pw@")) as limited,
+            pytest.raises(CommandNotAllowed) as caught,
+        ):
+            Lifecycle(limited, run.backup_dir).apply(plan)
+    finally:
+        server.command("ACL", "DELUSER", "limited")
+    assert caught.value.right == f"+{right}"
+    assert read_state(server) == before
+    assert list_indexes(server) == ["books"]
 
 
 # ---- the plan

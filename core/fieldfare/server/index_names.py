@@ -78,20 +78,24 @@ def find_way(server: Server, first: str, second: str) -> Way:
         second: the index that gets its name as an alias.
 
     Raises:
-        CommandNotAllowed: the user may do it in no way.
+        CommandNotAllowed: the user may do it in no way, or only in one with a gap that another way would not have.
         redis.exceptions.ResponseError: the server allows no way.
     """
     # with a coordinator, a transaction would reach one primary alone
     ways = [Way.ALIAS_FIRST, Way.IN_TURN] if server.capabilities.coordinator else list(Way)
+    failure: ResponseError | None = None
     for way in ways:
+        if way is Way.IN_TURN and isinstance(failure, CommandNotAllowed):
+            break
         try:
             move_names(server, [first], second, way)
-        except ResponseError:
-            if way is ways[-1] or real_name(server, first) != first:
-                raise
+        except ResponseError as error:
+            failure = error if failure is None or not isinstance(failure, CommandNotAllowed) else failure
+            if real_name(server, first) != first:
+                break
         else:
             return way
-    raise AssertionError(ways)
+    raise failure or ResponseError("there is no way")
 
 
 def move_names(server: Server, names: Sequence[str], target: str, way: Way | None = None) -> None:
@@ -176,14 +180,13 @@ def _in_transaction(
             send(connection, commands)
             return name_refusals(commands, receive(connection, len(commands)))
 
-        watched, held = exchange(("WATCH", key), ("GET", key))
-        _raise_errors([watched, held])
+        # by itself: where MULTI is refused, what follows would be carried out at once
+        watched, held, begun = exchange(("WATCH", key), ("GET", key), ("MULTI",))
+        _raise_errors([watched, held, begun])
         if held != token:
-            exchange(("UNWATCH",))
             raise TryAgainError(f"another attempt to move {name!r} began")
-        commands = [("FT.DROPINDEX", encode(name)), *moves, ("PEXPIRE", key, 0)]
-        *queued, outcome = exchange(("MULTI",), *commands, ("EXEC",))
-    _raise_errors([outcome, *queued])
+        *queued, outcome = exchange(("FT.DROPINDEX", encode(name)), *moves, ("PEXPIRE", key, 0), ("EXEC",))
+        _raise_errors([*queued, outcome])
     if outcome is None:
         raise TryAgainError(f"another attempt to move {name!r} began")
     done = list(outcome)  # type: ignore[call-overload]  # the replies of EXEC

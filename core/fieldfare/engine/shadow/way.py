@@ -53,7 +53,7 @@ def describe_way(server: Server, name: str, target: str, *, is_own: bool) -> str
     if server.capabilities.coordinator:
         return (
             f"{name!r} is an index, and in this cluster it is dropped and its name given to {target!r} one after the "
-            f"other: for two round trips queries of {name!r} fail. An application that uses an alias has no such gap"
+            f"other: for one round trip queries of {name!r} fail. An application that uses an alias has no such gap"
         )
     return (
         f"{name!r} is an index: one transaction drops it and makes {name!r} an alias of {target!r}, without a gap. "
