@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import count
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Final, Self
 
 from redis import Redis
 from redis.connection import Connection
-from redis.exceptions import ResponseError
+from redis.exceptions import (
+    ResponseError,
+    TimeoutError,  # noqa: A004 - redis-py's, which is no OSError
+)
 
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import Command, acquire_connection, encode, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, encode, exchange, receive, send
 from fieldfare.server.refusal import TRIAL_KEY
 
 __all__ = ["ChangeTracking", "track_changes"]
 
 CHANNEL: Final = b"__redis__:invalidate"
+
+MARKS: Final = b"fieldfare:tracking:"
+"""Keys that are written to see up to where the server has told of changes; they expire at once."""
+
+START_SECONDS: Final = 5.0
+"""How long the first mark may take: a proxy may take the command and tell nothing."""
 
 MOST_KEYS: Final = 100_000
 """More changed keys are not remembered: then every key counts as changed."""
@@ -36,11 +47,12 @@ class ChangeTracking:
         connection: for transactions on these keys.
     """
 
-    def __init__(self, connection: Connection, listener: Connection) -> None:
+    def __init__(self, node: Redis, connection: Connection, listener: Connection) -> None:
         self.connection = connection
-        self._listener = listener
+        self._node, self._listener = node, listener
         self._changed: set[bytes] = set()
         self._any_may_be_changed = False
+        self._marks = (MARKS + b"%b:%d" % (token_hex(8).encode(), number) for number in count())
         self._resources = ExitStack()
 
     @classmethod
@@ -49,6 +61,7 @@ class ChangeTracking:
 
         Raises:
             redis.exceptions.ResponseError: the server does not support it, or the user may not do it.
+            redis.exceptions.TimeoutError: the server tells nothing.
             redis.exceptions.ConnectionError: the server does not answer.
         """
         with ExitStack() as undo:
@@ -60,10 +73,11 @@ class ChangeTracking:
             [number, _] = _exchange(listener, [("CLIENT", "ID"), ("SUBSCRIBE", CHANNEL)])
             connection = undo.enter_context(acquire_connection(node))
             undo.callback(connection.disconnect)
-            broad = [word for prefix in _shortest(prefixes) for word in (b"PREFIX", prefix)]
+            broad = [word for prefix in _shortest([*prefixes, MARKS]) for word in (b"PREFIX", prefix)]
             tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST", "NOLOOP", *broad)
             _exchange(connection, [tracking, ("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",)])
-            made = cls(connection, listener)
+            made = cls(node, connection, listener)
+            made.synchronize(START_SECONDS)
             made._resources = undo.pop_all()
         return made
 
@@ -86,32 +100,51 @@ class ChangeTracking:
         while self._listener.can_read(timeout=0):
             self._take(self._listener.read_response())
 
-    def synchronize(self) -> None:
-        """Wait until every change is known that was made before the server's last reply on :attr:`connection`.
+    def synchronize(self, timeout: float | None = None) -> None:
+        """Wait until every change is known that was made before this call.
 
-        The server tells changes before it sends the replies of the same round, and answers in order: what comes after
-        such a reply is answered after they were told.
+        The server tells the changes of some time together, in one message for each prefix. So a key is marked after
+        them, with another connection; once the mark is told, so is all that was changed before it, but for messages of
+        other prefixes that follow it at once. A PING is answered behind these.
+
+        Args:
+            timeout: seconds to wait for each message; None for as long as for any reply.
 
         Raises:
+            redis.exceptions.ResponseError: the server refuses the mark.
+            redis.exceptions.TimeoutError: the mark is not told.
             redis.exceptions.ConnectionError: the connection broke.
         """
+        mark = next(self._marks)
+        [reply] = exchange(self._node, [("SET", mark, b"", "PX", 1)])
+        if isinstance(reply, ResponseError):
+            raise reply
+        while mark not in self._take(self._read(timeout)):
+            pass
         self._listener.send_command("PING")  # type: ignore[no-untyped-call]  # redis-py's own gap
-        while (message := self._listener.read_response())[0] != b"pong":
+        while (message := self._read(timeout))[0] != b"pong":
             self._take(message)
 
     def may_be_changed(self, key: bytes) -> bool:
         """Whether another client may have changed a key."""
         return self._any_may_be_changed or key in self._changed
 
-    def _take(self, message: Any) -> None:
-        _, _, keys = message
+    def _read(self, timeout: float | None) -> Any:
+        if timeout is not None and not self._listener.can_read(timeout=timeout):
+            raise TimeoutError("the server tells nothing of a key that was changed")
+        return self._listener.read_response()
+
+    def _take(self, message: Any) -> Sequence[bytes]:
+        """Remember the keys that a message names, and return them."""
+        keys: Sequence[bytes] | None = message[2]
         if keys is None:  # FLUSHALL, FLUSHDB
             self._any_may_be_changed = True
-        else:
-            self._changed.update(keys)
+            return ()
+        self._changed.update(key for key in keys if not key.startswith(MARKS))
         if len(self._changed) > MOST_KEYS:
             self._any_may_be_changed = True
             self._changed.clear()
+        return keys
 
 
 def track_changes(server: Server, prefixes: Sequence[str]) -> ChangeTracking | None:
@@ -128,7 +161,7 @@ def track_changes(server: Server, prefixes: Sequence[str]) -> ChangeTracking | N
     [node] = server.nodes()
     try:
         return ChangeTracking.start(node, [encode(prefix) for prefix in prefixes])
-    except ResponseError:
+    except (ResponseError, TimeoutError):
         return None
 
 
