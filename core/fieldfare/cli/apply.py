@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.next_steps import VALIDATED, stage_lines
 from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
@@ -176,9 +177,16 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
 
 def _show_report(session: Session, report: MigrationReport) -> None:
     rollback = _rollback_command(report)
-    show_report(session, report, rollback=rollback)
-    if report.steps and not session.json:
-        show(f"\nThe backup is at {report.backup_prefix}.*\nTo roll back: {rollback}")
+    if session.json or not report.steps:
+        show_report(session, report, rollback=rollback)
+        return
+    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+
+    [migration] = MigrationExecutor(plugins=session.plugins).status(report.backup_dir, report.index)
+    waits = migration["stage"] == VALIDATED
+    show_report(session, report, title="Built and checked; no name has moved" if waits else "")
+    lines = stage_lines(migration) or [f"To roll back: {rollback}"]
+    show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *lines]))
 
 
 def _rollback_command(report: MigrationReport) -> str:

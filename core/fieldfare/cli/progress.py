@@ -83,7 +83,7 @@ class LineReporter:
             case Moment.SKIPPED:
                 notice(f"{title}: done by an earlier run")
             case Moment.FAILED:
-                notice(f"{title}: failed: {report.error}")
+                notice(f"{title}: failed: {report.error.partition(chr(10))[0]}")
 
     def _is_due(self, report: StepReport) -> bool:
         done, at = self._last.get(_activity(report), (0, 0.0))

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
+from fieldfare.cli.next_steps import next_lines
 from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.cli.units import seconds_text
 
 __all__ = ["status"]
-
-STAGES: Final = {
-    "validated": ("switch", "switch"),
-    "switched": ("finalize", "finalize"),
-}
-"""How far an index beside the source got → what to run next: its name, and where its command is."""
 
 
 def status(
@@ -58,7 +53,7 @@ def _text(migration: Mapping[str, Any]) -> str:
         ["Step", "Status", "Batches"],
         [[step["summary"], step["status"], f"{step['completed_batches']:,}"] for step in migration["steps"]],
     )
-    return "\n".join([*(f"{f'{name}:':<11}{value}" for name, value in facts), "", steps, "", *_next(migration)])
+    return "\n".join([*(f"{f'{name}:':<11}{value}" for name, value in facts), "", steps, "", *next_lines(migration)])
 
 
 def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
@@ -73,20 +68,3 @@ def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         facts.append(f"{seconds_text(speed['seconds_left'])} left")
     doing = f"{speed['activity']}: {', '.join(facts)}" if speed["activity"] else "it starts"
     return [("Running", doing), ("Load", f"{speed['pace']}: {speed['reason']}" if speed["reason"] else speed["pace"])]
-
-
-def _next(migration: Mapping[str, Any]) -> list[str]:
-    """Return what to run next."""
-    resume, undo = migration["resume"], migration["undo"]
-    if migration["rollback"] == "none" and migration["stage"] in STAGES:
-        name, todo = STAGES[migration["stage"]]
-        return [f"{f'To {name}:':<13} {migration[todo]}", f"To roll back: {undo}"]
-    match migration["rollback"], migration["phase"]:
-        case "done", _:
-            return ["Everything was rolled back. Nothing is left to do."]
-        case "running", _:
-            return [f"To finish the rollback: {undo}"]
-        case _, "validated":
-            return ["The migration is done.", f"To roll back: {undo}"]
-        case _:
-            return [f"To resume:    {resume}", f"To roll back: {undo}"]

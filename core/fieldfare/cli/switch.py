@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fieldfare.cli.next_steps import stage_lines
 from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
@@ -15,6 +16,7 @@ from fieldfare.cli.options import (
     ReportOut,
     Url,
 )
+from fieldfare.cli.output import show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
@@ -63,3 +65,6 @@ def switch(  # noqa: PLR0913 - the command's options
         write_migration_report(report, report_out)
     done_before = report.result is Result.NOTHING_TO_DO
     show_report(session, report, title="Nothing to do: the names have moved" if done_before else "Switched")
+    if not session.json:
+        [migration] = MigrationExecutor(plugins=session.plugins).status(backup_dir, report.index)
+        show("\n".join(["", *stage_lines(migration)]))
