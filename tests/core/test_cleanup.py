@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.api import MigrationExecutor, MigrationPlanner, drop_abandoned, find_abandoned
 from fieldfare.errors import LockHeld
 from fieldfare.server import Server
 from fieldfare.server.inspect import REHEARSAL_PREFIX, list_indexes
@@ -23,7 +23,7 @@ def create(server: Server, name: str, prefix: str = "d:") -> None:
 
 
 def abandoned(server: Server, *backup_dirs: Path) -> list[str]:
-    return [each.name for each in MigrationExecutor().find_abandoned(server=server, backup_dirs=backup_dirs)]
+    return [each.name for each in find_abandoned(server=server, backup_dirs=backup_dirs)]
 
 
 @pytest.fixture(autouse=True)
@@ -72,17 +72,17 @@ def test_what_a_migration_still_needs_stays(server: Server, tmp_path: Path) -> N
 def test_what_a_running_migration_holds_stays(server: Server) -> None:
     create(server, "books__v2")
     create(server, f"{REHEARSAL_PREFIX}0123456789abcdef", "none:")
-    found = MigrationExecutor().find_abandoned(server=server)
+    found = find_abandoned(server=server)
     with IndexLock(server, "books", backup_dir=""):
         assert abandoned(server) == []
     with IndexLock(server, "books__v2", backup_dir=""), pytest.raises(LockHeld):
-        MigrationExecutor().drop_abandoned(found, server=server)
+        drop_abandoned(found, server=server)
 
 
 def test_an_index_that_got_the_name_since_it_was_found_stays(server: Server) -> None:
     create(server, "books__v2")
-    found = MigrationExecutor().find_abandoned(server=server)
+    found = find_abandoned(server=server)
     server.command("FT.DROPINDEX", "books")
     server.command("FT.ALIASADD", "books", "books__v2")
-    MigrationExecutor().drop_abandoned(found, server=server)
+    drop_abandoned(found, server=server)
     assert list_indexes(server) == ["books__v2"]

@@ -4,6 +4,7 @@ The command line uses these classes, too.
 May import: ``planning`` and below. Must not know: the command line, the wizard, plugins.
 """
 
+from fieldfare.api.cleanup import drop_abandoned, find_abandoned
 from fieldfare.api.comparison import compare_indexes
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
@@ -17,6 +18,8 @@ __all__ = [
     "MigrationPlanner",
     "MigrationValidator",
     "compare_indexes",
+    "drop_abandoned",
+    "find_abandoned",
     "load_migration_plan",
     "write_migration_plan",
     "write_migration_report",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from fieldfare.errors import UsageError
+from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_options import Verify
 from fieldfare.server import Server, connect
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.connector import connect_like
 
-__all__ = ["require_workers", "required_verify", "server_at"]
+__all__ = ["require_workers", "required_backup_dir", "required_verify", "server_at"]
 
 
 def required_verify(text: str) -> Verify:
@@ -33,6 +34,17 @@ def require_workers(number: int) -> None:
     """
     if number < 1:
         raise UsageError(f"num_workers={number}: it takes at least one worker. Nothing was changed.")
+
+
+def required_backup_dir(path: str | Path | None) -> Path:
+    """Return the backup directory.
+
+    Raises:
+        BackupDirectoryRequired: there is none.
+    """
+    if not path or not str(path).strip():
+        raise BackupDirectoryRequired
+    return Path(path)
 
 
 @contextmanager

@@ -160,8 +160,6 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     finalize = awaitable_with_stop(MigrationExecutor.finalize)
     rollback = awaitable_with_stop(MigrationExecutor.rollback)
     throttle = awaitable(MigrationExecutor.throttle)
-    find_abandoned = awaitable(MigrationExecutor.find_abandoned)
-    drop_abandoned = awaitable(MigrationExecutor.drop_abandoned)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got. Not awaited: it reads small files.

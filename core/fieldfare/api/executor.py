@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from fieldfare.api.arguments import require_workers, required_verify, server_at
+from fieldfare.api.arguments import require_workers, required_backup_dir, required_verify, server_at
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
-from fieldfare.engine.cleanup import AbandonedIndex, drop_abandoned, find_abandoned
 from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import find_backup, list_backups, throttle
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupDirectoryRequired, UsageError
+from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
@@ -26,9 +25,6 @@ from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 
 __all__ = ["MigrationExecutor"]
-
-COMPARES: Final = "shadow"
-"""The mode in which both indexes answer at the same time."""
 
 
 class MigrationExecutor:
@@ -96,8 +92,7 @@ class MigrationExecutor:
             BackupDirectoryRequired: no ``backup_dir``; a ``ValueError``.
             FieldfareError: as :func:`fieldfare.engine.apply.apply`.
         """
-        if not backup_dir or not str(backup_dir).strip():
-            raise BackupDirectoryRequired
+        directory = required_backup_dir(backup_dir)
         require_workers(num_workers)
         if batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
@@ -123,9 +118,8 @@ class MigrationExecutor:
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
-            plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=backup_dir)
-            _require_comparable(plan, options)
-            return apply(opened, plugins, plan, Path(backup_dir), options=options, stop=stop)
+            plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=directory)
+            return apply(opened, plugins, plan, directory, options=options, stop=stop)
 
     def switch(
         self,
@@ -151,16 +145,15 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.apply.apply`.
         """
-        if not backup_dir or not str(backup_dir).strip():
-            raise BackupDirectoryRequired
-        journal = find_backup(Path(backup_dir), index)
+        directory = required_backup_dir(backup_dir)
+        journal = find_backup(directory, index)
         choices.setdefault("plan_path", journal.progress.plan_path)
         return self.apply(
             journal.plan,
             redis_url=redis_url,
             redis_client=redis_client,
             server=server,
-            backup_dir=backup_dir,
+            backup_dir=directory,
             **choices,
         )
 
@@ -191,12 +184,11 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.finalize.finalize`.
         """
-        if not backup_dir or not str(backup_dir).strip():
-            raise BackupDirectoryRequired
+        directory = required_backup_dir(backup_dir)
         plugins = with_progress_callback(self.plugins, progress_callback)
         options = RunOptions(retry_for=retry_for)
         with server_at(server, redis_url, redis_client) as opened:
-            return finalize(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
+            return finalize(opened, plugins, directory, index=index, options=options, stop=stop)
 
     def rollback(  # noqa: PLR0913 - what a rollback consists of
         self,
@@ -239,8 +231,7 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
         """
-        if not backup_dir or not str(backup_dir).strip():
-            raise BackupDirectoryRequired
+        directory = required_backup_dir(backup_dir)
         require_workers(num_workers)
         pause_path = Path(pause_file) if pause_file else None
         require_limits(max_rate, max_latency, pause_path)
@@ -255,49 +246,7 @@ class MigrationExecutor:
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
-            return rollback(opened, plugins, Path(backup_dir), index=index, options=options, stop=stop)
-
-    def find_abandoned(
-        self,
-        *,
-        redis_url: str | None = None,
-        redis_client: AnyClient | None = None,
-        server: Server | None = None,
-        backup_dirs: Sequence[str | Path] = (),
-    ) -> tuple[AbandonedIndex, ...]:
-        """Return the indexes that migrations have left behind; see :func:`fieldfare.engine.cleanup.find_abandoned`.
-
-        Args:
-            redis_url: where to look.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dirs: of migrations that are not finalized: their indexes are needed for a rollback.
-        """
-        with server_at(server, redis_url, redis_client) as opened:
-            return find_abandoned(opened, [Path(each) for each in backup_dirs])
-
-    def drop_abandoned(
-        self,
-        abandoned: Iterable[AbandonedIndex],
-        *,
-        redis_url: str | None = None,
-        redis_client: AnyClient | None = None,
-        server: Server | None = None,
-    ) -> None:
-        """Drop indexes that :meth:`find_abandoned` has found; their documents stay.
-
-        Args:
-            abandoned: the indexes.
-            redis_url: where they are.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-
-        Raises:
-            LockHeld: a migration works on one of them.
-            PreconditionError: one is TEMPORARY: its documents would be deleted with it.
-        """
-        with server_at(server, redis_url, redis_client) as opened:
-            drop_abandoned(opened, abandoned)
+            return rollback(opened, plugins, directory, index=index, options=options, stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.
@@ -340,18 +289,3 @@ class MigrationExecutor:
                 "Nothing to change: give --max-rate, --max-latency, --pause, --resume or --off. Nothing was changed."
             )
         return throttle(Path(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused)
-
-
-def _require_comparable(plan: MigrationPlan, options: RunOptions) -> None:
-    """Refuse to compare answers where the two indexes never exist at the same time.
-
-    Raises:
-        UsageError: the query check file has queries to compare, and the mode is not ``shadow``.
-    """
-    if options.query_checks.queries and plan.mode != COMPARES:
-        first = options.query_checks.queries[0].name
-        raise UsageError(
-            f"The query check file has queries whose answers are compared, such as {first!r}. The mode {plan.mode!r} "
-            "has no two indexes to compare. Keep 'keys_exist', 'fetch_ids' and queries with 'query' here, and give "
-            "the others to 'fieldfare validate' afterwards, or to 'fieldfare compare'. Nothing was changed."
-        )

@@ -38,12 +38,11 @@ def cleanup(
     abandoned.
     """
     session = Session.of(context)
-    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.api import drop_abandoned, find_abandoned  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    executor = MigrationExecutor(plugins=session.plugins)
     with connect(url, cluster=cluster) as server:
-        found = executor.find_abandoned(server=server, backup_dirs=backup_dir or ())
+        found = find_abandoned(server=server, backup_dirs=backup_dir or ())
         if found and not session.json:
             show(
                 table(
@@ -52,7 +51,7 @@ def cleanup(
             )
         if found and not yes:
             _confirm(found, session)
-        executor.drop_abandoned(found, server=server)
+        drop_abandoned(found, server=server)
     if session.json:
         show_json({"dropped": [each.name for each in found]})
     else:

@@ -83,7 +83,8 @@ class LineReporter:
             case Moment.SKIPPED:
                 notice(f"{title}: done by an earlier run")
             case Moment.FAILED:
-                notice(f"{title}: failed: {report.error.partition(chr(10))[0]}")
+                reason, _, _ = (report.error or "").partition("\n")  # what follows is said at the end
+                notice(f"{title}: failed: {reason}")
 
     def _is_due(self, report: StepReport) -> bool:
         done, at = self._last.get(_activity(report), (0, 0.0))

@@ -14,7 +14,7 @@ from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
 from fieldfare.engine.concurrent.followed_changes import follow_changes
 from fieldfare.engine.modes import mode_of
-from fieldfare.engine.preflight import check_plan, refuse_replica
+from fieldfare.engine.preflight import check_plan, refuse_replica, require_comparable
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.resume import open_journal
 from fieldfare.engine.retry import with_retries
@@ -80,6 +80,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     if not plan.supported:
         raise ChangeBlocked(plan.blocked_reasons)
     check_plan(plan)
+    require_comparable(plan, options.query_checks)
     refuse_replica(server)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:

@@ -9,14 +9,22 @@ from attrs import evolve
 from fieldfare.changes import apply_changes
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.errors import PlanEdited, PreconditionError, StalePlan
+from fieldfare.errors import PlanEdited, PreconditionError, StalePlan, UsageError
 from fieldfare.patch.mode import ModeName
 from fieldfare.plan import MigrationPlan
+from fieldfare.queries import QueryChecks
 from fieldfare.server import Server
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import index_exists, read_snapshot
 
-__all__ = ["check_plan", "check_source", "refuse_replica", "replica_refusal", "source_differences"]
+__all__ = [
+    "check_plan",
+    "check_source",
+    "refuse_replica",
+    "replica_refusal",
+    "require_comparable",
+    "source_differences",
+]
 
 
 def check_plan(plan: MigrationPlan) -> None:
@@ -34,6 +42,21 @@ def check_plan(plan: MigrationPlan) -> None:
         found = ("the changes fit no index",)
     if found:
         raise PlanEdited(f"for {plan.index!r}", f"merged_target_schema does not follow from changes: {found[0]}")
+
+
+def require_comparable(plan: MigrationPlan, checks: QueryChecks) -> None:
+    """Refuse to compare answers where the two indexes never exist at the same time.
+
+    Raises:
+        UsageError: the query check file has queries to compare, and the mode is not ``shadow``.
+    """
+    if checks.queries and plan.mode != ModeName.SHADOW:
+        first = checks.queries[0].name
+        raise UsageError(
+            f"The query check file has queries whose answers are compared, such as {first!r}. The mode {plan.mode!r} "
+            "has no two indexes to compare. Keep 'keys_exist', 'fetch_ids' and queries with 'query' here, and give "
+            "the others to 'fieldfare validate' afterwards, or to 'fieldfare compare'. Nothing was changed."
+        )
 
 
 def replica_refusal(primary: str) -> str:

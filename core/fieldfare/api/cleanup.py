@@ -1,0 +1,56 @@
+"""Finds and drops indexes that migrations have left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fieldfare.api.arguments import server_at
+from fieldfare.engine import cleanup
+from fieldfare.engine.cleanup import AbandonedIndex
+from fieldfare.server import Server
+from fieldfare.server.client_address import AnyClient
+
+__all__ = ["drop_abandoned", "find_abandoned"]
+
+
+def find_abandoned(
+    *,
+    redis_url: str | None = None,
+    redis_client: AnyClient | None = None,
+    server: Server | None = None,
+    backup_dirs: Sequence[str | Path] = (),
+) -> tuple[AbandonedIndex, ...]:
+    """Return the indexes that migrations have left behind; see :func:`fieldfare.engine.cleanup.find_abandoned`.
+
+    Args:
+        redis_url: where to look.
+        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+        server: an open connection of fieldfare, in place of both.
+        backup_dirs: of migrations that are not finalized: their indexes are needed for a rollback.
+    """
+    with server_at(server, redis_url, redis_client) as opened:
+        return cleanup.find_abandoned(opened, [Path(each) for each in backup_dirs])
+
+
+def drop_abandoned(
+    abandoned: Iterable[AbandonedIndex],
+    *,
+    redis_url: str | None = None,
+    redis_client: AnyClient | None = None,
+    server: Server | None = None,
+) -> None:
+    """Drop indexes that :func:`find_abandoned` has found; their documents stay.
+
+    Args:
+        abandoned: the indexes.
+        redis_url: where they are.
+        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+        server: an open connection of fieldfare, in place of both.
+
+    Raises:
+        LockHeld: a migration works on one of them.
+        PreconditionError: one is TEMPORARY: its documents would be deleted with it.
+    """
+    with server_at(server, redis_url, redis_client) as opened:
+        cleanup.drop_abandoned(opened, abandoned)
