@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, directory_option
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, directory_option
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError, Interrupted, UsageError
@@ -27,7 +27,7 @@ def cleanup(
         list[Path] | None,
         directory_option("Directory with backups of migrations: what they still need stays. Repeatable."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:

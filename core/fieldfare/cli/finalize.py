@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, ReconnectTimeout, Url
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReconnectTimeout, Url, Yes
 from fieldfare.cli.output import notice
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
@@ -26,13 +25,10 @@ def finalize(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     backup_dir: BackupDirectory,
-    index: Annotated[
-        str | None,
-        typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
-    ] = None,
+    index: BackupIndex = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
     """Drop the old index that a switch has left behind.

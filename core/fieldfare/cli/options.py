@@ -19,6 +19,7 @@ __all__ = [
     "AllowDocumentExpiry",
     "AllowOverflow",
     "BackupDirectory",
+    "BackupIndex",
     "BatchSize",
     "BenchmarkOut",
     "Cluster",
@@ -40,6 +41,7 @@ __all__ = [
     "Url",
     "VerifyOption",
     "Workers",
+    "Yes",
     "directory_option",
     "file_option",
     "refuse_overwriting_inputs",
@@ -109,6 +111,11 @@ Cluster: TypeAlias = Annotated[
 Index: TypeAlias = Annotated[
     str, typer.Option("--index", "-i", help="Name of the index, or an alias of it.", metavar="NAME")
 ]
+BackupIndex: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Aliases: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from fieldfare.cli.next_steps import stage_lines
 from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
+    BackupIndex,
     Cluster,
     QueryCheckFile,
     ReconnectTimeout,
@@ -31,10 +30,7 @@ def switch(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     backup_dir: BackupDirectory,
-    index: Annotated[
-        str | None,
-        typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
-    ] = None,
+    index: BackupIndex = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     retry_for: ReconnectTimeout = RETRY_SECONDS,

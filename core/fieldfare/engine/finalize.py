@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -10,14 +9,14 @@ from redis.exceptions import RedisError
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
 from fieldfare.engine.modes import mode_of
-from fieldfare.engine.preflight import refuse_replica
+from fieldfare.engine.reopen import reopen_run
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
-from fieldfare.engine.session import Session, find_backup, open_session
+from fieldfare.engine.session import Session
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.step_execution import execute_step
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -60,25 +59,9 @@ def finalize(  # noqa: PLR0913 - as for a rollback
         StepFailed: it failed, and can be run again.
         Interrupted: ``stop`` was set.
     """
-    options = options or RunOptions()
-    plugins.raise_if_broken()
-    refuse_replica(server)
-    started = time.monotonic()
-    name = find_backup(backup_dir, index).plan.index
-    with open_session(server, name, backup_dir, options, create=False) as session:
-        journal = session.load_journal()
-        journal.count_time_since(started)
-        warnings = plugins.require(journal.plan.plugins)
-        run = ActiveRun(
-            server,
-            journal.plan,
-            plugins,
-            options,
-            StopRequest() if stop is None else stop,
-            journal,
-            session.store,
-            session.lock,
-        )
+    with reopen_run(server, plugins, backup_dir, index=index, options=options, stop=stop) as opened:
+        run, session, warnings = opened.run, opened.session, opened.warnings
+        journal = run.journal
         _require_complete(journal, session)
         if _is_finalized(journal):
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -11,8 +10,8 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
-from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.rehearsal import drop_rehearsals
+from fieldfare.engine.reopen import reopen_run
 from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.restore import restore
 from fieldfare.engine.retry import with_retries
@@ -21,7 +20,6 @@ from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
-from fieldfare.engine.session import find_backup, open_session
 from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.manager import Plugins
@@ -65,26 +63,9 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
-    options = options or RunOptions()
-    plugins.raise_if_broken()
-    refuse_replica(server)
-    started = time.monotonic()
-    name = find_backup(backup_dir, index).plan.index
-    with open_session(server, name, backup_dir, options, create=False) as session:
-        journal = session.load_journal()
-        journal.count_time_since(started)
-        plan = journal.plan
-        warnings = plugins.require(plan.plugins)
-        run = ActiveRun(
-            server,
-            plan,
-            plugins,
-            options,
-            StopRequest() if stop is None else stop,
-            journal,
-            session.store,
-            session.lock,
-        )
+    with reopen_run(server, plugins, backup_dir, index=index, options=options, stop=stop) as opened:
+        run, session, warnings = opened.run, opened.session, opened.warnings
+        journal, plan = run.journal, run.plan
         mode = mode_of(plan)
         if not journal.progress.steps:
             drop_rehearsals(server, plan)  # of a run that was killed during one

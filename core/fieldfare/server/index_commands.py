@@ -16,8 +16,8 @@ from fieldfare.definition.info import parse_info
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.server.inspect import has_index, index_exists, read_definition
-from fieldfare.server.pipeline import address_of, exchange
-from fieldfare.server.refusal import CommandNotAllowed, name_refusals
+from fieldfare.server.pipeline import address_of
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.routing import is_unknown_index
 
 if TYPE_CHECKING:
@@ -30,18 +30,16 @@ if TYPE_CHECKING:
     from fieldfare.server.pipeline import Command
 
 __all__ = [
-    "add_alias",
     "add_fields",
     "add_synonyms",
+    "carry_out",
     "create",
     "drop",
-    "drop_own",
     "find_differences",
-    "is_own_name",
     "point_alias",
     "read_definitions",
-    "replace_own",
     "synonym_commands",
+    "target_of",
 ]
 
 
@@ -56,7 +54,7 @@ def create(server: Server, definition: IndexDefinition) -> None:
         redis.exceptions.ResponseError: the server refuses it.
     """
     name = definition.name
-    _carry_out(
+    carry_out(
         server,
         [create_arguments(definition)],
         lambda: [node for node in server.nodes() if not has_index(server, node, name)],
@@ -70,7 +68,7 @@ def drop(server: Server, name: str) -> None:
         redis.exceptions.ResponseError: the server refuses it.
     """
     # never with DD: that would delete the documents
-    _carry_out(
+    carry_out(
         server,
         [("FT.DROPINDEX", encode(name))],
         lambda: [node for node in server.nodes() if has_index(server, node, name)],
@@ -100,66 +98,7 @@ def add_fields(server: Server, definition: IndexDefinition, fields: Sequence[Fie
         def lacking(field: Field = field) -> list[Redis]:
             return [node for node in server.nodes() if not _has_field(server, node, name, field.name)]
 
-        _carry_out(server, [command], lacking)
-
-
-def is_own_name(server: Server, name: str) -> bool:
-    """Whether this is the name of an index itself; with a coordinator, on any primary."""
-    if not server.capabilities.coordinator:
-        return index_exists(server, name) and read_definition(server, name).name == name
-    return any(_target_of(server, node, name) == name for node in server.nodes())
-
-
-def drop_own(server: Server, name: str) -> None:
-    """Drop the index of this very name; an index to which the name leads as an alias stays.
-
-    With a coordinator a command reaches all primaries, and each follows its own aliases: so the name is first taken
-    from those on which it is an alias by now.
-
-    Raises:
-        redis.exceptions.ResponseError: the server refuses it.
-    """
-    name_as_argument = encode(name)
-
-    def holding(*, own: bool) -> list[Redis]:
-        found = [(node, _target_of(server, node, name)) for node in server.nodes()]
-        return [node for node, target in found if target is not None and (target == name) is own]
-
-    if not server.capabilities.coordinator:
-        if is_own_name(server, name):
-            server.command("FT.DROPINDEX", name_as_argument)
-        return
-    if holding(own=True):
-        _carry_out(server, [("FT.ALIASDEL", name_as_argument)], lambda: holding(own=False))
-        _carry_out(server, [("FT.DROPINDEX", name_as_argument)], lambda: holding(own=True))
-
-
-def replace_own(server: Server, name: str, target: str) -> None:
-    """Drop the index of this very name, and make the name an alias of another index, as fast as can be.
-
-    Where every primary holds the index, both commands are sent in one write: queries fail until the second one is
-    carried out. What is not, is to be made up for by the caller.
-
-    Raises:
-        redis.exceptions.ResponseError: the server refuses the drop.
-    """
-    is_coordinated = server.capabilities.coordinator
-    held = (_target_of(server, node, name) == name for node in server.nodes()) if is_coordinated else ()
-    if is_own_name(server, name) and all(held):
-        commands = [("FT.DROPINDEX", encode(name)), ("FT.ALIASADD", encode(name), encode(target))]
-        reply = name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0]
-        if isinstance(reply, ResponseError):
-            raise reply
-    drop_own(server, name)
-
-
-def add_alias(server: Server, alias: str, name: str) -> None:
-    """Make an alias of an index, which may be the name of another index that lives.
-
-    Raises:
-        redis.exceptions.ResponseError: the server refuses it; there is such an alias.
-    """
-    server.command("FT.ALIASADD", encode(alias), encode(name))
+        carry_out(server, [command], lacking)
 
 
 def point_alias(server: Server, alias: str, name: str) -> None:
@@ -168,10 +107,10 @@ def point_alias(server: Server, alias: str, name: str) -> None:
     Raises:
         redis.exceptions.ResponseError: the server refuses it.
     """
-    _carry_out(
+    carry_out(
         server,
         [("FT.ALIASUPDATE", encode(alias), encode(name))],
-        lambda: [node for node in server.nodes() if _target_of(server, node, alias) != name],
+        lambda: [node for node in server.nodes() if target_of(server, node, alias) != name],
     )
 
 
@@ -189,7 +128,7 @@ def add_synonyms(server: Server, name: str, synonyms: Mapping[str, Sequence[str]
         for command in commands:
             server.command(*command)
     elif server.capabilities.coordinator or wanted - found:
-        _carry_out(
+        carry_out(
             server,
             commands,
             lambda: [node for node in server.nodes() if wanted - (_synonyms(server, node, name) or set())],
@@ -259,11 +198,11 @@ def _differences(server: Server, node: Redis, expected: Snapshot, former: Sequen
     yield from (
         f"has no alias {alias!r} of the index {name!r}"
         for alias in expected.aliases
-        if _target_of(server, node, alias) != name
+        if target_of(server, node, alias) != name
     )
 
 
-def _carry_out(server: Server, commands: Sequence[Command], differing: Callable[[], list[Redis]]) -> None:
+def carry_out(server: Server, commands: Sequence[Command], differing: Callable[[], list[Redis]]) -> None:
     """Send commands once; with a coordinator, until no primary differs.
 
     Raises:
@@ -295,7 +234,7 @@ def _has_field(server: Server, node: Redis, name: str, field: str) -> bool:
     return parse_info(server.command_at(node, "FT.INFO", encode(name))).definition.find(field) is not None
 
 
-def _target_of(server: Server, node: Redis, alias: str) -> str | None:
+def target_of(server: Server, node: Redis, alias: str) -> str | None:
     """Return the index that an alias leads to on a primary."""
     try:
         return parse_info(server.command_at(node, "FT.INFO", encode(alias))).definition.name

@@ -20,17 +20,20 @@ from redis.exceptions import ResponseError, TryAgainError
 from fieldfare.definition.reply import encode
 from fieldfare.errors import IndexNotFound
 from fieldfare.server import index_commands
+from fieldfare.server.index_commands import carry_out, target_of
 from fieldfare.server.inspect import read_info
-from fieldfare.server.pipeline import acquire_connection, receive, send
+from fieldfare.server.pipeline import acquire_connection, exchange, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from redis import Redis
+
     from fieldfare.server.connection import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["Way", "find_way", "move_names", "name_in_slot", "real_name"]
+__all__ = ["Way", "find_way", "is_own_name", "move_names", "name_in_slot", "real_name"]
 
 FENCE: Final = "fieldfare:switch:"
 FENCE_SECONDS: Final = 3600
@@ -57,6 +60,13 @@ def real_name(server: Server, name: str) -> str | None:
         return read_info(server, name).definition.name
     except IndexNotFound:
         return None
+
+
+def is_own_name(server: Server, name: str) -> bool:
+    """Whether this is the name of an index itself; with a coordinator, on any primary."""
+    if not server.capabilities.coordinator:
+        return real_name(server, name) == name
+    return any(target_of(server, node, name) == name for node in server.nodes())
 
 
 def name_in_slot(server: Server, name: str, slot_of: str) -> str:
@@ -112,7 +122,7 @@ def move_names(server: Server, names: Sequence[str], target: str, way: Way | Non
         redis.exceptions.TryAgainError: an earlier attempt may still come to an end.
     """
     fence = _raise_fence(server, target) if way is Way.TRANSACTION else ()
-    dropped = [name for name in names if index_commands.is_own_name(server, name)]
+    dropped = [name for name in names if is_own_name(server, name)]
     aliases = [name for name in names if name not in dropped and _may_lead_elsewhere(server, name, target)]
     if dropped and way is None:
         raise ResponseError(f"{dropped[0]} is an index, not an alias")
@@ -153,12 +163,64 @@ def _point(server: Server, aliases: Sequence[str], target: str) -> None:
 def _one_by_one(server: Server, name: str, target: str, *, first: bool) -> None:
     if first:
         try:
-            index_commands.add_alias(server, name, target)
+            _add_alias(server, name, target)
         except ResponseError as error:
             if "already exists" not in str(error).lower():
                 raise
-    index_commands.replace_own(server, name, target)
+    _replace_own(server, name, target)
     _point(server, [name], target)
+
+
+def _drop_own(server: Server, name: str) -> None:
+    """Drop the index of this very name; an index to which the name leads as an alias stays.
+
+    With a coordinator a command reaches all primaries, and each follows its own aliases: so the name is first taken
+    from those on which it is an alias by now.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it.
+    """
+    name_as_argument = encode(name)
+
+    def holding(*, own: bool) -> list[Redis]:
+        found = [(node, target_of(server, node, name)) for node in server.nodes()]
+        return [node for node, target in found if target is not None and (target == name) is own]
+
+    if not server.capabilities.coordinator:
+        if is_own_name(server, name):
+            server.command("FT.DROPINDEX", name_as_argument)
+        return
+    if holding(own=True):
+        carry_out(server, [("FT.ALIASDEL", name_as_argument)], lambda: holding(own=False))
+        carry_out(server, [("FT.DROPINDEX", name_as_argument)], lambda: holding(own=True))
+
+
+def _replace_own(server: Server, name: str, target: str) -> None:
+    """Drop the index of this very name, and make the name an alias of another index, as fast as can be.
+
+    Where every primary holds the index, both commands are sent in one write: queries fail until the second one is
+    carried out. What is not, is to be made up for by the caller.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses the drop.
+    """
+    is_coordinated = server.capabilities.coordinator
+    held = (target_of(server, node, name) == name for node in server.nodes()) if is_coordinated else ()
+    if is_own_name(server, name) and all(held):
+        commands = [("FT.DROPINDEX", encode(name)), ("FT.ALIASADD", encode(name), encode(target))]
+        reply = name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0]
+        if isinstance(reply, ResponseError):
+            raise reply
+    _drop_own(server, name)
+
+
+def _add_alias(server: Server, alias: str, name: str) -> None:
+    """Make an alias of an index, which may be the name of another index that lives.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refuses it; there is such an alias.
+    """
+    server.command("FT.ALIASADD", encode(alias), encode(name))
 
 
 def _raise_fence(server: Server, target: str) -> tuple[str, bytes]:
@@ -176,16 +238,16 @@ def _in_transaction(
     moves = [_update(each, target) for each in (*aliases, name)]
     with acquire_connection(server.node_for("FT.DROPINDEX", encode(name))) as connection:
 
-        def exchange(*commands: Command) -> list[object]:
+        def ask(*commands: Command) -> list[object]:
             send(connection, commands)
             return name_refusals(commands, receive(connection, len(commands)))
 
         # by itself: where MULTI is refused, what follows would be carried out at once
-        watched, held, begun = exchange(("WATCH", key), ("GET", key), ("MULTI",))
+        watched, held, begun = ask(("WATCH", key), ("GET", key), ("MULTI",))
         _raise_errors([watched, held, begun])
         if held != token:
             raise TryAgainError(f"another attempt to move {name!r} began")
-        *queued, outcome = exchange(("FT.DROPINDEX", encode(name)), *moves, ("PEXPIRE", key, 0), ("EXEC",))
+        *queued, outcome = ask(("FT.DROPINDEX", encode(name)), *moves, ("PEXPIRE", key, 0), ("EXEC",))
         _raise_errors([*queued, outcome])
     if outcome is None:
         raise TryAgainError(f"another attempt to move {name!r} began")

@@ -15,7 +15,7 @@ from fieldfare.engine.shadow.restore import restore_names, source_is_live
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server import index_commands
-from fieldfare.server.index_commands import is_own_name
+from fieldfare.server.index_names import is_own_name
 from fieldfare.server.inspect import read_definition, read_snapshot, read_stats
 from fieldfare.support.wording import counted
 

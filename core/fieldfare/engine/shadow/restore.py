@@ -20,8 +20,7 @@ from fieldfare.engine.shadow.names import next_name, split_version
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.errors import PreconditionError
 from fieldfare.server import index_commands
-from fieldfare.server.index_commands import is_own_name
-from fieldfare.server.index_names import move_names, real_name
+from fieldfare.server.index_names import is_own_name, move_names, real_name
 from fieldfare.server.inspect import index_exists, read_definition
 
 __all__ = [

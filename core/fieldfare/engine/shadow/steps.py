@@ -18,8 +18,8 @@ from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.errors import PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
-from fieldfare.server.index_commands import find_differences, is_own_name
-from fieldfare.server.index_names import Way, move_names, real_name
+from fieldfare.server.index_commands import find_differences
+from fieldfare.server.index_names import Way, is_own_name, move_names, real_name
 from fieldfare.server.inspect import index_exists, read_definition, read_snapshot, read_stats
 
 __all__ = [
