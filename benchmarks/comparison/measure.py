@@ -145,7 +145,9 @@ def launch(line: list[str], directory: Path) -> Figures:
     """Run a command line, and return what it took."""
     output = directory / "output.txt"
     launcher = [sys.executable, "-S", "-I", str(LAUNCH), str(output), *line]
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
+    # installed programs have their bytecode
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**inherited, "NO_COLOR": "1", "COLUMNS": "120"}
     done = subprocess.run(  # noqa: S603 - the command lines that are compared
         launcher, cwd=directory, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
