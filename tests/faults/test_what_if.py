@@ -21,7 +21,7 @@ MOMENTS: Final = {
     "while the originals are written": "dump:file.append:middle:2",
     "after the backup, before the drop": "open:file.sync:after:2",
     "after the drop": "drop:file.replace:after:1",
-    "while documents are rewritten": "rewrite:server.send:before:3",
+    "while documents are rewritten": "rewrite:server.send:before:6",
     "after the last document, before the create": "create:server.send:before:1",
     "after the create, while Redis fills the index": "index:server.send:before:1",
     "while validating": "validate:server.send:before:2",
