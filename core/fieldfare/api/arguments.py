@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from fieldfare.errors import BackupDirectoryRequired, UsageError
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_options import AUTO, Verify
 from fieldfare.server import Server, connect
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.connector import connect_like
 
-__all__ = ["require_workers", "required_backup_dir", "required_verify", "server_at"]
+__all__ = ["require_workers", "required_backup_dir", "required_index_workers", "required_verify", "server_at"]
 
 
 def required_verify(text: str) -> Verify:
@@ -34,6 +35,21 @@ def require_workers(number: int) -> None:
     """
     if number < 1:
         raise UsageError(f"num_workers={number}: it takes at least one worker. Nothing was changed.")
+
+
+def required_index_workers(value: int | str | None) -> int | Literal["auto"] | None:
+    """Return the value of ``index_workers``; None for ``off``.
+
+    Raises:
+        UsageError: it is neither a number above 0 nor one of the words.
+    """
+    if value is None or value == "off":
+        return None
+    if value == AUTO:
+        return AUTO
+    if str(value).isdecimal() and int(value) > 0:
+        return int(value)
+    raise UsageError(f"index_workers={value!r}: it is a number above 0, auto or off. Nothing was changed.")
 
 
 def required_backup_dir(path: str | Path | None) -> Path:

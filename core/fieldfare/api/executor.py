@@ -6,7 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from fieldfare.api.arguments import require_workers, required_backup_dir, required_verify, server_at
+from fieldfare.api.arguments import (
+    require_workers,
+    required_backup_dir,
+    required_index_workers,
+    required_verify,
+    server_at,
+)
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.engine.apply import apply
 from fieldfare.engine.finalize import finalize
@@ -52,6 +58,7 @@ class MigrationExecutor:
         retry_for: float = RETRY_SECONDS,
         timeout: float | None = None,
         stall_timeout: float | None = STALL_SECONDS,
+        index_workers: int | str | None = None,
         verify: str = Verify.SAMPLE,
         query_check_file: str | Path | None = None,
         plan_path: str | Path | None = None,
@@ -77,6 +84,8 @@ class MigrationExecutor:
             retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
             timeout: seconds to wait for the index to be ready; None for no limit.
             stall_timeout: seconds to wait for it while it makes no progress; None for no limit.
+            index_workers: how many threads of the server build an index, or ``auto``; None or ``off`` to leave their
+                number as it is; see ``docs/load.md``.
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
             plan_path: path of the plan file, for messages that name the next command.
@@ -108,6 +117,7 @@ class MigrationExecutor:
             retry_for=retry_for,
             timeout=timeout,
             stall_timeout=stall_timeout,
+            index_workers=required_index_workers(index_workers),
             verify=required_verify(verify),
             query_checks=load_query_checks(query_check_file),
             plan_path=Path(plan_path) if plan_path else None,
@@ -202,6 +212,7 @@ class MigrationExecutor:
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
         restore_own_name: bool = False,
+        index_workers: int | str | None = None,
         max_rate: float | None = None,
         max_latency: float | None = None,
         pause_file: str | Path | None = None,
@@ -222,6 +233,7 @@ class MigrationExecutor:
                 even if the server has none of its documents.
             restore_own_name: whether a name that was an index's own before the run becomes one again; until that index
                 is built, queries of the name fail or find too little. If not, it stays an alias.
+            index_workers: as for :meth:`apply`.
             max_rate: as for :meth:`apply`.
             max_latency: as for :meth:`apply`.
             pause_file: as for :meth:`apply`.
@@ -240,6 +252,7 @@ class MigrationExecutor:
             retry_for=retry_for,
             force=force,
             restore_own_name=restore_own_name,
+            index_workers=required_index_workers(index_workers),
             max_rate=max_rate,
             max_latency=max_latency,
             pause_file=pause_path,

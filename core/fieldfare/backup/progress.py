@@ -11,7 +11,7 @@ from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.plan import Receipt
 
-__all__ = ["Progress", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
+__all__ = ["Progress", "RaisedWorkers", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
 
 
 class RunPhase(StrEnum):
@@ -92,6 +92,19 @@ class SelfQueryBaseline:
     has_undefined: bool = False
 
 
+@frozen
+class RaisedWorkers:
+    """How many workers build indexes on a server while one of the run is built.
+
+    Attributes:
+        before: how many there were, and will be again.
+        now: how many there are.
+    """
+
+    before: int
+    now: int
+
+
 @frozen(hash=False)
 class Progress:
     """Everything that the journal remembers besides the plan.
@@ -116,6 +129,8 @@ class Progress:
         server_processes: run ids of the servers when they were last read.
         server_changes: how often the run ids changed during the run.
         self_queries: vector field of the source index → what it found.
+        raised_workers: address of a server → its index workers, from before they are raised until they are put back.
+        warnings: for the report, of this run or of its rollback.
         timings: seconds per activity, and their ``total``, over all attempts.
     """
 
@@ -138,4 +153,6 @@ class Progress:
     server_processes: tuple[str, ...] = ()
     server_changes: int = 0
     self_queries: Mapping[str, SelfQueryBaseline] = field(factory=dict)
+    raised_workers: Mapping[str, RaisedWorkers] = field(factory=dict)
+    warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(factory=dict)

@@ -25,6 +25,7 @@ __all__ = [
     "Cluster",
     "Index",
     "IndexTimeout",
+    "IndexWorkers",
     "MaxLatency",
     "MaxRate",
     "MinRecall",
@@ -71,6 +72,17 @@ def number_above_zero(value: float | None) -> float | None:
     """
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value:g} is not a number above 0")
+    return value
+
+
+def index_workers_choice(value: str | None) -> str | None:
+    """Refuse what is no number of index workers.
+
+    Raises:
+        typer.BadParameter: it is neither a number above 0 nor one of the words.
+    """
+    if value not in {None, "auto", "off"} and not (str(value).isdecimal() and int(str(value)) > 0):
+        raise typer.BadParameter(f"{value!r} is neither a number above 0, nor 'auto', nor 'off'")
     return value
 
 
@@ -169,6 +181,16 @@ StallTimeout: TypeAlias = Annotated[
         help="How long to wait for a new index that makes no progress, in seconds.",
         metavar="SECONDS",
         min=1,
+    ),
+]
+IndexWorkers: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--index-workers",
+        help="How many threads of the server build an index (its search-workers, Redis 8): N, or as many as it has "
+        "cores with 'auto'. Afterwards there are as many as before. 'off' leaves them alone, as does leaving it out.",
+        metavar="N|auto|off",
+        callback=index_workers_choice,
     ),
 ]
 MaxRate: TypeAlias = Annotated[

@@ -13,6 +13,7 @@ from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
     Cluster,
+    IndexWorkers,
     MaxLatency,
     MaxRate,
     PauseFile,
@@ -63,6 +64,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         int, typer.Option(help="How many workers share the documents, if as many migrated them.", metavar="N", min=1)
     ] = 1,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
+    index_workers: IndexWorkers = None,
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
     pause_file: PauseFile = None,
@@ -105,6 +107,7 @@ def rollback(  # noqa: PLR0913 - the command's options
                 retry_for=retry_for,
                 force=force,
                 restore_own_name=restore_own_name,
+                index_workers=index_workers,
                 max_rate=max_rate,
                 max_latency=max_latency,
                 pause_file=pause_file,

@@ -13,6 +13,7 @@ from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
 from fieldfare.engine.concurrent.followed_changes import follow_changes
+from fieldfare.engine.index_workers import put_back_index_workers, require_known_cores
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_plan, refuse_replica, require_comparable
 from fieldfare.engine.report_builder import make_report
@@ -82,6 +83,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     check_plan(plan)
     require_comparable(plan, options.query_checks)
     refuse_replica(server)
+    require_known_cores(server, options)
     started = time.monotonic()
     with open_session(server, plan.index, backup_dir, options) as session:
         journal = open_journal(server, plugins, session, plan, options)
@@ -128,6 +130,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
 
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
+    put_back_index_workers(run)
     reset_after_restart(run)
     with follow_changes(run):
         if run.journal.progress.phase is RunPhase.DUMP:

@@ -11,6 +11,7 @@ from attrs import define, evolve, field
 
 from fieldfare.definition import IndexDefinition, IndexStats, Snapshot
 from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.index_workers import more_index_workers
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexBuildFailed, IndexNotFound, PreconditionError
 from fieldfare.server import Server, index_commands
@@ -148,7 +149,9 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
         IndexBuildFailed: the server gave up.
         StopRequested: the user asked to stop.
     """
-    with run.activity("index", f"Index documents into {name!r}", step=step, total=run.plan.source.stats.num_docs):
+    title, total = f"Index documents into {name!r}", run.plan.source.stats.num_docs
+    # the build has begun, and does not wait for its workers
+    with run.activity("index", title, step=step, total=total), more_index_workers(run, name):
         wait_until_scanned(run, name, timeout=run.options.timeout)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from fieldfare.engine.index_workers import require_known_cores
 from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session, find_backup, open_session
@@ -57,13 +58,14 @@ def reopen_run(  # noqa: PLR0913 - what a run consists of
 
     Raises:
         BackupUnusable: no such backup, or it is damaged.
-        PreconditionError: the server is a replica.
+        PreconditionError: the server is a replica, or its cores are not known.
         PluginError: a plugin is missing or broken.
         LockHeld: another migration holds the directory's files or the index.
     """
     options = options or RunOptions()
     plugins.raise_if_broken()
     refuse_replica(server)
+    require_known_cores(server, options)
     started = time.monotonic()
     name = find_backup(backup_dir, index).plan.index
     with open_session(server, name, backup_dir, options, create=False) as session:

@@ -52,7 +52,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         backup_prefix=str(session.prefix),
         timings=_timings(run),
         validation=Validation(tuple(findings)),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys((*warnings, *progress.warnings))),
         notes=progress.notes,
         steps={
             step.id: _step(record, progress.timings.get(_activity(run.plan, step), 0.0))

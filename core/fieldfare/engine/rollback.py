@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.index_workers import put_back_index_workers
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.reopen import reopen_run
@@ -81,7 +82,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         mode.require_undoable(run)
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
-            journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=())
+            journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=(), warnings=())
         try:
             findings = with_retries(run, lambda: _roll_back(run))
         except StopRequested as request:
@@ -95,6 +96,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
 
 def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
     """Undo what the journal says is left to undo, and compare the index with the source."""
+    put_back_index_workers(run)
     reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)

@@ -263,6 +263,13 @@ class ActiveRun:
         """Replace all notes."""
         self.journal.progress = evolve(self.journal.progress, notes=notes)
 
+    def warn(self, warning: str) -> None:
+        """Add a warning to the report; the same one is added once."""
+        with self.guard:
+            self.journal.progress = evolve(
+                self.journal.progress, warnings=tuple(dict.fromkeys((*self.journal.progress.warnings, warning)))
+            )
+
     def activity(self, name: str, title: str, *, step: str = "", total: int = 0) -> AbstractContextManager[None]:
         """Report and time what is done in the body."""
         return self._reports.activity(name, title, step, total)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from attrs import field, frozen
 
 from fieldfare.queries.model import QueryChecks
 
-__all__ = ["RETRY_SECONDS", "STALL_SECONDS", "RunOptions", "Verify"]
+__all__ = ["AUTO", "RETRY_SECONDS", "STALL_SECONDS", "RunOptions", "Verify"]
 
 RETRY_SECONDS: Final = 60.0
 """Longer than a failover takes with the defaults of Sentinel and Cluster."""
 
 STALL_SECONDS: Final = 600.0
 """Far longer than any document takes to be indexed."""
+
+
+AUTO: Final = "auto"
+"""As many index workers as the server has cores."""
 
 
 class Verify(StrEnum):
@@ -40,6 +44,8 @@ class RunOptions:
         retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
         timeout: seconds to wait for the target index to be ready; None for no limit.
         stall_timeout: seconds to wait for it while it makes no progress; None for no limit.
+        index_workers: how many threads of the server build an index (``search-workers``), or ``auto``; None to leave
+            their number as it is.
         verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
         force: on rollback, drop the index under the target's name even if it is another index, and write to the
@@ -60,6 +66,7 @@ class RunOptions:
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
     stall_timeout: float | None = STALL_SECONDS
+    index_workers: int | Literal["auto"] | None = None
     verify: Verify = Verify.SAMPLE
     query_checks: QueryChecks = field(factory=QueryChecks)
     force: bool = False

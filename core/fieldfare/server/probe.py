@@ -15,7 +15,7 @@ from fieldfare.server.pipeline import Argument, Command, exchange
 from fieldfare.server.refusal import TRIAL_KEY, CommandNotAllowed, name_refusal
 from fieldfare.server.search_module import refuse_other_search, server_title
 
-__all__ = ["read_aof_enabled", "read_capabilities", "read_run_id"]
+__all__ = ["read_aof_enabled", "read_capabilities", "read_process", "read_run_id"]
 
 TRIED_COMMANDS: Final = {"search": ("FT.INFO", TRIAL_KEY), "ReJSON": ("JSON.GET", TRIAL_KEY)}
 """A command of each module. Redis looks for the command before it looks at the rights."""
@@ -78,6 +78,16 @@ def read_run_id(client: Redis) -> str:
         redis.exceptions.ConnectionError: the server did not answer.
     """
     return _facts(_reply_or_none(client, "INFO", "server")).get("run_id", "")
+
+
+def read_process(client: Redis) -> tuple[int, int]:
+    """Return the id of a server process on its machine, and its age in seconds; 0 if the user may not read them.
+
+    Raises:
+        redis.exceptions.ConnectionError: the server did not answer.
+    """
+    facts = _facts(_reply_or_none(client, "INFO", "server"))
+    return int(facts.get("process_id", 0)), int(facts.get("uptime_in_seconds", 0))
 
 
 def read_aof_enabled(nodes: Sequence[Redis]) -> bool | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-__all__ = ["Process", "this_process"]
+__all__ = ["Process", "age_seconds", "this_process"]
 
 
 @frozen
@@ -47,6 +47,16 @@ class Process:
 def this_process() -> Process:
     """Return the current process."""
     return Process(socket.gethostname(), os.getpid(), _machine(), _start_ticks(os.getpid()) or 0)
+
+
+def age_seconds(pid: int) -> float | None:
+    """Return for how long a process of this machine has run; None if there is none, or if that cannot be read."""
+    try:
+        since_boot = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return None
+    start_ticks = _start_ticks(pid)
+    return since_boot - start_ticks / os.sysconf("SC_CLK_TCK") if start_ticks else None
 
 
 def _machine() -> str:

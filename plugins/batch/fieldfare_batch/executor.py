@@ -186,6 +186,7 @@ class BatchMigrationExecutor:
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
         force: bool = False,
+        index_workers: int | str | None = None,
         max_rate: float | None = None,
         max_latency: float | None = None,
         pause_file: str | Path | None = None,
@@ -201,7 +202,9 @@ class BatchMigrationExecutor:
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
             force: roll back even if the server changed since the migrations.
-            max_rate: documents per second of each index, instead of that in the settings of the batch.
+            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of that in the
+                settings of the batch.
+            max_rate: documents per second of each index; likewise.
             max_latency: milliseconds of the server's latency; likewise.
             pause_file: while this file exists, the rollback pauses; likewise.
             stop: set it to stop after the current batch of documents.
@@ -220,6 +223,7 @@ class BatchMigrationExecutor:
             state = load_state(path)
             settings = evolve(
                 state.settings,
+                index_workers=state.settings.index_workers if index_workers is None else str(index_workers),
                 max_rate=max_rate or state.settings.max_rate,
                 max_latency=max_latency or state.settings.max_latency,
                 pause_file=str(Path(pause_file).absolute()) if pause_file else state.settings.pause_file,

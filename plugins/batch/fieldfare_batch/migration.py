@@ -125,6 +125,7 @@ class Migrations:
             on_conflict=settings.on_conflict,
             retry_for=settings.retry_for,
             timeout=settings.timeout,
+            index_workers=settings.index_workers,
             verify=settings.verify,
             max_rate=settings.max_rate,
             max_latency=settings.max_latency,

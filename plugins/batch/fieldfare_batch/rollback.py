@@ -91,6 +91,7 @@ class Rollbacks:
             num_workers=state.settings.num_workers,
             retry_for=state.settings.retry_for,
             force=self.force,
+            index_workers=state.settings.index_workers,
             max_rate=state.settings.max_rate,
             max_latency=state.settings.max_latency,
             pause_file=state.settings.pause_file,

@@ -110,6 +110,7 @@ class Settings:
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
         retry_for: seconds for which a lost connection is retried; 0 not to retry.
         timeout: seconds to wait for an index to be built; None without a limit.
+        index_workers: how many threads of the server build an index, or ``auto``; None or ``off`` to leave them alone.
         verify: how many documents are compared with the backup: ``sample``, ``full`` or ``none``.
         max_rate: documents per second of each index that are read or written at most; None for no limit.
         max_latency: milliseconds that the server may take to answer another connection; None for no limit.
@@ -123,6 +124,7 @@ class Settings:
     on_conflict: str | None = None
     retry_for: float = RETRY_SECONDS
     timeout: float | None = None
+    index_workers: str | None = None
     verify: str = Verify.SAMPLE.value
     max_rate: float | None = None
     max_latency: float | None = None

@@ -95,7 +95,7 @@ def test_batch_from_plan_to_rollback(fieldfare: CommandLine, server: Server, loa
     assert list(fieldfare.directory.glob("batch_state.yaml.*.stale")), "the old state file is renamed, not deleted"
 
 
-def test_limits_on_the_load_hold_for_every_index_and_are_kept(
+def test_options_for_the_load_hold_for_every_index_and_are_kept(
     fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
     load("a_idx")
@@ -103,13 +103,25 @@ def test_limits_on_the_load_hold_for_every_index_and_are_kept(
     before = database_digest(server), index_state(server)
     assert fieldfare(*PLAN, "--pattern", "*_idx").code == 0
     assert fieldfare(*APPLY, "--max-rate", "0").code == 2
-    applied = fieldfare(*APPLY, "--max-rate", "100000", "--max-latency", "60000", "--pause-file", "pause")
+    applied = fieldfare(
+        *APPLY, "--max-rate", "100000", "--max-latency", "60000", "--pause-file", "pause", "--index-workers", "2"
+    )
     assert applied.code == 0, applied.stderr
     settings = read(fieldfare, "batch_state.yaml")["settings"]
     pause = str(fieldfare.directory / "pause")
-    assert [settings[name] for name in ("max_rate", "max_latency", "pause_file")] == [100_000, 60_000, pause]
-    undone = fieldfare("batch-rollback", "--max-rate", "200000")
+    assert [settings[name] for name in ("max_rate", "max_latency", "pause_file", "index_workers")] == [
+        100_000,
+        60_000,
+        pause,
+        "2",
+    ]
+    undone = fieldfare("batch-rollback", "--max-rate", "200000", "--index-workers", "off")
     assert undone.code == 0, undone.stderr
     settings = read(fieldfare, "batch_state.yaml")["settings"]
-    assert [settings[name] for name in ("max_rate", "max_latency", "pause_file")] == [200_000, 60_000, pause]
+    assert [settings[name] for name in ("max_rate", "max_latency", "pause_file", "index_workers")] == [
+        200_000,
+        60_000,
+        pause,
+        "off",
+    ]
     assert (database_digest(server), index_state(server)) == before

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, MaxLatency, MaxRate, PauseFile, Url
+from fieldfare.cli.options import DEFAULT_URL, Cluster, IndexWorkers, MaxLatency, MaxRate, PauseFile, Url
 from fieldfare.cli.output import notice
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
@@ -29,6 +29,7 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     force: Annotated[
         bool, typer.Option("--force", help="Roll back even if the server changed since the migrations.")
     ] = False,
+    index_workers: IndexWorkers = None,
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
     pause_file: PauseFile = None,
@@ -50,5 +51,12 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
         ):
             notice("Nothing was changed.")
             raise typer.Exit(FieldfareError.exit_code)
-    run = partial(executor.rollback, force=force, max_rate=max_rate, max_latency=max_latency, pause_file=pause_file)
+    run = partial(
+        executor.rollback,
+        force=force,
+        index_workers=index_workers,
+        max_rate=max_rate,
+        max_latency=max_latency,
+        pause_file=pause_file,
+    )
     run_batch(run, session=session, state_path=state, report_path=report_out, url=url, cluster=cluster)
