@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from comparison.cases import COMMANDS, Case
 from comparison.documents import Load
@@ -43,10 +43,10 @@ class Observer:
     """A process that queries the indexes while a command runs.
 
     Attributes:
-        outage: the seconds that it found; None if the outage had no end.
+        figures: what it found: attributes of :class:`~comparison.results.Figures`.
     """
 
-    outage: float | None = None
+    figures: dict[str, float | None] = field(factory=dict)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def observed(url: str, counts: Mapping[str, int]) -> Iterator[Observer]:
             raise CommandFailed("the client that queries the indexes did not start")
         yield observer
         output, _ = process.communicate()
-        observer.outage = json.loads(output)
+        observer.figures = json.loads(output)
 
 
 def measure_case(case: Case, tool: Tool, server: Server, url: str) -> tuple[dict[str, Figures], float]:
@@ -123,7 +123,11 @@ class Trial:
         else:
             with observed(self.url, self.case.counts) as observer:
                 figures = launch(line, self.directory)
-            figures = evolve(figures, outage_seconds=observer.outage)
+            figures = evolve(
+                figures,
+                outage_seconds=observer.figures["outage_seconds"],
+                query_p99_ms=observer.figures["query_p99_ms"],
+            )
         figures = evolve(figures, server_seconds=server_seconds(self.server) - before)
         if command == "apply":
             self.check(figures)

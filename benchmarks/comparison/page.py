@@ -34,6 +34,7 @@ this page; all rounds are in [benchmarks.json](benchmarks.json).
   fieldfare is better.
 - Outage: a client in a process of its own queries the index all the time. From its first answer that is an error or
   lacks documents to the first one that has them all.
+- p99 of queries: within this time 99 of 100 queries of that client were answered in full, while the command ran.
 - Where HNSW or int8 takes part, vectors are sentence embeddings: {embeddings:,} real ones, and weighted means of two of
   them for further documents. All other vectors are random.
 
@@ -58,7 +59,7 @@ def make_page(comparison: Comparison) -> str:
         _plan_and_rollback(compared),
         "RedisVL's rollback writes vectors back and leaves the index as it is, which then lacks these documents.",
         "Other changes it does not roll back.\n",
-        "## Processor and memory\n",
+        "## Processor, memory and other clients\n",
         _resources(compared),
         *_floor(comparison.cases),
         *_workers(comparison.cases),
@@ -144,6 +145,7 @@ def _resources(results: Sequence[CaseResult]) -> str:
         "server CPU": ("apply", "server_seconds"),
         "peak memory": ("apply", "peak_mib"),
         "plan: peak memory": ("plan", "peak_mib"),
+        "apply: p99 of queries": ("apply", "query_p99_ms"),
     }
     header = ("fieldfare / RedisVL = ratio", *columns)
     return _table(

@@ -1,4 +1,4 @@
-"""A client that queries indexes all the time, and prints for how long each did not find all documents.
+"""A client that queries indexes all the time: for how long each did not find all documents, and how long answers took.
 
 An outage lasts from the first answer that is an error or incomplete to the first complete one. Between two rounds the
 client pauses nine times as long as its queries took, so that it takes no more than a tenth of the server.
@@ -7,6 +7,7 @@ client pauses nine times as long as its queries took, so that it takes no more t
 from __future__ import annotations
 
 import json
+import math
 import select
 import sys
 import time
@@ -54,24 +55,35 @@ class QueryClient:
         ask: returns how many documents an index finds.
         counts: name of an index → how many documents it should find.
         outages: name of an index → its outage.
+        answer_seconds: of each query that found all documents.
     """
 
     ask: Callable[[str], int]
     counts: Mapping[str, int]
     outages: dict[str, Outage] = field(factory=dict)
+    answer_seconds: list[float] = field(factory=list)
 
     def query(self) -> float:
         """Query every index once, and return the seconds to pause."""
         started = time.perf_counter()
         for name, count in self.counts.items():
+            asked = time.perf_counter()
             complete = self.ask(name) == count
-            self.outages.setdefault(name, Outage()).note(time.perf_counter(), complete=complete)
+            answered = time.perf_counter()
+            self.outages.setdefault(name, Outage()).note(answered, complete=complete)
+            if complete:
+                self.answer_seconds.append(answered - asked)
         return max(PAUSE_SECONDS, (time.perf_counter() - started) * PAUSE_FACTOR)
 
     @property
     def recovered(self) -> bool:
         """Whether every index finds all documents."""
         return all(outage.since is None for outage in self.outages.values())
+
+    def p99_ms(self) -> float | None:
+        """Return the milliseconds within which 99 of 100 complete answers came; None without one."""
+        times = sorted(self.answer_seconds)
+        return times[math.ceil(0.99 * len(times)) - 1] * 1000 if times else None
 
     def total(self) -> float | None:
         """Return the seconds of all outages together; None if one has not ended."""
@@ -96,10 +108,11 @@ def main() -> None:
         while not select.select([sys.stdin], [], [], pause)[0]:
             pause = client.query()
         deadline = time.monotonic() + RECOVERY_SECONDS
+        p99_ms = client.p99_ms()
         client.query()
         while not client.recovered and time.monotonic() < deadline:
             time.sleep(client.query())
-    sys.stdout.write(json.dumps(client.total()))
+    sys.stdout.write(json.dumps({"outage_seconds": client.total(), "query_p99_ms": p99_ms}))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ METRICS: Final = {
     "cpu_seconds": "client CPU",
     "peak_mib": "peak memory",
     "server_seconds": "server CPU",
+    "query_p99_ms": "p99 of queries",
 }
 """Attributes of :class:`Figures`, and their names for readers. Less is better."""
 
@@ -33,6 +34,8 @@ class Figures:
         peak_mib: the most memory that it had.
         server_seconds: processor time of the server meanwhile.
         outage_seconds: how long a client did not find all documents; None if that was not measured or had no end.
+        query_p99_ms: milliseconds within which 99 of 100 queries of that client were answered in full; None if that
+            was not measured.
     """
 
     wall_seconds: float
@@ -40,6 +43,7 @@ class Figures:
     peak_mib: float
     server_seconds: float
     outage_seconds: float | None = None
+    query_p99_ms: float | None = None
 
 
 @frozen

@@ -13,13 +13,14 @@ from comparison.results import METRICS, CaseResult, Comparison
 __all__ = ["cell", "figure", "make_table", "ratio", "rounds"]
 
 MISSING: Final = "-"
+UNITS: Final = {"peak_mib": "{:.0f} MiB", "query_p99_ms": "{:.1f} ms"}
 
 
 def figure(value: float | None, metric: str) -> str:
     """Return a figure with its unit."""
     if value is None:
         return MISSING
-    return f"{value:.0f} MiB" if metric == "peak_mib" else f"{value:.2f} s"
+    return UNITS[metric].format(value) if metric in UNITS else f"{value:.2f} s"
 
 
 def ratio(value: float | None) -> str:

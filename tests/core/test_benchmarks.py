@@ -86,6 +86,16 @@ def test_an_outage_that_has_not_ended_has_no_length() -> None:
     client = QueryClient({"whole": 10, "partial": 9}.__getitem__, {"whole": 10, "partial": 10})
     assert client.query() > 0
     assert client.total() is None
+    assert len(client.answer_seconds) == 1, "an answer that lacks documents is no answer in full"
+
+
+def test_one_slow_query_of_a_hundred_is_beyond_p99() -> None:
+    client = QueryClient(len, {})
+    assert client.p99_ms() is None
+    client.answer_seconds += [0.002] * 99 + [1.0]
+    assert client.p99_ms() == 2
+    client.answer_seconds += [1.0]
+    assert client.p99_ms() == 1000
 
 
 def test_a_case_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +107,7 @@ def test_a_case_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
         assert min(measured.wall_seconds, measured.cpu_seconds, measured.server_seconds) > 0
         assert 20 < measured.peak_mib < 300
         assert (measured.outage_seconds is None) == (command == "plan")
+        assert (measured.query_p99_ms is None) == (command == "plan")
         assert result.runs[command][REDISVL] == []
     assert len(result.build_seconds) == 1
     assert result.baseline is None, "RedisVL has no figures to compare with"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.cli.app import run
+from fieldfare.cli.report_text import report_text
 from fieldfare.engine.load import Limits
 from fieldfare.engine.load.latency import probe_latency
 from fieldfare.engine.load.pace import Backoff, Speed, TokenBucket
@@ -25,6 +29,9 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.report import MigrationReport, Moment, Result, StepReport
+from fieldfare.report.benchmark import benchmark_to_dict
+from fieldfare.report.file import report_to_dict
+from fieldfare.report.latency import LatencyHistogram
 from fieldfare.server import Server, connect
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
@@ -252,6 +259,40 @@ def test_a_slow_server_slows_the_run_down_then_pauses_it(
 def test_a_fast_server_is_not_waited_for(plan: MigrationPlan, server: Server, tmp_path: Path) -> None:
     report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path, max_latency=1e6, max_rate=1e9)
     assert report.timings.throttled_duration_seconds == 0
+
+
+def test_the_report_says_how_long_the_server_took_to_answer(
+    plan: MigrationPlan, server: Server, tmp_path: Path
+) -> None:
+    executor = MigrationExecutor()
+    report = executor.apply(plan, server=server, backup_dir=tmp_path, max_latency=1e6)
+    assert report.latency["probes"] >= 4, "enumerate, dump, rewrite and index"
+    assert 0 < report.latency["median_ms"] <= report.latency["p99_ms"] <= report.latency["worst_ms"]
+    assert report_to_dict(report)["latency"] == benchmark_to_dict(report)["latency"] == report.latency
+    shown = report_text(report)
+    assert f"{report.latency['probes']} probes" in shown
+    assert f"{report.latency['worst_ms']:.1f} ms" in shown
+    rolled_back = executor.rollback(server=server, backup_dir=tmp_path)
+    assert rolled_back.latency == {}, "it is about the rollback, which was not asked to measure"
+    assert "probes" not in report_text(rolled_back)
+    assert executor.apply(plan, server=server, backup_dir=tmp_path).latency == {}
+    assert executor.rollback(server=server, backup_dir=tmp_path, max_latency=1e6).latency["probes"] > 0
+
+
+@given(st.lists(st.floats(min_value=0.001, max_value=1e6), min_size=1, max_size=300), st.sampled_from([0.5, 0.99, 1.0]))
+def test_a_percentile_is_at_most_five_percent_too_high(times: list[float], share: float) -> None:
+    histogram = LatencyHistogram()
+    for each in times:
+        histogram = histogram.add(each)
+    exact = sorted(times)[math.ceil(share * len(times)) - 1]
+    assert exact * 0.999 <= histogram.percentile(share) <= exact * 1.051
+    assert (histogram.count, histogram.worst) == (len(times), max(times))
+
+
+def test_without_a_probe_there_is_no_percentile() -> None:
+    with pytest.raises(ValueError, match="no latency was measured"):
+        LatencyHistogram().percentile(0.5)
+    assert LatencyHistogram().add(0.0).percentile(0.5) == 0
 
 
 def test_latency_is_that_of_the_server(server: Server, redis_url: str) -> None:

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.plan import Receipt
+from fieldfare.report.latency import LatencyHistogram
 
 __all__ = ["Progress", "RaisedWorkers", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
 
@@ -131,6 +132,7 @@ class Progress:
         self_queries: vector field of the source index → what it found.
         raised_workers: address of a server → its index workers, from before they are raised until they are put back.
         warnings: for the report, of this run or of its rollback.
+        latencies: how long the server took to answer, over all attempts.
         timings: seconds per activity, and their ``total``, over all attempts.
     """
 
@@ -155,4 +157,5 @@ class Progress:
     self_queries: Mapping[str, SelfQueryBaseline] = field(factory=dict)
     raised_workers: Mapping[str, RaisedWorkers] = field(factory=dict)
     warnings: tuple[str, ...] = ()
+    latencies: LatencyHistogram = field(factory=LatencyHistogram)
     timings: Mapping[str, float] = field(factory=dict)

@@ -68,6 +68,7 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
         *([_findings(report.validation.findings)] if report.validation.findings else []),
         *_timings(report.timings),
         *_memory(report),
+        *_latency(report),
         "\n".join(bullets("Warnings:", report.warnings)),
         notes,
     ]
@@ -99,6 +100,14 @@ def _memory(report: MigrationReport) -> list[str]:
             share = f" ({round(100 * (after - before) / before):+d}%)" if before else ""
             rows.append([name, _mebibytes(before), _mebibytes(after), f"{_mebibytes(after - before)}{share}"])
     return [table(["Memory", "Before", "After", "Change"], rows)] if rows else []
+
+
+def _latency(report: MigrationReport) -> list[str]:
+    figures = report.latency
+    if not figures:
+        return []
+    times = [f"{figures[key]:.1f} ms" for key in ("median_ms", "p99_ms", "worst_ms")]
+    return [table(["Server's answer time", "Median", "p99", "Worst"], [[f"{figures['probes']:,} probes", *times]])]
 
 
 def _mebibytes(count: float) -> str:

@@ -17,6 +17,7 @@ from fieldfare.engine.session import Session
 from fieldfare.errors import IndexNotFound, PluginError
 from fieldfare.plan import Estimate, MigrationPlan, Step
 from fieldfare.report import Finding, MigrationReport, Result, Timings, Validation
+from fieldfare.report.latency import LatencyHistogram
 from fieldfare.server.inspect import read_stats
 
 __all__ = ["make_report"]
@@ -61,6 +62,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         },
         memory=_memory(run),
         vectors=_vectors(run.plan),
+        latency=_latency(progress.latencies),
         error=error,
         mode=run.plan.mode,
         rewrites_documents=run.plan.rewrites_documents,
@@ -122,6 +124,18 @@ def _seconds_for(run: ActiveRun, change: type) -> float:
     owners = {each.plugin for each in run.plan.claims if isinstance(each.change, change)}
     activities = {_activity(run.plan, step) for step in run.plan.steps if step.owner in owners}
     return sum(run.journal.progress.timings.get(each, 0.0) for each in activities)
+
+
+def _latency(measured: LatencyHistogram) -> dict[str, float]:
+    """Return the milliseconds that the server took to answer; nothing if it was not asked."""
+    if not measured.count:
+        return {}
+    return {
+        "median_ms": round(measured.percentile(0.5), 3),
+        "p99_ms": round(measured.percentile(0.99), 3),
+        "worst_ms": round(measured.worst, 3),
+        "probes": measured.count,
+    }
 
 
 def _vectors(plan: MigrationPlan) -> dict[str, dict[str, Any]]:

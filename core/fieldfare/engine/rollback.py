@@ -27,6 +27,7 @@ from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import Receipt, Step
 from fieldfare.report import Finding, MigrationReport, Result
+from fieldfare.report.latency import LatencyHistogram
 from fieldfare.server import Server
 from fieldfare.support.error_text import error_text
 
@@ -82,7 +83,14 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         mode.require_undoable(run)
         if journal.progress.undo is RollbackStatus.NONE:
             # the report is about the rollback
-            journal.update(undo=RollbackStatus.RUNNING, timings={}, notes=(), notes_before=(), warnings=())
+            journal.update(
+                undo=RollbackStatus.RUNNING,
+                timings={},
+                notes=(),
+                notes_before=(),
+                warnings=(),
+                latencies=LatencyHistogram(),
+            )
         try:
             findings = with_retries(run, lambda: _roll_back(run))
         except StopRequested as request:

@@ -52,6 +52,7 @@ def _throttle(run: ActiveRun) -> Throttle:
         check=lambda: run._stop_if_needed(LOCK_MAX_AGE),  # noqa: SLF001 - what it is made of
         on_pause=run.report_stall,
         on_wait=lambda seconds: run.add_time("throttled", seconds),
+        on_latency=run.add_latency,
     )
 
 
@@ -282,6 +283,12 @@ class ActiveRun:
         """Add seconds to an activity's time, over all attempts of the run."""
         if self._journal is not None:
             self._journal.add_time(activity, seconds)
+
+    def add_latency(self, milliseconds: float) -> None:
+        """Record how long the server took to answer another connection."""
+        if self._journal is not None:
+            progress = self._journal.progress
+            self._journal.progress = evolve(progress, latencies=progress.latencies.add(milliseconds))
 
     def report_stall(self, state: str) -> None:
         """Report that the current activity makes no progress, with what was seen."""

@@ -25,6 +25,7 @@ def benchmark_to_dict(report: MigrationReport) -> dict[str, Any]:
         "documents_rewritten": documents,
         "documents_rewritten_per_second": round(documents / seconds, 1) if seconds else None,
         "memory": dict(report.memory),
+        "latency": dict(report.latency),
     }
 
 

@@ -38,6 +38,7 @@ def report_to_dict(report: MigrationReport) -> dict[str, Any]:
         "steps": {step: dict(details) for step, details in report.steps.items()},
         "memory": dict(report.memory),
         "vectors": {name: dict(facts) for name, facts in report.vectors.items()},
+        "latency": dict(report.latency),
         "error": report.error,
     }
 

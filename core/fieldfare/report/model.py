@@ -147,6 +147,8 @@ class MigrationReport(ReportNames):
             ``total_index_mb_*`` is the server's total, which leaves out the vectors on some servers.
         vectors: vector field of the live index → its ``previous_name``, ``datatype``, ``dims`` and
             ``distance_metric``, which its queries must match.
+        latency: milliseconds that the server took to answer another connection: ``median_ms``, ``p99_ms`` and
+            ``worst_ms``; and ``probes``, how often it was asked; empty if it was not.
         error: the error of a failed run.
         mode: of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
@@ -168,6 +170,7 @@ class MigrationReport(ReportNames):
     steps: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     memory: Mapping[str, float] = field(factory=dict)
     vectors: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    latency: Mapping[str, float] = field(factory=dict)
     error: str | None = None
     mode: str = "drop_recreate"
     rewrites_documents: bool = False

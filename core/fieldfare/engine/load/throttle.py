@@ -65,6 +65,7 @@ class Throttle:
         check: called after each part of a wait; raises if the run is to stop.
         on_pause: called with the reason when a pause begins.
         on_wait: called with the seconds of a wait when it ends, however it ends.
+        on_latency: called with the milliseconds of each probe.
     """
 
     server: Server
@@ -74,6 +75,7 @@ class Throttle:
     check: Callable[[], None]
     on_pause: Callable[[str], None]
     on_wait: Callable[[float], None]
+    on_latency: Callable[[float], None]
     _limits: Limits = field(init=False)
     _limits_age: tuple[int, int] | None = field(init=False, default=None)
     _pause_file_exists: bool = field(init=False, default=False)
@@ -107,6 +109,7 @@ class Throttle:
         self._follow(report, now)
         self._look(now)
         if report.activity == OF_THE_SERVER:
+            self._measure(now)
             self._show(now, report, None)
             return
         if self._limits.max_rate and report.activity not in WITHOUT_RATE:
@@ -168,13 +171,20 @@ class Throttle:
         self._bucket = self._bucket.fill(rate, now) if rate else TokenBucket(filled_at=now)
 
     def _probe(self, now: float) -> None:
-        """Ask for the server's latency, if it is limited, a few times per second."""
+        """Change the delay between batches with the server's latency, if that is limited."""
         if not self._limits.max_latency:
             self._backoff = Backoff()
-        elif now - self._probed_at >= PROBE_SECONDS:
-            self._probed_at = now
-            self._latency = probe_latency(self.server)
+        elif self._measure(now):
             self._backoff = self._backoff.probed(is_slow=self._latency > self._limits.max_latency)
+
+    def _measure(self, now: float) -> bool:
+        """Ask for the server's latency, if it is limited, a few times per second; return whether it was asked."""
+        if not self._limits.max_latency or now - self._probed_at < PROBE_SECONDS:
+            return False
+        self._probed_at = now
+        self._latency = probe_latency(self.server)
+        self.on_latency(self._latency)
+        return True
 
     def _show(self, now: float, report: StepReport, wait: Wait | None) -> None:
         """Write the state for ``status``: when a pause begins or ends, and a few times per second."""
