@@ -68,7 +68,7 @@ class SourceVectors:
 
     def pick_queries(self, step: Step) -> Batch:
         """Return documents with a vector of finite numbers, spread over the whole index; always the same ones."""
-        run, missing = self.run, self.parameters.queries
+        run, missing = self.run, self.parameters.query_count(self.run.plan)
         rewritten = [path for each in run.plan.steps if each.transforms for path in each.fields]
         paths = list(dict.fromkeys([self.format.path, *rewritten]))
         drawn = sample_keys(

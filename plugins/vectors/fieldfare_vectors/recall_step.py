@@ -33,6 +33,12 @@ SUFFIX: Final = ".recall"
 QUERIES: Final = 100
 """How many documents the index is queried with."""
 
+EXHAUSTIVE_QUERIES: Final = 25
+"""How many are enough for an index that misses no neighbour, if no narrow result is to be expected."""
+
+WIDE_MARGIN: Final = 0.04
+"""How far the predicted recall is above the required one then: far more than 25 queries can be off by."""
+
 SEED: Final = 7
 """Picks these documents."""
 
@@ -93,7 +99,7 @@ class RecallParameters:
         predicted_recall: recall@10 on the sample of the plan.
         min_recall: the least recall@10 that is enough.
         accept_recall_loss: whether less is a warning instead of an error.
-        queries: how many documents the index is queried with.
+        queries: how many documents the index is queried with at most.
         seed: picks these documents.
     """
 
@@ -112,6 +118,15 @@ class RecallParameters:
     def target_field(self, plan: MigrationPlan) -> Field | None:
         """Return the field as it is after the migration; None if the plan removes it."""
         return plan.target.find(new_field_name(plan, self.field))
+
+    def query_count(self, plan: MigrationPlan) -> int:
+        """Return how many documents the index is queried with.
+
+        A FLAT index compares each query with all vectors, while applications wait. What it finds was predicted.
+        """
+        field = self.target_field(plan)
+        is_clear = self.predicted_recall - self.min_recall >= WIDE_MARGIN
+        return min(self.queries, EXHAUSTIVE_QUERIES) if field and is_exhaustive(field) and is_clear else self.queries
 
     def metric(self, plan: MigrationPlan) -> str:
         """Return the metric of the field after the migration: that of the application's next queries."""
@@ -147,5 +162,5 @@ def plan_recall(kind: str, field: str, predicted_recall: float | None, options: 
     if predicted_recall is None:
         return []
     parameters = RecallParameters(field, predicted_recall, min_recall_of(options), accepts_loss(options))
-    summary = f"Measure recall@10 of {field!r} ({parameters.queries} queries)"
+    summary = f"Measure recall@10 of {field!r} (up to {parameters.queries} queries)"
     return [Step.new(kind, Phase.VALIDATE, params=asdict(parameters), summary=summary)]
