@@ -49,6 +49,16 @@ class TestRename(StepConformance):
     examples = (({"title": "one", "kind": "a"}, {"title": "one", "sort": "a"}), ({"title": "two"}, {"title": "two"}))
 
 
+class TestLogicalRename(StepConformance):
+    """A field gets another name in the index alone: no document is touched."""
+
+    most_kills = MOST_KILLS
+    plugin = "rename"
+    changes = {"rename_fields": [{"old_name": "kind", "new_name": "sort", "logical": True}]}
+    schema = ("kind", "TAG", "title", "TEXT")
+    examples = (({"title": "one", "kind": "a"}, {"title": "one", "kind": "a"}), ({"title": "two"}, {"title": "two"}))
+
+
 class TestPrefix(StepConformance):
     """Keys get another prefix."""
 

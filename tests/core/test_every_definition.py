@@ -166,10 +166,12 @@ def requests(draw: st.DrawFn, definition: IndexDefinition) -> Request:
     new_prefix = draw(st.sampled_from(["new:", "new:", *definition.prefixes])) + draw(names) + draw(endings)
     new_index = f"other{draw(indexes)}"
     new_name = f"new{draw(names)}{draw(endings)}"
+    renamed = {"old_name": field.name, "new_name": new_name}
     choices = [
         Request({"add_fields": [{"name": new_name, "type": "tag"}]}, index),
         Request({"index": {"name": new_index}}, new_index),
-        Request({"rename_fields": [{"old_name": field.name, "new_name": new_name}]}, index, {field.name: new_name}),
+        Request({"rename_fields": [renamed]}, index, {field.name: new_name}),
+        Request({"rename_fields": [{**renamed, "logical": True}]}, index, {field.name: new_name}),
     ]
     if not field.is_vector:
         sortable = not field.attrs.get("sortable", False)

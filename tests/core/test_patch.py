@@ -158,7 +158,7 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(patch_file: Path) ->
         "line 21: changes.update_fields[2].options.m: must be a whole number, not '16'",
         "line 22: changes.update_fields[3].options: is another name for 'attrs', which is there too; keep one of them",
         "line 24: changes.rename_fields[0]: the key 'old_name' is missing",
-        "line 24: changes.rename_fields[0].old: unknown key; known are old_name, new_name",
+        "line 24: changes.rename_fields[0].old: unknown key; known are old_name, new_name, logical",
         "line 26: changes.index.name: must not be empty",
         "line 27: changes.index.prefix: must be text, not a list",
         "line 28: changes.index.prefixes: is for an index with several prefixes; keep this or 'prefix'",
@@ -256,7 +256,7 @@ patches = st.builds(
     st.lists(new_fields, max_size=3).map(tuple),
     st.lists(names, max_size=3).map(tuple),
     st.lists(updates, max_size=3).map(tuple),
-    st.lists(st.builds(FieldRename, names, names), max_size=3).map(tuple),
+    st.lists(st.builds(FieldRename, names, names, st.booleans()), max_size=3).map(tuple),
     index_updates,
     st.lists(st.builds(CustomRequest, names, st.dictionaries(names.map("x".__add__), names)), max_size=2).map(tuple),
 )

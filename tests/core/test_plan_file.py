@@ -316,7 +316,7 @@ changes = st.one_of(
     st.builds(AddField, scalar_fields),
     st.builds(RemoveField, texts),
     st.builds(UpdateField, texts, texts, values, values),
-    st.builds(RenameField, texts, texts),
+    st.builds(RenameField, texts, texts, st.booleans()),
     st.builds(RenameIndex, texts, texts),
     st.builds(ChangePrefix, texts, texts),
     st.builds(ChangeStorage, texts, texts),

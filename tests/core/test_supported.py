@@ -30,6 +30,10 @@ SUPPORTED: Final[Mapping[str, Mapping[str, Any]]] = {
     "remove a field": {"remove_fields": ["year"]},
     "rename a field": {"rename_fields": [{"old_name": "kind", "new_name": "sort"}]},
     "rename a vector field": {"rename_fields": [{"old_name": "embedding", "new_name": "vec"}]},
+    "rename a field in the index alone": {"rename_fields": [{"old_name": "kind", "new_name": "sort", "logical": True}]},
+    "rename a vector field in the index alone": {
+        "rename_fields": [{"old_name": "embedding", "new_name": "vec", "logical": True}]
+    },
     "change the key prefix": {"index": {"prefix": "article:"}},
     "rename the index": {"index": {"name": "articles_v2"}},
     "make a field sortable": {"update_fields": [{"name": "title", "attrs": {"sortable": True}}]},

@@ -247,6 +247,34 @@ def test_rename_field(wizard: Wizard) -> None:
 
 
 @pytest.mark.usefixtures("myindex")
+def test_a_rename_may_leave_documents_alone(wizard: Wizard) -> None:
+    """Asked where that avoids an outage; what cannot be done in the mode is refused, and asked again."""
+    logical = {"rename_fields": [{"old_name": "title", "new_name": "headline", "logical": True}]}
+    shadow = ("--mode", "shadow")
+    assert wizard("4", "title", "headline", "", "8", options=shadow) == logical
+    assert "no document is rewritten" in wizard.shown
+    assert wizard("4", "title", "headline", "maybe", "n", "y", "8", options=shadow) == logical
+    assert "it rewrites documents" in wizard.shown
+    again = ("4", "title", "heading", "y", "4", "heading", "headline", "y", "8")
+    assert wizard(*again, options=shadow) == logical
+    del logical["rename_fields"][0]["logical"]
+    assert wizard("4", "title", "headline", "n", "8", options=("--mode", "auto")) == logical
+
+
+@pytest.mark.usefixtures("myindex")
+def test_a_rename_of_the_patch_stays_logical(wizard: Wizard) -> None:
+    Path("given.yaml").write_text(
+        "version: 1\nchanges:\n  rename_fields:\n  - {old_name: title, new_name: heading, logical: true}\n"
+    )
+    changes = wizard("4", "heading", "headline", "8", options=("--patch", "given.yaml"))
+    assert changes == {"rename_fields": [{"old_name": "title", "new_name": "headline", "logical": True}]}
+    PATCH.unlink()
+    PLAN.unlink()
+    assert wizard("10", "1", "8", options=("--patch", "given.yaml")) is None
+    assert "rename field 'title' to 'heading' (logical)" in wizard.shown
+
+
+@pytest.mark.usefixtures("myindex")
 def test_rename_index(wizard: Wizard) -> None:
     assert wizard("5", "yourindex", "8") == {"index": {"name": "yourindex"}}
 

@@ -72,6 +72,7 @@ class MigrationPlanner(Planner):
         aliases: Sequence[str] = (),
         key_sample_limit: int | None = None,
         mode: str | None = None,
+        logical_renames: bool = False,
     ) -> MigrationPlan:
         """Make a plan from a patch file or from a file with the whole target schema.
 
@@ -86,6 +87,7 @@ class MigrationPlanner(Planner):
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
             mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that the patch names, or else
                 ``drop_recreate``.
+            logical_renames: rename fields in the index alone, also those for which the patch does not say so.
 
         Raises:
             UsageError: both files or neither are given, or a file cannot be used (all problems at once).
@@ -105,6 +107,7 @@ class MigrationPlanner(Planner):
                 aliases=aliases,
                 key_sample_limit=key_sample_limit,
                 mode=mode,
+                logical_renames=logical_renames,
             )
         chosen = DEFAULT_MODE if mode is None else mode_name(mode)
         target, content = load_target_schema(Path(str(target_schema_path)))
@@ -127,6 +130,7 @@ class MigrationPlanner(Planner):
         aliases: Sequence[str] = (),
         key_sample_limit: int | None = None,
         mode: str | None = None,
+        logical_renames: bool = False,
     ) -> MigrationPlan:
         """Make a plan from a patch that is in memory.
 
@@ -139,11 +143,13 @@ class MigrationPlanner(Planner):
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
             mode: as for :meth:`create_plan`.
+            logical_renames: as for :meth:`create_plan`.
 
         Raises:
             As :meth:`create_plan`.
         """
         patch = schema_patch if isinstance(schema_patch, SchemaPatch) else patch_from_dict(schema_patch)
+        patch = patch.with_logical_renames() if logical_renames else patch
         chosen = patch.mode or DEFAULT_MODE if mode is None else mode_name(mode)
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)

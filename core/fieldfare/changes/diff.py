@@ -8,6 +8,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
+
 from fieldfare.changes import (
     AddField,
     Change,
@@ -23,6 +25,7 @@ from fieldfare.changes import (
 from fieldfare.changes.comparison import field_changes, option_changes, prefix_changes
 from fieldfare.changes.rename_order import rename_order
 from fieldfare.definition import Field, IndexDefinition, Storage, attributes_of
+from fieldfare.definition.renamed_fields import find_renamed_fields
 from fieldfare.definition.schema import SchemaError, field_from_dict, field_to_dict, from_schema, to_schema
 from fieldfare.errors import DiffError
 from fieldfare.support.suggestion import suggestion
@@ -73,17 +76,27 @@ def changes_from_patch(definition: IndexDefinition, patch: SchemaPatch) -> tuple
 def changes_from_schema(source: IndexDefinition, target: IndexDefinition) -> tuple[Change, ...]:
     """Return the changes from one definition to another; none if they mean the same. The order of fields is ignored.
 
-    A field with another name counts as one field removed and one added: only a patch can say that a field is renamed.
+    A field with another name that reads the same path is renamed logically. With another path it counts as one field
+    removed and one added: only a patch can say that a field is renamed in the documents.
     """
-    pairs = [(field, target.find(field.name)) for field in source.fields]
+    renamed = find_renamed_fields(source, target)
+    pairs = [(field, target.find(renamed.get(field.name, field.name))) for field in source.fields]
+    added = [new for new in target.fields if source.find(new.name) is None and new.name not in renamed.values()]
     fields: list[Change] = [
-        *chain.from_iterable(field_changes(old, new, source.storage, target.storage) for old, new in pairs if new),
+        *chain.from_iterable(
+            field_changes(old, evolve(new, name=old.name), source.storage, target.storage) for old, new in pairs if new
+        ),
         *(RemoveField(old.name) for old, new in pairs if new is None),
-        *(AddField(new) for new in target.fields if source.find(new.name) is None),
+        *map(AddField, added),
     ]
     options = option_changes(apply_changes(source, tuple(fields)), target)
     storage = _storage_change(source, target.storage)
-    return (*fields, *storage, *options, *prefix_changes(source, target), *_index_rename(source, target.name))
+    names = [
+        *(RenameField(old.name, new.name, logical=True) for old, new in pairs if new and old.name != new.name),
+        *prefix_changes(source, target),
+        *_index_rename(source, target.name),
+    ]
+    return (*fields, *storage, *options, *names)
 
 
 def _storage_change(definition: IndexDefinition, storage: Storage | None) -> list[Change]:
@@ -193,7 +206,8 @@ class _PatchReader:
         existing = {field.name for field in self._definition.fields} - self._removed
         order, problems = rename_order("Field", pairs, existing)
         self.problems += problems
-        return [RenameField(old, new) for old, new in order]
+        logical = {rename.old_name for rename in self._patch.rename_fields if rename.logical}
+        return [RenameField(old, new, old in logical) for old, new in order]
 
     def prefixes(self) -> list[Change]:
         update, has = self._patch.index, self._definition.prefixes

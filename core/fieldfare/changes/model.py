@@ -87,15 +87,22 @@ class UpdateField:
 
 @frozen
 class RenameField:
-    """Rename a field, in the index and in every document."""
+    """Rename a field, in the index and in every document.
+
+    Attributes:
+        old: its name.
+        new: its name afterwards.
+        logical: rename it in the index alone: documents keep the value where it is.
+    """
 
     change: ClassVar[str] = "rename_field"
     old: str
     new: str
+    logical: bool = False
 
     def __str__(self) -> str:
         """Return one line for people."""
-        return f"rename field {self.old!r} to {self.new!r}"
+        return f"rename field {self.old!r} to {self.new!r}{' (logical)' if self.logical else ''}"
 
 
 @frozen
@@ -222,8 +229,8 @@ def apply_change(definition: IndexDefinition, change: Change) -> IndexDefinition
             return definition.with_field(name, None)
         case UpdateField():
             return _update_field(definition, change)
-        case RenameField(old, new):
-            return rename_field(definition, old, new)
+        case RenameField(old, new, logical):
+            return rename_field(definition, old, new, logical=logical)
         case RenameIndex(_, new):
             return evolve(definition, name=new)
         case ChangePrefix(old, new):

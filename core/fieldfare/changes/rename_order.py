@@ -40,4 +40,4 @@ def rename_order(
         return [(old, renames[old]) for old in sorter.static_order()], problems
     except CycleError as error:
         cycle = " → ".join(map(repr, error.args[1]))
-        return [], [*problems, f"Renames form a cycle ({cycle}); use two plans"]
+        return [], [*problems, f"Renames form a cycle ({cycle}); use two plans, with a third name in between"]

@@ -18,15 +18,21 @@ EACH: Final = "[*]"
 """The end of a path to every element of an array."""
 
 
-def rename_field(definition: IndexDefinition, old: str, new: str) -> IndexDefinition:
+def rename_field(definition: IndexDefinition, old: str, new: str, *, logical: bool = False) -> IndexDefinition:
     """Return the definition with a field renamed.
 
     If the value moves, LANGUAGE_FIELD, SCORE_FIELD and PAYLOAD_FIELD get its new path. FILTER is not changed.
+
+    Args:
+        definition: the index.
+        old: the field's name in queries.
+        new: its name afterwards.
+        logical: the value never moves.
     """
     before = definition.find(old)
     if before is None:
         return definition
-    path = renamed_path(before, new, definition.storage)
+    path = before.path if logical else renamed_path(before, new, definition.storage)
     options: dict[str, Any] = {
         option: path
         for option in OPTIONS

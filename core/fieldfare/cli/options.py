@@ -26,6 +26,7 @@ __all__ = [
     "Index",
     "IndexTimeout",
     "IndexWorkers",
+    "LogicalRenames",
     "MaxLatency",
     "MaxRate",
     "MinRecall",
@@ -244,6 +245,14 @@ Mode: TypeAlias = Annotated[
         help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
         "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
         "Left out, the one that the patch names, or else drop_recreate.",
+    ),
+]
+
+LogicalRenames: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--logical-renames",
+        help="Rename fields in the index alone: documents keep their values under the old names.",
     ),
 ]
 

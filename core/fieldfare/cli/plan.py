@@ -16,6 +16,7 @@ from fieldfare.cli.options import (
     AllowDocumentExpiry,
     Cluster,
     Index,
+    LogicalRenames,
     MinRecall,
     Mode,
     PlanOut,
@@ -40,6 +41,7 @@ def plan(  # noqa: PLR0913 - the command's options
     plan_out: PlanOut = DEFAULT_PLAN,
     alias: Aliases = None,
     mode: Mode = None,
+    logical_renames: LogicalRenames = False,
     key_sample_limit: Annotated[
         int, typer.Option(help="How many keys to record for validation.", metavar="N", min=0)
     ] = 10,
@@ -78,6 +80,7 @@ def plan(  # noqa: PLR0913 - the command's options
             aliases=tuple(alias or ()),
             key_sample_limit=key_sample_limit,
             mode=mode,
+            logical_renames=logical_renames,
         )
     planner.write_plan(made, plan_out)
     path = plan_out.absolute()

@@ -40,20 +40,32 @@ def sample_queries(
         CommandNotAllowed: the user may not read the documents.
     """
     queries = [Query("all documents", QueryCommand(Kind.SEARCH, "*"))]
-    names = {each.name for each in against.fields if each.is_vector}
-    shared = [each for each in index.fields if each.is_vector and each.name in names]
+    shared = {each.name: found for each in index.fields if each.is_vector and (found := _same_field(each, against))}
     if shared:
         require_allowed(server, trial_reads(index.storage, trial_keys(index.prefixes)))
     keys = search_keys(server, index.name, samples * KEYS_PER_QUERY) if shared and samples else []
-    for field in shared:
-        queries.extend(_neighbours(server, index, field, keys, samples))
+    for field in index.fields:
+        if field.name in shared:
+            queries.extend(_neighbours(server, index, (field, shared[field.name]), keys, samples))
     return tuple(queries)
 
 
+def _same_field(field: Field, index: IndexDefinition) -> Field | None:
+    """Return the vector field of an index that has the same name, or else reads the same values."""
+    vectors = [each for each in index.fields if each.is_vector]
+    return next(
+        (each for key in ("name", "path") for each in vectors if getattr(each, key) == getattr(field, key)), None
+    )
+
+
 def _neighbours(
-    server: Server, index: IndexDefinition, field: Field, keys: list[bytes], samples: int
+    server: Server, index: IndexDefinition, fields: tuple[Field, Field], keys: list[bytes], samples: int
 ) -> Iterator[Query]:
-    knn = QueryCommand(Kind.SEARCH, f"*=>[KNN 10 @{escape_name(field.name)} $vector AS __distance]")
+    field, other = fields
+    knn, against = (
+        QueryCommand(Kind.SEARCH, f"*=>[KNN 10 @{escape_name(name)} $vector AS __distance]")
+        for name in (field.name, other.name)
+    )
     found = 0
     for key in keys:
         if found == samples:
@@ -61,4 +73,4 @@ def _neighbours(
         if read_vector(server, index.storage, key, field) is not None:
             found += 1
             name = f"{field.name} of {text(key)}"
-            yield Query(name, knn, params={"vector": DocumentVector(text(key), field.name)})
+            yield Query(name, knn, against, params={"vector": DocumentVector(text(key), field.name)})

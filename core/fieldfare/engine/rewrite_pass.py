@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from fieldfare.changes import RenameField
+from fieldfare.changes import RemoveField, RenameField
 from fieldfare.plan import MigrationPlan, Step
 
 __all__ = ["RewritePass", "is_renamed", "paths_after", "rewrite_pass"]
@@ -28,7 +28,8 @@ def rewrite_pass(plan: MigrationPlan) -> RewritePass:
 
 def is_renamed(plan: MigrationPlan) -> bool:
     """Whether documents, or the values in them, have other names after the migration."""
-    return plan.moves_keys or any(isinstance(change, RenameField) for change in plan.changes)
+    paths = [field.path for field in plan.source.definition.fields]
+    return plan.moves_keys or any(old != new for old, new in paths_after(plan, paths).items())
 
 
 def paths_after(plan: MigrationPlan, paths: Sequence[str]) -> dict[str, str]:
@@ -36,7 +37,9 @@ def paths_after(plan: MigrationPlan, paths: Sequence[str]) -> dict[str, str]:
     source = plan.source.definition
     name_of = {field.path: field.name for field in source.fields}
     for change in plan.changes:
-        if isinstance(change, RenameField):
+        if isinstance(change, RemoveField):
+            name_of = {path: name for path, name in name_of.items() if name != change.name}
+        elif isinstance(change, RenameField):
             name_of = {path: change.new if name == change.old else name for path, name in name_of.items()}
     targets = {path: plan.target.find(name) for path, name in name_of.items()}
     return {path: found.path if (found := targets.get(path)) else path for path in paths}

@@ -16,6 +16,7 @@ from fieldfare.definition.schema import SchemaError, field_from_dict, from_schem
 from fieldfare.patch.model import (
     SETTINGS,
     CustomRequest,
+    FieldRename,
     FieldUpdate,
     IndexUpdate,
     NewField,
@@ -55,7 +56,7 @@ def _converter() -> Converter:
     basic.register_structure_hook(Storage, lambda value, _: Storage(_choice(value, Storage)))
     basic.register_structure_hook_func(lambda kind: kind == Attributes, lambda value, _: _attributes(value))
 
-    converter = make_converter(sparse={Sections, NewField, FieldUpdate})
+    converter = make_converter(sparse={Sections, NewField, FieldUpdate, FieldRename})
     for each in (basic, converter):
         each.register_structure_hook(str, lambda value, _: _text(value))
     converter.register_structure_hook(NewField, lambda value, _: _new_field(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from fieldfare.definition import AttributeValue, FieldType, Storage
 from fieldfare.patch.mode import ModeName
@@ -76,10 +76,17 @@ class FieldUpdate:
 
 @frozen
 class FieldRename:
-    """A field to rename, in the index and in every document."""
+    """A field to rename, in the index and in every document.
+
+    Attributes:
+        old_name: its name.
+        new_name: its name afterwards.
+        logical: rename it in the index alone: documents keep the value where it is.
+    """
 
     old_name: str
     new_name: str
+    logical: bool = False
 
 
 @frozen(hash=False)
@@ -146,3 +153,7 @@ class SchemaPatch(Sections):
 
     version: int = 1
     mode: ModeName | None = None
+
+    def with_logical_renames(self) -> SchemaPatch:
+        """Return the patch with every field renamed in the index alone."""
+        return evolve(self, rename_fields=tuple(evolve(each, logical=True) for each in self.rename_fields))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from fieldfare.definition import Algorithm, AttributeValue, Field, FieldType, IndexDefinition, Storage
+from fieldfare.definition.renamed_fields import find_renamed_fields
 from fieldfare.definition.schema import SchemaError, from_schema
 from fieldfare.support.yamlfile import load_yaml
 
@@ -47,7 +48,11 @@ def with_unnamed_values(target: IndexDefinition, source: IndexDefinition) -> Ind
     default, and an index of another origin has the server's. So what is there keeps what it has, and a new field gets
     RedisVL's: an unchanged schema asks for nothing.
     """
-    fields = tuple(_with_unnamed_values(field, source.find(field.name), target.storage) for field in target.fields)
+    old_names = {new: old for old, new in find_renamed_fields(source, target).items()}
+    fields = tuple(
+        _with_unnamed_values(field, source.find(old_names.get(field.name, field.name)), target.storage)
+        for field in target.fields
+    )
     return evolve(target, prefixes=target.prefixes or source.prefixes, fields=fields)
 
 

@@ -10,13 +10,13 @@ from attrs import evolve, frozen
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from fieldfare.changes import Change, UpdateOption
+from fieldfare.changes import Change, RenameField, UpdateOption
 from fieldfare.definition import AttributeValue, Field, IndexDefinition, IndexStats, Snapshot, Storage
 from fieldfare.definition.schema import field_from_dict, field_to_dict, from_schema, to_schema
 from fieldfare.plan.claim import Claim, ClaimedChange
 from fieldfare.plan.model import MigrationPlan
 from fieldfare.plan.step import Step
-from fieldfare.plan.summary import DiffClassification, RenameOperations
+from fieldfare.plan.summary import DiffClassification, Rename, RenameOperations
 from fieldfare.support.structure import StructureError, make_converter, require, structure
 from fieldfare.support.suggestion import suggestion
 
@@ -126,7 +126,7 @@ def _storage(mapping: Mapping[str, Any]) -> Storage:
 
 @cache
 def _converter(storage: Storage) -> Converter:
-    converter = make_converter(sparse={Claim, Step})
+    converter = make_converter(sparse={Claim, Step, RenameField, Rename})
     converter.register_unstructure_hook(
         IndexStats,  # memory varies, and would give every plan another fingerprint
         make_dict_unstructure_fn(

@@ -26,10 +26,17 @@ class DiffClassification:
 
 @frozen
 class Rename:
-    """A field's name before and after."""
+    """A field's name before and after.
+
+    Attributes:
+        old_name: before.
+        new_name: after.
+        logical: whether documents keep the value where it is.
+    """
 
     old_name: str
     new_name: str
+    logical: bool = False
 
 
 @frozen(hash=False)
@@ -63,8 +70,8 @@ class RenameOperations:
                     index = new
                 case ChangePrefix(old, new):
                     prefixes[old] = new
-                case RenameField(old, new):
-                    fields.append(Rename(old, new))
+                case RenameField(old, new, logical):
+                    fields.append(Rename(old, new, logical))
                 case _:
                     pass
         prefix = next(iter(prefixes.values())) if len(prefixes) == 1 else prefixes or None

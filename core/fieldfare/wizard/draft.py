@@ -135,13 +135,22 @@ def remove_field(draft: Draft, name: str) -> Draft:
     )
 
 
-def rename_field(draft: Draft, name: str, new_name: str) -> Draft:
-    """Rename a field of the target; its source name removes the rename from the patch."""
+def rename_field(draft: Draft, name: str, new_name: str, *, logical: bool | None = None) -> Draft:
+    """Rename a field of the target; its source name removes the rename from the patch.
+
+    Args:
+        draft: the draft.
+        name: the field's name in the target.
+        new_name: its new name.
+        logical: whether to rename it in the index alone; None for what the patch says so far.
+    """
     old = draft.origin(name)
     if old is None:
         added = tuple(evolve(new, name=new_name) if new.name == name else new for new in draft.patch.add_fields)
         return _patched(draft, add_fields=added)
     same_field = [each for each in draft.patch.rename_fields if each.old_name == old]
+    if logical is None:
+        logical = any(each.logical for each in same_field)
     return _patched(
         draft,
         # updates may use the new name of a field
@@ -149,7 +158,7 @@ def rename_field(draft: Draft, name: str, new_name: str) -> Draft:
             evolve(each, name=old) if _origin_of(draft, each) == old else each for each in draft.patch.update_fields
         ),
         rename_fields=_replaced(
-            draft.patch.rename_fields, same_field, None if new_name == old else FieldRename(old, new_name)
+            draft.patch.rename_fields, same_field, None if new_name == old else FieldRename(old, new_name, logical)
         ),
     )
 

@@ -39,8 +39,10 @@ def _requests(patch: SchemaPatch) -> Iterator[Request]:
         for text, rest in _parts(update):
             yield Request(text, _without(patch, "update_fields", number, rest))
     for number, rename in enumerate(patch.rename_fields):
+        logical = " (logical)" if rename.logical else ""
         yield Request(
-            f"rename field {rename.old_name!r} to {rename.new_name!r}", _without(patch, "rename_fields", number)
+            f"rename field {rename.old_name!r} to {rename.new_name!r}{logical}",
+            _without(patch, "rename_fields", number),
         )
     yield from _index_requests(patch)
     for number, custom in enumerate(patch.custom):

@@ -48,6 +48,7 @@ class PlanOptions(TypedDict, total=False):
     strict_overlap: bool
     aliases: Sequence[str]
     mode: str | None
+    logical_renames: bool
 
 
 class BatchMigrationPlanner(Planner):
@@ -81,6 +82,7 @@ class BatchMigrationPlanner(Planner):
             aliases: of any of these indexes, to keep.
             mode: how to change each index: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that
                 the patch names, or else ``drop_recreate``.
+            logical_renames: rename fields in the indexes alone, also those for which the patch does not say so.
 
         Raises:
             UsageError: no patch or two, no indexes, an unknown policy, or a file that cannot be used.
@@ -133,8 +135,10 @@ class BatchMigrationPlanner(Planner):
         strict_overlap: bool = False,
         aliases: Sequence[str] = (),
         mode: str | None = None,
+        logical_renames: bool = False,
     ) -> tuple[_Draft, Conflict | None]:
         patch = _patch(schema_patch_path, schema_patch)
+        patch = patch.with_logical_renames() if logical_renames else patch
         chosen = patch.mode or DEFAULT_MODE if mode is None else mode_name(mode)
         policy = _policy(failure_policy)
         with server_at(server, redis_url, redis_client) as opened:

@@ -35,8 +35,12 @@ def claim_rename(change: RenameField, live: LiveIndex) -> Claim | None:
         return blocked
     before, after = fields
     if before.path == after.path:
-        line = f"Documents keep the value of {before.name!r} at {before.path!r}: only its name in queries changes"
-        return Claim.supported(warnings=[line])
+        return Claim.supported(
+            warnings=[
+                f"Documents keep the value of {before.name!r} at {before.path!r}: only its name in queries changes",
+                f"Applications go on writing {before.path!r}; FT.SEARCH without RETURN returns documents as they are",
+            ]
+        )
     return Claim.supported(rewrites_documents=True, warnings=list(_warnings(change, before, after, live)))
 
 

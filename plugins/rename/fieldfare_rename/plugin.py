@@ -39,6 +39,12 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate what is written to disk."""
     renames = [rename for _, rename in renames_of(plan.steps)]
     lines = [f"rename {each.old!r}: only documents that have {each.new!r} already are backed up" for each in renames]
+    moved = {each.old for each in renames}
+    lines += [
+        f"rename {each.old!r}: nothing is written to disk"
+        for each in plan.changes
+        if plan.supported and isinstance(each, RenameField) and each.old not in moved
+    ]
     return Estimate(lines=tuple(lines)) if lines else None
 
 

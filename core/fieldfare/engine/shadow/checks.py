@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import Final
 
 from attrs import evolve
 
-from fieldfare.changes import UpdateOption
+from fieldfare.changes import RenameField, UpdateOption
 from fieldfare.comparison import comparable_queries, compare_checks, comparison_findings
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.checks.validators import run_validators
@@ -54,14 +56,25 @@ def check_names(run: ActiveRun) -> Finding:
 
 
 def _compare_queries(run: ActiveRun) -> list[Finding]:
-    """Ask both indexes the queries of the user's file."""
+    """Ask both indexes the queries of the user's file; a count that reads a renamed field is asked of the target alone.
+
+    It has the new name, which the source does not know.
+    """
     checks = run.options.query_checks
+    renamed = {name for each in run.plan.changes if isinstance(each, RenameField) for name in (each.old, each.new)}
+    checks = evolve(checks, counts=tuple(each for each in checks.counts if not _names_any(each.text, renamed)))
     if not comparable_queries(checks):
         return []
     comparison = compare_checks(
         run.server, run.source.name, run.target.name, checks, plugins=run.plugins, plan=run.plan
     )
     return comparison_findings(comparison)
+
+
+def _names_any(query: str, fields: Collection[str]) -> bool:
+    """Whether a query may read one of these fields."""
+    text = query.replace("\\", "")
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in fields)
 
 
 def _counts(run: ActiveRun) -> Finding:

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
+from fieldfare.changes import RenameField
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.validators import run_validators
@@ -59,7 +60,10 @@ class Shadow:
         """Refuse changes that rewrite documents, and TEMPORARY indexes."""
         steps = (*change.steps, *draft.further_steps)
         if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in steps):
-            return "it rewrites documents, which the live index reads", "use --mode drop_recreate"
+            reason, instead = "it rewrites documents, which the live index reads", "use --mode drop_recreate"
+            if isinstance(change.claimed.change, RenameField):
+                return f"{reason}; a logical rename does not", f"{instead}, or --logical-renames"
+            return reason, instead
         if draft.target.temporary is not None:
             return "a TEMPORARY index cannot be dropped again without its documents", "use --mode drop_recreate"
         return temporary_blocker(draft.snapshot.definition)

@@ -15,6 +15,7 @@ from fieldfare.cli.options import (
     AcceptRecallLoss,
     AllowDocumentExpiry,
     Cluster,
+    LogicalRenames,
     MinRecall,
     Mode,
     Url,
@@ -68,6 +69,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
         ),
     ] = None,
     mode: Mode = None,
+    logical_renames: LogicalRenames = False,
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
@@ -103,6 +105,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
             strict_overlap=strict_overlap,
             aliases=tuple(alias or ()),
             mode=mode,
+            logical_renames=logical_renames,
         )
         made = planner.create_group_plans(**options) if suggest_groups else (planner.create_batch_plan(**options),)
     paths = _paths(plan_out.absolute(), len(made))
