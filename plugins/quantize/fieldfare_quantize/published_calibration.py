@@ -227,11 +227,15 @@ def _published(step: Step, run: Run) -> PublishedCalibration | None:
 
 
 def _new_values(step: Step, run: Run) -> dict[bytes, bytes | None]:
-    """Return the value of each key after the step: the old names of index and field lose theirs."""
+    """Return the value of each key after the step: the old names of index and field lose theirs.
+
+    An index that answers until a later switch keeps its own.
+    """
     published = _moved(step, run) if step.kind == MOVE else _published(step, run)
     if published is None and step.kind == MOVE:
         return {}
-    values: dict[bytes, bytes | None] = dict.fromkeys(_originals(step, run))
+    stays = any(each.phase is Phase.SWITCH for each in run.plan.steps)
+    values: dict[bytes, bytes | None] = {} if stays else dict.fromkeys(_originals(step, run))
     if published is not None:
         value = json.dumps(published.to_plain(), sort_keys=True).encode()
         values[calibration_key(published.index, published.field)] = value

@@ -20,7 +20,7 @@ from fieldfare.definition import Field, IndexStats
 from fieldfare.engine.run import ActiveRun
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import load_plugins
-from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Phase, Step
 from fieldfare.server import Server
 from fieldfare_quantize import plugin
 from fieldfare_quantize.published_calibration import calibration_key, former_key, read_calibration
@@ -93,6 +93,22 @@ def test_a_calibration_follows_a_rename_and_its_undo(what: str, start: Start, se
     run, step = start(*changes)
     assert plugin.fieldfare_execute_step(step, run) == plugin.fieldfare_execute_step(step, run)
     assert values(server) == {calibration_key(*names): stored(*names)}
+    assert plugin.fieldfare_verify_step(step, plugin.fieldfare_execute_step(step, run), run)
+    for _ in range(2):
+        plugin.fieldfare_undo_step(step, run)
+        assert values(server) == before
+
+
+def test_an_index_that_answers_until_the_switch_keeps_its_calibration(start: Start, server: Server) -> None:
+    before = {calibration_key("products", "embedding"): stored("products", "embedding")}
+    server.command("MSET", *next(iter(before.items())))
+    run, step = start(RenameField("embedding", "vec", logical=True))
+    switch = Step.new("index.switch", Phase.SWITCH, params={"names": ["products"], "index": "products__v2"})
+    target = evolve(run.plan.target, name="products__v2")
+    run = evolve(run, plan=evolve(run.plan, mode="shadow", target=target, steps=(step, switch)))
+    plugin.fieldfare_backup(step, run)
+    plugin.fieldfare_execute_step(step, run)
+    assert values(server) == before | {calibration_key("products__v2", "vec"): stored("products__v2", "vec")}
     assert plugin.fieldfare_verify_step(step, plugin.fieldfare_execute_step(step, run), run)
     for _ in range(2):
         plugin.fieldfare_undo_step(step, run)
