@@ -84,6 +84,7 @@ class CandidatePlanner:
         self._unreadable = known.unreadable
         self._snapshots: dict[str, Snapshot] = {}
         self._aliases: dict[str, list[str]] = defaultdict(list)
+        self._called: dict[str, str] = {}
         for alias in aliases:
             self._aliases[read_definition(server, alias).name].append(alias)
 
@@ -122,6 +123,8 @@ class CandidatePlanner:
     def _look_up(self, name: str) -> Candidate:
         try:
             real = read_definition(self._server, name).name
+            if name != real:
+                self._called.setdefault(real, name)
             if name not in {real, *self._aliases[real]}:
                 self._aliases[real].append(name)
             # with all aliases so far: an index may be given more than once
@@ -147,6 +150,7 @@ class CandidatePlanner:
                 sections,
                 other_indexes=known,
                 options=self._options,
+                name=self._called.get(name),
                 mode=self._mode,
             )
         except DiffError as error:

@@ -18,7 +18,8 @@ from fieldfare.server.client_address import AnyClient
 from fieldfare_batch.candidates import NOTHING_TO_DO
 from fieldfare_batch.index_files import create_directory
 from fieldfare_batch.index_plans import load_index_plan, require_rights_for_all
-from fieldfare_batch.migration import Migrations, ProgressCallback
+from fieldfare_batch.index_runs import IndexRuns, ProgressCallback
+from fieldfare_batch.migration import Migrations
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.planner import BatchMigrationPlanner
 from fieldfare_batch.redisvl import with_index_plans
@@ -255,14 +256,15 @@ class BatchMigrationExecutor:
     ) -> BatchReport:
         self.plugins.raise_if_broken()
         plans = {
-            each.name: load_index_plan(each, state) for each in state.with_status(Status.PENDING, Status.IN_PROGRESS)
+            each.name: load_index_plan(each, state)
+            for each in state.with_status(Status.PENDING, Status.IN_PROGRESS, Status.BUILT)
         }
         require_rights_for_all(server, self.plugins, plans.values())
         create_directory(Path(state.report_dir))
         file = StateFile(path, state)
         file.update()
         executor = MigrationExecutor(plugins=self.plugins)
-        Migrations(server, executor, file, plans, stop or StopRequest(), callback).run()
+        Migrations(IndexRuns(server, executor, file, plans, stop or StopRequest(), callback)).run()
         return _write_report(file, report_path)
 
     def _planned(self, path: Path, state: BatchState, batch_plan: BatchPlan, server: Server) -> BatchState:

@@ -13,6 +13,7 @@ from attrs import define
 from fieldfare.api.arguments import server_at
 from fieldfare.api.planner import Planner
 from fieldfare.changes import UpdateField
+from fieldfare.engine.shadow.room import lack_of_room
 from fieldfare.errors import UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName, mode_name
@@ -28,6 +29,7 @@ from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import VERSION, write_batch_plan
 from fieldfare_batch.selection import select_indexes
 from fieldfare_batch.state import utc_timestamp
+from fieldfare_batch.switching import has_switch
 
 __all__ = ["BatchMigrationPlanner"]
 
@@ -148,9 +150,11 @@ class BatchMigrationPlanner(Planner):
             candidates = planner.plan(names)
             plans = [each.plan for each in candidates if each.plan is not None]
             conflict = find_conflict(planner, plans, strict=strict_overlap)
+            built = [each.source for each in plans if has_switch(each)]
+            lack = lack_of_room(opened, built) if len(built) > 1 else None
         if conflict is None:
             require_distinct_targets(plans)
-        return _Draft(patch, chosen, policy, Path(plan_dir), candidates), conflict
+        return _Draft(patch, chosen, policy, Path(plan_dir), candidates, lack), conflict
 
 
 @define
@@ -162,6 +166,7 @@ class _Draft:
     policy: FailurePolicy
     plan_dir: Path
     candidates: tuple[Candidate, ...]
+    lack_of_room: str | None = None
 
     def write_groups(self, conflict: Conflict) -> tuple[BatchPlan, ...]:
         candidates = [conflict.replanned.get(each.name, each) for each in self.candidates]
@@ -185,7 +190,8 @@ class _Draft:
             failure_policy=self.policy,
             requires_quantization=any(map(_quantizes, plans)),
             shared_patch={"version": self.patch.version, "changes": patch_to_dict(self.patch)},
-            warnings=tuple(f"{line} ({count} indexes)" if count > 1 else line for line, count in warnings.items()),
+            warnings=tuple(filter(None, [] if suffix else [self.lack_of_room]))
+            + tuple(f"{line} ({count} indexes)" if count > 1 else line for line, count in warnings.items()),
             indexes=tuple(map(self._index, candidates)),
             created_at=utc_timestamp(),
         )

@@ -26,6 +26,7 @@ class BarReporter:
         self.display = make_display(MofNCompleteColumn(), console)
         self._batch: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._ended: set[str] = set()
 
     def __call__(self, name: str, position: int, total: int, status: str) -> None:
         """Add a bar for an index that starts, and remove it when the index ends."""
@@ -37,7 +38,9 @@ class BarReporter:
             return
         if name in self._tasks:
             self.display.remove_task(self._tasks.pop(name))
-        self.display.advance(self._batch)
+        if name not in self._ended:  # one that is built is switched later
+            self._ended.add(name)
+            self.display.advance(self._batch)
         if status == "failed":
             self.display.console.print(f"{escape_line(name)}: failed", markup=False)
 

@@ -30,6 +30,7 @@ class BatchStatus(StrEnum):
     """The outcome of a batch."""
 
     COMPLETED = "completed"
+    BUILT = "built"  # every new index is built and checked, and no name has moved
     PARTIAL_FAILURE = "partial_failure"  # some indexes are migrated, others are not
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
@@ -46,6 +47,7 @@ class Summary:
         skipped: the patch does not apply to them.
         remaining: not started, or interrupted.
         rolled_back: restored.
+        built: beside their old indexes; their names have not moved.
         total_duration_seconds: the duration of the batch, over all runs.
     """
 
@@ -55,6 +57,7 @@ class Summary:
     skipped: int
     remaining: int
     rolled_back: int
+    built: int
     total_duration_seconds: float
 
 
@@ -69,7 +72,7 @@ class IndexReport:
         error: why it failed.
         skip_reason: why it was skipped.
         duration_seconds: of its migration, over all runs; None if it was not started.
-        docs_migrated: its documents, if it was migrated.
+        docs_migrated: its documents, if it was built or migrated.
     """
 
     name: str
@@ -115,6 +118,7 @@ def make_report(state: BatchState) -> BatchReport:
         skipped=len(state.with_status(Status.SKIPPED)),
         remaining=len(state.with_status(Status.PENDING, Status.IN_PROGRESS)),
         rolled_back=len(state.with_status(Status.ROLLED_BACK)),
+        built=len(state.with_status(Status.BUILT)),
         total_duration_seconds=round(state.elapsed_seconds, 3),
     )
     return BatchReport(
@@ -148,7 +152,10 @@ def _status(state: BatchState, summary: Summary) -> BatchStatus:
     if state.rollback is RollbackStatus.DONE:
         return BatchStatus.ROLLED_BACK
     if state.rollback is RollbackStatus.NONE and not summary.failed and not summary.remaining:
-        return BatchStatus.COMPLETED
+        if not summary.built:
+            return BatchStatus.COMPLETED
+        if not state.switching:
+            return BatchStatus.BUILT
     return BatchStatus.PARTIAL_FAILURE if summary.successful or summary.rolled_back else BatchStatus.FAILED
 
 
@@ -161,7 +168,7 @@ def _index(state: IndexState) -> IndexReport:
         error=None if skipped else state.reason,
         skip_reason=state.reason if skipped else None,
         duration_seconds=state.duration_seconds,
-        docs_migrated=state.documents if state.status is Status.SUCCESS else None,
+        docs_migrated=state.documents if state.status in {Status.BUILT, Status.SUCCESS} else None,
     )
 
 

@@ -14,7 +14,7 @@ from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.support.wording import counted
 from fieldfare_batch.index_files import write_index_report
-from fieldfare_batch.migration import INDEX_ERRORS, ProgressCallback, failure_fields
+from fieldfare_batch.index_runs import INDEX_ERRORS, ProgressCallback, failure_fields
 from fieldfare_batch.resume import find_journal
 from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, rollback_command, utc_timestamp
 from fieldfare_batch.state_file import StateFile
@@ -72,7 +72,7 @@ class Rollbacks:
                     problems = [finding.name for finding in report.validation.findings if finding.fatal]
                     reason = f"it is rolled back, and its validation failed: {', '.join(problems)}"
                     changes |= {"status": Status.FAILED, "reason": reason, "exit_code": RollbackFailed.exit_code}
-            elif index.status is Status.SUCCESS:
+            elif index.status in {Status.BUILT, Status.SUCCESS}:
                 raise BackupUnusable(self.file.state.backup_dir, f"the backup of {index.name!r} is missing")
         except Interrupted:
             raise

@@ -21,6 +21,7 @@ from fieldfare_batch.plan import FailurePolicy
 __all__ = [
     "ROLLING_BACK",
     "RUNNING_STATUSES",
+    "SWITCHING",
     "BatchState",
     "IndexState",
     "Settings",
@@ -37,6 +38,7 @@ class Status(StrEnum):
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
+    BUILT = "built"  # the new index is built and checked beside the old one, and no name has moved
     SUCCESS = "success"
     FAILED = "failed"
     SKIPPED = "skipped"  # the patch does not apply to the index
@@ -46,8 +48,11 @@ class Status(StrEnum):
 ROLLING_BACK: Final = "rolling_back"
 """The progress status of an index that is rolled back; not kept in the state."""
 
-RUNNING_STATUSES: Final = frozenset({Status.IN_PROGRESS.value, ROLLING_BACK})
-"""The progress status of an index at the start of its migration or rollback."""
+SWITCHING: Final = "switching"
+"""The progress status of an index whose names are moved; not kept in the state."""
+
+RUNNING_STATUSES: Final = frozenset({Status.IN_PROGRESS.value, SWITCHING, ROLLING_BACK})
+"""The progress status of an index at the start of its migration, switch or rollback."""
 
 
 @frozen
@@ -115,6 +120,7 @@ class Settings:
         max_rate: documents per second of each index that are read or written at most; None for no limit.
         max_latency: milliseconds that the server may take to answer another connection; None for no limit.
         pause_file: while this file exists, every migration of the batch pauses.
+        switch: whether names move when all indexes are built.
     """
 
     batch_size: int = 500
@@ -129,6 +135,7 @@ class Settings:
     max_rate: float | None = None
     max_latency: float | None = None
     pause_file: str | None = None
+    switch: bool = True
 
 
 @frozen(hash=False)
@@ -148,6 +155,7 @@ class BatchState:
         settings: the user's options.
         indexes: all of them, in the order of migration.
         plan_path: of the batch plan; "" if it is not known.
+        switching: whether names have begun to move: then every index was built and checked.
     """
 
     version: int
@@ -162,6 +170,7 @@ class BatchState:
     settings: Settings
     indexes: tuple[IndexState, ...]
     plan_path: str = ""
+    switching: bool = False
 
     def with_status(self, *statuses: Status) -> tuple[IndexState, ...]:
         """Return the indexes that have one of these statuses."""
@@ -175,7 +184,7 @@ class BatchState:
     @property
     def started(self) -> tuple[IndexState, ...]:
         """The indexes that may have to be rolled back; not those that RedisVL migrated, whose backups it has."""
-        started = self.with_status(Status.SUCCESS, Status.FAILED, Status.IN_PROGRESS)
+        started = self.with_status(Status.SUCCESS, Status.BUILT, Status.FAILED, Status.IN_PROGRESS)
         return tuple(each for each in started if each.fingerprint is not None)
 
     @property
@@ -186,7 +195,7 @@ class BatchState:
     @property
     def is_finished(self) -> bool:
         """Whether there is nothing left to migrate, to retry or to roll back."""
-        left = self.with_status(Status.PENDING, Status.IN_PROGRESS, Status.FAILED)
+        left = self.with_status(Status.PENDING, Status.IN_PROGRESS, Status.BUILT, Status.FAILED)
         return self.rollback is RollbackStatus.DONE or (self.rollback is RollbackStatus.NONE and not left)
 
     @property
@@ -196,8 +205,19 @@ class BatchState:
 
     @property
     def remaining(self) -> tuple[str, ...]:
-        """The names of the indexes that are still to be migrated; the current one is among them."""
-        return tuple(each.name for each in self.with_status(Status.PENDING, Status.IN_PROGRESS))
+        """The names of the indexes that are still to be migrated or switched; the current one is among them."""
+        return tuple(each.name for each in self.with_status(Status.PENDING, Status.IN_PROGRESS, Status.BUILT))
+
+    @property
+    def is_built(self) -> bool:
+        """Whether nothing is left to do but to move names."""
+        ended = self.with_status(Status.BUILT, Status.SUCCESS)
+        return len(ended) == len(self.applicable) and bool(self.with_status(Status.BUILT))
+
+    @property
+    def is_ready_to_switch(self) -> bool:
+        """Whether names are to move now; once some have, the others follow."""
+        return self.is_built and (self.settings.switch or self.switching)
 
     @property
     def current_index(self) -> str | None:
@@ -228,16 +248,18 @@ class BatchState:
     def is_incomplete(self) -> bool:
         """Whether the batch changed something on the server, and did not finish."""
         return self.rollback is RollbackStatus.RUNNING or any(
-            each.status in {Status.SUCCESS, Status.IN_PROGRESS} or each.exit_code == MigrationIncomplete.exit_code
+            each.status in {Status.SUCCESS, Status.BUILT, Status.IN_PROGRESS}
+            or each.exit_code == MigrationIncomplete.exit_code
             for each in self.indexes
         )
 
 
 def resume_command(path: Path, state: BatchState) -> str:
-    """Return the command that resumes a batch; it retries failed indexes if no other index is left."""
+    """Return the command that resumes a batch; it retries failed indexes if no other index is left to migrate."""
     left = state.with_status(Status.PENDING, Status.IN_PROGRESS)
     words = ["fieldfare", "batch-resume", "--state", str(path)]
-    words += [] if left else ["--retry-failed"]
+    words += ["--retry-failed"] if state.with_status(Status.FAILED) and not left else []
+    words += ["--switch"] if state.is_built and not state.is_ready_to_switch else []
     words += ["--accept-data-loss"] if any(each.lossy for each in left or state.with_status(Status.FAILED)) else []
     return shlex.join(words)
 

@@ -115,7 +115,7 @@ def _problems(state: BatchState, *, foreign: bool) -> Iterator[Problem]:
     if state.settings.on_conflict not in {None, "keep-old", "keep-new"}:
         yield ("settings", "on_conflict"), "must be keep-old or keep-new"
     seen: set[str] = set()
-    unfinished = {Status.PENDING, Status.IN_PROGRESS}
+    unfinished = {Status.PENDING, Status.IN_PROGRESS, Status.BUILT}
     for number, each in enumerate(state.indexes):
         if each.name in seen:
             yield ("indexes", number, "name"), f"{each.name!r} is listed twice"

@@ -26,7 +26,7 @@ ATTEMPTS: Final = 5
 
 def check_target(run: ActiveRun) -> tuple[Finding, ...]:
     """Run every check on the target, and compare it with the source, which is live too."""
-    return (*run_validators(before_switch(run)), _counts(run), *_compare_queries(run))
+    return (*run_validators(before_switch(run)), _check_old_names(run), _counts(run), *_compare_queries(run))
 
 
 def before_switch(run: ActiveRun) -> ActiveRun:
@@ -52,6 +52,18 @@ def check_names(run: ActiveRun) -> Finding:
     found = {name: real_name(run.server, name) for name in names}
     wrong = [f"{name!r} leads to {index!r}" for name, index in found.items() if index != target]
     detail = "; ".join(wrong) or f"{', '.join(map(repr, names)) or 'nothing'} leads to {target!r}"
+    return Finding("names", not wrong, detail=detail)
+
+
+def _check_old_names(run: ActiveRun) -> Finding:
+    """Whether every name still leads to the source, if it leads anywhere."""
+    found = {name: real_name(run.server, name) for name in moved_names(run.plan)}
+    wrong = [
+        f"{name!r} leads to the index {index!r}"
+        for name, index in found.items()
+        if index not in {None, run.source.name}
+    ]
+    detail = "; ".join(wrong) or f"{', '.join(map(repr, found)) or 'nothing'} leads to {run.source.name!r}"
     return Finding("names", not wrong, detail=detail)
 
 

@@ -70,7 +70,7 @@ class Shadow:
 
     def reluctance(self, draft: Draft) -> str | None:
         """Return what the server lacks for a second index."""
-        return lack_of_room(draft)
+        return lack_of_room(draft.server, [draft.snapshot])
 
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target under a name of its own: the patch's, or else the next version."""
@@ -97,7 +97,7 @@ class Shadow:
         if not snapshot.aliases_listed:
             others = "Other aliases" if snapshot.aliases else "Aliases"
             lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
-        lines += filter(None, [lack_of_room(draft)])
+        lines += filter(None, [lack_of_room(draft.server, [snapshot])])
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
 

@@ -68,13 +68,21 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
     pause_file: PauseFile = None,
+    no_switch: Annotated[
+        bool,
+        typer.Option(
+            "--no-switch",
+            help="With the mode shadow: build and check all indexes, and move no name: 'batch-resume --switch' does.",
+        ),
+    ] = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
     """Apply a batch plan, index by index. After a crash the same command resumes.
 
     The state file is written after every transition. Ctrl-C stops after the current batch of documents.
-    'batch-plan --failure-policy' decides whether a failure stops the batch.
+    'batch-plan --failure-policy' decides whether a failure stops the batch. With the mode shadow, names move when all
+    indexes are built and checked: all of them, or none.
     """
     session = Session.of(context)
     if not backup_dir:
@@ -100,6 +108,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
         max_rate=max_rate,
         max_latency=max_latency,
         pause_file=str(pause_file.absolute()) if pause_file else None,
+        switch=not no_switch,
     )
     apply = BatchMigrationExecutor(plugins=session.plugins).apply
     run = partial(apply, loaded, batch_plan_path=plan, report_dir=report_dir, backup_dir=backup_dir, settings=settings)

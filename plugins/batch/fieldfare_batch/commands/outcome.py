@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from fieldfare_batch.report import BatchReport, IndexReport
     from fieldfare_batch.state import BatchState, IndexState
 
-__all__ = ["command_lines", "first_line", "require_data_loss_accepted", "run_batch"]
+__all__ = ["command_lines", "exit_code_of", "first_line", "require_data_loss_accepted", "run_batch"]
 
 LABELS: Final = {"resume": "To resume:", "rollback": "To roll back:"}
 
-COUNTS: Final = ("successful", "failed", "skipped", "remaining", "rolled_back")
+COUNTS: Final = ("successful", "built", "failed", "skipped", "remaining", "rolled_back")
 """The counts of the summary that are shown unless they are 0."""
 
 TITLES: Final = {
     "completed": "Batch completed",
+    "built": "Batch built and checked; no name has moved",
     "partial_failure": "Batch partly failed",
     "failed": "Batch failed",
     "rolled_back": "Batch rolled back",
@@ -78,7 +79,7 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
     report_path = (report_path or default_report_path(state_path)).absolute()
     state = load_state(state_path)
     commands = next_commands(state_path, state)
-    code = _exit_code(report, state)
+    code = exit_code_of(report, state)
     if session.json:
         from fieldfare_batch.report import batch_report_to_dict  # noqa: PLC0415 - start-up time
 
@@ -117,8 +118,10 @@ def command_lines(commands: Mapping[str, str]) -> list[str]:
     return [f"{LABELS[name]:<14} {command}" for name, command in commands.items()]
 
 
-def _exit_code(report: BatchReport, state: BatchState) -> int:
-    if report.status in {"completed", "rolled_back"}:
+def exit_code_of(report: BatchReport, state: BatchState) -> int:
+    """Return the exit code of a batch: 1 also if it was rolled back because its names could not move."""
+    was_refused = report.status == "rolled_back" and any(index.exit_code for index in state.indexes)
+    if report.status in {"completed", "built", "rolled_back"} and not was_refused:
         return 0
     return MigrationIncomplete.exit_code if state.is_incomplete else FieldfareError.exit_code
 
@@ -132,6 +135,7 @@ def _text(report: BatchReport, path: Path) -> str:
         [
             f"{TITLES[report.status]}: {report.batch_id}",
             f"{total}: {shown}; {seconds_text(summary.total_duration_seconds)}",
+            *(["The names of built indexes have not moved: all of them move, or none."] if summary.built else []),
             "",
             table(["Index", "Status", "Reason", "Report"], list(map(_row, report.indexes))),
             "",

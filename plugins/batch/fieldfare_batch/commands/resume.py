@@ -66,6 +66,13 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
     pause_file: PauseFile = None,
+    switch: Annotated[
+        bool | None,
+        typer.Option(
+            "--switch/--no-switch",
+            help="With the mode shadow: whether names move when all indexes are built. Default: as before.",
+        ),
+    ] = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -96,6 +103,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         max_rate=max_rate or recorded.settings.max_rate,
         max_latency=max_latency or recorded.settings.max_latency,
         pause_file=str(pause_file.absolute()) if pause_file else recorded.settings.pause_file,
+        switch=recorded.settings.switch if switch is None else switch,
     )
     run = partial(
         executor.resume,

@@ -41,6 +41,7 @@ def _lines(state: BatchState) -> list[str]:
     title = "Batch Migration Status"
     ended = state.with_status(Status.SUCCESS, Status.FAILED, Status.ROLLED_BACK)
     running = state.with_status(Status.IN_PROGRESS)
+    built = state.with_status(Status.BUILT)
     left = state.with_status(Status.PENDING)
     skipped = state.with_status(Status.SKIPPED)
     lines = [
@@ -52,6 +53,7 @@ def _lines(state: BatchState) -> list[str]:
         *([f"Rollback: {state.rollback}"] if state.rollback is not RollbackStatus.NONE else []),
         f"Completed: {len(ended)}",
         *map(_ended, ended),
+        *([f"Built, to be switched: {_names(built)}"] if built else []),
         f"In Progress: {_names(running) or 'none'}",
         f"Remaining: {len(left)}" + (f" ({_names(left)})" if left else ""),
     ]
