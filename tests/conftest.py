@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# several tests run at a time; each of the threads of a matrix product would wait for a core, and keep it busy meanwhile
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = ["fieldfare.testing.fixtures"]
 
