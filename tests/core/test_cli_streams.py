@@ -14,6 +14,7 @@ import pytest
 
 from fieldfare.cli.app import run
 from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
 
 Shell: TypeAlias = Callable[[str], "subprocess.CompletedProcess[str]"]
 
@@ -48,6 +49,13 @@ def shell(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pytest.Mo
     return call
 
 
+@pytest.fixture
+def fieldfare(redis_url: str, shell: Shell, tmp_path: Path) -> CommandLine:
+    """The program with its streams, in the directory of the shell."""
+    del shell
+    return CommandLine(redis_url, tmp_path)
+
+
 def datatype(server: Server) -> str:
     return "FLOAT16" if "FLOAT16" in repr(server.command("FT.INFO", "articles")) else "FLOAT32"
 
@@ -78,7 +86,9 @@ def test_a_result_that_cannot_be_written_is_no_internal_error(shell: Shell, opti
 @pytest.mark.parametrize(
     "where", ["--report-out /dev/full", "--benchmark-out /dev/full", ">/dev/full", "--json >/dev/full"]
 )
-def test_a_lost_report_still_shows_that_the_run_is_complete(shell: Shell, server: Server, where: str) -> None:
+def test_a_lost_report_still_shows_that_the_run_is_complete(
+    shell: Shell, fieldfare: CommandLine, server: Server, where: str
+) -> None:
     done = shell(f"{APPLY} {where}")
     assert done.returncode == 3
     assert "The migration is done and the target index is live, but its report is lost: " in done.stderr
@@ -86,7 +96,7 @@ def test_a_lost_report_still_shows_that_the_run_is_complete(shell: Shell, server
     assert "nothing was changed" not in done.stderr
     assert "To roll back:  fieldfare rollback --backup-dir " in done.stderr
     assert datatype(server) == "FLOAT16"
-    again = shell(f"{APPLY} --report-out report.yaml")
+    again = fieldfare(*APPLY.split(), "--report-out", "report.yaml")
     assert again.stdout.startswith("Nothing to do")
     assert Path("report.yaml").is_file()
 
@@ -97,14 +107,14 @@ def test_a_lost_report_as_json_is_one_document_that_holds_it(shell: Shell) -> No
     assert (error["type"], error["exit_code"], error["report"]["result"]) == ("ReportLost", 3, "succeeded")
 
 
-def test_a_second_run_shows_no_figures_of_the_first(shell: Shell) -> None:
-    assert "index unavailable" in shell(APPLY).stdout
-    again = shell(APPLY)
+def test_a_second_run_shows_no_figures_of_the_first(fieldfare: CommandLine) -> None:
+    assert "index unavailable" in fieldfare(*APPLY.split()).stdout
+    again = fieldfare(*APPLY.split())
     assert again.stdout.startswith("Nothing to do: the index matches the plan: articles\n")
     assert "index unavailable" not in again.stdout
-    assert "index unavailable" in shell(ROLLBACK).stdout
-    again = shell(ROLLBACK)
-    assert (again.returncode, again.stdout) == (0, "Nothing to do: everything is rolled back: articles\n")
+    assert "index unavailable" in fieldfare(*ROLLBACK.split()).stdout
+    again = fieldfare(*ROLLBACK.split())
+    assert (again.code, again.stdout) == (0, "Nothing to do: everything is rolled back: articles\n")
 
 
 def test_arrows_are_readable_without_utf8(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

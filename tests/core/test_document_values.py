@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from attrs import frozen
 from redis.exceptions import ResponseError
 
 from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.installation import install_plugin
 
 COUNT = 30
@@ -109,20 +107,17 @@ ENDINGS = {
 class Author:
     """Somebody who tries a plugin of their own."""
 
-    directory: Path
-    environment: dict[str, str]
+    fieldfare: CommandLine
+
+    @property
+    def directory(self) -> Path:
+        """Where the plugin is, and the plan."""
+        return self.fieldfare.directory
 
     def __call__(self, *arguments: str) -> tuple[int, str]:
         """Run a command; return its exit code, and all that it shows."""
-        done = subprocess.run(
-            [sys.executable, "-m", "fieldfare", *arguments],
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
+        done = self.fieldfare(*arguments)
+        return done.code, done.stdout + done.stderr
 
     def plan(self) -> tuple[int, str]:
         """Plan the change that the plugin knows."""
@@ -138,8 +133,7 @@ def author(server: Server, redis_url: str, tmp_path: Path) -> Callable[[str], Au
 
     def build(ending: str) -> Author:
         (tmp_path / "leak.py").write_text(f"{PLUGIN}{ending}\n")
-        path = os.pathsep.join(filter(None, (str(install_plugin(tmp_path, "leak")), os.environ.get("PYTHONPATH"))))
-        return Author(tmp_path, {**os.environ, "FIELDFARE_URL": redis_url, "NO_COLOR": "1", "PYTHONPATH": path})
+        return Author(CommandLine(redis_url, tmp_path, install_plugin(tmp_path, "leak")))
 
     return build
 

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import pkgutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from multiprocessing.context import ForkServerContext
@@ -57,10 +57,12 @@ class CommandLine:
     Attributes:
         url: the URL of the server.
         directory: the working directory; plans and backups are relative to it.
+        plugins: a directory with further plugins, from :func:`~fieldfare.testing.installation.install_plugin`.
     """
 
     url: str
     directory: Path
+    plugins: Path | None = None
 
     def __call__(
         self,
@@ -81,11 +83,11 @@ class CommandLine:
             TimeoutError: the command did not end in time.
         """
         environment = {**os.environ, "FIELDFARE_URL": self.url, "NO_COLOR": "1"}
-        plugins: Path | None = None
+        plugins = [] if self.plugins is None else [self.plugins]
         if crash_at is not None:
-            plugins = self.directory / "crash-plugin"
-            if not plugins.exists():
-                install_crash_plugin(plugins)
+            plugins.append(self.directory / "crash-plugin")
+            if not plugins[-1].exists():
+                install_crash_plugin(plugins[-1])
             environment[VARIABLE] = crash_at
         process = _context().Process(target=_run, args=(arguments, self.directory, environment, plugins, fault))
         process.start()
@@ -118,15 +120,14 @@ def _run(
     arguments: tuple[str, ...],
     directory: Path,
     environment: Mapping[str, str],
-    plugins: Path | None,
+    plugins: Sequence[Path],
     fault: tuple[Fault, FaultContext] | None,
 ) -> None:
     """Run the command in this process: in its directory, with its environment, its output in files."""
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
-    if plugins is not None:
-        sys.path.insert(0, str(plugins))
+    sys.path[:0] = map(str, plugins)
     for stream in (1, 2):
         descriptor = os.open(_output_path(directory, stream), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(descriptor, stream)
