@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
+from typing import Final
 
 from hypothesis import HealthCheck, settings
 
 # several tests run at a time; each of the threads of a matrix product would wait for a core, and keep it busy meanwhile
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - pytest makes a directory of its own there
+LEAST_MEMORY: Final = 1 << 30
+# runs sync whatever they write, and no test needs a disk for that: what a power loss leaves is simulated
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= LEAST_MEMORY:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 pytest_plugins = ["fieldfare.testing.fixtures"]
 
