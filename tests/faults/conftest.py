@@ -309,7 +309,9 @@ class Bench:
 
     def _run(self, *arguments: str, fault: Fault | None, with_retries: bool) -> Outcome:
         self.restartable_server.restarts_automatically = fault is not None and fault.transient
-        url = f"{self.restartable_server.embedded.url}?socket_timeout=0.5"
+        # a server that hangs is given up soon; any other may be slow, as its machine is
+        seconds = 0.5 if fault is not None and fault.action == "hang" else 60
+        url = f"{self.restartable_server.embedded.url}?socket_timeout={seconds}"
         return self.command(
             *arguments,
             *("--workers", str(self.shape.workers), "--url", url),
