@@ -124,7 +124,7 @@ def migrate(server: Server, url: str, source: Entries, mode: str, changes: dict[
     clock, executor = Clock(), MigrationExecutor()
     with (
         tempfile.TemporaryDirectory() as backup_dir,
-        querying(url, source.queries(kind="kind:{a}"), source.add, pause=PAUSE) as load,
+        querying(url, source.queries(kind="kind:{a}"), [source.add(n) for n in range(2000)], pause=PAUSE) as load,
     ):
         with clock.part("before"):
             time.sleep(IDLE_SECONDS)

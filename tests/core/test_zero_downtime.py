@@ -43,8 +43,7 @@ def write(number: int, prefix: str = "d:") -> tuple[bytes, Command]:
     return key, ("HSET", key, "title", f"word word{number}", "kind", "ab"[number % 2], "v", vector, *facts)
 
 
-def added(number: int) -> tuple[bytes, Command]:
-    return write(number, "d:new:")
+ADDED: Final = [write(number, "d:new:") for number in range(2000)]
 
 
 def queries(name: str) -> Sequence[Command]:
@@ -81,7 +80,7 @@ def test_queries_go_on(  # noqa: PLR0913, PLR0917 - a case
         server.command("FT.ALIASADD", name, index)
     patch = {"version": 1, "mode": mode, "changes": changes}
     executor = MigrationExecutor()
-    with querying(redis_url, queries(name), added) as load:
+    with querying(redis_url, queries(name), ADDED) as load:
         plan = MigrationPlanner().create_plan_from_patch(name, schema_patch=patch, server=server)
         report = executor.apply(plan, server=server, backup_dir=tmp_path)
         if mode == "shadow":
@@ -92,7 +91,7 @@ def test_queries_go_on(  # noqa: PLR0913, PLR0917 - a case
     assert load.written
     assert find_indexed(server, name, load.written) == set(load.written), "what was written meanwhile is found"
 
-    with querying(redis_url, queries(name), added) as load:
+    with querying(redis_url, queries(name), ADDED) as load:
         undone = executor.rollback(server=server, backup_dir=tmp_path)
     assert undone.validation.passed
     assert_unnoticed(load)
@@ -107,14 +106,14 @@ def test_queries_go_on_in_a_cluster(index: str, cluster: Server, cluster_urls: l
         cluster.command("FT.ALIASADD", name, index)
     patch = {"version": 1, "mode": "shadow", "changes": HNSW}
     executor = MigrationExecutor()
-    with querying(cluster_urls[0], queries(name), added) as load:
+    with querying(cluster_urls[0], queries(name), ADDED) as load:
         plan = MigrationPlanner().create_plan_from_patch(name, schema_patch=patch, server=cluster)
         report = executor.apply(plan, server=cluster, backup_dir=tmp_path)
     assert report.validation.passed
     assert_unnoticed(load)
     assert key_slot(plan.target.name.encode()) == key_slot(name.encode())
     assert real_name(cluster, name) == plan.target.name
-    with querying(cluster_urls[0], queries(name), added) as load:
+    with querying(cluster_urls[0], queries(name), ADDED) as load:
         assert executor.rollback(server=cluster, backup_dir=tmp_path).validation.passed
     assert_unnoticed(load)
 
@@ -124,7 +123,7 @@ def test_an_alias_moves_back_at_once_before_finalize(server: Server, redis_url: 
     server.command("FT.ALIASADD", "books", "books_1")
     patch = {"version": 1, "mode": "shadow", "changes": HNSW}
     executor = MigrationExecutor()
-    with querying(redis_url, queries("books"), added) as load:
+    with querying(redis_url, queries("books"), ADDED) as load:
         plan = MigrationPlanner().create_plan_from_patch("books", schema_patch=patch, server=server)
         executor.apply(plan, server=server, backup_dir=tmp_path)
         assert real_name(server, "books") == "books__v2"

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["alter_arguments", "create_arguments", "creation_order"]
 
 
-def create_arguments(definition: IndexDefinition) -> list[bytes]:
+def create_arguments(definition: IndexDefinition, *, scan: bool = True) -> list[bytes]:
     """Return the FT.CREATE command for a definition, ``FT.CREATE`` first.
 
     Fields are in :func:`creation_order`.
+
+    Args:
+        definition: of the index.
+        scan: whether documents that are there already are indexed.
 
     Raises:
         ValueError: FT.CREATE cannot express these fields in any order.
@@ -47,7 +51,7 @@ def create_arguments(definition: IndexDefinition) -> list[bytes]:
     words += definition.options
     if definition.stopwords is not None:
         words += ["STOPWORDS", str(len(definition.stopwords)), *definition.stopwords]
-    words.append("SCHEMA")
+    words += [*([] if scan else ["SKIPINITIALSCAN"]), "SCHEMA"]
     for field in creation_order(definition.fields):
         words += _field(field)
     return [encode(word) for word in words]

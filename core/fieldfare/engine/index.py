@@ -32,6 +32,13 @@ SHORT_POLL: Final = 0.02
 LONGEST_POLL: Final = 0.5
 """Seconds. A long build is asked less often while it has long to go: each question takes time of the server."""
 
+ASKED: Final = 50
+"""How much longer the pause between two questions is than the server took to answer one: of a large HNSW index, FT.INFO
+keeps the server from everything else for as long."""
+
+LONGEST_ASKED: Final = 5.0
+"""Seconds that such a pause lasts at most."""
+
 WAITED: Final = 0.2
 """Which part of the time that a build will still take, at its present pace, passes before it is asked again."""
 
@@ -163,7 +170,9 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
     seen = 0
     stall = _Stall(run, name)
     while True:
+        asked = time.monotonic()
         info = read_info(run.server, name)
+        cost = time.monotonic() - asked
         stats = info.stats
         run.advance(max(stats.num_docs - seen, 0))
         seen = max(stats.num_docs, seen)
@@ -179,7 +188,7 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
             )
         stall.look(stats, now)
         pause = min(pause * 1.5, _longest_pause(now - started, stats.percent_indexed))
-        time.sleep(min(pause, deadline - now))
+        time.sleep(min(max(pause, min(ASKED * cost, LONGEST_ASKED)), deadline - now))
 
 
 def _longest_pause(elapsed: float, built: float) -> float:

@@ -116,7 +116,7 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
     version = server.capabilities.search_name
     drop_left_over(server, name)
     try:
-        index_commands.create(server, trial)
+        index_commands.create(server, trial, scan=False)
     except CommandNotAllowed:
         raise
     except ResponseError as error:

@@ -51,10 +51,17 @@ class _Refusal:
     is_unknown_command: bool = False
 
 
-def complete_definition(server: Server, definition: IndexDefinition) -> CompleteDefinition:
+def complete_definition(
+    server: Server, definition: IndexDefinition, *, vector_options: bool = True
+) -> CompleteDefinition:
     """Add what FT.DEBUG reports to a definition, and list what neither FT.INFO nor FT.DEBUG reports.
 
     Call this right after FT.INFO, which restarts the timer of a temporary index.
+
+    Args:
+        server: where the index lives.
+        definition: what FT.INFO reports.
+        vector_options: whether those of vector fields are asked for.
     """
     temporary = _temporary(server, definition.name)
     phonetic = _phonetic_attributes(server, definition)
@@ -64,7 +71,7 @@ def complete_definition(server: Server, definition: IndexDefinition) -> Complete
         attributes = [each for each in attributes_of(field.type, _algorithm(field)) if each.info is None]
         hidden = [each for each in attributes if each.key not in field.attrs]
         reported: dict[str, AttributeValue] | _Refusal = phonetic.get(field.name, {})
-        if field.is_vector:
+        if field.is_vector and vector_options:
             reported = _vector_attributes(server, definition.name, field, hidden)
         known = {} if isinstance(reported, _Refusal) else reported
         unusual = {each.key: known[each.key] for each in hidden if known.get(each.key, each.default) != each.default}

@@ -47,8 +47,13 @@ DONE_BEFORE: Final = ("already exists", "duplicate field")
 """What a server says of a command that it has carried out before."""
 
 
-def create(server: Server, definition: IndexDefinition) -> None:
+def create(server: Server, definition: IndexDefinition, *, scan: bool = True) -> None:
     """Create an index, on every primary that lacks it.
+
+    Args:
+        server: where.
+        definition: of the index.
+        scan: whether the server scans all its keys for documents; an index on trial that has none does without.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses it.
@@ -56,7 +61,7 @@ def create(server: Server, definition: IndexDefinition) -> None:
     name = definition.name
     carry_out(
         server,
-        [create_arguments(definition)],
+        [create_arguments(definition, scan=scan)],
         lambda: [node for node in server.nodes() if not has_index(server, node, name)],
     )
 

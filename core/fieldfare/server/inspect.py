@@ -42,7 +42,6 @@ __all__ = [
     "read_stats",
 ]
 
-
 REHEARSAL_PREFIX: Final = TRIAL_KEY.decode()
 """Prefix of the names of temporary indexes with which a run tests whether the server accepts a definition."""
 
@@ -117,13 +116,18 @@ def read_stats(server: Server, name: str) -> IndexStats:
     return read_info(server, name).stats
 
 
-def read_definition(server: Server, name: str) -> IndexDefinition:
-    """Return the definition of an index, as far as the server reports it.
+def read_definition(server: Server, name: str, *, vector_options: bool = True) -> IndexDefinition:
+    """Return the definition of an index, named by itself or an alias, as far as the server reports it.
+
+    Args:
+        server: where it is.
+        name: of it.
+        vector_options: whether FT.DEBUG is asked for those of vectors: of a large HNSW index, that takes long.
 
     Raises:
         IndexNotFound: no index has this name.
     """
-    return complete_definition(server, read_info(server, name).definition).definition
+    return complete_definition(server, read_info(server, name).definition, vector_options=vector_options).definition
 
 
 def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key_sample_limit: int = 10) -> Snapshot:

@@ -1,55 +1,64 @@
-"""An application that queries an index by name all the time, and writes: what it notices of a migration."""
+"""An application that queries an index by name all the time, and writes: what it notices of a migration.
+
+Its clients are a process of their own (:mod:`fieldfare.testing.load_clients`), so that neither Python's global lock nor
+the work of the migration is measured with them.
+"""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, cast
 
+import msgpack
 from attrs import define, field, frozen
-from redis.exceptions import RedisError
 
 from fieldfare.server import Server, connect
-from fieldfare.server.pipeline import Command, encode
+from fieldfare.server.pipeline import Command, pack
 
 __all__ = ["Answer", "Load", "querying"]
 
 
 @frozen
 class Answer:
-    """One query of the application.
+    """One query or write of the application.
 
     Attributes:
         started: when it was sent, as ``time.monotonic()`` gives it.
         seconds: until the answer.
         results: how many documents were found; 0 for an error.
         error: what the server said instead of an answer, or "".
+        late: seconds by which it was sent later than the client meant to: how busy the machine was.
     """
 
     started: float
     seconds: float
     results: int
     error: str = ""
+    late: float = 0.0
 
 
 @define
 class Load:
-    """What the clients of an application have seen, and what they have written.
+    """What the clients of an application have seen, and what they have written; complete when they have stopped.
 
     Attributes:
-        answers: in no order.
-        written: keys of documents that were added, in order.
+        answers: to queries, in no order.
+        writes: the answers to writes.
+        written: keys of documents that were written.
     """
 
     answers: list[Answer] = field(factory=list)
+    writes: list[Answer] = field(factory=list)
     written: list[bytes] = field(factory=list)
 
     @property
     def errors(self) -> list[str]:
         """What the server said in place of answers."""
-        return [each.error for each in self.answers if each.error]
+        return [each.error for each in (*self.answers, *self.writes) if each.error]
 
     @property
     def empty_answers(self) -> int:
@@ -65,73 +74,63 @@ class Load:
 def querying(
     url: str,
     queries: Sequence[Command],
-    write: Callable[[int], tuple[bytes, Command]] | None = None,
+    writes: Sequence[tuple[bytes, Command]] = (),
     *,
     pause: float = 0.0,
+    write_pause: float = 0.002,
 ) -> Iterator[Load]:
-    """Let one client for each query ask all the time, and one more write.
+    """Let one client for each query ask all the time, and further ones write.
 
     Args:
-        url: the server.
-        queries: of which each finds a document at any time; in RESP2 its number of results comes first.
-        write: returns the key and the command of the n-th document to be added.
+        url: the server; without TLS.
+        queries: of which each finds a document at any time.
+        writes: the key and the command of each write, over and over again. Each node of a cluster has a client.
         pause: seconds between two queries of a client.
+        write_pause: seconds between two writes of a client.
     """
     load = Load()
-    stop = threading.Event()
-    asked = [threading.Event() for _ in queries]
-    threads = [
-        threading.Thread(target=_ask, args=(url, query, load, stop, event, pause))
-        for query, event in zip(queries, asked, strict=True)
-    ]
-    if write is not None:
-        threads.append(threading.Thread(target=_write, args=(url, write, load, stop)))
-    for thread in threads:
-        thread.start()
-    try:
-        for event in asked:
-            if not event.wait(60):
-                message = "a client got no answer"
-                raise TimeoutError(message)
-        yield load
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def _ask(  # noqa: PLR0913, PLR0917 - what a client is
-    url: str, query: Command, load: Load, stop: threading.Event, asked: threading.Event, pause: float
-) -> None:
     with connect(url) as server:
-        while not stop.is_set():
-            load.answers.append(_answer(server, query))
-            asked.set()
-            stop.wait(pause)
+        shares: defaultdict[tuple[str | int, ...], list[tuple[bytes, Command]]] = defaultdict(list)
+        for key, command in writes:
+            shares[_address(server, command)].append((key, command))
+        clients = [_client(server, [query], pause) for query in queries]
+        clients += [_client(server, [command for _, command in share], write_pause) for share in shares.values()]
+    program = [sys.executable, "-m", "fieldfare.testing.load_clients"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
+        stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        stdin.write(msgpack.packb(clients))
+        stdin.flush()
+        if stdout.readline() != b"ready\n":
+            message = "a client got no answer"
+            raise TimeoutError(message)
+        try:
+            yield load
+        finally:
+            seen = process.communicate()[0]  # the end of its input stops it
+    if process.returncode:
+        message = "the clients failed: see standard error"
+        raise RuntimeError(message)
+    every = [[Answer(*each) for each in answers] for answers in msgpack.unpackb(seen)]
+    load.answers += [each for answers in every[: len(queries)] for each in answers]
+    for share, answers in zip(shares.values(), every[len(queries) :], strict=True):
+        load.writes += answers
+        load.written += [key for (key, _), answer in zip(share, answers, strict=False) if not answer.error]
 
 
-def _answer(server: Server, query: Command) -> Answer:
-    started = time.monotonic()
-    try:
-        found = _count(server.command(*query))
-    except RedisError as error:
-        return Answer(started, time.monotonic() - started, 0, str(error))
-    return Answer(started, time.monotonic() - started, found)
+def _client(server: Server, commands: Sequence[Command], pause: float) -> dict[str, Any]:
+    """Return what a client needs to know, in types of msgpack."""
+    options = server.node_for(*commands[0]).connection_pool.connection_kwargs
+    password = options.get("password")
+    login = [pack(("AUTH", options.get("username") or "default", password))] if password else []
+    return {
+        "address": _address(server, commands[0]),
+        "login": login,
+        "commands": [pack(each) for each in commands],
+        "pause": pause,
+    }
 
 
-def _count(reply: Any) -> int:
-    """Return how many results a reply to FT.SEARCH or FT.AGGREGATE has."""
-    if isinstance(reply, dict):
-        named = {encode(key): value for key, value in reply.items()}
-        return int(named[b"total_results"]) or len(named[b"results"])
-    return int(reply[0])
-
-
-def _write(url: str, write: Callable[[int], tuple[bytes, Command]], load: Load, stop: threading.Event) -> None:
-    with connect(url) as server:
-        number = 0
-        while not stop.wait(0.002):
-            key, command = write(number)
-            server.command(*command)
-            load.written.append(key)
-            number += 1
+def _address(server: Server, command: Command) -> tuple[str | int, ...]:
+    """Return the path of a socket, or host and port."""
+    options = server.node_for(*command).connection_pool.connection_kwargs
+    return (options["path"],) if "path" in options else (options["host"], options["port"])

@@ -31,7 +31,7 @@ def rehearse_alter(server: Server, plan: MigrationPlan) -> None:
     what = f"Adding fields to {source.name!r}"
     drop_left_over(server, name)
     try:
-        index_commands.create(server, before)
+        index_commands.create(server, before, scan=False)
         index_commands.add_fields(server, before, added_fields(before, after))
         found = find_mismatches(after, read_definition(server, name))
     except CommandNotAllowed:

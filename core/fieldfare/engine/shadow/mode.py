@@ -122,7 +122,7 @@ class Shadow:
     def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
         """Whether it is done; after a crash, names that have moved are, and everything else is done once more."""
         if step.kind == SWITCH:
-            return is_built(run) and is_switched(run)
+            return is_switched(run)
         return receipt is not None and (step.kind != BUILD or is_built(run))
 
     def undo(self, run: ActiveRun, step: Step) -> None:

@@ -30,7 +30,7 @@ def choose_way(server: Server, source: IndexDefinition) -> Way:
         drop_left_over(server, name)  # the first may be an alias of the second: then that is dropped
     try:
         for name in names:
-            index_commands.create(server, _trial(name))
+            index_commands.create(server, _trial(name), scan=False)
         return find_way(server, *names)
     except CommandNotAllowed:
         raise
