@@ -32,11 +32,11 @@ SHORT_POLL: Final = 0.02
 LONGEST_POLL: Final = 0.5
 """Seconds. A long build is asked less often while it has long to go: each question takes time of the server."""
 
-ASKED: Final = 50
-"""How much longer the pause between two questions is than the server took to answer one: of a large HNSW index, FT.INFO
-keeps the server from everything else for as long."""
+SPARED: Final = 50
+"""How much longer the pause between two questions is than the server took to answer one, if queries are to be spared:
+of a large HNSW index, FT.INFO keeps the server from everything else for as long."""
 
-LONGEST_ASKED: Final = 5.0
+LONGEST_SPARED: Final = 5.0
 """Seconds that such a pause lasts at most."""
 
 WAITED: Final = 0.2
@@ -143,13 +143,14 @@ def missing_aliases(server: Server, snapshot: Snapshot, aliases: Sequence[str]) 
     return missing
 
 
-def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
+def wait_until_ready(run: ActiveRun, name: str, *, step: str = "", spare_queries: bool = False) -> None:
     """Wait until background indexing has finished. The longer it will take, the less often the server is asked.
 
     Args:
         run: its source says how many documents to expect.
         name: of the index.
         step: the id of the step that waits.
+        spare_queries: whether applications query another index meanwhile, so that the end may be noticed later.
 
     Raises:
         TimeoutError: not within the timeout that the user gave, or without progress for as long as the user allows.
@@ -159,10 +160,10 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "") -> None:
     title, total = f"Index documents into {name!r}", run.plan.source.stats.num_docs
     # the build has begun, and does not wait for its workers
     with run.activity("index", title, step=step, total=total), more_index_workers(run, name):
-        wait_until_scanned(run, name, timeout=run.options.timeout)
+        wait_until_scanned(run, name, timeout=run.options.timeout, spare_queries=spare_queries)
 
 
-def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = None) -> None:
+def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = None, spare_queries: bool = False) -> None:
     """Wait as :func:`wait_until_ready` does, as part of the current activity."""
     started = time.monotonic()
     deadline = math.inf if timeout is None else started + timeout
@@ -188,7 +189,8 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
             )
         stall.look(stats, now)
         pause = min(pause * 1.5, _longest_pause(now - started, stats.percent_indexed))
-        time.sleep(min(max(pause, min(ASKED * cost, LONGEST_ASKED)), deadline - now))
+        spared = min(SPARED * cost, LONGEST_SPARED) if spare_queries else 0.0
+        time.sleep(min(max(pause, spared), deadline - now))
 
 
 def _longest_pause(elapsed: float, built: float) -> float:

@@ -50,7 +50,7 @@ def add_fields(run: ActiveRun, step: Step) -> Receipt:
     name = run.source.name
     _require_source(run)
     index_commands.add_fields(run.server, run.source, added_fields(run.source, run.target))
-    wait_until_ready(run, name, step=step.id)
+    wait_until_ready(run, name, step=step.id, spare_queries=True)
     return Receipt(step.id, documents=read_stats(run.server, name).num_docs)
 
 

@@ -102,7 +102,7 @@ def restore_names(run: ActiveRun, names: Sequence[str]) -> None:
     if restored.name == own and not is_own_name(server, own):
         index_commands.create(server, restored)  # takes the name from an alias, which it hides
     create_index(server, restored, run.plan.source.synonyms, ())
-    wait_until_ready(run, restored.name)
+    wait_until_ready(run, restored.name, spare_queries=True)
     moving = [name for name in names if name != restored.name]
     way = choose_way(server, run.source) if own in moving and is_own_name(server, own) else None
     move_names(server, moving, restored.name, way)

@@ -81,7 +81,7 @@ def build(run: ActiveRun, step: Step) -> Receipt:
         TimeoutError: it was not ready in time.
     """
     create_index(run.server, run.target, run.plan.source.synonyms, ())
-    wait_until_ready(run, run.target.name, step=step.id)
+    wait_until_ready(run, run.target.name, step=step.id, spare_queries=True)
     return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
 
 
