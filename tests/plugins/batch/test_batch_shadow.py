@@ -216,6 +216,31 @@ def test_killed(moment: str, moved: str, way: str, fieldfare: CommandLine, books
     assert books.leads_to() == OLD
 
 
+@pytest.mark.parametrize("way", ["resume", "rollback"])
+@pytest.mark.parametrize("moment", ["switch:started:2", "switch:finished:2"])
+def test_killed_while_names_of_indexes_move(
+    moment: str, way: str, fieldfare: CommandLine, server: Server, load: Any
+) -> None:
+    for name in NAMES:
+        load(name)
+    documents = database_digest(server)
+    definitions = {name: read_definition(server, name).fields for name in NAMES}
+    (fieldfare.directory / "patch.yaml").write_text(json.dumps(HNSW))
+    plan(fieldfare)
+    assert fieldfare(*APPLY, crash_at=moment).code == -9
+    books = Books(server, fieldfare.directory)
+    assert books.answers()
+    if way == "resume":
+        assert fieldfare(*RESUME).code == 0
+        assert books.leads_to() == NEW
+        assert sorted(list_indexes(server)) == sorted(NEW.values())
+    assert fieldfare("batch-rollback").code == 0
+    assert {name: read_definition(server, name).fields for name in NAMES} == definitions
+    assert not set(NEW.values()) & set(list_indexes(server))
+    assert books.answers()
+    assert database_digest(server) == documents
+
+
 # ---- what happens between two switches
 
 
