@@ -17,6 +17,10 @@ MISSING: Final = -1
 """The length recorded for a document that does not have the field."""
 
 
+COPIED_BYTES: Final = 4 << 20
+"""How many bytes of a block are copied at most, to work on bytes instead of a view of them."""
+
+
 class Column(Sequence[bytes | None]):
     """The values of one field over a batch, in one contiguous block.
 
@@ -84,20 +88,24 @@ class Column(Sequence[bytes | None]):
 
     def __iter__(self) -> Iterator[bytes | None]:
         """Iterate over the rows."""
-        block = bytes(self.block)
+        # slices of bytes are faster, but take a copy of the whole block
+        block = self.block if len(self.block) > COPIED_BYTES else bytes(self.block)
         start = 0
         for length in self.lengths:
             if length == MISSING:
                 yield None
             else:
-                yield block[start : start + length]
+                yield bytes(block[start : start + length])
                 start += length
 
     def __eq__(self, other: object) -> bool:
         """Compare by content."""
         if not isinstance(other, Column):
             return NotImplemented
-        return self.lengths == other.lengths and bytes(self.block) == bytes(other.block)
+        return self.lengths == other.lengths and all(
+            bytes(self.block[start : start + COPIED_BYTES]) == bytes(other.block[start : start + COPIED_BYTES])
+            for start in range(0, len(self.block), COPIED_BYTES)
+        )
 
     __hash__ = None  # type: ignore[assignment]  # a value with a mutable-sized payload, compared by content
 

@@ -18,7 +18,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.workers import map_shards
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
-from fieldfare.server.document_reader import read_batches, read_documents
+from fieldfare.server.document_reader import read_bounded_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, write_batches
 
 __all__ = ["dump", "refuse_unconvertible", "rewrite", "verify"]
@@ -36,7 +36,7 @@ def dump(run: ActiveRun, work: RewritePass) -> None:
 
 def _dump(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
     keys = run.store.iter_keys(shard.start, shard.stop)
-    for batch, problems in read_batches(run.server, run.source.storage, keys, list(work.paths)):
+    for batch, problems in read_bounded_batches(run.server, run.source.storage, keys, list(work.paths)):
         shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)
         with run.guard:
@@ -44,6 +44,7 @@ def _dump(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
             progress = run.journal.progress
             run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + 1)
             run.advance(len(batch))
+        del batch, rehearsed  # before the next one is read: together they may be large
 
 
 def refuse_unconvertible(run: ActiveRun) -> None:
@@ -108,6 +109,7 @@ def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues
             run.note(problem_notes(problems))
             run.journal.advance(steps, number, len(written), shard=shard.number)
             run.advance(len(batch.before))
+        del batch, result
 
 
 def verify(run: ActiveRun, work: RewritePass) -> bool:

@@ -27,7 +27,7 @@ from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
 from fieldfare.server.change_tracking import ChangeTracking
-from fieldfare.server.document_reader import read_batches
+from fieldfare.server.document_reader import read_bounded_batches
 from fieldfare.server.lock import IndexLock
 from fieldfare.support.error_text import describe_result
 
@@ -198,7 +198,7 @@ class ActiveRun:
 
     def documents(self, paths: Sequence[str]) -> Iterator[Batch]:
         """Yield the captured documents as they are now, with these fields."""
-        for batch, _ in read_batches(self.server, self.source.storage, self.captured_keys(), list(paths)):
+        for batch, _ in read_bounded_batches(self.server, self.source.storage, self.captured_keys(), list(paths)):
             yield batch
 
     def save(self, step: Step, batch: Batch, *, report: bool = True) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from attrs import evolve, frozen
 
 from fieldfare.engine.transformation import transformed
-from fieldfare.server.document_reader import read_documents, trial_reads
+from fieldfare.server.document_reader import read_bounded_batches, trial_reads
 from fieldfare.server.keys import iterate_keys
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.refusal import trial_keys
@@ -85,7 +85,7 @@ class DocumentSampler:
         require_allowed(self._server, trial_reads(definition.storage, trial_keys(definition.prefixes)))
         keys = self.keys(limit)
         chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
-        return [read_documents(self._server, definition.storage, chunk, list(fields))[0] for chunk in chunks]
+        return [batch for batch, _ in read_bounded_batches(self._server, definition.storage, chunks, list(fields))]
 
     def keys(self, limit: int) -> list[bytes]:
         """Return the keys of the sample. All keys are listed for the first, and for every larger, sample."""

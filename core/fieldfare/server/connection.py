@@ -105,6 +105,20 @@ class Server:
         """
         return self._nodes.stream(batches, lock)
 
+    def bulk_parts(
+        self, batches: Iterable[Sequence[Command]], *, width: int, most_bytes: int
+    ) -> Generator[list[Any], None, None]:
+        """Send batch after batch as :meth:`bulk_stream` does, and yield the replies to each in one part or several.
+
+        What is not read yet stays with the server. The parts of a cluster are whole batches.
+
+        Args:
+            batches: of commands, none of them empty.
+            width: how many replies must stay together.
+            most_bytes: a part ends when its values have as many bytes.
+        """
+        return self._nodes.stream_parts(batches, width=width, most_bytes=most_bytes)
+
     def reconnect(self) -> None:
         """Close all connections and read a cluster's slot table again, for example after a failover.
 

@@ -15,9 +15,9 @@ from fieldfare.documents import Batch, Column
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.connection import Server
 from fieldfare.server.permissions import require_allowed
-from fieldfare.server.pipeline import Command, encode
+from fieldfare.server.pipeline import Command, encode, size_of
 
-__all__ = ["Problems", "read_batches", "read_documents", "trial_reads"]
+__all__ = ["Problems", "read_batches", "read_bounded_batches", "read_documents", "trial_reads"]
 
 Problems: TypeAlias = dict[str, list[bytes]]
 """Reason → keys: ``vanished``, ``wrong type``, ``several matches``."""
@@ -26,6 +26,12 @@ Row: TypeAlias = Sequence[bytes | None] | str
 """One document's values, or the reason why it cannot be read."""
 
 _DECODER: Final = JSONDecoder()
+
+BATCH_BYTES: Final = 4 << 20
+"""A batch that is read from the server ends with the document with which its values have as many bytes."""
+
+FIRST_DOCUMENTS: Final = 16
+"""How many documents are read before anything is known about their size."""
 
 
 def read_documents(
@@ -67,6 +73,54 @@ def read_batches(
 
     for replies in server.bulk_stream(commands()):
         yield _batch(server, sent.popleft(), _rows(storage, replies, names), paths)
+
+
+def read_bounded_batches(
+    server: Server, storage: Storage, key_batches: Iterable[Sequence[bytes]], paths: Sequence[str]
+) -> Iterator[tuple[Batch, Problems]]:
+    """Read as :func:`read_batches` does, but split batches whose values have more than :data:`BATCH_BYTES`.
+
+    Memory: twice as many bytes, and one document. No more is asked for at a time than documents like the latest ones
+    would have, so that the server need not keep much more either.
+    """
+    names = [encode(path) for path in paths]
+    width = max(len(names), 1) if storage is Storage.JSON else 1
+    sent: deque[tuple[Sequence[bytes], bool]] = deque()
+    wanted = FIRST_DOCUMENTS
+
+    def commands() -> Iterator[list[Command]]:
+        for keys in key_batches:
+            start = 0
+            while start < len(keys):
+                part = keys[start : start + wanted]
+                start += len(part)
+                sent.append((part, start == len(keys)))
+                yield _commands(storage, part, names)
+
+    keys: list[bytes] = []
+    rows: list[Row] = []
+    done = total = 0
+    for replies in server.bulk_parts(commands(), width=width, most_bytes=BATCH_BYTES):
+        part, ends_batch = sent[0]
+        size, last = sum(map(size_of, replies)), sum(map(size_of, replies[-width:]))
+        found = _rows(storage, replies, names)
+        replies.clear()  # values are large: nobody else keeps them
+        count = len(found)
+        wanted = max(BATCH_BYTES * count // max(size, 1), 1)
+        keys += part[done : done + count]
+        rows += found
+        del found
+        total += size
+        done += count
+        if done == len(part):
+            sent.popleft()
+            done = 0
+        if len(rows) > 1 and last >= BATCH_BYTES:  # on its own, so that it is not copied to stand beside others
+            yield _batch(server, keys[:-1], rows[:-1], paths)
+            del keys[:-1], rows[:-1]
+        if total >= BATCH_BYTES or (ends_batch and not done):
+            yield _batch(server, keys, rows, paths)
+            keys, rows, total = [], [], 0
 
 
 def trial_reads(storage: Storage, keys: Sequence[bytes]) -> list[Command]:

@@ -99,6 +99,7 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
     if tracking is not None and storage is Storage.HASH:
         for done in write_tracked(tracking, batches, paths, lock):
             yield _with_rest(server, storage, done, paths)
+            del done
         return
     in_flight: deque[tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]] = deque()
 
@@ -120,6 +121,7 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
             else:
                 not_written |= outcomes(call, reply)
         yield _result(rows, not_written)
+        del rows, calls
 
 
 def _with_rest(server: Server, storage: Storage, done: TrackedWrite, paths: Sequence[str]) -> WriteResult:

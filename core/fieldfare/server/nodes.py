@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from time import sleep
@@ -14,14 +14,17 @@ from redis.cluster import ClusterNode
 from redis.connection import Connection
 from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
 
-from fieldfare.server.pipeline import Command, acquire_connection, exchange, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, exchange, receive, receive_parts, send
 from fieldfare.server.refusal import name_refusals
 from fieldfare.server.routing import ROUTE_EVERYWHERE, command_name, route
 
-__all__ = ["Cluster", "HeldLock", "Nodes", "Standalone"]
+__all__ = ["LARGE_BATCH", "Cluster", "HeldLock", "Nodes", "Standalone"]
 
 REDIRECTIONS: Final = 16
 """How many redirections (MOVED, ASK, TRYAGAIN) one command follows."""
+
+LARGE_BATCH: Final = 16 << 20
+"""Bytes of commands that are not sent before the replies to the batch before them are read."""
 
 SETTLE_SECONDS: Final = 0.05
 """Pause before the next attempt on a slot that is being moved."""
@@ -72,13 +75,26 @@ class Nodes(ABC):
             for batch in batches:
                 commands = batch if lock is None else [*batch, lock.command]
                 sending = [(self._connection(node, connections, stack), rows) for node, rows in self._split(commands)]
-                for connection, rows in sending:
-                    send(connection, [commands[row] for row in rows])
+                size = sum(send(connection, [commands[row] for row in rows]) for connection, rows in sending)
                 if before is not None:
                     yield self._answers(before, sent, lock)
                 before, sent = commands, sending
+                del batch, commands
+                if size > LARGE_BATCH:  # two of them would take too much memory
+                    yield self._answers(before, sent, lock)
+                    before = None
             if before is not None:
                 yield self._answers(before, sent, lock)
+
+    def stream_parts(
+        self,
+        batches: Iterable[Sequence[Command]],
+        *,
+        width: int,  # noqa: ARG002 - whole batches are not cut
+        most_bytes: int,  # noqa: ARG002 - as above
+    ) -> Generator[list[Any], None, None]:
+        """Yield the replies to each batch, in several parts if they are large and the node is the only one."""
+        return self.stream(batches)
 
     def _answers(
         self, commands: Sequence[Command], sent: Sequence[tuple[Connection, Sequence[int]]], lock: HeldLock | None
@@ -130,6 +146,27 @@ class Standalone(Nodes):
     def node_for(self, command: Command) -> Redis:  # noqa: ARG002 - there is no choice
         """Return the only client."""
         return self._client
+
+    def stream_parts(
+        self, batches: Iterable[Sequence[Command]], *, width: int, most_bytes: int
+    ) -> Generator[list[Any], None, None]:
+        """Yield the replies to each batch, in several parts if they are large."""
+        with acquire_connection(self._client) as connection:
+
+            def parts(commands: Sequence[Command]) -> Iterator[list[Any]]:
+                start = 0
+                for replies in receive_parts(connection, len(commands), width=width, most_bytes=most_bytes):
+                    yield name_refusals(commands[start : start + len(replies)], replies)
+                    start += len(replies)
+
+            before: Sequence[Command] = ()
+            for batch in batches:
+                send(connection, batch)
+                if before:
+                    yield from parts(before)
+                before = batch
+            if before:
+                yield from parts(before)
 
     def _split(self, commands: Sequence[Command]) -> Iterable[tuple[Redis, Sequence[int]]]:
         return [(self._client, range(len(commands)))]

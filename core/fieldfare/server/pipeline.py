@@ -32,8 +32,12 @@ __all__ = [
     "pack",
     "pack_slowly",
     "receive",
+    "receive_parts",
     "send",
+    "size_of",
 ]
+
+WRITE_BYTES: Final = 1 << 20
 
 Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
 Command: TypeAlias = Sequence[Argument]
@@ -70,17 +74,36 @@ def pack(command: Command) -> bytes:
         return pack_slowly(command)
 
 
-def send(connection: Connection, commands: Iterable[Command]) -> None:
-    """Send commands in one write.
+def send(connection: Connection, commands: Iterable[Command]) -> int:
+    """Send commands, as many in one write as have about :data:`WRITE_BYTES`.
+
+    Returns:
+        How many bytes were sent.
 
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
-    packed = b"".join(map(pack, commands))
+    sent = 0
+
+    def writes() -> Iterator[bytes]:
+        nonlocal sent
+        pieces: list[bytes] = []
+        size = 0
+        for command in commands:
+            pieces.append(pack(command))
+            size += len(pieces[-1])
+            if size >= WRITE_BYTES:
+                sent += size
+                yield b"".join(pieces)
+                pieces, size = [], 0
+        sent += size
+        yield b"".join(pieces)
+
     reach("server.send:before")
     with _naming(_peer(connection)):
-        connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # redis-py's own gap
+        connection.send_packed_command(writes())  # type: ignore[no-untyped-call]  # redis-py's own gap
     reach("server.send:after")
+    return sent
 
 
 def receive(connection: Connection, count: int) -> list[Any]:
@@ -92,18 +115,46 @@ def receive(connection: Connection, count: int) -> list[Any]:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
+    [replies] = receive_parts(connection, count)
+    return replies
+
+
+def receive_parts(
+    connection: Connection, count: int, *, width: int = 1, most_bytes: int | None = None
+) -> Iterator[list[Any]]:
+    """Read replies as :func:`receive` does, and yield them in parts. The server keeps what is not read yet.
+
+    Args:
+        connection: to which the commands were sent.
+        count: of the commands.
+        width: how many replies must stay together.
+        most_bytes: a part ends with the reply with which its values have as many bytes; None for one part.
+    """
     reach("server.receive:before")
     read = connection.read_response
     replies: list[Any] = []
+    size = 0
     with _naming(_peer(connection)):
-        for _ in range(count):
+        for number in range(1, count + 1):
             try:
                 replies.append(read())
             except ResponseError as error:
                 error.args = tuple(without_arguments(each) if isinstance(each, str) else each for each in error.args)
                 replies.append(error)
+            if most_bytes is not None:
+                size += size_of(replies[-1])
+                if size >= most_bytes and number < count and number % width == 0:
+                    yield replies
+                    replies, size = [], 0
     reach("server.receive:after")
-    return replies
+    yield replies
+
+
+def size_of(reply: Any) -> int:
+    """Return the bytes of the value, or the values, in a reply."""
+    if isinstance(reply, list):
+        return sum(map(len, filter(None, reply)))
+    return len(reply) if isinstance(reply, bytes) else 0
 
 
 @contextmanager

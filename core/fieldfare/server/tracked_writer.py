@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 from fieldfare.documents import Batch
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
-from fieldfare.server.nodes import HeldLock
+from fieldfare.server.nodes import LARGE_BATCH, HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode, receive, send
 
 __all__ = ["TrackedWrite", "write_tracked"]
@@ -78,8 +78,15 @@ def write_tracked(
             lock.confirm(holder[0])
         tracking.synchronize()
         under_way = _send(tracking, write, paths)
+        is_large = sum(len(column.block) for column in write.after.columns.values()) > LARGE_BATCH
+        del write
         if done is not None:
             yield done
+        if is_large:  # two of them would take too much memory
+            done = _finish(tracking, under_way)
+            under_way = None
+            yield done
+        del done
     if under_way is not None:
         yield _finish(tracking, under_way)
 

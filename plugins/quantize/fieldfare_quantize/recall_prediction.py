@@ -60,7 +60,7 @@ def _candidate(
     if decoding is not None and target in INTEGERS:
         return Candidate(flip(vectors), values, target)
     floats = cast(vectors if decoding is None else values, target)
-    return Candidate(floats, floats.astype(np.float32), target)
+    return Candidate(floats, floats, target)
 
 
 def _decode(codes: NDArray[Any], calibration: Calibration, values: NDArray[np.float32]) -> NDArray[np.float32]:

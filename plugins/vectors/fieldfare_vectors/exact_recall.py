@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import frozen
 
 from fieldfare_vectors.values import cast
 
@@ -24,7 +24,7 @@ INEXACT: Final = ("float16", "bfloat16")
 """The datatypes in which a vector normalized to length one has another length, because its values are rounded."""
 
 BLOCK: Final = 100
-"""How many query vectors are compared at once; bounds the memory."""
+"""How many vectors are compared, or rounded, at once; bounds the memory."""
 
 TOLERANCE: Final = 1e-6
 """Neighbours whose scores differ by less, relative to the largest score, are equally near."""
@@ -84,7 +84,10 @@ class VectorSpace:
         if metric != "cosine" or datatype not in INEXACT:
             return cls.of(vectors, metric)
         exact = cls.of(vectors, metric)
-        return evolve(exact, vectors=cast(exact.vectors, datatype).astype(np.float32))
+        for start in range(0, len(vectors), BLOCK):
+            block = exact.vectors[start : start + BLOCK]
+            block[:] = cast(block, datatype)
+        return exact
 
     def scores(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the score of every vector for these rows as queries: the nearer the higher, a row itself last."""
@@ -136,6 +139,7 @@ def compute_recall(
             scores = np.take_along_axis(truth.exact, found, axis=1)
             for column, depth in enumerate(depths):
                 hits[column] += (scores[:, :depth] >= truth.least[:, column, np.newaxis]).mean(axis=1).sum()
+        del space  # the next one is as large
         yield dict(zip(depths, (hits / max(len(queries), 1)).tolist(), strict=True))
 
 

@@ -19,7 +19,7 @@ __all__ = ["QUERIES", "SEED", "Candidate", "Prediction", "predict"]
 QUERIES: Final = 250
 """How many vectors of the sample serve as queries."""
 
-BLOCK: Final = 500
+BLOCK: Final = 100
 """How many vectors are compared at once; bounds the memory."""
 
 SEED: Final = 7
@@ -90,7 +90,10 @@ def predict(
             errors[choice] = _cosine_and_error(before, candidate.values)
             vectors, datatype = candidate.vectors, candidate.datatype
             del candidate  # its values are as large as the sample
-            yield VectorSpace.indexed(vectors, datatype, metric)
+            space = VectorSpace.indexed(vectors, datatype, metric)
+            del vectors
+            yield space
+            del space
 
     recall = compute_recall(VectorSpace.of(vectors, metric), spaces(), queries)
     return {choice: Prediction(each, *errors[choice]) for choice, each in zip(candidates, recall, strict=True)}

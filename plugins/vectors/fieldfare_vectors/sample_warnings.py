@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from fieldfare.documents import KeyCounter, Note
@@ -67,7 +68,7 @@ def _duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
     seen: set[bytes] = set()
     duplicates = KeyCounter()
     for key, vector in zip(sample.keys, sample.vectors, strict=True):
-        value = vector.tobytes()
+        value = blake2b(vector.tobytes(), digest_size=16).digest()
         if value in seen:
             duplicates.add([key])
         seen.add(value)

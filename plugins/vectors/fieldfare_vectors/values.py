@@ -24,6 +24,9 @@ NUMPY_DTYPES: Final[dict[str, np.dtype[Any]]] = {
 }
 """Datatype of Redis → the numpy dtype, in the byte order of this machine."""
 
+ROWS: Final = 500
+"""How many vectors are rounded at once; bounds the memory."""
+
 Block: TypeAlias = bytes | bytearray | memoryview
 
 
@@ -41,9 +44,12 @@ def to_bytes(vectors: NDArray[Any]) -> bytes:
 
 def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
     """Round floats to another floating-point datatype; values that are too large become its largest value."""
-    with np.errstate(all="ignore"):
-        rounded = vectors.astype(NUMPY_DTYPES[datatype])
-    clamp_overflow(rounded, vectors, datatype)
+    rounded = np.empty(vectors.shape, NUMPY_DTYPES[datatype])
+    for start in range(0, len(vectors), ROWS):
+        before, after = vectors[start : start + ROWS], rounded[start : start + ROWS]
+        with np.errstate(all="ignore"):
+            after[:] = before
+        clamp_overflow(after, before, datatype)
     return rounded
 
 
