@@ -132,6 +132,11 @@ class Batch:
         """Return the number of documents."""
         return len(self.keys)
 
+    @property
+    def size(self) -> int:
+        """How many bytes its values have."""
+        return sum(len(column.block) for column in self.columns.values())
+
     def __getitem__(self, name: str) -> Column:
         """Return the column of a field.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from attrs import frozen
@@ -18,7 +19,7 @@ from fieldfare.engine.concurrent.value_history import ValueState, find_origins, 
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.workers import map_shards
-from fieldfare.server.document_reader import Problems, read_batches, read_documents
+from fieldfare.server.document_reader import BATCH_BYTES, Problems, read_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches, write_documents
 
 __all__ = ["restore"]
@@ -65,15 +66,21 @@ class _Restorer:
         read: deque[Batch] = deque()
         sizes: deque[tuple[Batch, Problems]] = deque()
 
-        def keys() -> Iterator[Sequence[bytes]]:
-            for batch in shard.iter_batches(REWRITE):
+        def keys(batches: Iterator[Batch]) -> Iterator[Sequence[bytes]]:
+            for batch in batches:
                 read.append(batch)
                 yield batch.keys
+                del batch
 
         def replacements() -> Iterator[ConditionalWrite]:
-            for found, problems in read_batches(run.server, storage, keys(), paths):
-                sizes.append((read.popleft(), problems))
-                yield self._replacement(sizes[-1][0], found)
+            # large batches are read one after the other: two of them would take too much memory
+            for is_large, batches in groupby(shard.iter_batches(REWRITE), lambda each: each.size > BATCH_BYTES):
+                parts = ([each] for each in keys(batches)) if is_large else [keys(batches)]
+                for part in parts:
+                    for found, problems in read_batches(run.server, storage, part, paths):
+                        sizes.append((read.popleft(), problems))
+                        yield self._replacement(sizes[-1][0], found)
+                        del found
 
         for result in write_batches(run.server, storage, replacements(), paths, lock=run.lock):
             before, problems = sizes.popleft()
@@ -84,6 +91,7 @@ class _Restorer:
             with run.guard:
                 run.note(problem_notes({"vanished": gone, "wrong type": other, CONTENDED: again.changed}))
                 run.advance(len(before))
+            del before, result
         return written
 
     def restore_added(self) -> None:

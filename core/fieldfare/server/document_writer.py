@@ -106,6 +106,7 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
     def commands() -> Iterator[list[Command]]:
         for batch in batches:
             rows = rows_to_write(batch, storage, paths)
+            del batch
             in_flight.append((rows, script_calls(server, storage, rows, paths)))
             yield [evalsha_command(call) for _, call in in_flight[-1][1]]
 

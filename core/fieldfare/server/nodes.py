@@ -23,7 +23,7 @@ __all__ = ["LARGE_BATCH", "Cluster", "HeldLock", "Nodes", "Standalone"]
 REDIRECTIONS: Final = 16
 """How many redirections (MOVED, ASK, TRYAGAIN) one command follows."""
 
-LARGE_BATCH: Final = 16 << 20
+LARGE_BATCH: Final = 8 << 20
 """Bytes of commands that are not sent before the replies to the batch before them are read."""
 
 SETTLE_SECONDS: Final = 0.05

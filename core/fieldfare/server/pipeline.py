@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from redis import Redis
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 WRITE_BYTES: Final = 1 << 20
+FEW_COMMANDS: Final = 4
 
 Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
 Command: TypeAlias = Sequence[Argument]
@@ -74,7 +76,17 @@ def pack(command: Command) -> bytes:
         return pack_slowly(command)
 
 
-def send(connection: Connection, commands: Iterable[Command]) -> int:
+def packed_parts(command: Command) -> Iterator[bytes]:
+    """Pack one command as :func:`pack` does, in parts: what is large is not copied."""
+    yield b"*%d\r\n" % len(command)
+    for argument in command:
+        encoded = encode(argument)
+        yield b"$%d\r\n" % len(encoded)
+        yield encoded
+        yield b"\r\n"
+
+
+def send(connection: Connection, commands: Sequence[Command]) -> int:
     """Send commands, as many in one write as have about :data:`WRITE_BYTES`.
 
     Returns:
@@ -89,12 +101,14 @@ def send(connection: Connection, commands: Iterable[Command]) -> int:
         nonlocal sent
         pieces: list[bytes] = []
         size = 0
-        for command in commands:
-            pieces.append(pack(command))
-            size += len(pieces[-1])
+        # large values are in batches of few commands
+        few = len(commands) <= FEW_COMMANDS
+        for part in chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands):
+            pieces.append(part)
+            size += len(part)
             if size >= WRITE_BYTES:
                 sent += size
-                yield b"".join(pieces)
+                yield from pieces if len(part) >= WRITE_BYTES else [b"".join(pieces)]
                 pieces, size = [], 0
         sent += size
         yield b"".join(pieces)

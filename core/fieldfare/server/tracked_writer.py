@@ -78,7 +78,7 @@ def write_tracked(
             lock.confirm(holder[0])
         tracking.synchronize()
         under_way = _send(tracking, write, paths)
-        is_large = sum(len(column.block) for column in write.after.columns.values()) > LARGE_BATCH
+        is_large = write.after.size > LARGE_BATCH
         del write
         if done is not None:
             yield done

@@ -96,6 +96,6 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
         del found
         keys += (batch.keys[row] for row in rows)
         if storage is Storage.HASH and len(rows) == len(batch) and sys.byteorder == "little":
-            shared = Column(memoryview(block.view(np.uint8).reshape(-1)), [width] * len(batch))
+            shared = Column(block.view(np.uint8).reshape(-1).data, [width] * len(batch))
             batches[place] = evolve(batch, columns={path: shared})
     return Sample(batches, tuple(keys), vectors[: len(keys)])
