@@ -86,6 +86,7 @@ def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues
         for batch in shard.iter_batches(REWRITE, start):
             under_way.append(ValueVersion(batch, run.transformed(batch)))
             yield ConditionalWrite(under_way[-1].after, batch)
+            del batch
 
     results = write_batches(
         run.server, run.source.storage, replacements(), list(work.paths), lock=run.lock, tracking=run.tracking
