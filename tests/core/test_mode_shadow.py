@@ -236,7 +236,9 @@ def test_the_users_own_queries_decide(stopwords: list[str], server: Server, run:
     if stopwords == ["other"]:
         assert run.apply(plan, query_check_file=queries) is Result.SUCCEEDED
         return
-    with pytest.raises(TargetRejected, match="overlap:words") as caught:
+    with pytest.raises(
+        TargetRejected, match="queries 'words': 'books__v2' finds too little of what 'books' finds"
+    ) as caught:
         run.apply(plan, query_check_file=queries)
     assert caught.value.exit_code == 4
     assert "sevens" not in str(caught.value)

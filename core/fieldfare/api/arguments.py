@@ -7,13 +7,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from attrs import evolve
+
+from fieldfare.comparison import comparable_queries
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_options import AUTO, Verify
+from fieldfare.queries import QueryChecks
+from fieldfare.queries.file import load_query_checks
 from fieldfare.server import Server, connect
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.connector import connect_like
 
-__all__ = ["require_workers", "required_backup_dir", "required_index_workers", "required_verify", "server_at"]
+__all__ = [
+    "require_workers",
+    "required_backup_dir",
+    "required_index_workers",
+    "required_query_checks",
+    "required_verify",
+    "server_at",
+]
 
 
 def required_verify(text: str) -> Verify:
@@ -25,6 +37,26 @@ def required_verify(text: str) -> Verify:
     if text not in set(Verify):
         raise UsageError(f"verify={text!r}: it is {', '.join(Verify)}. Nothing was changed.")
     return Verify(text)
+
+
+def required_query_checks(path: str | Path | None, min_overlap: float | None) -> QueryChecks:
+    """Return the content of a query check file; ``min_overlap`` takes the place of that of the file.
+
+    Raises:
+        UsageError: ``min_overlap`` is no share, or there are no queries whose answers are compared.
+        FileError: the file cannot be used.
+    """
+    checks = load_query_checks(path)
+    if min_overlap is None:
+        return checks
+    if not 0 <= min_overlap <= 1:
+        raise UsageError(f"min_overlap={min_overlap:g}: it is a share from 0 to 1. Nothing was changed.")
+    if not comparable_queries(checks):
+        raise UsageError(
+            "--min-overlap says how much of the answers to your queries must overlap: name a file with queries by "
+            "--query-check-file. Nothing was changed."
+        )
+    return evolve(checks, min_overlap=min_overlap)
 
 
 def require_workers(number: int) -> None:

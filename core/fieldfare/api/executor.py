@@ -10,6 +10,7 @@ from fieldfare.api.arguments import (
     require_workers,
     required_backup_dir,
     required_index_workers,
+    required_query_checks,
     required_verify,
     server_at,
 )
@@ -25,7 +26,6 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
 from fieldfare.plan import MigrationPlan
-from fieldfare.queries.file import load_query_checks
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
@@ -61,6 +61,7 @@ class MigrationExecutor:
         index_workers: int | str | None = None,
         verify: str = Verify.SAMPLE,
         query_check_file: str | Path | None = None,
+        min_overlap: float | None = None,
         plan_path: str | Path | None = None,
         switch: bool = True,
         max_rate: float | None = None,
@@ -88,6 +89,7 @@ class MigrationExecutor:
                 number as it is; see ``docs/load.md``.
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
+            min_overlap: the least overlap of each query that has none of its own, in place of that of the file.
             plan_path: path of the plan file, for messages that name the next command.
             switch: whether the names move to an index that was built beside the source; if not, :meth:`switch` does it.
             max_rate: documents per second that are read or written at most.
@@ -119,7 +121,7 @@ class MigrationExecutor:
             stall_timeout=stall_timeout,
             index_workers=required_index_workers(index_workers),
             verify=required_verify(verify),
-            query_checks=load_query_checks(query_check_file),
+            query_checks=required_query_checks(query_check_file, min_overlap),
             plan_path=Path(plan_path) if plan_path else None,
             switch=switch,
             max_rate=max_rate,

@@ -33,6 +33,7 @@ class Status(StrEnum):
     RUNNING = "running"  # unknown: verify, then execute again
     DONE = "done"
     UNDONE = "undone"
+    REJECTED = "rejected"  # a check that the target did not pass; it is made again
 
 
 class RollbackStatus(StrEnum):
@@ -48,7 +49,7 @@ class StepRecord:
     """How far one step got.
 
     Attributes:
-        status: running, done or undone.
+        status: running, done, undone or rejected.
         completed_batches: completed batches of documents.
         documents: how many documents were written in them, over all attempts.
         receipt: what execution returned; None until the step is done.

@@ -20,6 +20,7 @@ from fieldfare.cli.options import (
     IndexWorkers,
     MaxLatency,
     MaxRate,
+    MinOverlap,
     NewBackupDirectory,
     OnConflict,
     PauseFile,
@@ -34,7 +35,7 @@ from fieldfare.cli.options import (
 )
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
-from fieldfare.cli.report_text import report_text, show_report
+from fieldfare.cli.report_text import show_failure, show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
@@ -70,6 +71,7 @@ def apply(  # noqa: PLR0913 - the command's options
     max_latency: MaxLatency = None,
     pause_file: PauseFile = None,
     query_check_file: QueryCheckFile = None,
+    min_overlap: MinOverlap = None,
     no_switch: Annotated[
         bool,
         typer.Option(
@@ -117,6 +119,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 stall_timeout=stall_timeout,
                 verify=verify.value,
                 query_check_file=query_check_file,
+                min_overlap=min_overlap,
                 switch=not no_switch,
                 plan_path=plan,
                 index_workers=index_workers,
@@ -129,8 +132,7 @@ def apply(  # noqa: PLR0913 - the command's options
         if error.report is not None:
             try:
                 _write(error.report, report_out, benchmark_out)
-                if not session.json:
-                    show(report_text(error.report))
+                show_failure(session, error)
             except (FileError, OutputLost) as lost:
                 notice(single_full_stops(f"Warning: the report is lost: {_reason(lost)}."))
         raise

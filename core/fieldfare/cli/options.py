@@ -29,6 +29,7 @@ __all__ = [
     "LogicalRenames",
     "MaxLatency",
     "MaxRate",
+    "MinOverlap",
     "MinRecall",
     "Mode",
     "NewBackupDirectory",
@@ -146,6 +147,15 @@ VerifyOption: TypeAlias = Annotated[
 ]
 QueryCheckFile: TypeAlias = Annotated[
     Path | None, file_option("YAML file of queries whose answers are checked afterwards.")
+]
+MinOverlap: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        help="The least share of a query's results that the other index must find. Left out, that of the file, or 0.9.",
+        metavar="SHARE",
+        min=0,
+        max=1,
+    ),
 ]
 ReportOut: TypeAlias = Annotated[Path | None, file_option("Write the report here, as YAML.", is_output=True)]
 BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]

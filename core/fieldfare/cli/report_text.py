@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from fieldfare.cli.comparison_text import comparison_text
 from fieldfare.cli.output import bullets, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.documents import Note
+from fieldfare.errors import MigrationIncomplete
 from fieldfare.report import Finding, MigrationReport, Result, Timings
 from fieldfare.support.wording import counted
 
-__all__ = ["report_text", "show_report"]
+if TYPE_CHECKING:
+    from fieldfare.comparison import IndexComparison
+
+__all__ = ["report_text", "show_failure", "show_report"]
+
+OVERLAP: Final = "overlap"
+"""The findings of a comparison are called so, or begin so."""
 
 RESULTS: Final = {
     "succeeded": "Migration succeeded",
@@ -48,12 +56,19 @@ def show_report(session: Session, report: MigrationReport, *, title: str = "", *
         show(report_text(report, title=title))
 
 
-def report_text(report: MigrationReport, *, title: str = "") -> str:
+def show_failure(session: Session, error: MigrationIncomplete) -> None:
+    """Show the report of a run that failed, and what its queries found; with --json the error says both."""
+    if error.report is not None and not session.json:
+        show(report_text(error.report, comparison=getattr(error, "comparison", None)))
+
+
+def report_text(report: MigrationReport, *, title: str = "", comparison: IndexComparison | None = None) -> str:
     """Return a report as text.
 
     Args:
         report: the report of a run.
         title: replaces the title of the result.
+        comparison: of the user's queries, which becomes a table of its own.
     """
     names = report.index if report.index == report.target else f"{report.index} → {report.target}"
     headline = f"{title or RESULTS[report.result.value]}: {names}"
@@ -65,7 +80,7 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
         return f"{headline}\n\n{notes}" if notes else headline
     blocks = [
         headline,
-        *([_findings(report.validation.findings)] if report.validation.findings else []),
+        *_findings(report.validation.findings, comparison),
         *_timings(report.timings),
         *_memory(report),
         *_latency(report),
@@ -77,8 +92,11 @@ def report_text(report: MigrationReport, *, title: str = "") -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _findings(findings: tuple[Finding, ...]) -> str:
-    return table(["Check", "Passed", "Detail"], [[each.name, _verdict(each), each.detail] for each in findings])
+def _findings(findings: tuple[Finding, ...], comparison: IndexComparison | None) -> list[str]:
+    shown = [each for each in findings if comparison is None or each.name.partition(":")[0] != OVERLAP]
+    rows = [[each.name, _verdict(each), each.detail] for each in shown]
+    blocks = [table(["Check", "Passed", "Detail"], rows)] if rows else []
+    return blocks if comparison is None else [*blocks, comparison_text(comparison)]
 
 
 def _verdict(finding: Finding) -> str:

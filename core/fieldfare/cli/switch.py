@@ -10,6 +10,7 @@ from fieldfare.cli.options import (
     BackupDirectory,
     BackupIndex,
     Cluster,
+    MinOverlap,
     QueryCheckFile,
     ReconnectTimeout,
     ReportOut,
@@ -17,9 +18,10 @@ from fieldfare.cli.options import (
 )
 from fieldfare.cli.output import show
 from fieldfare.cli.progress import show_progress
-from fieldfare.cli.report_text import show_report
+from fieldfare.cli.report_text import show_failure, show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
+from fieldfare.errors import MigrationIncomplete
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
 
@@ -35,6 +37,7 @@ def switch(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     query_check_file: QueryCheckFile = None,
+    min_overlap: MinOverlap = None,
     report_out: ReportOut = None,
 ) -> None:
     """Move names to the index that apply has built.
@@ -48,15 +51,22 @@ def switch(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     stop = StopRequest()
-    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
-        report = MigrationExecutor(plugins=session.plugins).switch(
-            server=server,
-            backup_dir=backup_dir,
-            index=index,
-            retry_for=retry_for,
-            query_check_file=query_check_file,
-            stop=stop,
-        )
+    try:
+        with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+            report = MigrationExecutor(plugins=session.plugins).switch(
+                server=server,
+                backup_dir=backup_dir,
+                index=index,
+                retry_for=retry_for,
+                query_check_file=query_check_file,
+                min_overlap=min_overlap,
+                stop=stop,
+            )
+    except MigrationIncomplete as error:
+        if report_out is not None and error.report is not None:
+            write_migration_report(error.report, report_out)
+        show_failure(session, error)
+        raise
     if report_out is not None:
         write_migration_report(report, report_out)
     done_before = report.result is Result.NOTHING_TO_DO

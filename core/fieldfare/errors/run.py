@@ -110,20 +110,30 @@ class TargetRejected(MigrationIncomplete):
 
     Attributes:
         index: the source, which is untouched.
-        problems: one line per failed finding.
+        problems: one line per failed finding, and one for all queries whose answers differ too much.
+        comparison: what both indexes answered to the user's queries, a
+            :class:`fieldfare.comparison.IndexComparison`; None if they were not compared.
     """
 
     exit_code = 4
 
-    def __init__(self, index: str, problems: Sequence[str], *, resume: str, rollback: str) -> None:
+    def __init__(
+        self, index: str, problems: Sequence[str], *, resume: str, rollback: str, comparison: Any = None
+    ) -> None:
         self.index = index
         self.problems = tuple(problems)
+        self._comparison = comparison
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(
             f"The new index did not pass its checks, so nothing was switched: {index!r} answers as before.\n{lines}",
             resume=resume,
             rollback=rollback,
         )
+
+    @property
+    def comparison(self) -> Any:
+        """What both indexes answered; the findings of the report say the same."""
+        return self._comparison
 
 
 class ReportLost(MigrationIncomplete):

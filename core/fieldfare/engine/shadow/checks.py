@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from attrs import evolve
 
 from fieldfare.changes import RenameField, UpdateOption
-from fieldfare.comparison import comparable_queries, compare_checks, comparison_findings
+from fieldfare.comparison import IndexComparison, comparable_queries, compare_checks, comparison_findings
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.run import ActiveRun
@@ -18,15 +18,32 @@ from fieldfare.report import Finding, Severity
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import read_stats
 
-__all__ = ["before_switch", "check_names", "check_target", "current_view"]
+__all__ = ["before_switch", "check_names", "check_target", "current_view", "find_problems"]
 
 ATTEMPTS: Final = 5
 """How often both indexes are counted while applications write."""
 
 
-def check_target(run: ActiveRun) -> tuple[Finding, ...]:
-    """Run every check on the target, and compare it with the source, which is live too."""
-    return (*run_validators(before_switch(run)), _check_old_names(run), _counts(run), *_compare_queries(run))
+def check_target(run: ActiveRun) -> tuple[tuple[Finding, ...], IndexComparison | None]:
+    """Run every check on the target, and compare it with the source, which is live too.
+
+    Returns:
+        The findings, and the comparison of what both answer to the user's queries, if there are any.
+    """
+    findings = (*run_validators(before_switch(run)), _check_old_names(run), _counts(run))
+    comparison = _compare_queries(run)
+    return (*findings, *(comparison_findings(comparison) if comparison is not None else ())), comparison
+
+
+def find_problems(findings: Sequence[Finding], comparison: IndexComparison | None) -> list[str]:
+    """Return a line for each finding that keeps names from moving; one for all queries of the comparison together."""
+    compared = {each.name for each in comparison_findings(comparison)} if comparison is not None else set()
+    lines = [f"{each.name}: {each.detail}" for each in findings if each.fatal and each.name not in compared]
+    if comparison is None or comparison.passed:
+        return lines
+    failed = ", ".join(repr(each.name) for each in comparison.queries if not each.passed)
+    which = f"queries {failed}" if failed else "all queries together"
+    return [*lines, f"{which}: {comparison.against!r} finds too little of what {comparison.index!r} finds"]
 
 
 def before_switch(run: ActiveRun) -> ActiveRun:
@@ -67,7 +84,7 @@ def _check_old_names(run: ActiveRun) -> Finding:
     return Finding("names", not wrong, detail=detail)
 
 
-def _compare_queries(run: ActiveRun) -> list[Finding]:
+def _compare_queries(run: ActiveRun) -> IndexComparison | None:
     """Ask both indexes the queries of the user's file; a count that reads a renamed field is asked of the target alone.
 
     It has the new name, which the source does not know.
@@ -76,11 +93,8 @@ def _compare_queries(run: ActiveRun) -> list[Finding]:
     renamed = {name for each in run.plan.changes if isinstance(each, RenameField) for name in (each.old, each.new)}
     checks = evolve(checks, counts=tuple(each for each in checks.counts if not _names_any(each.text, renamed)))
     if not comparable_queries(checks):
-        return []
-    comparison = compare_checks(
-        run.server, run.source.name, run.target.name, checks, plugins=run.plugins, plan=run.plan
-    )
-    return comparison_findings(comparison)
+        return None
+    return compare_checks(run.server, run.source.name, run.target.name, checks, plugins=run.plugins, plan=run.plan)
 
 
 def _names_any(query: str, fields: Collection[str]) -> bool:

@@ -145,7 +145,7 @@ class Shadow:
     def validate(self, run: ActiveRun) -> Sequence[Finding]:
         """Return the findings of the check, and whether the names lead to the target."""
         if step_status(run.journal, SWITCH) is None:
-            return run.findings or check_target(run)
+            return run.findings or check_target(run)[0]
         agree(run)
         return (*(run.findings or run_validators(after_switch(run))), check_names(run))
 
@@ -217,5 +217,6 @@ class Shadow:
         if state == "switched":
             return f"switched: {target!r} answers to {shown}"
         ready = f"{target!r} is beside it"
-        what = {"validated": f"{ready}, validated", "built": f"{ready}, built", "building": f"{ready}, incomplete"}
+        built = "did not pass its checks" if step_status(journal, CHECK) is Status.REJECTED else "built"
+        what = {"validated": f"{ready}, validated", "built": f"{ready}, {built}", "building": f"{ready}, incomplete"}
         return f"{state or 'nothing is built'}: the source {source!r} answers" + (f"; {what[state]}" if state else "")

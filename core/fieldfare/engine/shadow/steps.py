@@ -8,12 +8,13 @@ from typing import Final
 
 from attrs import evolve
 
+from fieldfare.backup.progress import Status, StepRecord
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.checks import check_target
+from fieldfare.engine.shadow.checks import check_target, find_problems
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
@@ -97,11 +98,18 @@ def check(run: ActiveRun, step: Step) -> Receipt:
         TargetRejected: a check failed; the source is untouched.
     """
     if not any(real_name(run.server, name) == run.target.name for name in moved_names(run.plan)):
-        run.findings = check_target(run)
-        problems = [f"{each.name}: {each.detail}" for each in run.findings if each.fatal]
+        run.findings, comparison = check_target(run)
+        problems = find_problems(run.findings, comparison)
         if problems:
+            run.journal.mark(step.id, StepRecord(Status.REJECTED))
             commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
-            raise TargetRejected(run.source.name, problems, resume=commands.resume, rollback=commands.rollback)
+            raise TargetRejected(
+                run.source.name,
+                problems,
+                resume=commands.resume,
+                rollback=commands.rollback,
+                comparison=comparison,
+            )
     return Receipt(step.id)
 
 
