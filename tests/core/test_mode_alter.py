@@ -118,11 +118,15 @@ def test_fields_are_added_while_the_index_answers(storage: str, server: Server, 
     assert count_results(server, "books", "first") == 1
 
 
-def test_a_rollback_can_give_the_name_back_to_the_index(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_late", [False, True], ids=["at once", "after a rollback without it"])
+def test_a_rollback_can_give_the_name_back_to_the_index(server: Server, tmp_path: Path, *, is_late: bool) -> None:
     load(server, "hash")
     before = read_state(server)
     executor = MigrationExecutor()
     executor.apply(make_plan(server), server=server, backup_dir=tmp_path)
+    if is_late:
+        executor.rollback(server=server, backup_dir=tmp_path)
+        assert list_indexes(server) == ["books__v2"]
     undone = executor.rollback(server=server, backup_dir=tmp_path, restore_own_name=True)
     assert undone.validation.passed
     assert undone.timings.downtime_duration_seconds > 0

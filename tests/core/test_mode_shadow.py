@@ -122,13 +122,27 @@ def test_rollback_leaves_the_name_an_alias_unless_it_is_to_be_an_index_again(ser
     assert run.rollback() is Result.ROLLED_BACK
     assert (real_name(server, "books"), algorithm(server, "books")) == ("books__v3", "flat")
     assert list_indexes(server) == ["books__v3"]
+    assert run.rollback() is Result.NOTHING_TO_DO
+    assert run.rollback(restore_own_name=True) is Result.ROLLED_BACK
+    assert read_state(server) == before
     assert run.rollback(restore_own_name=True) is Result.NOTHING_TO_DO
     other = Lifecycle(server, run.backup_dir.with_name("other"))
-    server.command("FT.DROPINDEX", "books__v3")
-    fill(server)
     other.apply(make_plan(server))
     assert other.rollback(restore_own_name=True) is Result.ROLLED_BACK
     assert read_state(server) == before
+
+
+def test_a_name_that_another_migration_has_moved_is_not_made_an_index(server: Server, run: Lifecycle) -> None:
+    fill(server)
+    run.apply(make_plan(server))
+    run.rollback()
+    server.command("FT.CREATE", "other", "PREFIX", 1, "d:", "SCHEMA", "t", "TEXT")
+    server.command("FT.ALIASUPDATE", "books", "other")
+    with pytest.raises(PreconditionError, match="'books' leads to the index 'other'"):
+        run.rollback(restore_own_name=True)
+    assert real_name(server, "books") == "other"
+    server.command("FT.ALIASUPDATE", "books", "books__v3")
+    assert run.rollback() is Result.NOTHING_TO_DO
 
 
 def test_a_new_name_from_the_patch_is_not_switched(server: Server, run: Lifecycle) -> None:

@@ -29,6 +29,10 @@ QUANTIZE: Final = "  update_fields:\n    - {name: embedding, attrs: {datatype: f
 
 PLAN: Final = ("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--alias", "news")
 APPLY: Final = ("apply", "--backup-dir", "backup")
+ALTER: Final = (*PLAN, "--mode", "alter")
+SHADOW: Final = (*PLAN, "--mode", "shadow")
+SHADOW_OF_ALIAS: Final = ("plan", "--index", "news", "--schema-patch", "patch.yaml", "--mode", "shadow")
+BUILD: Final = (*APPLY, "--no-switch")
 ROLLBACK: Final = ("rollback", "--backup-dir", "backup", "--yes")
 BATCH_PLAN: Final = ("batch-plan", "--pattern", "*", "--schema-patch", "patch.yaml", "--alias", "news")
 BATCH_APPLY: Final = ("batch-apply", "--backup-dir", "backup", "--accept-data-loss")
@@ -60,12 +64,19 @@ COMMANDS: Final = {
     "plan that renames a field": Command(PLAN, RENAME),
     "plan that moves a prefix": Command(PLAN, PREFIX),
     "plan that converts vectors": Command(PLAN, QUANTIZE),
+    "plan with shadow": Command(SHADOW),
     "apply": Command(APPLY, before=(PLAN,)),
     "apply that renames a field": Command(APPLY, RENAME, before=(PLAN,)),
     "apply that renames a field, JSON": Command(APPLY, RENAME, before=(PLAN,), json=True),
     "apply that moves a prefix": Command(APPLY, PREFIX, before=(PLAN,)),
     "apply that converts vectors": Command(APPLY, QUANTIZE, before=(PLAN,)),
     "apply that converts vectors, without scripts": Command(APPLY, QUANTIZE, before=(PLAN,)),
+    "apply with alter": Command(APPLY, before=(ALTER,)),
+    "apply with shadow": Command(APPLY, before=(SHADOW,)),
+    "apply with shadow, of an alias": Command(APPLY, before=(SHADOW_OF_ALIAS,)),
+    "switch": Command(("switch", "--backup-dir", "backup"), before=(SHADOW, BUILD)),
+    "finalize": Command(("finalize", "--backup-dir", "backup", "--yes"), before=(SHADOW_OF_ALIAS, APPLY)),
+    "cleanup": Command(("cleanup", "--yes"), before=(SHADOW, BUILD)),
     "validate": Command(("validate", "--backup-dir", "backup"), before=(PLAN, APPLY)),
     "compare": Command(("compare", "--index", "articles", "--against", "more", "--min-overlap", "0")),
     "rollback": Command(ROLLBACK, before=(PLAN, APPLY)),
@@ -73,6 +84,9 @@ COMMANDS: Final = {
     "rollback that renames a field, JSON": Command(ROLLBACK, RENAME, before=(PLAN, APPLY), json=True),
     "rollback that moves a prefix": Command(ROLLBACK, PREFIX, before=(PLAN, APPLY)),
     "rollback that converts vectors": Command(ROLLBACK, QUANTIZE, before=(PLAN, APPLY)),
+    "rollback with alter": Command(ROLLBACK, before=(ALTER, APPLY)),
+    "rollback with shadow": Command(ROLLBACK, before=(SHADOW, APPLY)),
+    "rollback with shadow, of an alias": Command(ROLLBACK, before=(SHADOW_OF_ALIAS, APPLY)),
     "batch-plan": Command(BATCH_PLAN),
     "batch-apply": Command(BATCH_APPLY, QUANTIZE, before=(BATCH_PLAN,)),
     "batch-resume": Command(

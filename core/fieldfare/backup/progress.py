@@ -125,6 +125,8 @@ class Progress:
         saved_digest: digest of the backup at that moment.
         steps: step id → record, for steps that were started.
         restored_as: how the index is called that a rollback restores; "" until names are moved back.
+        superseded: an index that a rollback has restored before, and that is dropped now that the name becomes an index
+            again; "" if there is none.
         dropped_at: when the source was dropped, in seconds since the epoch.
         notes: of this run, or of its rollback.
         notes_before: the notes at the time of the first change; empty for a rollback.
@@ -151,6 +153,7 @@ class Progress:
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
     restored_as: str = ""
+    superseded: str = ""
     notes: tuple[Note, ...] = ()
     notes_before: tuple[Note, ...] = ()
     server_processes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
+from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.reopen import reopen_run
 from fieldfare.engine.report_builder import make_report
@@ -66,7 +67,7 @@ def finalize(  # noqa: PLR0913 - as for a rollback
         if _is_finalized(journal):
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
         session.store.sync()
-        require_rights(run, mode_of(run.plan).trial_commands(run.plan))
+        require_rights(run, mode_of(run.plan).trial_commands(run, Part.FINALIZE))
         check_server_identity(run, rollback=session.commands.rollback)
         try:
             findings = with_retries(run, lambda: _carry_out(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["Draft", "Mode", "PlannedChange"]
+__all__ = ["Draft", "Mode", "Part", "PlannedChange"]
+
+
+class Part(Enum):
+    """A part of a migration that needs rights of its own."""
+
+    RUN = auto()
+    """A run, and the rollback that may follow it."""
+
+    ROLLBACK = auto()
+    FINALIZE = auto()
 
 
 @frozen(hash=False)
@@ -80,10 +91,18 @@ class Mode(Protocol):
 
     # ---- before a run
 
-    def trial_commands(self, plan: MigrationPlan) -> Iterable[Command]:
-        """Return commands on indexes that a run and its rollback need, such that each of them is bound to fail.
+    def trial_commands(self, run: ActiveRun, part: Part) -> Iterable[Command]:
+        """Return commands on indexes that a part of a migration needs, such that each of them is bound to fail.
 
-        They are sent to see whether the user may run them.
+        They are sent to see whether the user may run them. What no such command tells is tried on trial indexes.
+
+        Args:
+            run: has neither journal nor backup before a run.
+            part: which.
+
+        Raises:
+            CommandNotAllowed: the user may not do something that was tried.
+            UnsupportedServer: the server refuses it.
         """
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:

@@ -9,6 +9,7 @@ from attrs import evolve
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase
 from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_source, source_differences
 from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
@@ -38,7 +39,7 @@ def open_journal(
     earlier = session.load_journal() if session.has_journal else None
     if earlier is not None and _resumes(server, session, earlier, plan):
         if earlier.progress.phase is not RunPhase.VALIDATED:
-            require_rights(ActiveRun(server, plan, plugins, options), mode_of(plan).trial_commands(plan))
+            _require_rights(server, plugins, plan, options)
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
@@ -47,7 +48,7 @@ def open_journal(
         drop_rehearsals(server, plan)
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
-    require_rights(ActiveRun(server, plan, plugins, options), mode_of(plan).trial_commands(plan))
+    _require_rights(server, plugins, plan, options)
     mode_of(plan).rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
@@ -65,6 +66,11 @@ def open_journal(
     journal = Journal(session.header, plan, progress)
     journal.save()
     return journal
+
+
+def _require_rights(server: Server, plugins: Plugins, plan: MigrationPlan, options: RunOptions) -> None:
+    run = ActiveRun(server, plan, plugins, options)
+    require_rights(run, mode_of(plan).trial_commands(run, Part.RUN))
 
 
 def _resumes(server: Server, session: Session, journal: Journal, plan: MigrationPlan) -> bool:
@@ -89,7 +95,7 @@ def _resumes(server: Server, session: Session, journal: Journal, plan: Migration
     try:
         return _target_is_live(server, plan)
     except StalePlan:
-        if server.run_ids() == progress.server_processes:
+        if not server.has_restarted_since(progress.server_processes):
             raise
         journal.update(phase=RunPhase.ACTIVE)  # the server restarted from data of the middle of the run
         return True

@@ -93,7 +93,7 @@ def with_retries(run: ActiveRun, work: Callable[[], T]) -> T:
 
 def _was_restarted(run: ActiveRun) -> bool:
     try:
-        return run.server.run_ids() != run.journal.progress.server_processes
+        return run.server.has_restarted_since(run.journal.progress.server_processes)
     except RedisError as error:
         return is_transient(error)
 

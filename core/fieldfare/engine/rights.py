@@ -73,20 +73,27 @@ def _require_listing(server: Server, index: bytes) -> None:
             raise refusal.or_else(error) from error
 
 
-def recreation_commands(plan: MigrationPlan) -> Iterator[Command]:
-    """Yield the commands that drop and create indexes, with a wrong number of arguments.
+def recreation_commands(
+    plan: MigrationPlan, names: Sequence[str] = (), aliases: Sequence[str] = ()
+) -> Iterator[Command]:
+    """Yield the commands that drop, create and name indexes, with a wrong number of arguments.
 
     They are refused, wherever they are executed.
+
+    Args:
+        plan: of which source and target are dropped and created.
+        names: of further indexes.
+        aliases: that move, beside those of the source.
     """
     source = plan.source
-    trial, *real = map(encode, (rehearsal_name(source.definition), source.definition.name, plan.target.name))
+    trial, *real = map(encode, (rehearsal_name(source.definition), source.definition.name, plan.target.name, *names))
     for name in dict.fromkeys((trial, *real)):
         yield "FT.INFO", name
         yield "FT.CREATE", name, "SCHEMA"
         yield "FT.DROPINDEX", name, "no", "documents"
         if source.synonyms:
             yield "FT.SYNUPDATE", name, "group"
-    for alias in map(encode, source.aliases):
+    for alias in map(encode, dict.fromkeys((*source.aliases, *aliases))):
         yield "FT.INFO", alias
         yield from (("FT.ALIASUPDATE", alias, name, "no") for name in dict.fromkeys(real))
     yield "FT.SEARCH", trial, "*"

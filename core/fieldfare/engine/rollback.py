@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attrs import evolve
 from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.index_workers import put_back_index_workers
+from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.reopen import reopen_run
@@ -73,12 +75,15 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             drop_rehearsals(server, plan)  # of a run that was killed during one
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
         if journal.progress.undo is RollbackStatus.DONE and source_is_restored(as_before := mode.as_before(run)):
-            findings = run_validators(as_before)  # a failed validation does not pass by being repeated
-            return make_report(as_before, session, Result.NOTHING_TO_DO, findings=findings, warnings=warnings)
+            if not (run.options.restore_own_name and _left_an_alias(run)):
+                findings = run_validators(as_before)  # a failed validation does not pass by being repeated
+                return make_report(as_before, session, Result.NOTHING_TO_DO, findings=findings, warnings=warnings)
+            steps = {name: evolve(each, status=Status.RUNNING) for name, each in journal.progress.steps.items()}
+            journal.progress = evolve(journal.progress, undo=RollbackStatus.NONE, steps=steps)  # saved below
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before the first one is restored
         session.store.verify(journal.expected_backup)
-        require_rights(run, mode.trial_commands(plan))
+        require_rights(run, mode.trial_commands(run, Part.ROLLBACK))
         check_server_identity(run, rollback=session.commands.rollback)
         mode.require_undoable(run)
         if journal.progress.undo is RollbackStatus.NONE:
@@ -100,6 +105,11 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
             reason = error_text(error)
             raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
         return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
+
+
+def _left_an_alias(run: ActiveRun) -> bool:
+    """Whether the source's own name leads to an index that a rollback has restored under another name."""
+    return run.journal.progress.restored_as not in {"", run.source.name}
 
 
 def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:

@@ -25,10 +25,10 @@ def reset_after_restart(run: ActiveRun) -> None:
     Steps after the rewrite pass are undone then, so that documents have the names under which they are rewritten,
     and every step is executed from its first batch, as after a crash.
     """
-    processes = run.server.run_ids()
     progress = run.journal.progress
-    if processes == progress.server_processes:
+    if not run.server.has_restarted_since(progress.server_processes):
         return
+    processes = run.server.run_ids()
     drop_rehearsals(run.server, run.plan)  # the server may be back in the middle of one
     if not progress.server_processes or not progress.steps:
         run.journal.update(server_processes=processes)
@@ -51,7 +51,7 @@ def reset_after_restart(run: ActiveRun) -> None:
 
 def source_is_restored(run: ActiveRun) -> bool:
     """Whether what a rollback has restored, the target of this run, is still there."""
-    if run.server.run_ids() == run.journal.progress.server_processes:
+    if not run.server.has_restarted_since(run.journal.progress.server_processes):
         return True
     name = run.target.name
     if not index_exists(run.server, name) or find_mismatches(run.target, read_definition(run.server, name)):

@@ -135,6 +135,15 @@ class Server:
         """
         return tuple(sorted(read_run_id(node) for node in self.nodes()))
 
+    def has_restarted_since(self, run_ids: Sequence[str]) -> bool:
+        """Whether other processes answer than those with these run ids; False if this user may not ask.
+
+        Raises:
+            redis.exceptions.RedisError: the server did not answer.
+        """
+        found = self.run_ids()
+        return all(found) and found != tuple(run_ids)
+
     def silent_nodes(self) -> tuple[str, ...]:
         """Return the addresses of the primaries of a cluster that do not answer; none for a single server."""
         silent = []

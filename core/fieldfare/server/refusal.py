@@ -25,6 +25,7 @@ TRIAL_KEY: Final = b"fieldfare:rehearsal:"
 OWN_KEYS: Final = b"fieldfare:"
 
 _COMMAND: Final = re.compile(r"run the '([^']+)' command")
+_VERSION: Final = re.compile(r"__v[1-9][0-9]*$")
 _GLOB: Final = re.compile(r"[*?\[\]\\]")
 
 
@@ -87,12 +88,15 @@ def name_refusal(command: Command, reply: Any) -> Any:
 
 
 def _pattern(key: bytes) -> str:
-    """Return the key pattern that an ACL rule needs for a key; for a trial key, for its whole prefix."""
+    """Return the key pattern that an ACL rule needs for a key; for a trial key, for its whole prefix.
+
+    For a version of an index (``books__v2``) it is that of all versions: a rollback may need the next one.
+    """
     if key.startswith(OWN_KEYS):
         return f"~{OWN_KEYS.decode()}*"
     prefix, trial, _ = key.partition(TRIAL_KEY)
     literal = _GLOB.sub(r"\\\g<0>", prefix.decode("utf-8", "backslashreplace"))
-    return f"~{literal}*" if trial else f"~{literal}"
+    return f"~{literal}*" if trial else f"~{_VERSION.sub('__v*', literal)}"
 
 
 def trial_keys(prefixes: Sequence[str]) -> list[bytes]:

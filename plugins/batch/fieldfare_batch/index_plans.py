@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
@@ -53,7 +54,8 @@ def require_rights_for_all(server: Server, plugins: Plugins, plans: Iterable[Mig
     """
     for plan in plans:
         try:
-            require_rights(ActiveRun(server, plan, plugins), mode_of(plan).trial_commands(plan))
+            run = ActiveRun(server, plan, plugins)
+            require_rights(run, mode_of(plan).trial_commands(run, Part.RUN))
         except CommandNotAllowed:
             raise
         except FieldfareError:

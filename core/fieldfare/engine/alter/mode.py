@@ -18,13 +18,19 @@ from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_alt
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.index import create_index, make_primaries_agree, wait_until_ready
-from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.mode import Draft, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import names_of
-from fieldfare.engine.shadow.restore import choose_restored_name, require_known_names, restored_run
+from fieldfare.engine.shadow.restore import (
+    choose_restored_name,
+    rehearse_move,
+    require_known_names,
+    restored_names,
+    restored_run,
+)
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -81,11 +87,14 @@ class Alter:
             lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
         return lines
 
-    def trial_commands(self, plan: MigrationPlan) -> Iterator[Command]:
-        """Try FT.ALTER, and what a rollback needs."""
-        yield from recreation_commands(plan)
-        for name in map(encode, (rehearsal_name(plan.source.definition), plan.source.definition.name)):
-            yield "FT.ALTER", name, "no"
+    def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
+        """Try what a rollback needs, and FT.ALTER."""
+        source, names = run.source, names_of(run.plan.source)
+        restored = restored_names(run, names)
+        yield from recreation_commands(run.plan, restored, names)
+        if part is Part.RUN:
+            yield from (("FT.ALTER", encode(name), "no") for name in (rehearsal_name(source), source.name))
+        rehearse_move(run, names, restored[0])
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Add the fields to a trial index, and create the source for a rollback."""

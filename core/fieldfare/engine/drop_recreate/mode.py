@@ -24,7 +24,7 @@ from fieldfare.engine.drop_recreate.steps import (
     source_is_gone,
 )
 from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.mode import Draft, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearse_definition
 from fieldfare.engine.rights import recreation_commands
@@ -73,8 +73,9 @@ class DropRecreate:
         lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
 
-    def trial_commands(self, plan: MigrationPlan) -> Iterable[Command]:
+    def trial_commands(self, run: ActiveRun, _: Part) -> Iterable[Command]:
         """Try to drop and to create."""
+        plan = run.plan
         return recreation_commands(plan) if any(step.phase is Phase.DROP for step in plan.steps) else ()
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:

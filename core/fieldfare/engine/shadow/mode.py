@@ -16,14 +16,21 @@ from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.mode import temporary_blocker, unreadable_warning
 from fieldfare.engine.drop_recreate.steps import drop_target
 from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.mode import Draft, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
-from fieldfare.engine.rehearsal import rehearse_definition
+from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import after_switch, check_names, check_target, current_view
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
-from fieldfare.engine.shadow.restore import choose_restored_name, require_known_names, restore_names, restored_run
+from fieldfare.engine.shadow.restore import (
+    choose_restored_name,
+    rehearse_move,
+    require_known_names,
+    restore_names,
+    restored_names,
+    restored_run,
+)
 from fieldfare.engine.shadow.room import lack_of_room
 from fieldfare.engine.shadow.steps import (
     BUILD,
@@ -38,7 +45,7 @@ from fieldfare.engine.shadow.steps import (
     retire,
     switch,
 )
-from fieldfare.engine.shadow.way import choose_way, describe_way
+from fieldfare.engine.shadow.way import describe_way
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -101,19 +108,23 @@ class Shadow:
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
 
-    def trial_commands(self, plan: MigrationPlan) -> Iterator[Command]:
-        """Try to create and drop, and to move the names."""
-        yield from recreation_commands(plan)
-        for name in moved_names(plan):
-            yield "FT.INFO", encode(name)
-            yield "FT.ALIASUPDATE", encode(name), encode(plan.target.name), "no"
+    def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
+        """Try to create and drop, and to move the names; for ``finalize``, to drop the source."""
+        plan, names = run.plan, moved_names(run.plan)
+        if part is Part.FINALIZE:
+            yield from (("FT.INFO", encode(name)) for name in (run.target.name, run.source.name, *names))
+            yield "FT.DROPINDEX", encode(run.source.name), "no", "documents"
+            yield "FT.SEARCH", encode(rehearsal_name(run.source)), "*"
+            return
+        restored = restored_names(run, names) if replaces_own_name(plan) else ()
+        yield from recreation_commands(plan, restored, names)
+        if part is Part.RUN:
+            rehearse_move(run, names, run.target.name)
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
-        """Create both definitions over a prefix that no key has, and move the name of a trial index."""
+        """Create both definitions over a prefix that no key has."""
         rehearse_definition(server, plan.target, "target")
         rehearse_definition(server, plan.source.definition, "source")
-        if replaces_own_name(plan):
-            choose_way(server, plan.source.definition)
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Build, check, switch or retire."""

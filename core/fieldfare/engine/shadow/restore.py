@@ -14,19 +14,21 @@ from typing import Any
 from attrs import evolve
 
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.engine.index import create_index, wait_until_ready
+from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import next_name, split_version
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.errors import PreconditionError
 from fieldfare.server import index_commands
 from fieldfare.server.index_names import is_own_name, move_names, real_name
-from fieldfare.server.inspect import index_exists, read_definition
+from fieldfare.server.inspect import index_exists, read_definition, read_snapshot
 
 __all__ = [
     "choose_restored_name",
+    "rehearse_move",
     "require_known_names",
     "restore_names",
+    "restored_names",
     "restored_run",
     "source_is_live",
 ]
@@ -45,16 +47,47 @@ def choose_restored_name(run: ActiveRun, names: Sequence[str]) -> Mapping[str, A
         run: the rollback.
         names: that lead to the restored index at the end.
     """
-    own = run.source.name
+    own, former = run.source.name, run.journal.progress.restored_as
     is_live = source_is_live(run)
     is_free = not index_exists(run.server, own)
     if is_live or is_free or run.options.restore_own_name or not names:
         outage = time.time() if own in names and not is_live else None
-        return {"restored_as": own, "dropped_at": outage}
-    if run.journal.progress.restored_as not in {"", own}:
+        superseded = {"superseded": former} if former not in {"", own} else {}
+        return {"restored_as": own, "dropped_at": outage, **superseded}
+    if former not in {"", own}:
         return {}
-    highest = max((own, run.target.name), key=lambda name: split_version(name)[1])
-    return {"restored_as": next_name(run.server, names[0], above=highest)}
+    return {"restored_as": _next_version(run, names)}
+
+
+def restored_names(run: ActiveRun, names: Sequence[str]) -> tuple[str, ...]:
+    """Return how the index will be called that a rollback restores, and then what that supersedes.
+
+    Args:
+        run: the rollback, or a run that has no backup yet: then the name is that of an index beside the source.
+        names: that lead to the restored index at the end.
+    """
+    if not run.has_backup:
+        return (_next_version(run, names),)
+    chosen, progress = choose_restored_name(run, names), run.journal.progress
+    found = (chosen.get("restored_as") or progress.restored_as, chosen.get("superseded") or progress.superseded)
+    return tuple(filter(None, found))
+
+
+def rehearse_move(run: ActiveRun, names: Sequence[str], target: str) -> None:
+    """Try on trial indexes how the source's own name moves, if it is among names that move to another index.
+
+    Raises:
+        CommandNotAllowed: the user may not do it.
+        UnsupportedServer: the server allows no way.
+    """
+    own = run.source.name
+    if own in names and own != target and is_own_name(run.server, own):
+        choose_way(run.server, run.source)
+
+
+def _next_version(run: ActiveRun, names: Sequence[str]) -> str:
+    highest = max((run.source.name, run.target.name), key=lambda name: split_version(name)[1])
+    return next_name(run.server, names[0], above=highest)
 
 
 def restored_run(run: ActiveRun, names: Sequence[str]) -> ActiveRun:
@@ -76,7 +109,8 @@ def require_known_names(run: ActiveRun, names: Sequence[str]) -> None:
     """
     if run.options.force:
         return
-    known = {None, run.source.name, run.target.name, run.journal.progress.restored_as}
+    progress = run.journal.progress
+    known = {None, run.source.name, run.target.name, progress.restored_as, progress.superseded}
     for name in names:
         found = real_name(run.server, name)
         if found not in known:
@@ -106,3 +140,6 @@ def restore_names(run: ActiveRun, names: Sequence[str]) -> None:
     moving = [name for name in names if name != restored.name]
     way = choose_way(server, run.source) if own in moving and is_own_name(server, own) else None
     move_names(server, moving, restored.name, way)
+    superseded = run.journal.progress.superseded
+    if superseded and is_own_name(server, superseded):
+        drop_index(server, read_snapshot(server, superseded, key_sample_limit=0))
