@@ -14,7 +14,7 @@ MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
 # plan, apply, validate, resume, roll back and the command line, end to end
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
-.PHONY: help demo smoke test torture mutations clients bench compare lint format docs clean
+.PHONY: help demo smoke test torture mutations clients bench compare zero-downtime lint format docs clean
 
 help:
 	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
@@ -25,6 +25,7 @@ help:
 	@echo "make clients   use indexes through RedisVL and other clients, in an environment of their own"
 	@echo "make bench     all benchmarks, on a quiet machine"
 	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds 1 --only HNSW' writes no page"
+	@echo "make zero-downtime  the second: clients query and write during migrations; ZERO_DOWNTIME as COMPARE"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
 	@echo "make docs      build the documentation into site/"
@@ -57,7 +58,7 @@ clients: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
 clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python -m pytest tests/clients
 
-bench: compare
+bench: compare zero-downtime
 	@for script in recall batch heartbeat workers; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
@@ -65,6 +66,9 @@ bench: compare
 compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
 compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python benchmarks/compare.py $(or $(COMPARE),--out docs --quote README.md)
+
+zero-downtime: $(VENV)/dev.stamp
+	@$(BIN)/python benchmarks/zero_downtime.py $(or $(ZERO_DOWNTIME),--out docs)
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from fieldfare.server import Server
 
-__all__ = ["INDEX", "WORDNET", "Load", "load_embeddings", "load_json", "load_tenants", "load_texts", "load_vectors"]
+__all__ = [
+    "INDEX",
+    "WORDNET",
+    "Load",
+    "load_embeddings",
+    "load_json",
+    "load_tenants",
+    "load_texts",
+    "load_vectors",
+    "make_embeddings",
+]
 
 Load: TypeAlias = Callable[[Server], None]
 """Puts documents and their index on a server."""
@@ -46,7 +56,7 @@ def load_embeddings(count: int, path: Path, algorithm: str) -> Load:
     """
 
     def load(server: Server) -> None:
-        vectors = _embeddings(count, path)
+        vectors = make_embeddings(count, path)
         for start in range(0, count, ROWS):
             _put_vectors(server, "doc:", start, vectors[start : start + ROWS])
         _create_vector_index(server, INDEX, "doc:", algorithm, vectors.shape[1])
@@ -101,7 +111,8 @@ def _ranges(count: int) -> Iterator[range]:
     return (range(start, min(start + ROWS, count)) for start in range(0, count, ROWS))
 
 
-def _embeddings(count: int, path: Path) -> NDArray[np.float32]:
+def make_embeddings(count: int, path: Path) -> NDArray[np.float32]:
+    """Return the rows of an .npy file of unit vectors; if it has fewer, the rest are weighted means of two of them."""
     vectors = np.load(path)[:count].astype("<f4")
     random = np.random.default_rng(2)
     missing = count - len(vectors)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from comparison.floor import PARTS
+from comparison.markdown import make_table, write_between
 from comparison.results import CaseResult, Comparison
 from comparison.table import cell, figure, ratio, rounds
 from comparison.tools import FIELDFARE, REDISVL
@@ -74,7 +75,7 @@ def make_quote(comparison: Comparison) -> str:
         for result in comparison.cases
         if result.baseline == REDISVL
     ]
-    table = _table(("how many times as much RedisVL takes", "`plan`", "`apply`", "outage", "memory"), rows)
+    table = make_table(("how many times as much RedisVL takes", "`plan`", "`apply`", "outage", "memory"), rows)
     return f"{table}\n{_setting(comparison)}\n"
 
 
@@ -92,11 +93,7 @@ def quote(comparison: Comparison, path: Path) -> None:
     Raises:
         SystemExit: the file has no marks.
     """
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{path} has no place for the figures: '{BEGIN}' and '{END}'")
-    path.write_text(f"{before}{BEGIN}\n{make_quote(comparison)}{END}{after}", encoding="utf-8")
+    write_between(path, BEGIN, END, make_quote(comparison))
 
 
 def _setting(comparison: Comparison) -> str:
@@ -114,7 +111,7 @@ def _setting(comparison: Comparison) -> str:
 
 def _apply(results: Sequence[CaseResult]) -> str:
     header = ("migration", FIELDFARE, REDISVL, "ratio", "outage", "RedisVL's", "ratio", "the server's build")
-    return _table(
+    return make_table(
         header,
         [
             (
@@ -130,7 +127,7 @@ def _apply(results: Sequence[CaseResult]) -> str:
 
 def _plan_and_rollback(results: Sequence[CaseResult]) -> str:
     header = ("migration", "plan", "RedisVL's", "ratio", "rollback", "RedisVL's", "ratio")
-    return _table(
+    return make_table(
         header,
         [
             (result.name, *_compared(result, "plan", "wall_seconds"), *_compared(result, "rollback", "wall_seconds"))
@@ -148,7 +145,7 @@ def _resources(results: Sequence[CaseResult]) -> str:
         "apply: p99 of queries": ("apply", "query_p99_ms"),
     }
     header = ("fieldfare / RedisVL = ratio", *columns)
-    return _table(
+    return make_table(
         header,
         [
             (result.name, *(cell(result, command, FIELDFARE, metric) for command, metric in columns.values()))
@@ -180,7 +177,7 @@ def _floor(results: Sequence[CaseResult]) -> list[str]:
     text = (
         "The same with hand-packed commands on one connection, and nothing that makes it safe except a copy on disk:\n"
     )
-    return ["## The floor\n", text, _table(("migration", *PARTS, "in all"), rows)] if rows else []
+    return ["## The floor\n", text, make_table(("migration", *PARTS, "in all"), rows)] if rows else []
 
 
 def _workers(results: Sequence[CaseResult]) -> list[str]:
@@ -199,9 +196,4 @@ def _workers(results: Sequence[CaseResult]) -> list[str]:
         for name in reversed(result.participants)
     ]
     header = ("migration", "workers", "apply", "rollback", "apply, ratio to one", "rollback, ratio to one")
-    return ["## Workers\n", _table(header, rows)] if rows else []
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return ["## Workers\n", make_table(header, rows)] if rows else []

@@ -1,0 +1,153 @@
+"""Carries out one migration while clients query and write, and sums up what they saw."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+from attrs import define, field, frozen
+
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.patch.mode import ModeName
+from fieldfare.server import Server
+from fieldfare.server.search import find_indexed
+from fieldfare.testing.indexing import wait_until_indexed
+from fieldfare.testing.load import Answer, Load, querying
+from live.documents import NAME, Dictionary
+from live.results import CaseResult, Figures
+
+__all__ = ["CASES", "Case", "run_case"]
+
+QUIET_SECONDS: Final = 3.0
+"""How long the clients query before the migration, after it, and after a rollback."""
+
+PAUSE: Final = 0.01
+"""Seconds between an answer and the next query of a client; four clients would fill one processor without it."""
+
+WRITE_PAUSE: Final = 0.02
+
+HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
+FIELDS: Final = {"add_fields": [{"name": "pos", "type": "tag"}, {"name": "number", "type": "numeric"}]}
+
+
+@frozen(hash=False)
+class Case:
+    """A migration.
+
+    Attributes:
+        name: for readers.
+        mode: of the plan.
+        changes: of the patch.
+        has_vectors: whether the index has vectors.
+        is_alias: whether the name is an alias.
+        rolls_back: whether it is rolled back before ``finalize``; else it is finalized.
+    """
+
+    name: str
+    mode: ModeName
+    changes: Mapping[str, Any]
+    has_vectors: bool = True
+    is_alias: bool = True
+    rolls_back: bool = False
+
+
+CASES: Final = (
+    Case("FLAT → HNSW, shadow, of an alias", ModeName.SHADOW, HNSW),
+    Case("the same, rolled back", ModeName.SHADOW, HNSW, rolls_back=True),
+    Case("FLAT → HNSW, shadow, of an index, rolled back", ModeName.SHADOW, HNSW, is_alias=False, rolls_back=True),
+    Case("two more fields of a text index, alter", ModeName.ALTER, FIELDS, has_vectors=False),
+    Case("FLAT → HNSW, drop_recreate", ModeName.DROP_RECREATE, HNSW),
+)
+
+
+@define
+class Clock:
+    """When each part of a migration began and ended, as ``time.monotonic()`` gives it."""
+
+    parts: dict[str, tuple[float, float]] = field(factory=dict)
+    moves: list[float] = field(factory=list)
+
+    def note(self, activity: str, _detail: str) -> None:
+        """Take the times of what moves names; for ``progress_callback``."""
+        if activity == "switch":
+            self.moves.append(time.monotonic())
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Take the time of the body, and of the names' move in it."""
+        self.moves.clear()
+        started = time.monotonic()
+        yield
+        self.parts[name] = started, time.monotonic()
+        if self.moves:
+            self.parts[f"{name}: switch"] = self.moves[0], self.moves[-1]
+
+
+def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> CaseResult:
+    """Load the documents, migrate, and return what clients saw; they are a process of their own."""
+    dictionary.load(server, has_vectors=case.has_vectors, is_alias=case.is_alias)
+    queries, clock, executor = dictionary.queries(has_vectors=case.has_vectors), Clock(), MigrationExecutor()
+    with (
+        tempfile.TemporaryDirectory() as backup_dir,
+        querying(url, queries, dictionary.writes(), pause=PAUSE, write_pause=WRITE_PAUSE) as load,
+    ):
+        with clock.part("before"):
+            time.sleep(QUIET_SECONDS)
+        with clock.part("plan"):
+            patch = {"version": 1, "mode": case.mode.value, "changes": case.changes}
+            plan = MigrationPlanner().create_plan_from_patch(NAME, schema_patch=patch, server=server)
+        with clock.part("apply"):
+            executor.apply(plan, server=server, backup_dir=backup_dir, progress_callback=clock.note)
+        with clock.part("after"):
+            time.sleep(QUIET_SECONDS)
+        if case.rolls_back:
+            with clock.part("rollback"):
+                executor.rollback(server=server, backup_dir=backup_dir, progress_callback=clock.note)
+        elif case.mode is ModeName.SHADOW:
+            with clock.part("finalize"):
+                executor.finalize(server=server, backup_dir=backup_dir)
+        with clock.part("end"):
+            time.sleep(QUIET_SECONDS)
+    wait_until_indexed(server)
+    move = clock.parts.get("rollback: switch")
+    return CaseResult(
+        case.name,
+        len(dictionary.vectors),
+        {name: sum_up(load, *times) for name, times in clock.parts.items()},
+        outage_seconds=find_outage(load.answers),
+        writes=len(load.written),
+        write_errors=sum(bool(each.error) for each in load.writes),
+        not_found=len(load.written) - len(find_indexed(server, NAME, load.written)),
+        back_ms=1000 * (move[1] - move[0]) if move else None,
+    )
+
+
+def sum_up(load: Load, first: float, last: float) -> Figures:
+    """Return what the clients saw between two moments."""
+    answers = load.between(first, last)
+    milliseconds = [1000 * each.seconds for each in answers] or [0.0]
+    return Figures(
+        seconds=last - first,
+        queries=len(answers),
+        errors=sum(bool(each.error) for each in answers),
+        empty=sum(not each.error and not each.results for each in answers),
+        p50_ms=float(np.percentile(milliseconds, 50)),
+        p99_ms=float(np.percentile(milliseconds, 99)),
+        longest_ms=max(milliseconds),
+        late_ms=1000 * max((each.late for each in answers), default=0.0),
+    )
+
+
+def find_outage(answers: Sequence[Answer]) -> float:
+    """Return the seconds from a failed or empty query to the next one that succeeds, in all."""
+    total, since = 0.0, None
+    for each in sorted(answers, key=lambda answer: answer.started):
+        if not each.results and since is None:
+            since = each.started
+        elif each.results and since is not None:
+            total, since = total + each.started - since, None
+    return total
