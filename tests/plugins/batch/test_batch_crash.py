@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -19,15 +17,16 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes, read_definition, read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.faults import Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare_batch.state import Status
-from fieldfare_batch.state_file import load_state
+from fieldfare_batch.state_file import load_state, lock_state
 
 PLAN = ("batch-plan", "--schema-patch", "patch.yaml", "--pattern", "*")
 APPLY = ("batch-apply", "--backup-dir", "backups", "--accept-data-loss")
 RESUME = ("batch-resume", "--accept-data-loss")
 
-INDEXES = 50 if "TORTURE" in os.environ else 10
+INDEXES = 50 if "TORTURE" in os.environ else 6
 DOCUMENTS = 40  # benchmarks/batch.py does the same with 1,000, which takes a minute
 DIMS = 8
 
@@ -35,6 +34,7 @@ KILLER = """
 import os, signal, sys
 from fieldfare_batch import BatchMigrationExecutor
 from fieldfare_batch.plan_file import load_batch_plan
+from fieldfare.testing.faults import Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
 
 def kill(name, position, total, status):
@@ -151,34 +151,18 @@ def test_killed_inside_an_index_and_rolled_back(moment: str, fieldfare: CommandL
     }
 
 
-def start(fieldfare: CommandLine, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "fieldfare", *arguments],
-        cwd=fieldfare.directory,
-        env={**os.environ, "FIELDFARE_URL": fieldfare.url},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("parallel", ["1", "2"])
 def test_ctrl_c_names_the_next_commands(parallel: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
     names = [f"i{number}" for number in range(4)]
     for name in names:
-        load(name, count=50)
+        load(name, count=30)
     before = database_digest(server), index_state(server)
     assert fieldfare(*PLAN).code == 0
-    with start(fieldfare, *APPLY, "--batch-size", "1", "--parallel", parallel) as process:
-        assert process.stderr is not None
-        output = ""
-        for line in process.stderr:
-            output += line
-            if "i1: in_progress" in line:
-                process.send_signal(signal.SIGINT)
-    assert process.returncode == 130, output
-    assert "batch-resume --state" in output
-    assert "batch-rollback --state" in output
+    ctrl_c = Fault("rewrite:server.send:before", 3, "interrupt"), FaultContext(fieldfare.url, fieldfare.directory)
+    stopped = fieldfare(*APPLY, "--batch-size", "1", "--parallel", parallel, fault=ctrl_c)
+    assert stopped.code == 130, stopped.stderr
+    assert "batch-resume --state" in stopped.stderr
+    assert "batch-rollback --state" in stopped.stderr
     state = load_state(fieldfare.directory / "batch_state.yaml")
     assert state.with_status(Status.PENDING)
     resumed = fieldfare(*RESUME)
@@ -221,19 +205,12 @@ def test_status_never_reads_a_partly_written_file(fieldfare: CommandLine, server
 
 def test_two_processes_cannot_run_one_batch(fieldfare: CommandLine, server: Server, load: Any) -> None:
     del server
-    load("a", count=50)
+    load("a")
     assert fieldfare(*PLAN).code == 0
-    with start(fieldfare, *APPLY, "--batch-size", "1") as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "a: in_progress" in line:
-                break
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            second = fieldfare(*APPLY)
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
-        process.stderr.read()
+    path = fieldfare.directory / "batch_state.yaml"
+    with lock_state(path):
+        second = fieldfare(*APPLY)
     assert second.code == 4
-    assert f"the batch state {Path(fieldfare.directory) / 'batch_state.yaml'}" in second.stderr
-    assert process.returncode == 0
+    assert f"the batch state {path}" in second.stderr
+    assert f"pid {os.getpid()}" in second.stderr
+    assert fieldfare(*APPLY).code == 0
