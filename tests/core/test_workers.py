@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from itertools import cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from fieldfare.report import MigrationReport, Moment, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from torture import pairs
 
 COUNT, DIMS, BATCH = 230, 8, 20  # 12 batches, the last one of 10; 3 for each of 4 workers
 PATCH = """\
@@ -50,12 +50,6 @@ MOMENTS = [
     *(f"rewrite:progress:{number}" for number in (2, 5, 9, 13)),
     "create:started:1",
 ]
-TORTURE = "TORTURE" in os.environ
-
-
-def pairs(moments: list[str], workers: tuple[int, ...]) -> list[tuple[str, int]]:
-    """Return moments with numbers of workers that go on: each moment with one of them, with all in ``make torture``."""
-    return list(product(moments, workers) if TORTURE else zip(moments, cycle(workers), strict=False))
 
 
 @pytest.fixture

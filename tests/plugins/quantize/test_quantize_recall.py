@@ -329,7 +329,7 @@ changes:
   rename_fields: [{old_name: vec, new_name: embedding}]
   index: {name: glosses, prefix: "gloss:"}
 """
-APPLY = ("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backup", "--batch-size", "200", "--json")
+APPLY = ("apply", "--plan", "migration_plan.yaml", "--backup-dir", "backup", "--batch-size", "70", "--json")
 MOMENTS = [
     "dump:started:2",
     "dump:progress:5",
@@ -344,7 +344,7 @@ MOMENTS = [
 
 @pytest.mark.parametrize(("moment", "workers"), [*((each, "1") for each in MOMENTS), ("dump:finished:1", "2")])
 def test_killed_run(moment: str, workers: str, server: Server, redis_url: str, tmp_path: Path) -> None:
-    create(server)
+    create(server, VECTORS[:200])
     (tmp_path / "patch.yaml").write_text(PATCH)
     fieldfare = CommandLine(redis_url, tmp_path)
     assert (
