@@ -122,7 +122,7 @@ def parts(reply: Any) -> list[Any]:
     return [reply.get(key) for key in keys]
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(definition=definitions())
 def test_a_server_keeps_every_definition(servers: tuple[Server, Server], definition: IndexDefinition) -> None:
     try:
@@ -146,7 +146,7 @@ def test_a_server_keeps_every_definition(servers: tuple[Server, Server], definit
             servers[0].command("FT.DROPINDEX", name)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(definition=definitions())
 def test_a_schema_file_keeps_every_definition(definition: IndexDefinition) -> None:
     assert from_schema(parse_yaml(dump_yaml(to_schema(definition)), "schema.yaml").data) == definition

@@ -462,7 +462,7 @@ def unreported(definition: IndexDefinition) -> dict[tuple[str, str], AttributeVa
     }
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(definitions(), definitions())
 def test_the_changes_between_two_definitions_turn_one_into_the_other(
     source: IndexDefinition, target: IndexDefinition
@@ -484,7 +484,7 @@ def test_the_changes_between_two_definitions_turn_one_into_the_other(
     assert changes_from_schema(result, target) == (), "and then there is nothing left to do"
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(definitions(), definitions())
 def test_a_patch_of_attributes_does_what_a_schema_does(source: IndexDefinition, target: IndexDefinition) -> None:
     target = evolve(source, fields=tuple(target.find(field.name) or field for field in source.fields))

@@ -29,7 +29,7 @@ from fieldfare.testing.digest import State, read_state
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.servers import clear
 
-EXAMPLES = 1000 if os.environ.get("TORTURE") else 100
+EXAMPLES = 1000 if os.environ.get("TORTURE") else 60
 DIMS = 2
 
 Answers: TypeAlias = dict[str, Any]

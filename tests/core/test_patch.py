@@ -262,7 +262,7 @@ patches = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(patch=patches)
 def test_a_patch_reads_back_from_its_file(patch_file: Path, patch: SchemaPatch) -> None:
     patch_file.write_text(dump_yaml({"version": patch.version, "changes": patch_to_dict(patch)}))
@@ -297,7 +297,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
     return dict(patch)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(mutated())
 def test_no_mapping_breaks_the_reader(mapping: dict[str, Any]) -> None:
     with suppress(FileError):
@@ -305,7 +305,7 @@ def test_no_mapping_breaks_the_reader(mapping: dict[str, Any]) -> None:
         assert patch_from_dict({"version": 1, "changes": patch_to_dict(patch)}) == patch
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_file_breaks_the_reader(patch_file: Path, data: st.DataObject) -> None:
     raw = bytearray(FULL.encode())

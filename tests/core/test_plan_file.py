@@ -364,7 +364,7 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(plan=plans)
 def test_a_plan_reads_back_from_its_file(path: Path, plan: MigrationPlan) -> None:
     write_plan(plan, path)
@@ -380,7 +380,7 @@ nonsense: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_mapping_breaks_the_reader(data: st.DataObject) -> None:
     mapping: Any = plan_to_dict(plan_of())
@@ -398,7 +398,7 @@ def test_no_mapping_breaks_the_reader(data: st.DataObject) -> None:
             plan_from_dict(mapping)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_file_breaks_the_reader(path: Path, data: st.DataObject) -> None:
     raw = bytearray(dump_yaml(plan_to_dict(plan_of())).encode())

@@ -34,7 +34,7 @@ def refused(text: str) -> tuple[str, ...]:
     return caught.value.problems
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.dictionaries(texts, values, min_size=1, max_size=4))
 def test_whatever_is_written_reads_back_as_it_was(mapping: dict[str, object]) -> None:
     text = dump_yaml(mapping)
@@ -206,7 +206,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     assert load_yaml(tmp_path / "x.yaml").data == {"a": "ä"}
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("{}[]:,-&*!|>'\"%@`#?\n \t"), max_size=60))
 def test_no_text_breaks_the_reader(text: str) -> None:
     try:
