@@ -74,7 +74,7 @@ class OnLoop:
         if (report.activity, report.moment) == (self.activity, "progress"):
             self.seen += 1
             if self.seen == 3:
-                asyncio.run_coroutine_threadsafe(self.action(), self.loop).result(timeout=60)
+                asyncio.run_coroutine_threadsafe(self.action(), self.loop).result(timeout=300)
 
 
 def plugins_with(observer: object) -> Plugins:

@@ -99,7 +99,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + 120
     while not condition():
         assert monotonic() < deadline
         sleep(0.01)

@@ -82,7 +82,7 @@ def queries(url: str, name: str, query: str, expected: int) -> Iterator[list[obj
     thread = threading.Thread(target=ask)
     thread.start()
     try:
-        assert asked.wait(30)
+        assert asked.wait(120)
         yield wrong
     finally:
         stop.set()

@@ -513,7 +513,7 @@ def test_ctrl_c_writes_nothing(process: subprocess.Popen[bytes], tmp_path: Path)
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-    _, told = process.communicate(timeout=120)
+    _, told = process.communicate(timeout=600)
     assert process.returncode == 130
     assert b"Nothing was written" in told
     assert b"fieldfare wizard --index myindex" in told
@@ -521,7 +521,7 @@ def test_ctrl_c_writes_nothing(process: subprocess.Popen[bytes], tmp_path: Path)
 
 
 def test_names_that_are_not_utf8(process: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    shown, told = process.communicate(b"1\n\xff\xfe\ntag\n\n\n7\n8\n", timeout=120)
+    shown, told = process.communicate(b"1\n\xff\xfe\ntag\n\n\n7\n8\n", timeout=600)
     assert process.returncode == 0, told
     assert b"Change added: add tag field" in shown
     [added] = load_patch(tmp_path / PATCH).add_fields

@@ -18,7 +18,7 @@ from fieldfare.plan.file import load_plan
 from fieldfare.server import Server
 
 TMUX = shutil.which("tmux")
-SECONDS = 20.0
+SECONDS = 120.0
 POLL_SECONDS = 0.02
 
 pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed (apt-get install tmux)")

@@ -96,7 +96,7 @@ class Cluster:
 
     def wait(self) -> None:
         """Wait until all nodes are back and know each other."""
-        deadline = monotonic() + 30
+        deadline = monotonic() + 120
         while (error := self._trouble()) is not None:
             assert monotonic() < deadline, error
             sleep(0.05)

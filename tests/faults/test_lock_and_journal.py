@@ -26,9 +26,6 @@ class WatchedLock(IndexLock):
 
     lost: ClassVar[Event]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options, seconds=0.3)
-
     def check(self, max_age: float = 0.0) -> None:  # noqa: D102 - as there
         try:
             super().check(max_age)
@@ -108,7 +105,7 @@ def test_suspended_process_drops_nothing(bench: Any, way: str, monkeypatch: pyte
         moment = "open:file.sync:after" if way == "apply" else "open:file.replace:after"
         if point == moment and bench.fault_context.command("GET", LOCK) not in {None, OTHER_OWNER.encode()}:
             bench.fault_context.command("SET", LOCK, OTHER_OWNER)
-            assert WatchedLock.lost.wait(20)
+            assert WatchedLock.lost.wait(120)
 
     WatchedLock.lost = Event()
     with bench.restartable_server.connect() as server:
