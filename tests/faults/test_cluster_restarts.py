@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
-from time import monotonic, sleep
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +25,10 @@ from fieldfare.definition.reply import mapping
 from fieldfare.errors import FieldfareError, MigrationIncomplete, StalePlan
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
-from fieldfare.server import Server, connect
-from fieldfare.server.pipeline import exchange
-from fieldfare.server.routing import is_unknown_index
-from fieldfare.support import fault_points
+from fieldfare.server import connect
 from fieldfare.testing.digest import database_digest
 from fieldfare.testing.indexing import wait_until_indexed
+from restarted_cluster import RestartedCluster
 
 COUNT, BATCH, DIMS = 24, 8, 4
 SOURCE, TARGET, ALIAS = "idx{a}", "new{a}", "news{a}"
@@ -58,21 +53,15 @@ CASES: Final = [
 
 
 @define
-class Cluster:
-    """Nodes that can be killed, and a connection."""
+class Cluster(RestartedCluster):
+    """Nodes that can be killed, with an index that a plan is for."""
 
-    nodes: Sequence[Node]
-    server: Server
     plan: MigrationPlan = field(init=False)
 
     def load(self, kind: str) -> None:
         """Create documents, and the index on every primary, and plan."""
         server = self.server
-        self.wait()
-        for node in server.nodes():
-            for name in server.command_at(node, "FT._LIST"):
-                exchange(node, [("FT.DROPINDEX", name)])  # an error if another node lacks the index
-            server.command_at(node, "FLUSHALL")
+        self.clear()
         server.bulk(
             [
                 ("HSET", f"doc:{row}{{{tag}}}", "v", VECTORS[row].tobytes(), "t", "word", "n", row)
@@ -94,23 +83,6 @@ class Cluster:
         )
         assert self.plan.supported, self.plan.blocked_reasons
 
-    def wait(self) -> None:
-        """Wait until all nodes are back and know each other."""
-        deadline = monotonic() + 120
-        while (error := self._trouble()) is not None:
-            assert monotonic() < deadline, error
-            sleep(0.05)
-
-    def _trouble(self) -> RedisError | None:
-        try:
-            self.server.reconnect()
-            written = self.server.bulk([("SET", f"fieldfare:probe{{{number}}}", 1) for number in range(30)])
-            replies = [exchange(node, [("FT.INFO", "none")])[0] for node in self.server.nodes()]
-        except RedisError as error:
-            return error
-        errors = [each for each in (*written, *replies) if isinstance(each, RedisError)]
-        return next((each for each in errors if not is_unknown_index(each)), None)
-
     def state(self) -> tuple[str, list[Any]]:
         """Return a digest of all documents, and what each primary holds."""
         self.wait()
@@ -129,32 +101,6 @@ class Cluster:
             )
             for name in names
         ]
-
-    @contextmanager
-    def killing(self, number: int, phase: str, *, restart: bool = True) -> Iterator[Event]:
-        """Kill a node when a phase begins, and restart it at once."""
-        killed = Event()
-        node = self.nodes[number]
-
-        def listen(point: str) -> None:
-            if point.startswith(f"{phase}:server.") and not killed.is_set():
-                killed.set()
-                node.kill()
-                if restart:
-                    thread.start()
-
-        thread = Thread(target=node.restart)
-        fault_points.listen(listen)
-        try:
-            yield killed
-        finally:
-            fault_points.listen(None)
-            if restart and killed.is_set():
-                thread.join()
-
-    def address(self, number: int) -> str:
-        """Return host and port of a node."""
-        return self.nodes[number].url.removeprefix("redis://")
 
     def damage(self, number: int, commands: Sequence[tuple[str, ...]]) -> None:
         """Send commands to one node, past the coordinator."""

@@ -1,7 +1,8 @@
 """A cluster with a coordinator, made of servers without one: each has a proxy, which does the coordinator's work.
 
-As in search 8, FT.CREATE, FT.DROPINDEX, FT.ALIASUPDATE and FT.SYNUPDATE go to all servers that answer, whatever the
-others are doing. Everything else goes to the server behind the proxy. ``FIELDFARE_TEST_SEARCH_MODULE`` names a search
+As in search 8, the commands that change an index or its names go to all servers that answer, whatever the others are
+doing. Queries go to the last one: it has the slot of ``{a}``, and so the documents; FT.INFO is answered when that one
+has indexed them. Everything else goes to the server behind the proxy. ``FIELDFARE_TEST_SEARCH_MODULE`` names a search
 module with a coordinator, for a real cluster in place of this one.
 """
 
@@ -14,7 +15,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
-from typing import Final
+from time import sleep
+from typing import BinaryIO, Final
 
 from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.testing.servers import start_cluster_nodes
@@ -22,8 +24,13 @@ from fieldfare.testing.servers import start_cluster_nodes
 MODULE: Final = os.environ.get("FIELDFARE_TEST_SEARCH_MODULE")
 SLOTS: Final = 16384
 DURABLE: Final = ("--appendonly", "yes", "--appendfsync", "always")
-FANNED_OUT: Final = (b"FT.CREATE", b"FT.DROPINDEX", b"FT.ALIASUPDATE", b"FT.SYNUPDATE")
+FANNED_OUT: Final = frozenset(
+    b"FT.CREATE FT.ALTER FT.DROPINDEX FT.ALIASADD FT.ALIASUPDATE FT.ALIASDEL FT.SYNUPDATE".split()
+)
+QUERIES: Final = frozenset({b"FT.SEARCH", b"FT.AGGREGATE", b"FT.CURSOR"})
+INDEXING: Final = b"+indexing\r\n:1\r\n"
 COMMAND: Final = re.compile(rb"\*\d+\r\n\$\d+\r\n([^\r]+)\r\n(?:\$\d+\r\n([^\r]+)\r\n)?")
+NEXT_COMMAND: Final = re.compile(rb"(?<=\r\n)(?=\*\d+\r\n\$\d+\r\nFT\.)")
 
 
 class Node:
@@ -62,15 +69,11 @@ class ProxiedNode(Node):
         return f"redis://127.0.0.1:{self.port}"
 
     def ask(self, request: bytes) -> bytes:
-        """Return the reply of the server behind the proxy, which has one line or is one string."""
+        """Return the reply of the server behind the proxy."""
         with socket.socket(socket.AF_UNIX) as backend:
             backend.connect(str(self.server.socket))
             backend.sendall(request)
-            replies = backend.makefile("rb")
-            line = replies.readline()
-            if not line:
-                raise ConnectionError
-            return line + (replies.read(int(line[1:]) + 2) if line.startswith(b"$") else b"")
+            return _read_reply(backend.makefile("rb"))
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -103,7 +106,20 @@ class ProxiedNode(Node):
             return b"$%d\r\n%b\r\n" % (len(text), text)
         if (name, argument) == (b"CLUSTER", b"SLOTS"):
             return self._slots()
-        return self._fan_out(name, request) if name in FANNED_OUT else None
+        if name not in FANNED_OUT | QUERIES | {b"FT.INFO"}:
+            return None
+        return b"".join(map(self._answer_search, NEXT_COMMAND.split(request)))
+
+    def _answer_search(self, request: bytes) -> bytes:
+        match = COMMAND.match(request)
+        name = match[1].upper() if match else b""
+        if name in FANNED_OUT:
+            return self._fan_out(name, request)
+        if name == b"FT.INFO":
+            with suppress(OSError):
+                while INDEXING in self.peers[-1].ask(request):
+                    sleep(0.005)
+        return (self.peers[-1] if name in QUERIES else self).ask(request)
 
     def _slots(self) -> bytes:
         size = len(self.peers)
@@ -124,6 +140,17 @@ class ProxiedNode(Node):
                 with suppress(OSError):
                     replies.append(peer.ask(request))
         return next((reply for reply in replies if reply.startswith(b"-")), own)
+
+
+def _read_reply(replies: BinaryIO) -> bytes:
+    """Read one reply of RESP2."""
+    line = replies.readline()
+    if not line:
+        raise ConnectionError
+    size = int(line[1:]) if line[:1] in b"$*" else -1
+    if line[:1] == b"*":
+        return line + b"".join(_read_reply(replies) for _ in range(size))
+    return line + (replies.read(size + 2) if size >= 0 else b"")
 
 
 def _forward(source: socket.socket, target: socket.socket) -> None:
