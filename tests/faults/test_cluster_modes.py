@@ -86,7 +86,7 @@ class Cluster(RestartedCluster):
         )
         server.command("FT.SYNUPDATE", OWN, "group", "word", "term")
         server.command("FT.ALIASADD", ALIAS, OWN)
-        wait_until_indexed(server)
+        self.wait_until_found(OWN, DOCUMENTS)
         patch = {"version": 1, "mode": mode, "changes": CHANGES[changes]}
         self.plan = MigrationPlanner().create_plan_from_patch(name, schema_patch=patch, server=server, aliases=[ALIAS])
         assert self.plan.supported, self.plan.blocked_reasons
@@ -140,13 +140,13 @@ def added(number: int) -> tuple[bytes, Command]:
 def queries(name: str) -> Sequence[Command]:
     """Return queries of which each finds every document of the beginning, or as many."""
     vector = VECTORS[7].tobytes()
-    count = ("NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2)
+    keys = ("NOCONTENT", "LIMIT", 0, DOCUMENTS, "DIALECT", 2)
     knn = f"*=>[KNN {DOCUMENTS} @v $v]"
     groups = ("GROUPBY", 1, "@n", "REDUCE", "COUNT", 0, "AS", "count", "LIMIT", 0, DOCUMENTS)
     return [
-        ("FT.SEARCH", name, "word", *count),
-        ("FT.SEARCH", name, "term", *count),
-        ("FT.SEARCH", name, knn, "PARAMS", 2, "v", vector, *count),
+        ("FT.SEARCH", name, "word", *keys),
+        ("FT.SEARCH", name, "term", *keys),
+        ("FT.SEARCH", name, knn, "PARAMS", 2, "v", vector, *keys),
         ("FT.AGGREGATE", name, "*", *groups),
     ]
 
@@ -192,7 +192,7 @@ def test_queries_go_on(shared: Cluster, mode: str, requested: str, name: str) ->
     before = shared.state()[1]
     for command in COMMANDS[mode]:
         moving = timing(MOVES_NAMES.get((mode, command), "none"))
-        with querying(shared.nodes[0].url, queries(name), added) as load, moving as seen:
+        with querying(shared.nodes[0].url, queries(name), added, pause=0.005) as load, moving as seen:
             assert shared.run(command).validation.passed
         assert len(load.answers) > len(queries(name))
         for each in load.answers:

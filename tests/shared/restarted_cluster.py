@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from coordinator import Node
 from fieldfare.server import Server
 from fieldfare.server.pipeline import exchange
+from fieldfare.server.query_reply import total_of
 from fieldfare.server.routing import is_unknown_index
 from fieldfare.support import fault_points
 
@@ -52,6 +53,14 @@ class RestartedCluster:
             return error
         errors = [each for each in (*written, *replies) if isinstance(each, RedisError)]
         return next((each for each in errors if not is_unknown_index(each)), None)
+
+    def wait_until_found(self, index: str, count: int) -> None:
+        """Wait until every primary finds all documents of an index: one that has just started asks too few of them."""
+        deadline = monotonic() + JOIN_SECONDS
+        query = ("FT.SEARCH", index, "*", "NOCONTENT", "LIMIT", 0, count)
+        while any(total_of(self.server.command_at(node, *query)) < count for node in self.server.nodes()):
+            assert monotonic() < deadline
+            sleep(0.05)
 
     @contextmanager
     def killing(self, number: int, phase: str, *, restart: bool = True) -> Iterator[Event]:
