@@ -63,7 +63,7 @@ CASES: Final = [
     for number, phase in enumerate(PHASES)
     for position, name in enumerate((OWN, ALIAS))
     for node in range(3)
-    if "TORTURE" in os.environ or node == (number + position) % 3
+    if "TORTURE" in os.environ or (position, node) == (number % 2, number % 3)
 ]
 """The mode, the command, the phase in which a node is killed, the name that the application uses, and the node."""
 
@@ -182,17 +182,19 @@ def shared(cluster_nodes: Sequence[Node], tmp_path: Path) -> Iterator[Cluster]:
         yield Cluster(cluster_nodes, server, tmp_path)
 
 
-@pytest.mark.parametrize("name", [OWN, ALIAS], ids=["own", "alias"])
 @pytest.mark.parametrize(
-    ("mode", "requested"), [("alter", "auto"), ("alter", "alter"), ("shadow", "auto"), ("shadow", "shadow")]
+    ("mode", "requested", "name"),
+    [("alter", "auto", OWN), ("alter", "alter", ALIAS), ("shadow", "shadow", OWN), ("shadow", "auto", ALIAS)],
 )
 def test_queries_go_on(shared: Cluster, mode: str, requested: str, name: str) -> None:
     shared.load(mode, name, requested)
     assert shared.plan.mode == mode
+    gap = f"queries of {OWN!r} fail"
+    assert any(gap in each for each in shared.plan.warnings) == (mode == "alter" or name == OWN)
     before = shared.state()[1]
     for command in COMMANDS[mode]:
         moving = timing(MOVES_NAMES.get((mode, command), "none"))
-        with querying(shared.nodes[0].url, queries(name), added, pause=0.005) as load, moving as seen:
+        with querying(shared.nodes[0].url, queries(name), added, pause=0.02) as load, moving as seen:
             assert shared.run(command).validation.passed
         assert len(load.answers) > len(queries(name))
         for each in load.answers:

@@ -78,6 +78,8 @@ class Alter:
         )
         own = snapshot.definition.name
         back = f"a rollback builds {own!r} as it was beside it, and makes its names aliases of that"
+        if draft.server.capabilities.coordinator and own in names_of(snapshot):
+            back += f"; in this cluster queries of {own!r} fail for one round trip then"
         lines = [answers, f"FT.ALTER cannot remove fields: {back}"]
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
