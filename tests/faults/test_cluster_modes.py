@@ -133,8 +133,7 @@ def write(number: int) -> tuple[bytes, Command]:
     return key, ("HSET", key, "t", "word", "v", VECTORS[number % COUNT].tobytes(), *facts)
 
 
-def added(number: int) -> tuple[bytes, Command]:
-    return write(DOCUMENTS + number)
+ADDED: Final = [write(DOCUMENTS + number) for number in range(2000)]
 
 
 def queries(name: str) -> Sequence[Command]:
@@ -194,7 +193,7 @@ def test_queries_go_on(shared: Cluster, mode: str, requested: str, name: str) ->
     before = shared.state()[1]
     for command in COMMANDS[mode]:
         moving = timing(MOVES_NAMES.get((mode, command), "none"))
-        with querying(shared.nodes[0].url, queries(name), added, pause=0.02) as load, moving as seen:
+        with querying(shared.nodes[0].url, queries(name), ADDED, pause=0.02) as load, moving as seen:
             assert shared.run(command).validation.passed
         assert len(load.answers) > len(queries(name))
         for each in load.answers:

@@ -19,7 +19,7 @@ from fieldfare.support import fault_points
 
 __all__ = ["RestartedCluster"]
 
-JOIN_SECONDS = 30
+JOIN_SECONDS = 120
 
 
 @define

@@ -59,4 +59,4 @@ def test_vectors_that_are_overwritten_during_a_run_are_no_loss(changes: str, ser
 
     assert report.result is Result.SUCCEEDED
     [finding] = [each for each in report.validation.findings if each.name.startswith("recall:")]
-    assert finding.detail.startswith("recall@10 is 1.000 on 100 queries")
+    assert finding.detail.startswith("recall@10 is 1.000 on 25 queries")
