@@ -11,10 +11,11 @@ from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
-from fieldfare.server import Server, connect
+from fieldfare.server import Server, connect, document_reader
 from fieldfare.server.capabilities import Version
-from fieldfare.server.document_reader import read_batches, read_documents
+from fieldfare.server.document_reader import read_batches, read_bounded_batches, read_documents
 from fieldfare.server.document_writer import WriteResult, write_documents
+from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.testing.fixtures import PrivateServer
 
 KEYS = (b"doc:1", b"doc:\xff", b"doc:3")
@@ -72,6 +73,58 @@ def test_batches_are_read_in_order(server: Server) -> None:
     read = [found for found, _ in read_batches(server, Storage.HASH, iter(batches), ["n"])]
     assert [list(found.keys) for found in read] == batches
     assert [list(found["n"]) for found in read] == batches
+
+
+@pytest.mark.parametrize("storage", [Storage.HASH, Storage.JSON])
+@pytest.mark.parametrize("topology", ["server", "cluster"])
+def test_large_batches_are_split_and_lose_nothing(
+    storage: Storage, topology: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Server = request.getfixturevalue(topology)
+    if storage is Storage.JSON and not server.capabilities.json:
+        pytest.skip("this server has no JSON module")
+    most, names = 1000, ["a", "b"]
+    monkeypatch.setattr(document_reader, "BATCH_BYTES", most)
+    sizes = [1, 5, 400, 2000, 3, 700, 700, 1500, 1, 1, 1, *[90] * 60]
+    keys = [b"doc:%d" % row for row in range(len(sizes))]
+    server.bulk(
+        [
+            ("HSET", key, "a", "x" * size, "b", "y")
+            if storage is Storage.HASH
+            else ("JSON.SET", key, "$", json.dumps({"a": "x" * size, "b": "y"}))
+            for key, size in zip(keys, sizes, strict=True)
+        ]
+    )
+    gone, other = b"doc:gone", b"doc:other"
+    server.command("SET", other, "text")
+    wanted = [(*keys[:4], gone, *keys[4:6], other), tuple(keys[6:50]), (), tuple(keys[50:])]
+    paths = names if storage is Storage.HASH else ["$.a", "$.b"]
+    [whole] = list(read_batches(server, storage, [[key for part in wanted for key in part]], paths))
+    found = list(read_bounded_batches(server, storage, wanted, paths))
+    assert tuple(key for batch, _ in found for key in batch.keys) == whole[0].keys
+    for path in paths:
+        assert [value for batch, _ in found for value in batch[path]] == list(whole[0][path])
+    problems = [(reason, key) for _, each in found for reason, missing in each.items() for key in missing]
+    assert sorted(problems) == [("vanished", gone), ("wrong type", other)]
+    assert len(found) > len(wanted)
+    if topology == "server":
+        assert all(len(batch) <= 1 or batch.size < 2 * most for batch, _ in found)
+        assert {batch.keys for batch, _ in found} >= {(keys[3],), (keys[7],)}, "what is large alone is on its own"
+
+
+def test_a_refused_read_names_the_document(server: Server, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_reader, "BATCH_BYTES", 10)
+    keys = [b"doc:%d" % row for row in range(9)]
+    server.bulk([("HSET", key, "a", "x" * 20) for key in keys])
+    server.command("ACL", "SETUSER", "some", "on", ">secret", "+@all", *(f"~doc:{row}" for row in range(9) if row != 7))
+    try:
+        with (
+            connect(redis_url.replace("//", "//some:secret@")) as limited,
+            pytest.raises(CommandNotAllowed, match="'doc:7'"),
+        ):
+            list(read_bounded_batches(limited, Storage.HASH, [keys], ["a"]))
+    finally:
+        server.command("ACL", "DELUSER", "some")
 
 
 def test_documents_without_fields_are_still_looked_for(server: Server) -> None:

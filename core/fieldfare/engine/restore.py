@@ -19,8 +19,9 @@ from fieldfare.engine.concurrent.value_history import ValueState, find_origins, 
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.workers import map_shards
-from fieldfare.server.document_reader import BATCH_BYTES, Problems, read_batches, read_documents
+from fieldfare.server.document_reader import Problems, read_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches, write_documents
+from fieldfare.server.nodes import LARGE_BATCH
 
 __all__ = ["restore"]
 
@@ -74,13 +75,14 @@ class _Restorer:
 
         def replacements() -> Iterator[ConditionalWrite]:
             # large batches are read one after the other: two of them would take too much memory
-            for is_large, batches in groupby(shard.iter_batches(REWRITE), lambda each: each.size > BATCH_BYTES):
+            for is_large, batches in groupby(shard.iter_batches(REWRITE), lambda each: each.size > LARGE_BATCH):
                 parts = ([each] for each in keys(batches)) if is_large else [keys(batches)]
                 for part in parts:
                     for found, problems in read_batches(run.server, storage, part, paths):
                         sizes.append((read.popleft(), problems))
-                        yield self._replacement(sizes[-1][0], found)
-                        del found
+                        last = [found]
+                        del found  # what is written needs no more than its digests
+                        yield self._replacement(sizes[-1][0], last.pop())
 
         for result in write_batches(run.server, storage, replacements(), paths, lock=run.lock):
             before, problems = sizes.popleft()

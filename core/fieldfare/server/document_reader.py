@@ -17,7 +17,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command, encode, size_of
 
-__all__ = ["BATCH_BYTES", "Problems", "read_batches", "read_bounded_batches", "read_documents", "trial_reads"]
+__all__ = ["Problems", "read_batches", "read_bounded_batches", "read_documents", "trial_reads"]
 
 Problems: TypeAlias = dict[str, list[bytes]]
 """Reason → keys: ``vanished``, ``wrong type``, ``several matches``."""

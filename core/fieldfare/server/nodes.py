@@ -156,8 +156,8 @@ class Standalone(Nodes):
             def parts(commands: Sequence[Command]) -> Iterator[list[Any]]:
                 start = 0
                 for replies in receive_parts(connection, len(commands), width=width, most_bytes=most_bytes):
-                    yield name_refusals(commands[start : start + len(replies)], replies)
-                    start += len(replies)
+                    first, start = start, start + len(replies)
+                    yield name_refusals(commands[first:start], replies)  # the caller may clear the list
 
             before: Sequence[Command] = ()
             for batch in batches:
