@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
@@ -21,6 +22,7 @@ from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes, read_definition
 from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.server.search import count_results
+from fieldfare.support import fault_points
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -130,6 +132,39 @@ def test_rollback_leaves_the_name_an_alias_unless_it_is_to_be_an_index_again(ser
     other.apply(make_plan(server))
     assert other.rollback(restore_own_name=True) is Result.ROLLED_BACK
     assert read_state(server) == before
+
+
+class Killed(BaseException):
+    """The process ends here, as far as the run can tell."""
+
+
+def test_making_the_name_an_index_again_can_be_interrupted_anywhere(server: Server, tmp_path: Path) -> None:
+    fill(server)
+    before = read_state(server)
+
+    def end_at(last: int) -> bool:
+        """End the process at one of the fault points; whether there was one."""
+        run = Lifecycle(server, tmp_path / str(last))
+        run.apply(make_plan(server))
+        run.rollback()
+        points = count(1)
+
+        def reached(_: str) -> None:
+            if next(points) == last:
+                raise Killed
+
+        fault_points.listen(reached)
+        try:
+            run.rollback(restore_own_name=True)
+        except Killed:
+            return True
+        finally:
+            fault_points.listen(None)
+            run.rollback(restore_own_name=True)
+            assert read_state(server) == before
+        return False
+
+    assert not all(end_at(last) for last in range(5, 1000, 23))
 
 
 def test_a_name_that_another_migration_has_moved_is_not_made_an_index(server: Server, run: Lifecycle) -> None:
