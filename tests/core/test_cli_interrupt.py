@@ -7,16 +7,21 @@ import pty
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from select import select
 from textwrap import dedent
+from typing import TypeAlias
 
 import pytest
 
 from fieldfare.cli.app import run
 from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.installation import install_plugin
+
+Interrupted: TypeAlias = Callable[..., Outcome]
 
 PRESS_AGAIN_SECONDS = 10
 COUNT = 60
@@ -62,23 +67,25 @@ def environment(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pyt
     return {**os.environ, "PYTHONPATH": str(install_plugin(tmp_path, "interrupt", "interrupt_plugin"))}
 
 
-def apply(environment: dict[str, str], moment: str, times: int, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fieldfare", *APPLY, *more],
-        env={**environment, "INTERRUPT_AT": moment, "INTERRUPT_TIMES": str(times)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def interrupted(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Interrupted:
+    """Applies the plan, and presses Ctrl-C at a moment so many times."""
+
+    def apply(moment: str, times: int, *more: str) -> Outcome:
+        monkeypatch.setenv("INTERRUPT_AT", moment)
+        monkeypatch.setenv("INTERRUPT_TIMES", str(times))
+        return CommandLine(environment["FIELDFARE_URL"], tmp_path, tmp_path)(*APPLY, *more)
+
+    return apply
 
 
 @WAYS
 def test_ctrl_c_finishes_the_batch_and_names_the_command_to_resume(
-    environment: dict[str, str], server: Server, more: tuple[str, ...]
+    interrupted: Interrupted, server: Server, more: tuple[str, ...]
 ) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "rewrite", 1, *more)
-    assert stopped.returncode == 130
+    stopped = interrupted("rewrite", 1, *more)
+    assert stopped.code == 130
     assert "Stopping after the current batch" in stopped.stderr
     assert "failed: interrupted" in stopped.stderr
     assert "fieldfare apply --plan migration_plan.yaml --backup-dir" in stopped.stderr
@@ -90,20 +97,20 @@ def test_ctrl_c_finishes_the_batch_and_names_the_command_to_resume(
 
 
 @WAYS
-def test_ctrl_c_before_anything_is_changed(environment: dict[str, str], server: Server, more: tuple[str, ...]) -> None:
+def test_ctrl_c_before_anything_is_changed(interrupted: Interrupted, server: Server, more: tuple[str, ...]) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "dump", 1, *more)
-    assert stopped.returncode == 130
+    stopped = interrupted("dump", 1, *more)
+    assert stopped.code == 130
     assert "nothing was changed" in stopped.stderr.lower()
     assert (database_digest(server), index_state(server)) == before
     assert run(APPLY) == 0
 
 
 @WAYS
-def test_a_second_ctrl_c_stops_at_once(environment: dict[str, str], server: Server, more: tuple[str, ...]) -> None:
+def test_a_second_ctrl_c_stops_at_once(interrupted: Interrupted, server: Server, more: tuple[str, ...]) -> None:
     before = database_digest(server), index_state(server)
-    stopped = apply(environment, "rewrite", 2, *more)
-    assert stopped.returncode == 130
+    stopped = interrupted("rewrite", 2, *more)
+    assert stopped.code == 130
     assert "Traceback" not in stopped.stderr
     assert run(APPLY) == 0
     assert run(["rollback", "--backup-dir", "backup"]) == 0

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
@@ -43,22 +41,16 @@ def fieldfare(cluster: Server, cluster_urls: list[str], tmp_path: Path) -> Comma
 
 
 @pytest.fixture
-def crash_before(fieldfare: CommandLine) -> Callable[..., None]:
+def crash_before(fieldfare: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs a command in a process that kills itself before it sends the n-th batch of some Redis command."""
-    plugin = fieldfare.directory / "crashing-plugin"
-    install_plugin(plugin, "crashing", "crashing_plugin")
+    plugin = install_plugin(fieldfare.directory / "crashing-plugin", "crashing", "crashing_plugin")
     (plugin / "crashing_plugin.py").write_text(CRASHING_PLUGIN)
 
     def run_and_crash(command: str, number: int, *arguments: str) -> None:
-        chosen = {"PYTHONPATH": str(plugin), "CRASH_BEFORE": command, "CRASH_AT": str(number)}
-        crashed = subprocess.run(
-            [sys.executable, "-m", "fieldfare", *arguments],
-            cwd=fieldfare.directory,
-            env={**os.environ, "FIELDFARE_URL": fieldfare.url, **chosen},
-            capture_output=True,
-            check=False,
-        )
-        assert crashed.returncode == -SIGKILL, crashed.stderr
+        monkeypatch.setenv("CRASH_BEFORE", command)
+        monkeypatch.setenv("CRASH_AT", str(number))
+        crashed = evolve(fieldfare, plugins=plugin)(*arguments)
+        assert crashed.code == -SIGKILL, crashed.stderr
 
     return run_and_crash
 
