@@ -325,7 +325,7 @@ def test_a_missing_right_is_named_where_it_would_leave_a_gap(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}, "rewrites documents"),
+        ({"rename_fields": [{"old_name": "t", "new_name": "title"}]}, "rewrites documents"),
         ({"index": {"prefix": "e:"}}, "rewrites documents"),
     ],
 )

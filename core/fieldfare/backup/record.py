@@ -33,6 +33,7 @@ __all__ = [
     "OVERWRITTEN",
     "RESTORED_TAGS",
     "REWRITE",
+    "SHADOW_STATES",
     "Record",
 ]
 
@@ -47,6 +48,9 @@ CONCURRENT_INSERTS: Final = "concurrent_inserts"
 
 OVERWRITTEN: Final = "overwritten_by_rollback"
 """The tag of values that an application wrote over converted values, and that a rollback overwrote."""
+
+SHADOW_STATES: Final = "shadow_states"
+"""The tag of digests: of originals and of their shadow fields, as they were when a run looked at them or wrote them."""
 
 FORMER_TAGS: Final = {"late": CONCURRENT_UPDATES, "added": CONCURRENT_INSERTS, "superseded": OVERWRITTEN}
 """Tags that version 0.1 wrote → their current names. The former ones are read, never written."""

@@ -23,6 +23,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
 from fieldfare.engine.session import Session, open_session
+from fieldfare.engine.shadow.fields import stop_following
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.step_execution import execute_step
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -132,7 +133,7 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
     put_back_index_workers(run)
     reset_after_restart(run)
-    with follow_changes(run):
+    with follow_changes(run), stop_following(run):
         if run.journal.progress.phase is RunPhase.DUMP:
             capture(run)
         check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED

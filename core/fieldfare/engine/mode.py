@@ -50,6 +50,7 @@ class Draft:
         target: the definition after every change.
         changes: in order.
         further_steps: steps of plugins that belong to no single change.
+        overlapping_indexes: other live indexes that cover some of the same keys.
     """
 
     server: Server
@@ -58,6 +59,7 @@ class Draft:
     target: IndexDefinition
     changes: tuple[PlannedChange, ...]
     further_steps: tuple[Step, ...] = ()
+    overlapping_indexes: tuple[IndexDefinition, ...] = ()
 
 
 class Mode(Protocol):
@@ -142,6 +144,13 @@ class Mode(Protocol):
 
         Raises:
             PreconditionError: it cannot.
+        """
+
+    def require_finalizable(self, run: ActiveRun) -> None:
+        """Refuse to remove what the switch has superseded, before anything is removed.
+
+        Raises:
+            PreconditionError: it is still needed.
         """
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:

@@ -8,10 +8,12 @@ from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.rehearsal import rehearsal_name
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_writer import trial_writes
+from fieldfare.server.guarded_write import trial_guarded_writes
 from fieldfare.server.lock import IndexLock
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command
@@ -45,6 +47,10 @@ def require_rights(run: ActiveRun, on_indexes: Iterable[Command]) -> None:
         require_allowed(
             run.server, [each for key in keys for each in trial_writes(run.server, storage, key, in_script=in_script)]
         )
+        if has_shadow_fields(plan):
+            expires = run.server.capabilities.has_hash_field_ttl
+            trials = [each for key in keys for each in trial_guarded_writes(storage, key, has_expiries=expires)]
+            require_allowed(run.server, trials)
     for step in plan.steps:
         if step.owner in run.plugins.implementers("fieldfare_rehearse_step"):
             run.plugins.call(step.owner, "fieldfare_rehearse_step", step=step, run=run)

@@ -23,6 +23,8 @@ from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
+from fieldfare.engine.shadow_fields.removal import remove_shadow_fields
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.manager import Plugins
@@ -155,8 +157,9 @@ def _undo(run: ActiveRun, step: Step) -> None:
 
 def _undo_pass(run: ActiveRun) -> None:
     work = rewrite_pass(run.plan)
-    with run.activity("restore", "Restore originals", step=work.steps[0].id, total=run.journal.progress.documents):
-        written = restore(run, work)
+    title = "Remove shadow fields" if has_shadow_fields(run.plan) else "Restore originals"
+    with run.activity("restore", title, step=work.steps[0].id, total=run.journal.progress.documents):
+        written = remove_shadow_fields(run) if has_shadow_fields(run.plan) else restore(run, work)
     undone = {
         step.id: StepRecord(Status.UNDONE, documents=written, receipt=Receipt(step.id, documents=written))
         for step in work.steps

@@ -26,6 +26,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
+from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.document_reader import read_bounded_batches
 from fieldfare.server.lock import IndexLock
@@ -70,6 +71,7 @@ class ActiveRun:
         stop: looked at after each batch.
         lock: of the index; None for a validation.
         tracking: which keys others have changed since before the dump; None if that is not known.
+        follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
         findings: of the check of a target while the source still answers.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
@@ -83,6 +85,7 @@ class ActiveRun:
     _store: BackupStore | None = None
     lock: IndexLock | None = None
     tracking: ChangeTracking | None = field(init=False, default=None)
+    follower: ChangeFollower | None = field(init=False, default=None)
     findings: tuple[Finding, ...] = field(init=False, default=(), eq=False)
     guard: AbstractContextManager[bool] = field(init=False, factory=threading.RLock, eq=False, repr=False)
     _reports: StepReporter = field(init=False, default=Factory(_reporter, takes_self=True), eq=False, repr=False)
@@ -321,6 +324,8 @@ class ActiveRun:
     def _stop_if_needed(self, lock_max_age: float) -> None:
         if self.tracking is not None:
             self.tracking.collect()
+        if self.follower is not None:
+            self.follower.collect()
         if self.lock is not None:
             self.lock.check(lock_max_age)
         if self._halted or self.stop.is_set:

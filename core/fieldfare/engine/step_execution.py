@@ -9,6 +9,8 @@ from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.fields import fill_before_switch
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import RunFailed
 from fieldfare.plan import Phase, Receipt, Step
 
@@ -81,8 +83,12 @@ def _run_pass(run: ActiveRun, work: RewritePass) -> None:
     title = "; ".join(step.summary for step in work.steps)
     with run.activity("rewrite", title, step=work.steps[0].id, total=run.journal.progress.documents):
         run.report_done(done)
-        receipts = rewrite(run, work)
-        if not verify(run, work):
+        if has_shadow_fields(run.plan):
+            receipts, is_done = fill_before_switch(run, work)
+        else:
+            receipts = rewrite(run, work)
+            is_done = verify(run, work)
+        if not is_done:
             raise RunFailed("documents still have values that were to be replaced")
     steps = run.journal.progress.steps
     finished = {each.step: evolve(steps[each.step], status=Status.DONE, receipt=each) for each in receipts}

@@ -92,7 +92,13 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     changes_index = live.definition != snapshot.definition or any(step.rewrites_documents for step in steps)
     further = after_previous(_further_steps(plugins, live), steps) if changes_index and _supported(claims) else []
     draft = Draft(
-        server, name or snapshot.definition.name, snapshot, live.definition, tuple(planned_changes), tuple(further)
+        server,
+        name or snapshot.definition.name,
+        snapshot,
+        live.definition,
+        tuple(planned_changes),
+        tuple(further),
+        live.overlapping_indexes,
     )
     choice = choose_mode(draft, mode)
     claims = _claims(draft, choice.mode)

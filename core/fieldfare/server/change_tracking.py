@@ -129,6 +129,12 @@ class ChangeTracking:
         """Whether another client may have changed a key."""
         return self._any_may_be_changed or key in self._changed
 
+    def take_changed(self) -> set[bytes] | None:
+        """Return the keys that were changed since the last call, and forget them; None if any may be."""
+        changed, is_known = self._changed, not self._any_may_be_changed
+        self._changed, self._any_may_be_changed = set(), False
+        return changed if is_known else None
+
     def _read(self, timeout: float | None) -> Any:
         if timeout is not None and not self._listener.can_read(timeout=timeout):
             raise TimeoutError("the server tells nothing of a key that was changed")

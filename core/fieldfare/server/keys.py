@@ -22,7 +22,7 @@ from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
 from fieldfare.server.search import find_indexed, search_all_keys
 
-__all__ = ["count_keys", "iterate_keys", "iterate_scan", "scan_keys"]
+__all__ = ["count_keys", "iterate_keys", "iterate_scan", "nodes_with_index", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -107,7 +107,7 @@ def _has_nul_keys(server: Server, definition: IndexDefinition) -> bool:
 def _scan_prefixes(server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int) -> Iterator[bytes]:
     """Yield the keys of which a prefix of the index is followed by a pattern."""
     kind = _TYPES[definition.storage]
-    for node in _nodes_with_index(server, definition.name):
+    for node in nodes_with_index(server, definition.name):
         for prefix in _disjoint(definition.prefixes):
             yield from _scan(server, node, prefix, kind, batch_size, pattern)
 
@@ -211,7 +211,7 @@ def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
     return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
 
 
-def _nodes_with_index(server: Server, index: str) -> list[Redis]:
+def nodes_with_index(server: Server, index: str) -> list[Redis]:
     """Return the nodes that have the index: all nodes with a cluster coordinator, otherwise one."""
     if not server.capabilities.cluster:
         return list(server.nodes())

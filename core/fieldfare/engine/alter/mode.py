@@ -141,6 +141,9 @@ class Alter:
         if step_status(run.journal, ALTER) is not Status.UNDONE:
             require_known_names(run, names_of(run.plan.source))
 
+    def require_finalizable(self, run: ActiveRun) -> None:
+        """Refuse nothing: there is nothing to finalize."""
+
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the source."""
         before = self.as_before(run)

@@ -15,6 +15,8 @@ from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.value_history import ValueState, changing_rows, find_origins, value_versions
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.comparison import check_shadow_fields
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.workers import map_shards
 from fieldfare.hooks.run_options import Verify
 from fieldfare.report import Finding, Severity
@@ -56,8 +58,10 @@ def check_documents(run: ActiveRun, missing: MissingDocuments) -> list[Finding]:
     findings = [
         _missing("documents_deleted", missing.deleted, "deleted, or expired"),
         _missing("documents_replaced", missing.replaced, "replaced by a key of another type"),
-        _added(run, work, missing),
     ]
+    if has_shadow_fields(run.plan):
+        return [*findings, *check_shadow_fields(run, _chosen_keys(run))]
+    findings.append(_added(run, work, missing))
     if work.steps:
         compared = _compare(run, work)
         findings.append(_updated(run, compared))
@@ -146,6 +150,12 @@ def _compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, saved: Saved
             compared.unconverted.add(found.keys[row] for row in stale)
             compared.updated.add(found.keys[row] for row in external if row not in stale)
             run.check()
+
+
+def _chosen_keys(run: ActiveRun) -> Iterator[Batch]:
+    """Yield the documents to compare, as many as the user asked for."""
+    for shard in run.store.shards if run.options.verify is not Verify.NONE else ():
+        yield from _chosen(run, shard)
 
 
 def _chosen(run: ActiveRun, shard: Shard) -> Iterator[Batch]:

@@ -14,6 +14,7 @@ from fieldfare.engine.concurrent.updates import UPDATED, convert_concurrent_upda
 from fieldfare.engine.concurrent.value_history import ValueState, ValueVersion, changing_rows, find_origins
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, rewrite_pass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.workers import map_shards
 from fieldfare.hooks.run_options import Verify
 from fieldfare.server.document_reader import read_documents
@@ -28,6 +29,8 @@ ADDED: Final = "added during the run"
 def catch_up(run: ActiveRun, *, check_all: bool) -> None:
     """Convert documents that applications added during the run, and those that they updated after the rewrite.
 
+    Shadow fields are kept equal to their originals by the mode.
+
     Their originals go to the backup first, so that a rollback restores them, too. Where keys or fields have other
     names by now, nothing is converted: the validation names these documents.
 
@@ -36,7 +39,7 @@ def catch_up(run: ActiveRun, *, check_all: bool) -> None:
         check_all: whether an earlier validation may have failed: then every document is compared once more.
     """
     work = rewrite_pass(run.plan)
-    if work.steps and not is_renamed(run.plan):
+    if work.steps and not is_renamed(run.plan) and not has_shadow_fields(run.plan):
         with run.activity("catch_up", "Check concurrent writes"):
             _finish_inserts(run, work)
             _convert_inserts(run, work)

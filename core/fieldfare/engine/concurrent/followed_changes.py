@@ -9,6 +9,7 @@ from fieldfare.backup.progress import RunPhase
 from fieldfare.definition import Storage
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.server.change_tracking import track_changes
 
 __all__ = ["follow_changes"]
@@ -24,7 +25,8 @@ def follow_changes(run: ActiveRun) -> Iterator[None]:
         redis.exceptions.ConnectionError: the server does not answer.
     """
     is_before_dump = run.journal.progress.phase is RunPhase.DUMP
-    can_be_used = run.source.storage is Storage.HASH and run.options.workers == 1 and rewrite_pass(run.plan).steps
+    overwrites = rewrite_pass(run.plan).steps and not has_shadow_fields(run.plan)
+    can_be_used = run.source.storage is Storage.HASH and run.options.workers == 1 and overwrites
     tracking = track_changes(run.server, run.source.prefixes) if is_before_dump and can_be_used else None
     if tracking is None:
         yield

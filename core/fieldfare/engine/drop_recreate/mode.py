@@ -121,6 +121,9 @@ class DropRecreate:
     def require_undoable(self, run: ActiveRun) -> None:
         """Refuse nothing."""
 
+    def require_finalizable(self, run: ActiveRun) -> None:
+        """Refuse nothing: there is nothing to finalize."""
+
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the source."""
         before = self.as_before(run)

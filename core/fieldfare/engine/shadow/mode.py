@@ -22,6 +22,7 @@ from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import after_switch, check_names, check_target, current_view
+from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields, rewrite_blocker
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
@@ -46,6 +47,8 @@ from fieldfare.engine.shadow.steps import (
     switch,
 )
 from fieldfare.engine.shadow.way import describe_way
+from fieldfare.engine.shadow_paths import has_shadow_fields, with_shadow_paths
+from fieldfare.errors import PreconditionError
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -64,13 +67,20 @@ class Shadow:
     name: str = "shadow"
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
-        """Refuse changes that rewrite documents, and TEMPORARY indexes."""
+        """Refuse changes that rename fields or move keys, rewritten fields that only one index can have, and TEMPORARY.
+
+        Fields that are rewritten in place get shadow fields.
+        """
         steps = (*change.steps, *draft.further_steps)
-        if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in steps):
+        others = [step for step in steps if not step.transforms]
+        if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in others):
             reason, instead = "it rewrites documents, which the live index reads", "use --mode drop_recreate"
             if isinstance(change.claimed.change, RenameField):
                 return f"{reason}; a logical rename does not", f"{instead}, or --logical-renames"
             return reason, instead
+        problem = rewrite_blocker(draft, change)
+        if problem is not None:
+            return problem, "use --mode drop_recreate"
         if draft.target.temporary is not None:
             return "a TEMPORARY index cannot be dropped again without its documents", "use --mode drop_recreate"
         return temporary_blocker(draft.snapshot.definition)
@@ -81,15 +91,16 @@ class Shadow:
 
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target under a name of its own: the patch's, or else the next version."""
-        source = draft.snapshot.definition
-        if draft.target.name != source.name:
-            return draft.target
-        base = names_to_move(draft)[0]
-        return evolve(draft.target, name=next_name(draft.server, base, above=source.name))
+        source, target = draft.snapshot.definition, draft.target
+        if target.name == source.name:
+            base = names_to_move(draft)[0]
+            target = evolve(target, name=next_name(draft.server, base, above=source.name))
+        return with_shadow_paths(target, choose_shadow_paths(draft, target))
 
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the steps from build to retire."""
-        return plan_frame(draft.snapshot.definition, target, names_to_move(draft))
+        names = names_to_move(draft)
+        return plan_frame(draft.snapshot.definition, target, names, choose_shadow_paths(draft, target))
 
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Say that the index answers, how each name moves, and what stays to be done."""
@@ -104,6 +115,7 @@ class Shadow:
         if not snapshot.aliases_listed:
             others = "Other aliases" if snapshot.aliases else "Aliases"
             lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
+        lines += describe_shadow_fields(draft, choose_shadow_paths(draft, target))
         lines += filter(None, [lack_of_room(draft.server, [snapshot])])
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
@@ -133,7 +145,7 @@ class Shadow:
     def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
         """Whether it is done; after a crash, names that have moved are, and everything else is done once more."""
         if step.kind == SWITCH:
-            return is_switched(run)
+            return is_switched(run) and (receipt is not None or not has_shadow_fields(run.plan))
         return receipt is not None and (step.kind != BUILD or is_built(run))
 
     def undo(self, run: ActiveRun, step: Step) -> None:
@@ -172,6 +184,14 @@ class Shadow:
         """Refuse to move names that another migration has moved since."""
         if step_status(run.journal, SWITCH) not in {None, Status.UNDONE}:
             require_known_names(run, moved_names(run.plan))
+
+    def require_finalizable(self, run: ActiveRun) -> None:
+        """Refuse to finalize a migration with shadow fields."""
+        if has_shadow_fields(run.plan):
+            raise PreconditionError(
+                "A migration with shadow fields cannot be finalized yet: documents keep their old fields. "
+                "Nothing was changed"
+            )
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the restored index."""

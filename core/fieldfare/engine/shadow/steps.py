@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -15,8 +15,10 @@ from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import check_target, find_problems
+from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
+from fieldfare.engine.shadow_paths import SHADOW_FIELDS, has_shadow_fields
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.index_commands import find_differences
@@ -44,13 +46,18 @@ CHECK: Final = "index.check"
 RETIRE: Final = "index.retire"
 
 
-def plan_frame(source: IndexDefinition, target: IndexDefinition, names: Sequence[str]) -> tuple[Step, ...]:
-    """Return the steps that build the target, check it, move the names to it, and remove what they have left."""
+def plan_frame(
+    source: IndexDefinition, target: IndexDefinition, names: Sequence[str], shadow_fields: Mapping[str, str]
+) -> tuple[Step, ...]:
+    """Return the steps that build the target, check it, move the names to it, and remove what they have left.
+
+    With shadow fields, the target is built after these are filled: its server then indexes each document once.
+    """
     shown = ", ".join(map(repr, names))
     build = Step.new(
         BUILD,
-        Phase.EXPAND,
-        params={"index": target.name},
+        Phase.CREATE if shadow_fields else Phase.EXPAND,
+        params={"index": target.name, **({SHADOW_FIELDS: dict(shadow_fields)} if shadow_fields else {})},
         summary=f"Build {target.name!r} beside {source.name!r}, which answers",
     )
     check = Step.new(
@@ -83,6 +90,8 @@ def build(run: ActiveRun, step: Step) -> Receipt:
     """
     create_index(run.server, run.target, run.plan.source.synonyms, ())
     wait_until_ready(run, run.target.name, step=step.id, spare_queries=True)
+    if has_shadow_fields(run.plan) and not switch_has_begun(run):
+        converge(run)  # before anything is measured
     return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
 
 
@@ -97,7 +106,9 @@ def check(run: ActiveRun, step: Step) -> Receipt:
     Raises:
         TargetRejected: a check failed; the source is untouched.
     """
-    if not any(real_name(run.server, name) == run.target.name for name in moved_names(run.plan)):
+    if not switch_has_begun(run):
+        if has_shadow_fields(run.plan):
+            converge(run)
         run.findings, comparison = check_target(run)
         problems = find_problems(run.findings, comparison)
         if problems:
@@ -129,9 +140,13 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
     way = own_name_way(run, names)
     if way is not None:
         require_source(run)
+    if has_shadow_fields(run.plan) and not switch_has_begun(run):
+        converge(run)
     started = time.monotonic()
     move_names(run.server, names, run.target.name, way)
     details = {"way": "alias" if way is None else way.value, "seconds": round(time.monotonic() - started, 6)}
+    if has_shadow_fields(run.plan):
+        convert_until_moved(run)
     return Receipt(step.id, details=details)
 
 

@@ -1,0 +1,128 @@
+"""Planning shadow fields: which changes can have them, how they are called, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from fieldfare.definition import IndexDefinition, Storage
+from fieldfare.definition.reply import encode, text
+from fieldfare.engine.mode import Draft, PlannedChange
+from fieldfare.engine.shadow.names import split_version
+from fieldfare.engine.shadow_paths import shadow_path
+from fieldfare.server import Server
+from fieldfare.server.document_reader import read_documents
+from fieldfare.server.refusal import optional
+
+__all__ = ["choose_shadow_paths", "describe_shadow_fields", "indexes_whole_documents", "rewrite_blocker"]
+
+FIRST_VERSION: Final = 2
+"""Of a shadow field: the original counts as 1."""
+
+
+def _rewritten_paths(draft: Draft) -> tuple[str, ...]:
+    """Return the paths of the fields that the steps of plugins rewrite."""
+    steps = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
+    return tuple(dict.fromkeys(path for step in steps if step.transforms for path in step.fields))
+
+
+def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
+    """Return why a change cannot be made with shadow fields; None if it can."""
+    source, target = draft.snapshot.definition, draft.target
+    paths = [path for step in (*change.steps, *draft.further_steps) if step.transforms for path in step.fields]
+    covers_others = any(
+        getattr(source, option) != getattr(target, option) for option in ("prefixes", "filter", "index_all")
+    )
+    if paths and covers_others:
+        return "it rewrites documents, and the index covers other ones afterwards"
+    return next((problem for path in paths if (problem := _field_problem(source, path))), None)
+
+
+def _field_problem(source: IndexDefinition, path: str) -> str | None:
+    """Return why a field can have no shadow field; None if it can."""
+    readers = [each.path for each in source.fields]
+    if path not in readers:
+        return f"it rewrites {path!r}, which is no field of the index: applications would not find it elsewhere"
+    if shadow_path(source.storage, path, FIRST_VERSION) is None:
+        return f"it rewrites {path!r}, which is a place in an array or no single value"
+    if source.storage is Storage.JSON and any(_is_inside(each, path) for each in readers):
+        return f"it rewrites {path!r}, and the index reads a part of it by another path"
+    names = {path, *(each.name for each in source.fields if each.path == path)}
+    options = {source.language_field, source.score_field, source.payload_field}
+    if names & options or any(name in (source.filter or "") for name in names):
+        return f"it rewrites {path!r}, which options of the index read, too"
+    return None
+
+
+def _is_inside(path: str, other: str) -> bool:
+    """Whether a path leads to a part of what another one leads to, or the other way round."""
+    return path != other and any(one.startswith((f"{two}.", f"{two}[")) for one, two in ((path, other), (other, path)))
+
+
+def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, str]:
+    """Return path of an original → path of its shadow field, for all fields that the plan rewrites.
+
+    The version of the target is at its end, or the next one for which no index and no sampled document has such a
+    field.
+
+    Args:
+        draft: the plan.
+        target: with its name.
+    """
+    originals = _rewritten_paths(draft)
+    if not originals:
+        return {}
+    source = draft.snapshot.definition
+    version = max(split_version(target.name)[1], FIRST_VERSION)
+    while True:
+        paths = {path: shadow_path(source.storage, path, version) or path for path in originals}
+        if not _are_taken(draft, list(paths.values())):
+            return paths
+        version += 1
+
+
+def _are_taken(draft: Draft, paths: list[str]) -> bool:
+    source = draft.snapshot.definition
+    if {each.path for each in source.fields} & set(paths):
+        return True
+    sample = [encode(key) for key in draft.snapshot.key_sample]
+    found, _ = read_documents(draft.server, source.storage, sample, paths)
+    return any(value is not None for column in found.columns.values() for value in column)
+
+
+def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
+    """Return what a user should know about the shadow fields of a plan; nothing if it has none."""
+    if not paths:
+        return []
+    shown = ", ".join(f"{old!r} → {new!r}" for old, new in paths.items())
+    lines = [
+        f"New values go to shadow fields: {shown}",
+        "Applications go on writing the old fields, until they write the shadow fields themselves",
+        "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
+    ]
+    if indexes_whole_documents(draft.server) is not False:
+        lines.append(
+            "Each write of a shadow field has the server index the whole document again, in every index that covers "
+            "it (PARTIAL_INDEXED_DOCS is off, or cannot be read; it is set when the server starts)"
+        )
+    return lines
+
+
+def indexes_whole_documents(server: Server) -> bool | None:
+    """Whether a write of any field has the server index the whole document again; None if it does not say."""
+    settings = (("FT.CONFIG", "GET", "PARTIAL_INDEXED_DOCS"), ("CONFIG", "GET", "search-partial-indexed-docs"))
+    for words in settings:
+        value = _setting(optional(partial(server.command, *words), otherwise=None))
+        if value is not None:
+            return value not in {"1", "true", "yes"}
+    return None
+
+
+def _setting(reply: Any) -> str | None:
+    """Return the value of the only setting of a reply, in lower case."""
+    while isinstance(reply, dict):
+        reply = next(iter(reply.values()), None)
+    while isinstance(reply, (list, tuple)):
+        reply = reply[-1] if reply else None
+    return None if reply is None else text(reply).lower()

@@ -1,0 +1,66 @@
+"""Shadow fields during a run: filled before the target is built, kept equal to their originals until the switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from fieldfare.engine.rewrite_pass import RewritePass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.names import moved_names
+from fieldfare.engine.shadow_fields.fill import convert_changes, convert_every, fill, is_filled, keep_up
+from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.plan import Receipt
+from fieldfare.server.change_follower import ChangeFollower
+from fieldfare.server.index_names import real_name
+
+__all__ = ["converge", "convert_until_moved", "fill_before_switch", "stop_following", "switch_has_begun"]
+
+
+def fill_before_switch(run: ActiveRun, work: RewritePass) -> tuple[list[Receipt], bool]:
+    """Fill the shadow fields; after the switch they are the application's, and are left alone.
+
+    Returns:
+        A receipt for each step, and whether they are filled.
+    """
+    if switch_has_begun(run):
+        return [Receipt(step.id) for step in work.steps], True
+    return fill(run, work), is_filled(run)
+
+
+def switch_has_begun(run: ActiveRun) -> bool:
+    """Whether some name leads to the target."""
+    return any(real_name(run.server, name) == run.target.name for name in moved_names(run.plan))
+
+
+def converge(run: ActiveRun) -> None:
+    """Make every shadow field equal to what the transforms make of its original, and follow what is changed since.
+
+    Where the server cannot tell what is changed, every document is compared.
+    """
+    if run.follower is None or not run.follower.is_reliable:
+        if run.follower is not None:
+            run.follower.close()
+        run.follower = ChangeFollower.start(run.server, run.source.name, run.source.prefixes)
+        convert_every(run)
+    if not keep_up(run, partial(convert_changes, run)):
+        convert_every(run)
+
+
+def convert_until_moved(run: ActiveRun) -> None:
+    """Convert what applications wrote to originals until the name moved, and until now."""
+    synchronization = Synchronization(run)
+    if not keep_up(run, synchronization.convert_changes):
+        synchronization.compare_every()
+
+
+@contextmanager
+def stop_following(run: ActiveRun) -> Iterator[None]:
+    """Close the follower of the body, if it starts one."""
+    try:
+        yield
+    finally:
+        if run.follower is not None:
+            run.follower.close()
+            run.follower = None

@@ -1,0 +1,46 @@
+"""Findings on shadow fields: whether they hold what the transforms make of their originals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fieldfare.documents import Batch, KeyCounter
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.conversion import read_shadowed
+from fieldfare.report import Finding, Severity
+
+__all__ = ["check_shadow_fields"]
+
+
+def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Finding]:
+    """Compare documents with the backup: an original that nobody has written since must have its shadow field.
+
+    What applications have written since is counted: it is converted before the switch, and by ``sync`` after it.
+
+    Args:
+        run: with a target.
+        dumped: batches of the backup to compare.
+    """
+    documents, wrong, changed = 0, KeyCounter(), KeyCounter()
+    for batch in dumped:
+        again: Sequence[bytes] = batch.keys
+        for is_last in (False, True):  # a document may be written between two reads
+            found, _ = read_shadowed(run, again)
+            documents += 0 if is_last else len(found.originals)
+            again = [found.originals.keys[row] for row in found.outdated()]
+        known = {key: row for row, key in enumerate(batch.keys)}
+        rows = {key: row for row, key in enumerate(found.originals.keys)}
+        for key in again:
+            is_unchanged = all(
+                column[rows[key]] == batch[path][known[key]] for path, column in found.originals.columns.items()
+            )
+            (wrong if is_unchanged else changed).add([key])
+        run.check()
+    data = {"documents": documents, "unconverted": wrong.count, "updated": changed.count}
+    summary = f"{documents:,} of {run.document_count:,} documents compared with their originals"
+    detail = f"{summary}; with another shadow field than their original becomes: {wrong}" if wrong.count else summary
+    updated = f"written in the old form since, to be converted by 'fieldfare sync': {changed}"
+    return [
+        Finding("document_contents", not wrong.count, Severity.WARNING, detail, data),
+        Finding("documents_updated", not changed.count, Severity.WARNING, updated, {"unconverted": changed.count}),
+    ]

@@ -1,0 +1,145 @@
+"""Filling shadow fields while the source answers: until the switch they hold what the transforms make of originals.
+
+Whatever an application writes to a shadow field before the switch is replaced.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
+from fieldfare.documents import Batch
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.rewrite_pass import RewritePass
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.conversion import (
+    Conversion,
+    Decision,
+    ShadowedDocuments,
+    convert,
+    read_shadowed,
+    renamed,
+)
+from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.engine.workers import map_shards
+from fieldfare.plan import Receipt
+from fieldfare.server.guarded_write import GuardedWrite, write_guarded_batches
+from fieldfare.server.inspect import read_stats
+from fieldfare.server.keys import iterate_keys
+from fieldfare.server.search import find_indexed
+
+__all__ = ["convert_changes", "convert_every", "covered", "fill", "is_filled", "keep_up", "save_originals"]
+
+ROUNDS: Final = 20
+"""How often changes are converted that applications made while the ones before were converted."""
+
+FEW: Final = 50
+"""So many changed documents are converted in a moment."""
+
+
+def fill(run: ActiveRun, work: RewritePass) -> list[Receipt]:
+    """Fill the shadow fields of every captured document, from where the journal says that the pass stopped."""
+    map_shards(run, lambda shard: _fill(run, work, shard))
+    records = run.journal.progress.steps
+    return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
+
+
+def is_filled(run: ActiveRun) -> bool:
+    """Whether each worker's last batch has no document with an original and without its shadow field."""
+    for shard in run.store.shards:
+        batches = shard.batch_counts[REWRITE]
+        for batch in shard.iter_batches(REWRITE, batches - 1) if batches else ():
+            found, _ = read_shadowed(run, batch.keys)
+            again = [found.originals.keys[row] for row in found.outdated()]
+            if again and convert_changes(run, again).contended:
+                return False
+    return True
+
+
+def _fill(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
+    steps = [step.id for step in work.steps]
+    paths = shadow_paths(run.plan)
+    start = min(run.journal.progress.steps[step].completed_batches_of(shard.number) for step in steps)
+    under_way: deque[Batch] = deque()
+
+    def writes() -> Iterator[GuardedWrite]:
+        for batch in shard.iter_batches(REWRITE, start):
+            under_way.append(batch)
+            yield GuardedWrite(renamed(run.transformed(batch), paths), guards=batch)
+
+    results = write_guarded_batches(run.server, run.source.storage, writes(), paths, lock=run.lock)
+    for number, result in enumerate(results, start=start + 1):
+        batch = under_way.popleft()
+        later = convert_changes(run, result.changed) if result.changed else Conversion()
+        problems = {
+            "vanished": [*result.vanished, *later.vanished],
+            "wrong type": [*result.wrong_type, *later.wrong_type],
+            CONTENDED: later.contended,
+        }
+        # notes and counters are saved together, so that a batch that is done twice is counted once
+        with run.guard:
+            run.note(problem_notes(problems))
+            run.journal.advance(steps, number, len(batch) - sum(map(len, problems.values())), shard=shard.number)
+            run.advance(len(batch))
+
+
+def convert_every(run: ActiveRun) -> None:
+    """Compare the shadow fields of every document with what the transforms make of its original, and mend them.
+
+    New documents get theirs. Their originals, and those that were updated since the dump, go to the backup first.
+    """
+    name = run.source.name
+    with run.activity("catch_up", "Compare shadow fields with originals", total=read_stats(run.server, name).num_docs):
+        for keys in iterate_keys(run.server, run.source, read_stats(run.server, name), run.options.batch_size):
+            convert_changes(run, keys)
+            run.advance(len(keys))
+
+
+def keep_up(run: ActiveRun, change: Callable[[Sequence[bytes]], Conversion]) -> bool:
+    """Convert what is changed, until next to nothing is changed meanwhile.
+
+    Args:
+        run: with a follower.
+        change: converts documents.
+
+    Returns:
+        Whether the follower could tell all changes.
+    """
+    for _ in range(ROUNDS):
+        keys = run.follower.drain() if run.follower is not None else None
+        if keys is None:
+            return False
+        change(covered(run, keys))
+        if len(keys) <= FEW:
+            break
+    return True
+
+
+def convert_changes(run: ActiveRun, keys: Sequence[bytes]) -> Conversion:
+    """Convert documents before the switch, whatever their shadow fields hold."""
+    return convert(run, keys, save_originals(run)) if keys else Conversion()
+
+
+def save_originals(run: ActiveRun) -> Decision:
+    """Return the decision to convert every document, after its original was saved."""
+
+    def save(found: ShadowedDocuments) -> ShadowedDocuments:
+        columns = found.originals.columns
+        rows = [row for row in range(len(found.originals)) if any(each[row] is not None for each in columns.values())]
+        if rows:
+            with run.guard:
+                run.store.append(CONCURRENT_UPDATES, found.originals.select(rows, columns))
+                run.store.sync()
+        return found
+
+    return save
+
+
+def covered(run: ActiveRun, keys: set[bytes]) -> list[bytes]:
+    """Return those of changed keys that are documents of the index, as far as only the index can tell."""
+    if run.source.filter is None or not keys:
+        return sorted(keys)
+    return sorted(find_indexed(run.server, run.target.name, sorted(keys)))

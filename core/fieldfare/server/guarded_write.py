@@ -1,0 +1,346 @@
+"""Writes, creates or removes fields of existing documents, if other fields of them have the expected values.
+
+A value that was computed from another field is written only while that field is what it was computed from. A script
+on the server does it atomically; for users who may not run scripts, transactions (WATCH, MULTI) do the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+from attrs import frozen
+from redis.exceptions import ResponseError
+
+from fieldfare.definition import Storage
+from fieldfare.documents import Batch
+from fieldfare.server.conditional_write import (
+    ABSENT,
+    ANY_VALUE,
+    CHANGED,
+    OUTCOMES,
+    VANISHED,
+    WRONG_TYPE,
+    Row,
+    digest,
+    expected_reply,
+    is_wrong_type,
+)
+from fieldfare.server.connection import Server
+from fieldfare.server.document_writer import WriteResult
+from fieldfare.server.json_numbers import round_trip_safe
+from fieldfare.server.nodes import HeldLock
+from fieldfare.server.pipeline import Argument, Command, encode
+from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
+from fieldfare.server.transaction import Decision, forbids_scripts, transact
+
+__all__ = ["GuardedWrite", "trial_guarded_writes", "write_guarded", "write_guarded_batches"]
+
+ROWS_PER_CALL: Final = 100
+"""Documents per call. A call blocks the server for about a millisecond."""
+
+SET: Final = b"s"
+REMOVE: Final = b"r"
+LEAVE: Final = b"-"
+"""What happens to a field."""
+
+WIDTH: Final = 4
+"""Arguments of each field of a document: the expected guard, the expected value, what happens, the new value."""
+
+_LOOP: Final = b"""\
+local function fits(found, expected)
+  if expected == '' then return true end
+  if expected == '?' then return not found end
+  return found and redis.sha1hex(found) == expected
+end
+local count = tonumber(ARGV[2])
+local others = {}
+for row, key in ipairs(KEYS) do
+  local outcome, sets, removed = nil, {}, {}
+  if redis.call('EXISTS', key) == 0 then outcome = 'vanished' end
+  for number = 1, outcome and 0 or count do
+    local guard, name = ARGV[1 + 2 * number], ARGV[2 + 2 * number]
+    local place = 2 + 2 * count + 4 * ((row - 1) * count + number - 1)
+    local action = ARGV[place + 3]
+    if action ~= '-' then
+      local source, failure = read(key, guard)
+      local found, other = read(key, name)
+      failure = failure or other
+      if failure and failure ~= 'wrong type' then return failure end
+      if failure then
+        outcome = failure
+      elseif not fits(source, ARGV[place + 1]) or not fits(found, ARGV[place + 2]) then
+        outcome = outcome or 'changed'
+      elseif action == 's' then
+        sets[#sets + 1] = {name, ARGV[place + 4], source and guard}
+      elseif found then
+        removed[#removed + 1] = name
+      end
+    end
+  end
+  write(key, sets, removed)
+  if outcome then
+    others[#others + 1] = row
+    others[#others + 1] = outcome
+  end
+end
+return others
+"""
+"""Returns row, outcome, row, outcome, ... for the documents that were not written, or not in all of their fields.
+
+Arguments: whether fields expire, the number of fields, for each its guard and its name; then ``WIDTH`` arguments for
+each key and each field.
+"""
+
+_HASH_WRITE: Final = (
+    b"""\
+local function read(key, name)
+  local found = redis.pcall('HGET', key, name)
+  if type(found) ~= 'table' then return found end
+  return nil, string.find(found.err, 'WRONGTYPE', 1, true) and 'wrong type' or found
+end
+local function write(key, sets, removed)
+  local values = {}
+  for _, each in ipairs(sets) do
+    values[#values + 1] = each[1]
+    values[#values + 1] = each[2]
+  end
+  if #values > 0 then redis.call('HSET', key, unpack(values)) end
+  for _, each in ipairs(ARGV[1] == 'expire' and sets or {}) do
+    local expires = each[3] and redis.call('HPEXPIRETIME', key, 'FIELDS', 1, each[3])[1] or -1
+    if expires > 0 then redis.call('HPEXPIREAT', key, expires, 'FIELDS', 1, each[1]) end
+  end
+  if #removed > 0 then redis.call('HDEL', key, unpack(removed)) end
+end
+"""
+    + _LOOP
+)
+"""A field expires when its guard does."""
+
+_JSON_WRITE: Final = (
+    b"""\
+local function read(key, path)
+  local found = redis.pcall('JSON.GET', key, path)
+  if type(found) ~= 'table' then return found ~= '[]' and found or nil end
+  if string.find(found.err, 'does not exist', 1, true) then return nil end
+  return nil, string.find(found.err, 'wrong Redis type', 1, true) and 'wrong type' or found
+end
+local function write(key, sets, removed)
+  for _, each in ipairs(sets) do redis.call('JSON.SET', key, each[1], each[2]) end
+  for _, each in ipairs(removed) do redis.call('JSON.DEL', key, each) end
+end
+"""
+    + _LOOP
+)
+
+
+@frozen(hash=False)
+class GuardedWrite:
+    """A batch to write.
+
+    Attributes:
+        after: the new values; None for a field that is to be removed.
+        before: the values that the same fields must have; None for those that must be absent. Without it, any.
+            A field whose new value is its expected one is left alone.
+        guards: the values that the guards must have; None for those that must be absent. Without it, any.
+    """
+
+    after: Batch
+    before: Batch | None = None
+    guards: Batch | None = None
+
+
+def write_guarded(server: Server, storage: Storage, write: GuardedWrite, fields: Mapping[str, str]) -> WriteResult:
+    """Write fields of documents. Documents that are gone are not created again, and no key's expiry changes.
+
+    Args:
+        server: where the documents are.
+        storage: how they are stored.
+        write: the values.
+        fields: path of a guard → path of the field that it guards. A field of a hash expires when its guard does.
+
+    Returns:
+        Keys in ``changed`` have a guard or a field with another value than the expected one.
+
+    Raises:
+        redis.exceptions.ResponseError: the first error that is not about a document's type. Some documents of the batch
+            may have been written.
+        redis.exceptions.ConnectionError: the server did not answer. Some documents may have been written.
+    """
+    [result] = write_guarded_batches(server, storage, [write], fields)
+    return result
+
+
+def write_guarded_batches(
+    server: Server,
+    storage: Storage,
+    writes: Iterable[GuardedWrite],
+    fields: Mapping[str, str],
+    *,
+    lock: HeldLock | None = None,
+) -> Iterator[WriteResult]:
+    """Write batch after batch as :func:`write_guarded` does.
+
+    The server writes one batch while the caller makes the next one.
+
+    Args:
+        server: where the documents are.
+        storage: how they are stored.
+        writes: the values.
+        fields: path of a guard → path of the field that it guards.
+        lock: that of :meth:`Server.bulk_stream`.
+    """
+    in_flight: deque[tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]] = deque()
+
+    def commands() -> Iterator[list[Command]]:
+        for write in writes:
+            rows = _rows(write, storage, fields)
+            in_flight.append((rows, _calls(server, storage, rows, fields)))
+            yield [evalsha_command(call) for _, call in in_flight[-1][1]]
+
+    for replies in server.bulk_stream(commands(), lock):
+        rows, calls = in_flight.popleft()
+        others: dict[bytes, str] = {}
+        answers = resend_unknown_scripts(server, [call for _, call in calls], replies)
+        for (part, call), reply in zip(calls, answers, strict=True):
+            if forbids_scripts(reply):
+                others |= _write_in_transactions(server, storage, part, fields)
+            elif isinstance(reply, ResponseError):
+                raise reply
+            else:
+                others |= {
+                    call.keys[row - 1]: outcome.decode() for row, outcome in zip(*[iter(reply)] * 2, strict=True)
+                }
+        yield WriteResult(
+            len(rows) - len(others), *([key for key, found in others.items() if found == kind] for kind in OUTCOMES)
+        )
+
+
+def trial_guarded_writes(storage: Storage, key: bytes, *, has_expiries: bool) -> list[Command]:
+    """Return the commands that a guarded write sends; the document does not exist, so that they change nothing."""
+    if storage is Storage.JSON:
+        return [
+            ("EXISTS", key),
+            ("JSON.GET", key, "$"),
+            ("JSON.SET", key, "$", b"0", "XX"),
+            ("JSON.DEL", key, "$.field"),
+        ]
+    commands: list[Command] = [("EXISTS", key), ("HGET", key, "field"), ("HDEL", key, "field")]
+    commands.append(("HSET", key, "field", b"0", "without a value"))  # refused for its number of arguments
+    if has_expiries:
+        commands.append(("HPEXPIRETIME", key, "FIELDS", 1, "field"))
+        commands.append(("HPEXPIREAT", key, 1, "FIELDS", 1, "field"))
+    return commands
+
+
+def _rows(write: GuardedWrite, storage: Storage, fields: Mapping[str, str]) -> list[Row]:
+    """Return key and arguments of each document of which some field is to be written."""
+    columns: list[Iterator[tuple[bytes, ...]]] = []
+    for guard, path in fields.items():
+        after = write.after[path]
+        before = None if write.before is None else write.before[path]
+        guards = None if write.guards is None else write.guards[guard]
+        columns.append(
+            (
+                _digest(storage, guard, guards, row),
+                _digest(storage, path, before, row),
+                LEAVE if before is not None and before[row] == value else REMOVE if value is None else SET,
+                b"" if value is None else round_trip_safe(value) if storage is Storage.JSON else value,
+            )
+            for row, value in enumerate(after)
+        )
+    rows = zip(write.after.keys, zip(*columns, strict=True), strict=True)
+    return [
+        (key, list(chain.from_iterable(parts)))
+        for key, parts in rows
+        if any(action != LEAVE for _, _, action, _ in parts)
+    ]
+
+
+def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, row: int) -> bytes:
+    """Return the digest of an expected value, or what stands in place of one."""
+    if column is None:
+        return ANY_VALUE
+    value = column[row]
+    return ABSENT if value is None else digest(expected_reply(storage, encode(path), value))
+
+
+def _calls(
+    server: Server, storage: Storage, rows: Sequence[Row], fields: Mapping[str, str]
+) -> list[tuple[Sequence[Row], ScriptCall]]:
+    script = _HASH_WRITE if storage is Storage.HASH else _JSON_WRITE
+    mode = "expire" if server.capabilities.has_hash_field_ttl else ""
+    arguments: list[Argument] = [mode, len(fields), *(encode(name) for pair in fields.items() for name in pair)]
+    # while a slot moves, its nodes refuse calls that name more than one of its keys
+    size = 1 if server.capabilities.cluster else ROWS_PER_CALL
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    return [
+        (
+            part,
+            ScriptCall(script, [key for key, _ in part], [*arguments, *chain.from_iterable(each for _, each in part)]),
+        )
+        for part in parts
+    ]
+
+
+def _write_in_transactions(
+    server: Server, storage: Storage, rows: Sequence[Row], fields: Mapping[str, str]
+) -> dict[bytes, str]:
+    names = [(encode(guard), encode(path)) for guard, path in fields.items()]
+    arguments = dict(rows)
+    has_expiries = storage is Storage.HASH and server.capabilities.has_hash_field_ttl
+    get = b"HGET" if storage is Storage.HASH else b"JSON.GET"
+
+    def read(key: bytes) -> list[Command]:
+        guards = [guard for guard, _ in names]
+        expiries: list[Command] = [(b"HPEXPIRETIME", key, b"FIELDS", len(guards), *guards)] if has_expiries else []
+        return [(b"EXISTS", key), *((get, key, name) for pair in names for name in pair), *expiries]
+
+    def decide(key: bytes, replies: Sequence[Any]) -> Decision[str | None]:
+        exists, *found = replies
+        if not exists:
+            return VANISHED, []
+        if any(map(is_wrong_type, found)):
+            return WRONG_TYPE, []
+        values = [_value(each) for each in found[: 2 * len(names)]]
+        has_reply = has_expiries and isinstance(found[-1], list) and found[-1]
+        expiries = found[-1] if has_reply else [-1] * len(names)
+        outcome, writes = None, []
+        for number, (_, name) in enumerate(names):
+            guard, before, action, value = arguments[key][WIDTH * number : WIDTH * (number + 1)]
+            source, present = values[2 * number : 2 * number + 2]
+            if action == LEAVE:
+                continue
+            if not _fits(source, guard) or not _fits(present, before):
+                outcome = CHANGED
+            elif action == SET:
+                writes += _set(storage, key, name, value, expiries[number])
+            elif present is not None:
+                writes.append((b"HDEL" if storage is Storage.HASH else b"JSON.DEL", key, name))
+        return outcome, writes
+
+    answers = transact(server, list(arguments), read, decide)
+    return {key: answer for key, answer in zip(arguments, answers, strict=True) if answer is not None}
+
+
+def _set(storage: Storage, key: bytes, name: bytes, value: bytes, expires: int) -> list[Command]:
+    if storage is Storage.JSON:
+        return [(b"JSON.SET", key, name, value)]
+    commands: list[Command] = [(b"HSET", key, name, value)]
+    if expires > 0:
+        commands.append((b"HPEXPIREAT", key, expires, b"FIELDS", 1, name))
+    return commands
+
+
+def _value(reply: Any) -> bytes | None:
+    if isinstance(reply, ResponseError) and "does not exist" not in str(reply):
+        raise reply
+    return reply if isinstance(reply, bytes) and reply != b"[]" else None
+
+
+def _fits(found: bytes | None, expected: bytes) -> bool:
+    if expected == ANY_VALUE:
+        return True
+    return found is None if expected == ABSENT else found is not None and digest(found) == expected

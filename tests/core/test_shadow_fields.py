@@ -1,0 +1,291 @@
+"""The mode ``shadow`` for changes that rewrite fields: the new values stand in shadow fields until ``finalize``."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from attrs import define, field, frozen
+
+from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.errors import PreconditionError
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Result
+from fieldfare.server import Server, connect
+from fieldfare.server.index_names import real_name
+from fieldfare.server.inspect import list_indexes
+from fieldfare.server.pipeline import Command
+from fieldfare.testing.digest import read_state
+from fieldfare.testing.indexing import wait_until_indexed
+
+DOCUMENTS: Final = 60
+DIMS: Final = 4
+
+
+def vector(seed: float) -> list[float]:
+    """Return a vector of numbers that float32 holds exactly."""
+    return [seed, 1.0, -seed, 0.5]
+
+
+@frozen
+class Shape:
+    """One kind of documents, and a change that rewrites their vectors.
+
+    Attributes:
+        storage: of the documents.
+        attrs: of the vector field after the change.
+        path: of the vectors.
+        shadow: of their shadow fields.
+    """
+
+    storage: str
+    attrs: dict[str, Any]
+    path: str
+    shadow: str
+
+    def write(self, key: str, seed: float) -> Command:
+        """Return the command that writes a document, or replaces one of JSON as a whole."""
+        if self.storage == "json":
+            return "JSON.SET", key, "$", json.dumps({"t": f"word {seed}", "in": {"v": vector(seed)}})
+        return "HSET", key, "t", f"word {seed}", "v", struct.pack("<4f", *vector(seed))
+
+    def update(self, key: str, seed: float) -> Command:
+        """Return the command that writes the vector of a document that is there."""
+        if self.storage == "json":
+            return "JSON.SET", key, self.path, json.dumps(vector(seed))
+        return "HSET", key, "v", struct.pack("<4f", *vector(seed))
+
+    def remove(self, key: str) -> Command:
+        """Return the command that removes the vector of a document."""
+        return ("JSON.DEL", key, self.path) if self.storage == "json" else ("HDEL", key, "v")
+
+    def read(self, server: Server, key: str, path: str) -> Any:
+        """Return a vector of a document: bytes, or numbers; None if it has none."""
+        if self.storage == "hash":
+            return server.command("HGET", key, path)
+        found = server.command("JSON.GET", key, path)
+        values = json.loads(found) if found else []
+        return values[0] if values else None
+
+    def converted(self, original: Any) -> Any:
+        """Return what the change makes of a vector."""
+        if original is None:
+            return None
+        if self.storage == "json":
+            return original[: self.attrs["dims"]]
+        values = np.frombuffer(original, "<f4")[: self.attrs.get("dims", DIMS)]
+        return values.astype({"float16": "<f2"}.get(self.attrs.get("datatype", ""), "<f4")).tobytes()
+
+
+SHAPES: Final = {
+    "hash-datatype": Shape("hash", {"datatype": "float16"}, "v", "v__v2"),
+    "hash-dims": Shape("hash", {"dims": 2}, "v", "v__v2"),
+    "json-dims": Shape("json", {"dims": 2}, "$.in.v", "$.in.v__v2"),
+}
+
+
+@define
+class Migration:
+    """One migration of the index ``books``, from plan to rollback.
+
+    Attributes:
+        shape: its documents, and the change.
+        server: where the index lives.
+        backup_dir: of the run.
+    """
+
+    shape: Shape
+    server: Server
+    backup_dir: Path
+    executor: MigrationExecutor = field(factory=MigrationExecutor)
+
+    def fill(self, *, own_name: bool = False) -> None:
+        """Write documents, and create an index over them, with an alias or under its own name."""
+        server, shape = self.server, self.shape
+        server.bulk([shape.write(f"d:{row}", row) for row in range(DOCUMENTS)])
+        server.command(*shape.remove("d:4"))
+        server.command("PEXPIREAT", "d:2", 4102444800123)
+        if shape.storage == "hash":
+            server.command("HPEXPIREAT", "d:3", 4102444800456, "FIELDS", 1, "v")
+        index = "books" if own_name else "books_1"
+        fields = ("$.t", "AS", "t", "TEXT", shape.path, "AS", "v") if shape.storage == "json" else ("t", "TEXT", "v")
+        server.command(
+            *("FT.CREATE", index, "ON", shape.storage, "PREFIX", 1, "d:", "SCHEMA", *fields),
+            *("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
+        )
+        if not own_name:
+            server.command("FT.ALIASADD", "books", index)
+        wait_until_indexed(server)
+
+    def plan(self, mode: str = "shadow", **changes: Any) -> MigrationPlan:
+        """Plan the change."""
+        update: dict[str, Any] = {"name": "v", "attrs": self.shape.attrs}
+        if "dims" in self.shape.attrs:
+            update["truncation"] = {"renormalize": False}
+        patch = {"version": 1, "changes": {"update_fields": [update], **changes}}
+        planner = MigrationPlanner(accept_recall_loss=True)  # writers change most of the neighbours
+        return planner.create_plan_from_patch("books", schema_patch=patch, server=self.server, mode=mode)
+
+    def apply(self, plan: MigrationPlan | None = None, **options: Any) -> Result:
+        """Apply the plan."""
+        plan = plan or self.plan()
+        return self.executor.apply(plan, server=self.server, backup_dir=self.backup_dir, **options).result
+
+    def rollback(self, **options: Any) -> Result:
+        """Roll back."""
+        return self.executor.rollback(server=self.server, backup_dir=self.backup_dir, **options).result
+
+    def outdated(self) -> dict[str, tuple[Any, Any]]:
+        """Return the documents whose shadow field is not what the change makes of their vector, with both."""
+        keys = [key.decode() for key in self.server.command("KEYS", "d:*")]
+        values = {
+            key: [self.shape.read(self.server, key, each) for each in (self.shape.path, self.shape.shadow)]
+            for key in keys
+        }
+        return {
+            key: (original, shadow)
+            for key, (original, shadow) in values.items()
+            if shadow != self.shape.converted(original)
+        }
+
+
+@pytest.fixture(params=SHAPES)
+def migration(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Migration:
+    return Migration(SHAPES[request.param], server, tmp_path / "backup")
+
+
+# ---- start, rollback, start
+
+
+def test_the_plan_names_the_shadow_field(migration: Migration) -> None:
+    migration.fill()
+    plan = migration.plan()
+    shape = migration.shape
+    assert plan.supported
+    build = next(step for step in plan.steps if step.kind == "index.build")
+    assert build.params["shadow_fields"] == {shape.path: shape.shadow}
+    target = plan.target.find("v")
+    assert target is not None
+    assert target.path == shape.shadow
+    assert any(f"{shape.path!r} → {shape.shadow!r}" in line for line in plan.warnings)
+
+
+@pytest.mark.parametrize("own_name", [False, True], ids=["alias", "own name"])
+def test_the_name_leads_to_the_shadow_fields_and_back(migration: Migration, *, own_name: bool) -> None:
+    migration.fill(own_name=own_name)
+    server, shape = migration.server, migration.shape
+    before = read_state(server)
+    assert migration.apply() is Result.SUCCEEDED
+    assert real_name(server, "books") == "books__v2"
+    assert migration.outdated() == {}
+    assert shape.read(server, "d:4", shape.shadow) is None
+    assert server.command("PEXPIRETIME", "d:2") == 4102444800123
+    if shape.storage == "hash":
+        assert server.command("HPEXPIRETIME", "d:3", "FIELDS", 2, "v", "v__v2") == [4102444800456] * 2
+    assert migration.rollback(restore_own_name=own_name) is Result.ROLLED_BACK
+    assert read_state(server) == before
+
+
+def test_what_was_written_to_originals_stays_after_a_rollback(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.bulk([shape.update("d:1", 700), shape.write("d:new", 800), ("DEL", "d:5")])
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert shape.converted(shape.read(server, "d:1", shape.path)) is not None
+    for key, seed in (("d:1", 700), ("d:new", 800)):
+        found = shape.read(server, key, shape.path)
+        assert (list(np.frombuffer(found, "<f4")) if shape.storage == "hash" else found) == vector(seed)
+        assert shape.read(server, key, shape.shadow) is None
+    assert server.command("EXISTS", "d:5") == 0
+    assert list_indexes(server) == ["books_1"]
+
+
+def test_a_migration_after_a_rollback_uses_the_same_shadow_field(migration: Migration, tmp_path: Path) -> None:
+    migration.fill()
+    for number in range(2):
+        again = Migration(migration.shape, migration.server, tmp_path / str(number))
+        assert again.apply() is Result.SUCCEEDED
+        assert again.outdated() == {}
+        assert again.rollback() is Result.ROLLED_BACK
+
+
+def test_a_field_of_the_shadow_fields_name_is_not_taken(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    server.bulk([("HSET", f"d:{row}", "v__v2", "of the application") for row in range(DOCUMENTS)])
+    plan = migration.plan()
+    assert plan.steps[1].params["shadow_fields"] == {"v": "v__v3"}
+    assert migration.apply(plan) is Result.SUCCEEDED
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert server.command("HGET", "d:1", "v__v2") == b"of the application"
+
+
+def test_auto_takes_shadow(migration: Migration) -> None:
+    migration.fill()
+    assert migration.plan("auto").mode == "shadow"
+
+
+@pytest.mark.parametrize("shape", ["hash-datatype"])
+def test_finalize_is_refused(shape: str, server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES[shape], server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    with pytest.raises(PreconditionError, match="cannot be finalized"):
+        migration.executor.finalize(server=server, backup_dir=migration.backup_dir)
+
+
+# ---- applications write
+
+
+@contextmanager
+def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
+    """Let applications update, insert, replace and delete documents all the time; yields how often each has."""
+    stop = threading.Event()
+    counts = [0] * threads
+    errors: list[BaseException] = []
+
+    def write(number: int) -> None:
+        dice = random.Random(number)
+        with connect(url) as server:
+            while not stop.wait(0.001):
+                key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
+                command: Command = dice.choice(
+                    [shape.write(key, seed), ("DEL", key), ("RENAMENX", key, f"d:{dice.random()}")]
+                    + [shape.update(key, seed)] * 3
+                    + [shape.remove(key)]
+                )
+                try:
+                    server.command(*command)
+                except Exception as error:  # noqa: BLE001
+                    if not any(words in str(error) for words in ("no such key", "new objects", "could not perform")):
+                        errors.append(error)
+                counts[number] += 1
+
+    workers = [threading.Thread(target=write, args=(number,)) for number in range(threads)]
+    for each in workers:
+        each.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        for each in workers:
+            each.join()
+    assert errors == []
+
+
+def test_what_applications_write_until_the_switch_is_converted(migration: Migration, redis_url: str) -> None:
+    migration.fill()
+    plan = migration.plan()
+    with writing(redis_url, migration.shape) as counts:
+        assert migration.apply(plan) is Result.SUCCEEDED
+    assert min(counts) > 0
+    assert real_name(migration.server, "books") == "books__v2"
