@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import struct
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +20,10 @@ import pytest
 from attrs import define, field, frozen
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Result
+from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, connect
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
@@ -62,6 +67,12 @@ class Shape:
         if self.storage == "json":
             return "JSON.SET", key, self.path, json.dumps(vector(seed))
         return "HSET", key, "v", struct.pack("<4f", *vector(seed))
+
+    def write_shadow(self, key: str, seed: float) -> Command:
+        """Return the command with which an application writes the new form of a vector."""
+        if self.storage == "json":
+            return "JSON.SET", key, self.shadow, json.dumps(self.converted(vector(seed)))
+        return "HSET", key, self.shadow, self.converted(struct.pack("<4f", *vector(seed)))
 
     def remove(self, key: str) -> Command:
         """Return the command that removes the vector of a document."""
@@ -143,8 +154,39 @@ class Migration:
         """Roll back."""
         return self.executor.rollback(server=self.server, backup_dir=self.backup_dir, **options).result
 
+    def sync(self, **options: Any) -> MigrationReport:
+        """Convert what was written to the originals."""
+        return self.executor.sync(server=self.server, backup_dir=self.backup_dir, **options)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Let a watch run, and stop it when every document is converted."""
+        stop = StopRequest()
+        with connect(self.server.url) as server:
+            other = Migration(self.shape, server, self.backup_dir)
+            thread = threading.Thread(target=lambda: other.sync(watch=True, stop=stop))
+            thread.start()
+            try:
+                yield
+                assert self.converges()
+            finally:
+                stop.set()
+                thread.join()
+
+    def converges(self) -> bool:
+        """Wait until every document is converted; whether that comes in a minute."""
+        deadline = time.monotonic() + 60
+        while self.outdated():
+            if time.monotonic() > deadline:
+                return False
+        return True
+
     def outdated(self) -> dict[str, tuple[Any, Any]]:
-        """Return the documents whose shadow field is not what the change makes of their vector, with both."""
+        """Return the documents whose shadow field is not what the change makes of their vector, with both.
+
+        After the switch, a document without a vector keeps its shadow field.
+        """
+        is_switched = real_name(self.server, "books") == "books__v2"
         keys = [key.decode() for key in self.server.command("KEYS", "d:*")]
         values = {
             key: [self.shape.read(self.server, key, each) for each in (self.shape.path, self.shape.shadow)]
@@ -153,7 +195,7 @@ class Migration:
         return {
             key: (original, shadow)
             for key, (original, shadow) in values.items()
-            if shadow != self.shape.converted(original)
+            if shadow != self.shape.converted(original) and not (is_switched and original is None)
         }
 
 
@@ -258,11 +300,8 @@ def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
         with connect(url) as server:
             while not stop.wait(0.001):
                 key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
-                command: Command = dice.choice(
-                    [shape.write(key, seed), ("DEL", key), ("RENAMENX", key, f"d:{dice.random()}")]
-                    + [shape.update(key, seed)] * 3
-                    + [shape.remove(key)]
-                )
+                others = [shape.write(key, seed), ("DEL", key), shape.remove(key)]
+                command: Command = dice.choice([*others, *[shape.update(key, seed)] * 3])
                 try:
                     server.command(*command)
                 except Exception as error:  # noqa: BLE001
@@ -282,10 +321,99 @@ def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
     assert errors == []
 
 
-def test_what_applications_write_until_the_switch_is_converted(migration: Migration, redis_url: str) -> None:
+def test_what_applications_write_at_any_time_is_converted(migration: Migration, redis_url: str) -> None:
     migration.fill()
     plan = migration.plan()
     with writing(redis_url, migration.shape) as counts:
         assert migration.apply(plan) is Result.SUCCEEDED
+        assert real_name(migration.server, "books") == "books__v2"
     assert min(counts) > 0
-    assert real_name(migration.server, "books") == "books__v2"
+    assert migration.sync().result is Result.SUCCEEDED
+    assert migration.outdated() == {}
+
+
+def test_a_watch_converts_until_it_is_stopped(migration: Migration, redis_url: str) -> None:
+    migration.fill()
+    migration.apply()
+    with migration.watching(), writing(redis_url, migration.shape) as counts:
+        while min(counts) < 100:
+            time.sleep(0.01)
+    assert migration.outdated() == {}
+
+
+def test_between_apply_and_switch_documents_are_kept_equal(migration: Migration) -> None:
+    migration.fill()
+    plan = migration.plan()
+    migration.apply(plan, switch=False)
+    shape, server = migration.shape, migration.server
+    server.bulk([shape.update("d:1", 700), shape.write("d:new", 800), shape.remove("d:6")])
+    server.bulk([shape.update("d:7", 701), ("RENAME", "d:7", "d:renamed")])
+    assert set(migration.outdated()) == {"d:1", "d:new", "d:6", "d:renamed"}
+    migration.sync()
+    assert migration.outdated() == {}
+    server.command(*shape.update("d:1", 900))
+    assert migration.executor.switch(server=server, backup_dir=migration.backup_dir).result is Result.SUCCEEDED
+    assert migration.outdated() == {}
+
+
+# ---- applications write the new form
+
+
+def test_a_shadow_field_that_an_application_wrote_is_left_alone(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.command(*shape.write_shadow("d:1", 700))
+    theirs = shape.read(server, "d:1", shape.shadow)
+    server.bulk([shape.update("d:2", 800), shape.write_shadow("d:3", 900), shape.update("d:3", 901)])
+    both = shape.read(server, "d:3", shape.shadow)
+    for converted, left_alone in ((1, 2), (0, 2)):
+        [finding] = migration.sync().validation.findings
+        assert finding.data == {"converted": converted, "left_alone": left_alone}
+        assert shape.read(server, "d:1", shape.shadow) == theirs
+        assert shape.read(server, "d:3", shape.shadow) == both
+        assert set(migration.outdated()) == {"d:1", "d:3"}
+    server.command(*shape.update("d:1", 1000))  # by an old version of the application, after the new one
+    [finding] = migration.sync().validation.findings
+    assert finding.data["converted"] == 1
+    assert set(migration.outdated()) == {"d:3"}
+
+
+def test_a_document_without_the_old_field_keeps_its_shadow_field(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.bulk([shape.remove("d:1"), shape.write("d:new", 5), shape.remove("d:new"), shape.write_shadow("d:new", 800)])
+    migration.sync()
+    assert shape.read(server, "d:1", shape.shadow) is not None
+    assert shape.read(server, "d:new", shape.shadow) is not None
+
+
+# ---- commands
+
+
+def test_sync_ends_with_sigterm(server: Server, redis_url: str, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    command = [sys.executable, "-m", "fieldfare", "sync", "--watch", "--url", redis_url]
+    with subprocess.Popen([*command, "--backup-dir", str(migration.backup_dir)], stdout=subprocess.PIPE) as process:
+        server.command(*migration.shape.update("d:1", 700))
+        assert migration.converges()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert b"Synchronized" in (process.stdout.read() if process.stdout else b"")
+
+
+def test_sync_needs_shadow_fields(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    migration.apply(migration.plan("drop_recreate"))
+    with pytest.raises(PreconditionError, match="no shadow fields"):
+        migration.sync()
+    again = Migration(SHAPES["hash-datatype"], server, tmp_path / "again")
+    migration.rollback()
+    again.apply()
+    again.rollback()
+    with pytest.raises(PreconditionError, match="rolled back"):
+        again.sync()

@@ -158,6 +158,7 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     apply = awaitable_with_stop(MigrationExecutor.apply)
     switch = awaitable_with_stop(MigrationExecutor.switch)
     finalize = awaitable_with_stop(MigrationExecutor.finalize)
+    sync = awaitable_with_stop(MigrationExecutor.sync)
     rollback = awaitable_with_stop(MigrationExecutor.rollback)
     throttle = awaitable(MigrationExecutor.throttle)
 

@@ -21,6 +21,7 @@ from fieldfare.engine.load import Limits, require_limits
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import find_backup, list_backups, throttle
 from fieldfare.engine.stop import StopRequest
+from fieldfare.engine.synchronize import synchronize
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
@@ -262,6 +263,50 @@ class MigrationExecutor:
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
             return rollback(opened, plugins, directory, index=index, options=options, stop=stop)
+
+    def sync(  # noqa: PLR0913 - as for a rollback
+        self,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        backup_dir: str | Path | None = None,
+        index: str | None = None,
+        watch: bool = False,
+        batch_size: int = RunOptions().batch_size,
+        retry_for: float = RETRY_SECONDS,
+        max_rate: float | None = None,
+        max_latency: float | None = None,
+        stop: StopRequest | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> MigrationReport:
+        """Convert what applications have written to the originals of shadow fields since these were converted.
+
+        What they have written to shadow fields themselves is left alone.
+
+        Args:
+            redis_url: where the index lives.
+            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+            server: an open connection of fieldfare, in place of both.
+            backup_dir: of the run.
+            index: a name of its index; may be left out if the directory holds one backup.
+            watch: go on with what is written from now on, until ``stop`` is set.
+            batch_size: documents per batch.
+            retry_for: as for :meth:`apply`.
+            max_rate: as for :meth:`apply`.
+            max_latency: as for :meth:`apply`.
+            stop: set to stop; with ``watch`` that is the usual end.
+            progress_callback: called with a step and a detail.
+
+        Raises:
+            FieldfareError: as :func:`fieldfare.engine.synchronize.synchronize`.
+        """
+        directory = required_backup_dir(backup_dir)
+        require_limits(max_rate, max_latency)
+        plugins = with_progress_callback(self.plugins, progress_callback)
+        options = RunOptions(batch_size=batch_size, retry_for=retry_for, max_rate=max_rate, max_latency=max_latency)
+        with server_at(server, redis_url, redis_client) as opened:
+            return synchronize(opened, plugins, directory, index=index, watch=watch, options=options, stop=stop)
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.

@@ -32,6 +32,7 @@ from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
 from fieldfare.cli.status import status
 from fieldfare.cli.switch import switch
+from fieldfare.cli.sync import sync
 from fieldfare.cli.throttle import throttle
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
@@ -92,6 +93,14 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
     ("switch", switch, ("fieldfare switch --backup-dir ./migration_backups",)),
+    (
+        "sync",
+        sync,
+        (
+            "fieldfare sync --backup-dir ./migration_backups",
+            "fieldfare sync --backup-dir ./migration_backups --watch",
+        ),
+    ),
     (
         "finalize",
         finalize,

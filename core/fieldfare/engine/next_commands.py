@@ -41,6 +41,11 @@ class NextCommands:
         return self._of_backup("finalize")
 
     @property
+    def sync(self) -> str:
+        """The command that converts what applications wrote to the originals of shadow fields."""
+        return self._of_backup("sync")
+
+    @property
     def rollback(self) -> str:
         """The command that rolls it back."""
         return self._of_backup("rollback")

@@ -38,6 +38,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── ValidationFailed
     │   ├── TargetRejected              4   the source is untouched and answers
     │   └── ReportLost                      the run is complete; its report could not be written
+    ├── SyncFailed                      3   the same command resumes it
     ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
     └── Interrupted                     130
 
@@ -81,6 +82,7 @@ from fieldfare.errors.run import (
     RollbackFailed,
     RunFailed,
     StepFailed,
+    SyncFailed,
     TargetRejected,
     ValidationFailed,
 )
@@ -124,6 +126,7 @@ __all__ = [
     "ServerUnavailable",
     "StalePlan",
     "StepFailed",
+    "SyncFailed",
     "TargetRejected",
     "UnconvertibleDocuments",
     "UnsupportedServer",

@@ -18,6 +18,7 @@ __all__ = [
     "RollbackFailed",
     "RunFailed",
     "StepFailed",
+    "SyncFailed",
     "TargetRejected",
     "ValidationFailed",
 ]
@@ -158,6 +159,17 @@ class RollbackFailed(FieldfareError):
         self.step = step
         self.rollback = rollback
         super().__init__(f"Rollback stopped at step {step}: {reason}. The backup is intact.\n  To resume:  {rollback}")
+
+
+class SyncFailed(FieldfareError):
+    """Converting what applications wrote to originals stopped; the same command again compares every document."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str, *, resume: str) -> None:
+        self.reason = reason
+        self.resume = resume
+        super().__init__(f"The synchronization stopped: {reason}. No document was harmed.\n  To resume:  {resume}")
 
 
 class Interrupted(FieldfareError):

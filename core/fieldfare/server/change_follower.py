@@ -74,17 +74,38 @@ class ChangeFollower:
         except (RedisError, OSError):
             self.close()
 
+    def wait(self, seconds: float) -> set[bytes] | None:
+        """Return keys that were changed, as soon as the server tells of some; none if it tells of none in this time.
+
+        Returns:
+            None if any key may have been changed.
+        """
+        if self._trackings is None:
+            return None
+        try:
+            share = seconds / max(1, len(self._trackings))
+            any(tracking.has_news(share) for tracking in self._trackings)
+        except (RedisError, OSError):
+            self.close()
+            return None
+        self.collect()
+        return self._take()
+
+    def _take(self) -> set[bytes] | None:
+        """Return what was told so far, and forget it."""
+        if self._trackings is None:
+            return None
+        found = [tracking.take_changed() for tracking in self._trackings]
+        known = [keys for keys in found if keys is not None]
+        return set().union(*known) if len(known) == len(found) else None
+
     def drain(self) -> set[bytes] | None:
         """Return every key that was changed since the last call and before this one; None if any may have been."""
         if self._trackings is None:
             return None
-        changed: set[bytes] | None = set()
         try:
             for tracking in self._trackings:
                 tracking.synchronize()
-                found = tracking.take_changed()
-                changed = None if changed is None or found is None else changed | found
         except (RedisError, OSError):
             self.close()
-            return None
-        return changed
+        return self._take()

@@ -91,6 +91,14 @@ class ChangeTracking:
         """Close both connections."""
         self._resources.close()
 
+    def has_news(self, timeout: float) -> bool:
+        """Whether the server tells something within some seconds.
+
+        Raises:
+            redis.exceptions.ConnectionError: the connection broke.
+        """
+        return bool(self._listener.can_read(timeout=timeout))
+
     def collect(self) -> None:
         """Take what the server has told so far, so that it need not keep it.
 

@@ -134,7 +134,10 @@ def _query(run: ActiveRun, index: IndexDefinition, field: Field, keys: Iterable[
         if vector is None:
             continue
         answer = nearest(run.server, index.name, field.name, vector, NEIGHBORS)
-        (found if key in answer or _is_crowded(field, vector, answer) else lost).append(key)
+        is_found = key in answer or _is_crowded(field, vector, answer)
+        if not is_found and read_vector(run.server, index.storage, key, field) != vector:
+            continue  # an application has written it since
+        (found if is_found else lost).append(key)
         if any(map(isnan, answer.values())):
             undefined.add(key)
     return _Answers(tuple(found), tuple(lost), frozenset(undefined))

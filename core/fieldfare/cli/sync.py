@@ -1,0 +1,74 @@
+"""``fieldfare sync``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from fieldfare.cli.options import (
+    DEFAULT_URL,
+    BackupDirectory,
+    BackupIndex,
+    BatchSize,
+    Cluster,
+    MaxLatency,
+    MaxRate,
+    ReconnectTimeout,
+    ReportOut,
+    Url,
+)
+from fieldfare.cli.progress import show_progress
+from fieldfare.cli.report_text import show_report
+from fieldfare.cli.session import Session
+from fieldfare.cli.signals import stop_on_signals
+from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions
+
+__all__ = ["sync"]
+
+DEFAULT_BATCH_SIZE: Final = RunOptions().batch_size
+
+
+def sync(  # noqa: PLR0913 - the command's options
+    context: typer.Context,
+    *,
+    backup_dir: BackupDirectory,
+    index: BackupIndex = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on with what is written from now on, until SIGTERM or Ctrl-C.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    cluster: Cluster = None,
+    batch_size: BatchSize = DEFAULT_BATCH_SIZE,
+    max_rate: MaxRate = None,
+    max_latency: MaxLatency = None,
+    retry_for: ReconnectTimeout = RETRY_SECONDS,
+    report_out: ReportOut = None,
+) -> None:
+    """Convert what applications wrote to old fields after a switch.
+
+    It is for migrations whose new values stand in shadow fields (EMBEDDING__v2). Every document is compared once: where
+    the old field was written since, the shadow field gets its value, converted. A shadow field that an application
+    wrote itself is left alone.
+    """
+    session = Session.of(context)
+    from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+
+    stop = StopRequest()
+    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+        report = MigrationExecutor(plugins=session.plugins).sync(
+            server=server,
+            backup_dir=backup_dir,
+            index=index,
+            watch=watch,
+            batch_size=batch_size,
+            max_rate=max_rate,
+            max_latency=max_latency,
+            retry_for=retry_for,
+            stop=stop,
+        )
+    if report_out is not None:
+        write_migration_report(report, report_out)
+    show_report(session, report, title="Synchronized")

@@ -1,0 +1,82 @@
+"""Keeping shadow fields equal to their originals, before the switch and after it, for as long as somebody wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from attrs import define, field
+
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.fields import switch_has_begun
+from fieldfare.engine.shadow_fields.conversion import Conversion
+from fieldfare.engine.shadow_fields.fill import convert_changes, convert_every, covered
+from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.report import Finding, Severity
+from fieldfare.server.change_follower import ChangeFollower
+
+__all__ = ["Synchronizer"]
+
+LOOK_SECONDS: Final = 0.2
+"""How often a watch that has nothing to do looks whether it is to stop."""
+
+
+@define
+class Synchronizer:
+    """Converts what applications write to originals.
+
+    Attributes:
+        run: with a target.
+    """
+
+    run: ActiveRun
+    _after_switch: Synchronization | None = field(init=False, default=None)
+
+    def pass_once(self) -> None:
+        """Compare every document once."""
+        self._compare_every(remembers=False)
+
+    def watch(self) -> None:
+        """Compare every document once, and then convert what is changed, until the run is to stop.
+
+        Raises:
+            StopRequested: always, at the end.
+        """
+        run = self.run
+        while True:
+            with ChangeFollower.start(run.server, run.target.name, run.target.prefixes) as follower:
+                change = self._compare_every(remembers=True)
+                while follower.is_reliable:
+                    run.check()
+                    keys = follower.wait(LOOK_SECONDS)
+                    if keys is None:
+                        break
+                    self._convert(sorted(covered(run, keys)), change)
+            if run.stop.wait(LOOK_SECONDS):
+                run.check()
+
+    def findings(self) -> Sequence[Finding]:
+        """Return how many documents were converted, and how many applications have written in the new form."""
+        done = self._after_switch
+        if done is None:
+            return [Finding("sync", passed=True, severity=Severity.INFO, detail="the names lead to the source still")]
+        detail = f"converted: {done.converted}; written in the new form by applications, left alone: {done.left_alone}"
+        data = {"converted": done.converted.count, "left_alone": done.left_alone.count}
+        return [Finding("sync", passed=True, severity=Severity.INFO, detail=detail, data=data)]
+
+    def _compare_every(self, *, remembers: bool) -> Callable[[Sequence[bytes]], Conversion]:
+        """Compare every document, and return what converts further ones."""
+        if not switch_has_begun(self.run):
+            convert_every(self.run)
+            return partial(convert_changes, self.run)
+        former, self._after_switch = self._after_switch, Synchronization(self.run, remembers=remembers)
+        if former is not None:
+            self._after_switch.converted, self._after_switch.left_alone = former.converted, former.left_alone
+        self._after_switch.compare_every()
+        return self._after_switch.convert_changes
+
+    def _convert(self, keys: Sequence[bytes], change: Callable[[Sequence[bytes]], Conversion]) -> None:
+        size = self.run.options.batch_size
+        for start in range(0, len(keys), size):
+            change(keys[start : start + size])

@@ -1,0 +1,109 @@
+"""Synchronize shadow fields: convert what applications wrote to originals since, once or all the time."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RollbackStatus
+from fieldfare.engine.modes import mode_of
+from fieldfare.engine.next_commands import NextCommands
+from fieldfare.engine.reopen import reopen_run
+from fieldfare.engine.report_builder import make_report
+from fieldfare.engine.retry import with_retries
+from fieldfare.engine.rights import require_rights
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.server_identity import check_server_identity
+from fieldfare.engine.shadow.steps import is_built
+from fieldfare.engine.shadow.synchronization import Synchronizer
+from fieldfare.engine.shadow_paths import has_shadow_fields
+from fieldfare.engine.state import describe_state
+from fieldfare.engine.stop import StopRequest, StopRequested
+from fieldfare.errors import FieldfareError, Interrupted, PreconditionError, SyncFailed
+from fieldfare.hooks.manager import Plugins
+from fieldfare.hooks.run_options import RunOptions
+from fieldfare.report import MigrationReport, Result
+from fieldfare.server import Server
+from fieldfare.support.error_text import error_text
+
+__all__ = ["synchronize"]
+
+
+def synchronize(  # noqa: PLR0913 - as for a rollback
+    server: Server,
+    plugins: Plugins,
+    backup_dir: Path,
+    *,
+    index: str | None = None,
+    watch: bool = False,
+    options: RunOptions | None = None,
+    stop: StopRequest | None = None,
+) -> MigrationReport:
+    """Convert documents whose original was written since it was last converted.
+
+    Args:
+        server: where the index lives.
+        plugins: must hold every plugin that the run's plan names.
+        backup_dir: of the run.
+        index: a name of its index; may be left out if the directory holds one backup.
+        watch: whether to follow further changes until ``stop`` is set.
+        options: of the run.
+        stop: set to stop.
+
+    Returns:
+        The report; its finding ``sync`` counts documents.
+
+    Raises:
+        BackupUnusable: no such backup, or it is damaged.
+        PreconditionError: the run has no shadow fields, or none any more; nothing was changed.
+        SyncFailed: it failed, and can be run again.
+        Interrupted: ``stop`` was set in a single pass.
+    """
+    with reopen_run(server, plugins, backup_dir, index=index, options=options, stop=stop) as opened:
+        run, session, warnings = opened.run, opened.session, opened.warnings
+        _require_shadow_fields(run, run.journal, session.commands)
+        session.store.sync()
+        require_rights(run, ())
+        check_server_identity(run, rollback=session.commands.rollback)
+        synchronizer = Synchronizer(run)
+        try:
+            with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
+        except StopRequested as request:
+            if not watch:
+                raise Interrupted("The pass is not complete.", resume=session.commands.sync, rollback=None) from request
+        except PreconditionError:
+            raise
+        except (FieldfareError, RedisError, OSError) as error:
+            raise SyncFailed(error_text(error), resume=session.commands.sync) from error
+        return make_report(run, session, Result.SUCCEEDED, findings=synchronizer.findings(), warnings=warnings)
+
+
+def _carry_out(run: ActiveRun, synchronizer: Synchronizer, *, watch: bool) -> None:
+    if not is_built(run):
+        raise PreconditionError(f"the index {run.target.name!r} is not there as it was built")
+    run.journal.update(server_processes=run.server.run_ids())  # every document is compared, whatever a restart has lost
+    if watch:
+        synchronizer.watch()
+    else:
+        synchronizer.pass_once()
+
+
+def _require_shadow_fields(run: ActiveRun, journal: Journal, commands: NextCommands) -> None:
+    """Refuse what has no shadow fields that can be synchronized.
+
+    Raises:
+        PreconditionError: says why.
+    """
+    if not has_shadow_fields(run.plan):
+        raise PreconditionError("This migration has no shadow fields: nothing is to be synchronized")
+    state = mode_of(run.plan).state(journal)
+    if journal.progress.undo is not RollbackStatus.NONE or state == "finalized":
+        raise PreconditionError(f"Nothing was changed: {describe_state(journal)}")
+    if state not in {"built", "validated", "switched"}:
+        raise PreconditionError(
+            f"The migration is not that far: {describe_state(journal)}. Nothing was changed. "
+            f"First run: {commands.resume}"
+        )
