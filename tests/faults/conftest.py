@@ -57,13 +57,19 @@ CHANGES["alter"] = {
 }
 CHANGES["shadow-alias"] = CHANGES["shadow-own"] = CHANGES["index-only"]
 CHANGES["shadow-rename"] = {**CHANGES["index-only"], "index": {"name": "articles_v2"}}
-MODES: Final = {"alter": "alter", "shadow-alias": "shadow", "shadow-own": "shadow", "shadow-rename": "shadow"}
+CHANGES["shadow-fields"] = {
+    "update_fields": [{"name": "embedding", "attrs": {"dims": DIMS - 1}}],
+    **CHANGES["redact"],
+}
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields")
+MODES: Final = {"alter": "alter", **dict.fromkeys(SHADOW, "shadow")}
 """Change → mode of its plan, where it is not ``drop_recreate``."""
 
 SWITCHED: Final = {
     "shadow-alias": {"news": "news__v2", "articles": "articles"},
     "shadow-own": {"news": "articles__v2", "articles": "articles__v2"},
     "shadow-rename": {"news": "articles_v2", "articles": "articles"},
+    "shadow-fields": {"news": "news__v2", "articles": "articles"},
 }
 """Change → name → the index that it leads to after the run."""
 

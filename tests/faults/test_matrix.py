@@ -45,7 +45,7 @@ PERMANENT: Final = (
 )
 TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 
-SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename")
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields")
 
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
@@ -67,6 +67,8 @@ TRIED_AT_EVERY_POINT: Final[dict[str, tuple[str, ...]]] = {
     "hash-alter-1": ("enumerate",),
     "hash-shadow-alias-1": ("enumerate",),
     "hash-shadow-own-1": ("enumerate", "rehearse", "create", "index", "check", "validate"),
+    "hash-shadow-fields-1": ("enumerate", "rehearse", "dump", "index", "validate"),
+    "json-shadow-fields-1": ("enumerate", "rehearse", "dump", "index", "validate"),
 }
 """One shape of each mode → activities of a run that an earlier shape has, and that end here in the same way."""
 

@@ -237,26 +237,26 @@ def trial_guarded_writes(storage: Storage, key: bytes, *, has_expiries: bool) ->
 
 def _rows(write: GuardedWrite, storage: Storage, fields: Mapping[str, str]) -> list[Row]:
     """Return key and arguments of each document of which some field is to be written."""
-    columns: list[Iterator[tuple[bytes, ...]]] = []
-    for guard, path in fields.items():
-        after = write.after[path]
-        before = None if write.before is None else write.before[path]
-        guards = None if write.guards is None else write.guards[guard]
-        columns.append(
-            (
-                _digest(storage, guard, guards, row),
-                _digest(storage, path, before, row),
-                LEAVE if before is not None and before[row] == value else REMOVE if value is None else SET,
-                b"" if value is None else round_trip_safe(value) if storage is Storage.JSON else value,
-            )
-            for row, value in enumerate(after)
-        )
+    columns = [_arguments(write, storage, guard, path) for guard, path in fields.items()]
     rows = zip(write.after.keys, zip(*columns, strict=True), strict=True)
     return [
         (key, list(chain.from_iterable(parts)))
         for key, parts in rows
         if any(action != LEAVE for _, _, action, _ in parts)
     ]
+
+
+def _arguments(write: GuardedWrite, storage: Storage, guard: str, path: str) -> Iterator[tuple[bytes, ...]]:
+    """Yield the arguments of one field of each document."""
+    before = None if write.before is None else write.before[path]
+    guards = None if write.guards is None else write.guards[guard]
+    for row, value in enumerate(write.after[path]):
+        yield (
+            _digest(storage, guard, guards, row),
+            _digest(storage, path, before, row),
+            LEAVE if before is not None and before[row] == value else REMOVE if value is None else SET,
+            b"" if value is None else round_trip_safe(value) if storage is Storage.JSON else value,
+        )
 
 
 def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, row: int) -> bytes:
