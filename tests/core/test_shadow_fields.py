@@ -28,6 +28,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
 from fieldfare.server.pipeline import Command
+from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -154,6 +155,10 @@ class Migration:
         """Roll back."""
         return self.executor.rollback(server=self.server, backup_dir=self.backup_dir, **options).result
 
+    def finalize(self, **options: Any) -> Result:
+        """Remove the originals."""
+        return self.executor.finalize(server=self.server, backup_dir=self.backup_dir, **options).result
+
     def sync(self, **options: Any) -> MigrationReport:
         """Convert what was written to the originals."""
         return self.executor.sync(server=self.server, backup_dir=self.backup_dir, **options)
@@ -276,13 +281,64 @@ def test_auto_takes_shadow(migration: Migration) -> None:
     assert migration.plan("auto").mode == "shadow"
 
 
-@pytest.mark.parametrize("shape", ["hash-datatype"])
-def test_finalize_is_refused(shape: str, server: Server, tmp_path: Path) -> None:
-    migration = Migration(SHAPES[shape], server, tmp_path / "backup")
+# ---- finalize
+
+
+def test_finalize_removes_originals_and_a_rollback_writes_them_back(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    before = read_state(server)
+    migration.apply()
+    assert migration.finalize() is Result.SUCCEEDED
+    keys = server.command("KEYS", "d:*")
+    assert [key for key in keys if shape.read(server, key, shape.path) is not None] == []
+    assert count_results(server, "books", "*") == DOCUMENTS
+    assert list_indexes(server) == ["books__v2"]
+    assert migration.finalize() is Result.NOTHING_TO_DO
+    [status] = migration.executor.status(migration.backup_dir)
+    assert status["stage"] == "finalized"
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert read_state(server) == before
+
+
+def test_a_rollback_after_finalize_writes_the_latest_originals_back(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.bulk([shape.update("d:1", 700), shape.write("d:new", 800), ("DEL", "d:5")])
+    migration.sync()
+    expected = {key: shape.read(server, key, shape.path) for key in ("d:1", "d:2", "d:new")}
+    migration.finalize()
+    server.bulk([("DEL", "d:6"), shape.write_shadow("d:7", 900)])
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    assert {key: shape.read(server, key, shape.path) for key in expected} == expected
+    assert server.command("EXISTS", "d:5", "d:6") == 0
+    assert [(note.kind, note.count, note.keys) for note in report.notes] == [("written in the new form", 1, (b"d:7",))]
+
+
+def test_what_applications_wrote_in_the_old_form_stops_finalize(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.command(*shape.update("d:1", 700))
+    before = read_state(server)
+    with pytest.raises(PreconditionError, match="wrote old fields since these were converted: 1 document, such as d:1"):
+        migration.finalize()
+    assert read_state(server) == before
+    expected = shape.converted(shape.read(server, "d:1", shape.path))
+    assert migration.finalize(force=True) is Result.SUCCEEDED
+    assert shape.read(server, "d:1", shape.shadow) == expected
+    assert shape.read(server, "d:1", shape.path) is None
+
+
+def test_finalize_leaves_fields_that_another_index_reads(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
     migration.fill()
     migration.apply()
-    with pytest.raises(PreconditionError, match="cannot be finalized"):
-        migration.executor.finalize(server=server, backup_dir=migration.backup_dir)
+    server.command("FT.CREATE", "other", "PREFIX", 1, "d:1", "SCHEMA", "v", "TAG")
+    with pytest.raises(PreconditionError, match="'other' reads 'v'"):
+        migration.finalize(force=True)
+    assert server.command("HEXISTS", "d:1", "v") == 1
 
 
 # ---- applications write

@@ -179,10 +179,13 @@ class MigrationExecutor:
         backup_dir: str | Path | None = None,
         index: str | None = None,
         retry_for: float = RETRY_SECONDS,
+        force: bool = False,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
-        """Remove what a switch has superseded: the source's definition. Documents and the backup stay.
+        """Remove what a switch has superseded: the source's definition, and the originals of shadow fields.
+
+        Documents and the backup stay.
 
         Args:
             redis_url: where the index lives.
@@ -191,6 +194,7 @@ class MigrationExecutor:
             backup_dir: of the run.
             index: a name of its index; may be left out if the directory holds one backup.
             retry_for: as for :meth:`apply`.
+            force: convert originals that applications have written since the last sync, and remove them all the same.
             stop: set to stop before the next step.
             progress_callback: called with a step and a detail.
 
@@ -199,7 +203,7 @@ class MigrationExecutor:
         """
         directory = required_backup_dir(backup_dir)
         plugins = with_progress_callback(self.plugins, progress_callback)
-        options = RunOptions(retry_for=retry_for)
+        options = RunOptions(retry_for=retry_for, force=force)
         with server_at(server, redis_url, redis_client) as opened:
             return finalize(opened, plugins, directory, index=index, options=options, stop=stop)
 

@@ -11,7 +11,14 @@ from fieldfare.backup.durable import sync_directory, write_durably
 from fieldfare.backup.header import read_header
 from fieldfare.backup.lock import lock_backup
 from fieldfare.backup.paths import backup_file, backup_prefix, find_prefixes, resolve_prefix
-from fieldfare.backup.record import CONCURRENT_INSERTS, CONCURRENT_UPDATES, OVERWRITTEN, REWRITE, SHADOW_STATES
+from fieldfare.backup.record import (
+    CONCURRENT_INSERTS,
+    CONCURRENT_UPDATES,
+    OVERWRITTEN,
+    REMOVED_ORIGINALS,
+    REWRITE,
+    SHADOW_STATES,
+)
 from fieldfare.backup.shards import Shard
 from fieldfare.backup.store import BackupStore
 from fieldfare.backup.vectors import VectorBackup
@@ -21,6 +28,7 @@ __all__ = [
     "CONCURRENT_INSERTS",
     "CONCURRENT_UPDATES",
     "OVERWRITTEN",
+    "REMOVED_ORIGINALS",
     "REWRITE",
     "SHADOW_STATES",
     "BackupStore",

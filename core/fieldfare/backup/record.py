@@ -31,6 +31,7 @@ __all__ = [
     "CONCURRENT_UPDATES",
     "FORMER_TAGS",
     "OVERWRITTEN",
+    "REMOVED_ORIGINALS",
     "RESTORED_TAGS",
     "REWRITE",
     "SHADOW_STATES",
@@ -48,6 +49,9 @@ CONCURRENT_INSERTS: Final = "concurrent_inserts"
 
 OVERWRITTEN: Final = "overwritten_by_rollback"
 """The tag of values that an application wrote over converted values, and that a rollback overwrote."""
+
+REMOVED_ORIGINALS: Final = "removed_originals"
+"""The tag of originals that were removed when a run was finalized, as far as they were not in the backup before."""
 
 SHADOW_STATES: Final = "shadow_states"
 """The tag of digests: of originals and of their shadow fields, as they were when a run looked at them or wrote them."""

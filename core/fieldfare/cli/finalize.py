@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -29,12 +30,19 @@ def finalize(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     yes: Yes = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Where applications wrote old fields since the last sync, convert these and remove the fields.",
+        ),
+    ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
-    """Drop the old index that a switch has left behind.
+    """Drop the old index that a switch has left behind, and remove old values.
 
-    Documents stay, and so does the backup: a later rollback builds the old index again. After a crash, the same
-    command resumes it.
+    Old values are those that have a shadow field; what the backup lacks of them is saved first. Documents stay, and so
+    does the backup: a later rollback builds the old index again. After a crash, the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
@@ -47,7 +55,7 @@ def finalize(  # noqa: PLR0913 - the command's options
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
         report = MigrationExecutor(plugins=session.plugins).finalize(
-            server=server, backup_dir=backup_dir, index=index, retry_for=retry_for, stop=stop
+            server=server, backup_dir=backup_dir, index=index, retry_for=retry_for, force=force, stop=stop
         )
     done_before = report.result is Result.NOTHING_TO_DO
     show_report(session, report, title="Nothing to do: it is finalized" if done_before else "Finalized")

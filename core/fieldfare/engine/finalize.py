@@ -66,10 +66,11 @@ def finalize(  # noqa: PLR0913 - as for a rollback
         _require_complete(journal, session)
         if _is_finalized(journal):
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
-        mode_of(run.plan).require_finalizable(run)
         session.store.sync()
         require_rights(run, mode_of(run.plan).trial_commands(run, Part.FINALIZE))
         check_server_identity(run, rollback=session.commands.rollback)
+        if not _has_begun(journal):
+            mode_of(run.plan).require_finalizable(run)
         try:
             findings = with_retries(run, lambda: _carry_out(run))
             journal.update(phase=RunPhase.VALIDATED)

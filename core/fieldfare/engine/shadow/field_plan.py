@@ -9,7 +9,7 @@ from typing import Any, Final
 from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.mode import Draft, PlannedChange
-from fieldfare.engine.shadow.names import split_version
+from fieldfare.engine.shadow.names import names_to_move, split_version
 from fieldfare.engine.shadow_paths import shadow_path
 from fieldfare.server import Server
 from fieldfare.server.document_reader import read_documents
@@ -34,6 +34,8 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
     covers_others = any(
         getattr(source, option) != getattr(target, option) for option in ("prefixes", "filter", "index_all")
     )
+    if paths and not names_to_move(draft):
+        return "it rewrites documents, and with a new name of the index there is no switch after which to sync"
     if paths and covers_others:
         return "it rewrites documents, and the index covers other ones afterwards"
     return next((problem for path in paths if (problem := _field_problem(source, path))), None)

@@ -23,6 +23,7 @@ from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import after_switch, check_names, check_target, current_view
 from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields, rewrite_blocker
+from fieldfare.engine.shadow.finalization import remove_superseded_originals, require_unused_originals
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
@@ -36,6 +37,7 @@ from fieldfare.engine.shadow.room import lack_of_room
 from fieldfare.engine.shadow.steps import (
     BUILD,
     CHECK,
+    REMOVE_ORIGINALS,
     RETIRE,
     agree,
     build,
@@ -47,8 +49,8 @@ from fieldfare.engine.shadow.steps import (
     switch,
 )
 from fieldfare.engine.shadow.way import describe_way
+from fieldfare.engine.shadow_fields.originals import write_originals
 from fieldfare.engine.shadow_paths import has_shadow_fields, with_shadow_paths
-from fieldfare.errors import PreconditionError
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -56,8 +58,14 @@ from fieldfare.server.pipeline import Command
 
 __all__ = ["Shadow"]
 
-ACTIVITIES: Final = {BUILD: "create", CHECK: "check", SWITCH: "switch", RETIRE: "finalize"}
-UNDO_ACTIVITIES: Final = {BUILD: "drop", SWITCH: "switch", RETIRE: "create"}
+ACTIVITIES: Final = {
+    BUILD: "create",
+    CHECK: "check",
+    SWITCH: "switch",
+    RETIRE: "finalize",
+    REMOVE_ORIGINALS: "finalize",
+}
+UNDO_ACTIVITIES: Final = {BUILD: "drop", SWITCH: "switch", RETIRE: "create", REMOVE_ORIGINALS: "restore"}
 
 
 @frozen
@@ -139,8 +147,15 @@ class Shadow:
         rehearse_definition(server, plan.source.definition, "source")
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
-        """Build, check, switch or retire."""
-        return {BUILD: build, CHECK: check, SWITCH: switch, RETIRE: retire}[step.kind](run, step)
+        """Build, check, switch, retire or remove originals."""
+        work = {
+            BUILD: build,
+            CHECK: check,
+            SWITCH: switch,
+            RETIRE: retire,
+            REMOVE_ORIGINALS: remove_superseded_originals,
+        }
+        return work[step.kind](run, step)
 
     def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
         """Whether it is done; after a crash, names that have moved are, and everything else is done once more."""
@@ -149,13 +164,15 @@ class Shadow:
         return receipt is not None and (step.kind != BUILD or is_built(run))
 
     def undo(self, run: ActiveRun, step: Step) -> None:
-        """Move the names back, and drop the target."""
+        """Move the names back, drop the target, write removed originals back."""
         if step.kind == SWITCH:
             restore_names(run, moved_names(run.plan))
         elif step.kind == RETIRE and not moved_names(run.plan):
             restore_names(run, ())
         elif step.kind == BUILD:
             drop_target(run)
+        elif step.kind == REMOVE_ORIGINALS:
+            write_originals(run)
 
     def was_reverted(self, run: ActiveRun, step: Step) -> bool:
         """Whether the target is gone, or a name leads elsewhere; a check counts for the switch that follows it."""
@@ -186,12 +203,9 @@ class Shadow:
             require_known_names(run, moved_names(run.plan))
 
     def require_finalizable(self, run: ActiveRun) -> None:
-        """Refuse to finalize a migration with shadow fields."""
+        """Refuse to remove originals that somebody still reads or writes."""
         if has_shadow_fields(run.plan):
-            raise PreconditionError(
-                "A migration with shadow fields cannot be finalized yet: documents keep their old fields. "
-                "Nothing was changed"
-            )
+            require_unused_originals(run)
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the restored index."""
@@ -228,7 +242,8 @@ class Shadow:
 
     def state(self, journal: Journal) -> str:
         """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``."""
-        for kind, name in ((RETIRE, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
+        last = REMOVE_ORIGINALS if has_shadow_fields(journal.plan) else RETIRE
+        for kind, name in ((last, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
             if step_status(journal, kind) is Status.DONE:
                 return name
         return "building" if step_status(journal, BUILD) is Status.RUNNING else ""

@@ -28,6 +28,7 @@ from fieldfare.server.inspect import read_definition, read_info, read_snapshot, 
 __all__ = [
     "BUILD",
     "CHECK",
+    "REMOVE_ORIGINALS",
     "RETIRE",
     "agree",
     "build",
@@ -44,6 +45,7 @@ __all__ = [
 BUILD: Final = "index.build"
 CHECK: Final = "index.check"
 RETIRE: Final = "index.retire"
+REMOVE_ORIGINALS: Final = "index.remove_originals"
 
 
 def plan_frame(
@@ -78,7 +80,21 @@ def plan_frame(
         params={"index": source.name},
         summary=f"When told to finalize: remove what is left of {source.name!r}; documents stay",
     )
-    return tuple(each.owned_by("index") for each in (build, check, *([switch] if names else []), retire))
+    steps = [build, check, *([switch] if names else []), retire]
+    if shadow_fields:
+        shown = ", ".join(map(repr, shadow_fields))
+        summary = f"When told to finalize: remove the old values of {shown}, which go to the backup"
+        steps.append(
+            Step.new(
+                REMOVE_ORIGINALS,
+                Phase.CONTRACT,
+                params={"fields": list(shadow_fields)},
+                after=[retire.id],
+                rewrites_documents=True,
+                summary=summary,
+            )
+        )
+    return tuple(each.owned_by("index") for each in steps)
 
 
 def build(run: ActiveRun, step: Step) -> Receipt:

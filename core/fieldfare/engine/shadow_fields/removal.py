@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from attrs import evolve
 
-from fieldfare.documents import Batch, Column
-from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.backup import OVERWRITTEN
+from fieldfare.documents import EXAMPLES, Batch, Column, Note
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.conversion import ATTEMPTS
+from fieldfare.engine.shadow_fields.conversion import read_shadowed
+from fieldfare.engine.shadow_fields.synchronization import Synchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
@@ -19,37 +20,55 @@ from fieldfare.server.keys import iterate_keys
 
 __all__ = ["every_document", "remove_shadow_fields"]
 
+NEW_FORM: Final = "written in the new form"
+"""The kind of notes about documents whose shadow field an application wrote itself."""
+
 
 def remove_shadow_fields(run: ActiveRun) -> int:
     """Remove the shadow fields of every document; their originals were never touched.
 
+    What applications wrote to shadow fields themselves goes to the backup first, as ``OVERWRITTEN``, and is noted.
+
     Returns:
         How many documents had one.
     """
-    paths = shadow_paths(run.plan)
-    removed = 0
-    for batch_keys in every_document(run):
-        keys: Sequence[bytes] = batch_keys
-        for _ in range(ATTEMPTS):
-            found, _ = read_documents(run.server, run.source.storage, keys, list(paths.values()))
-            rows = [
-                row for row in range(len(found)) if any(column[row] is not None for column in found.columns.values())
-            ]
-            if not rows:
-                keys = ()
-                break
-            before = found.select(rows, found.columns)
-            nothing = Batch(before.keys, {path: Column.of([None] * len(rows)) for path in before.columns})
-            run.check()
-            result = write_guarded(run.server, run.source.storage, GuardedWrite(nothing, before), paths)
-            removed += result.written
-            keys = result.changed
-            if not keys:
-                break
-        if keys:
-            run.note(problem_notes({CONTENDED: keys}))
-        run.advance(len(batch_keys))
+    removed, outdated = 0, []
+    for keys in every_document(run):
+        found, _ = read_shadowed(run, keys)
+        others = {found.originals.keys[row] for row in found.outdated()}
+        outdated += sorted(others)
+        removed += _remove(run, [key for key in found.originals.keys if key not in others])
+        run.advance(len(keys))
+    _, theirs = Synchronization(run).divide(outdated)
+    size, noted = run.options.batch_size, set(theirs)
+    for start in range(0, len(outdated), size):
+        part = outdated[start : start + size]
+        _save(run, [key for key in part if key in noted])
+        removed += _remove(run, part)
+    if theirs:
+        note = Note(NEW_FORM, "", len(theirs), tuple(theirs[:EXAMPLES]), detail=f"in the backup as {OVERWRITTEN!r}")
+        run.note([note])
     return removed
+
+
+def _save(run: ActiveRun, keys: Sequence[bytes]) -> None:
+    if keys:
+        found, _ = read_documents(run.server, run.source.storage, keys, list(shadow_paths(run.plan).values()))
+        run.store.append(OVERWRITTEN, found)
+        run.store.sync()
+
+
+def _remove(run: ActiveRun, keys: Sequence[bytes]) -> int:
+    """Remove the shadow fields of some documents, whatever they hold."""
+    paths = shadow_paths(run.plan)
+    if not keys:
+        return 0
+    found, _ = read_documents(run.server, run.source.storage, keys, list(paths.values()))
+    rows = [row for row in range(len(found)) if any(column[row] is not None for column in found.columns.values())]
+    there = [found.keys[row] for row in rows]
+    run.check()
+    nothing = Batch(tuple(there), {path: Column.of([None] * len(there)) for path in paths.values()})
+    return write_guarded(run.server, run.source.storage, GuardedWrite(nothing), paths).written
 
 
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:

@@ -54,13 +54,30 @@ class Synchronization:
         undecided = self._convert_missing(keys)
         return self._decide(undecided, is_loaded=self.remembers)
 
-    def outdated(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Return those of some documents that would be converted, and those that would be left alone."""
-        found, _ = read_shadowed(self.run, keys)
-        rows = found.outdated()
-        self._history.load({found.originals.keys[row] for row in rows})
-        chosen, alone = self._choose(found.select(rows))
-        return list(chosen.originals.keys), list(alone.originals.keys)
+    def count_outdated(self) -> KeyCounter:
+        """Count the documents that :meth:`compare_every` would convert. Changes nothing."""
+        run, target = self.run, self.run.target
+        stats, counted = read_stats(run.server, target.name), KeyCounter()
+        outdated: list[bytes] = []
+        with run.activity("sync", "Compare shadow fields with originals", total=stats.num_docs):
+            for keys in iterate_keys(run.server, target, stats, run.options.batch_size):
+                found, _ = read_shadowed(run, keys)
+                outdated += [found.originals.keys[row] for row in found.outdated()]
+                run.advance(len(keys))
+        to_convert, _ = self.divide(outdated)
+        counted.add(to_convert)
+        return counted
+
+    def divide(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Return those of some outdated documents that would be converted, and those that would be left alone."""
+        self._history.load(set(keys))
+        parts: tuple[list[bytes], list[bytes]] = ([], [])
+        size = self.run.options.batch_size
+        for start in range(0, len(keys), size):
+            found, _ = read_shadowed(self.run, keys[start : start + size])
+            for part, group in zip(parts, self._choose(found.select(found.outdated())), strict=True):
+                part.extend(group.originals.keys)
+        return parts
 
     def _convert_missing(self, keys: Sequence[bytes]) -> list[bytes]:
         """Convert documents without shadow fields; return those for which it has to be known what was there before."""

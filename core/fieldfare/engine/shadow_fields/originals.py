@@ -1,0 +1,174 @@
+"""Removing originals when a run is finalized, after they are in the backup; and writing them back on a rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import chain
+from typing import Final
+
+from fieldfare.backup import CONCURRENT_UPDATES, REMOVED_ORIGINALS, REWRITE
+from fieldfare.documents import Batch, Column
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.conversion import ATTEMPTS
+from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.server.document_reader import read_documents
+from fieldfare.server.guarded_write import GuardedWrite, write_guarded
+from fieldfare.server.inspect import read_stats
+from fieldfare.server.keys import iterate_keys
+
+__all__ = ["remove_originals", "write_originals"]
+
+OLD_FORM: Final = "written in the old form only"
+"""The kind of notes about documents that have no shadow field."""
+
+
+def remove_originals(run: ActiveRun) -> int:
+    """Remove the originals of documents that have their shadow fields; what the backup lacks is saved first.
+
+    Returns:
+        How many documents had one.
+    """
+    saved = _SavedOriginals(run)
+    removed = 0
+    for batch in chain.from_iterable(shard.iter_batches(REWRITE) for shard in run.store.shards):
+        removed += _remove(run, saved, batch.keys, batch)
+        run.advance(len(batch))
+    stats = read_stats(run.server, run.target.name)
+    for keys in iterate_keys(run.server, run.target, stats, run.options.batch_size):  # those that were added since
+        removed += _remove(run, saved, keys, None)
+    return removed
+
+
+def _remove(run: ActiveRun, saved: _SavedOriginals, keys: Sequence[bytes], dumped: Batch | None) -> int:
+    paths = shadow_paths(run.plan)
+    removed = 0
+    for _ in range(ATTEMPTS):
+        found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
+        rows = [row for row in range(len(found)) if any(found[path][row] is not None for path in paths)]
+        if not rows:
+            return removed
+        found = found.select(rows, found.columns)
+        saved.save(found.select(range(len(found)), list(paths)), dumped)
+        without = [
+            key
+            for row, key in enumerate(found.keys)
+            if any(found[old][row] is not None and found[new][row] is None for old, new in paths.items())
+        ]
+        new = saved.take_new(without)
+        if new:
+            run.note(problem_notes({OLD_FORM: new}))
+        after = {
+            old: Column.of(
+                original if shadow is None else None for original, shadow in zip(found[old], found[new], strict=True)
+            )
+            for old, new in paths.items()
+        }
+        run.check()
+        write = GuardedWrite(Batch(found.keys, after), before=found, guards=found)
+        result = write_guarded(run.server, run.source.storage, write, {new: old for old, new in paths.items()})
+        removed += result.written
+        keys = result.changed
+        if not keys:
+            return removed
+    run.note(problem_notes({CONTENDED: keys}))
+    return removed
+
+
+def write_originals(run: ActiveRun) -> int:
+    """Write originals back to documents that have shadow fields and no originals: of each document the latest one.
+
+    Returns:
+        How many documents were written.
+    """
+    written = 0
+    for batch in _latest_first(run):
+        written += _write_back(run, batch)
+        run.advance(len(batch))
+    return written
+
+
+def _latest_first(run: ActiveRun) -> Iterator[Batch]:
+    """Yield the originals that the backup holds; a document may be in several batches."""
+    store = run.store
+    for tag in (REMOVED_ORIGINALS, CONCURRENT_UPDATES):
+        for number in reversed(range(store.count(tag))):
+            yield next(iter(store.iter_batches(tag, number)))
+    for shard in store.shards:
+        yield from shard.iter_batches(REWRITE)
+
+
+def _write_back(run: ActiveRun, batch: Batch) -> int:
+    paths = shadow_paths(run.plan)
+    written = 0
+    keys: Sequence[bytes] = batch.keys
+    row_of = {key: row for row, key in enumerate(batch.keys)}
+    for _ in range(ATTEMPTS):
+        found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
+        after = {
+            old: Column.of(
+                batch[old][row_of[key]] if original is None and shadow is not None else original
+                for key, original, shadow in zip(found.keys, found[old], found[new], strict=True)
+            )
+            for old, new in paths.items()
+        }
+        run.check()
+        write = GuardedWrite(Batch(found.keys, after), before=found, guards=found)
+        result = write_guarded(run.server, run.source.storage, write, {new: old for old, new in paths.items()})
+        written += result.written
+        keys = result.changed
+        if not keys:
+            return written
+    run.note(problem_notes({CONTENDED: keys}))
+    return written
+
+
+class _SavedOriginals:
+    """The originals that the backup holds besides the dump.
+
+    Memory: about 100 bytes for each of these.
+    """
+
+    def __init__(self, run: ActiveRun) -> None:
+        self._run = run
+        self._known: set[bytes] = set()
+        self._noted: set[bytes] = set()
+        for tag in (CONCURRENT_UPDATES, REMOVED_ORIGINALS):
+            for batch in run.store.iter_batches(tag):
+                self._known.update(_digest(batch, row) for row in range(len(batch)))
+
+    def take_new(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return those keys that no earlier call was given."""
+        new = [key for key in keys if key not in self._noted]
+        self._noted.update(new)
+        return new
+
+    def save(self, originals: Batch, dumped: Batch | None) -> None:
+        """Save those that the backup lacks, durably."""
+        rows = range(len(originals))
+        if dumped is not None:
+            row_of: Mapping[bytes, int] = {key: row for row, key in enumerate(dumped.keys)}
+            columns = originals.columns
+            rows_to_look_at = [
+                row
+                for row in rows
+                if any(column[row] != dumped[path][row_of[originals.keys[row]]] for path, column in columns.items())
+            ]
+        else:
+            rows_to_look_at = list(rows)
+        new = [row for row in rows_to_look_at if _digest(originals, row) not in self._known]
+        if new:
+            self._run.store.append(REMOVED_ORIGINALS, originals.select(new, originals.columns))
+            self._run.store.sync()
+            self._known.update(_digest(originals, row) for row in new)
+
+
+def _digest(originals: Batch, row: int) -> bytes:
+    """Return a digest of a document's key and originals."""
+    state = blake2b(originals.keys[row], digest_size=16)
+    for path in sorted(originals.columns):
+        value = originals[path][row]
+        state.update(b"-" if value is None else b"%d:%b" % (len(value), value))
+    return state.digest()
