@@ -122,8 +122,10 @@ def move_names(server: Server, names: Sequence[str], target: str, way: Way | Non
         redis.exceptions.TryAgainError: an earlier attempt may still come to an end.
     """
     fence = _raise_fence(server, target) if way is Way.TRANSACTION else ()
-    dropped = [name for name in names if is_own_name(server, name)]
-    aliases = [name for name in names if name not in dropped and _may_lead_elsewhere(server, name, target)]
+    is_coordinated = server.capabilities.coordinator  # one primary may differ from the one that is asked
+    leads = {name: real_name(server, name) for name in names}
+    dropped = [name for name in names if (is_own_name(server, name) if is_coordinated else leads[name] == name)]
+    aliases = [name for name in names if name not in dropped and (is_coordinated or leads[name] != target)]
     if dropped and way is None:
         raise ResponseError(f"{dropped[0]} is an index, not an alias")
     if aliases and not (dropped and way is Way.TRANSACTION):
@@ -133,11 +135,6 @@ def move_names(server: Server, names: Sequence[str], target: str, way: Way | Non
             _in_transaction(server, name, aliases, target, fence)
         else:
             _one_by_one(server, name, target, first=way is Way.ALIAS_FIRST)
-
-
-def _may_lead_elsewhere(server: Server, name: str, target: str) -> bool:
-    # one primary may differ from the one that is asked
-    return server.capabilities.coordinator or real_name(server, name) != target
 
 
 def _point(server: Server, aliases: Sequence[str], target: str) -> None:
