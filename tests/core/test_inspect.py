@@ -10,6 +10,7 @@ from attrs import evolve
 
 from fieldfare.definition import AttributeValue, Field, FieldType, IndexDefinition, Storage
 from fieldfare.definition.create import create_arguments
+from fieldfare.definition.model import UNKNOWN_SECONDS
 from fieldfare.errors import IndexNotFound, PreconditionError
 from fieldfare.server import connect
 from fieldfare.server.inspect import (
@@ -176,12 +177,11 @@ def test_what_debug_is_needed_for_is_named_where_it_is_not_allowed(server: Serve
     )
     snapshot = read_snapshot(watcher, "idx")
     assert snapshot.definition == evolve(
-        definition.with_field("v", Field("v", FieldType.VECTOR, "v", HNSW)), temporary=None
+        definition.with_field("v", Field("v", FieldType.VECTOR, "v", HNSW)), temporary=UNKNOWN_SECONDS
     )
     assert snapshot.unreadable == (
         "EF_RUNTIME, EPSILON of v (FT.DEBUG is not allowed here)",
         "BLOCK_SIZE of f (FT.DEBUG is not allowed here)",
-        "TEMPORARY (FT.DEBUG is not allowed here)",
     )
 
 

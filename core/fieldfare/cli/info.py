@@ -92,7 +92,7 @@ def _text(snapshot: Snapshot) -> str:
 
 def _options(definition: IndexDefinition) -> list[tuple[str, str]]:
     """Return the options of the whole index: the two that matter most, then those that are not the default."""
-    stopwords = definition.stopwords
+    stopwords, seconds = definition.stopwords, definition.temporary
     optional = [
         ("Filter", definition.filter),
         ("Language", definition.language),
@@ -102,7 +102,7 @@ def _options(definition: IndexDefinition) -> list[tuple[str, str]]:
         ("Payload field", definition.payload_field),
         ("Stopwords", None if stopwords is None else ", ".join(stopwords) or "none"),
         ("Options", ", ".join(definition.options) or None),
-        ("Temporary", f"{definition.temporary} s" if definition.temporary is not None else None),
+        ("Temporary", None if seconds is None else f"{seconds} s" if seconds else "yes"),
         ("Index all", "yes" if definition.index_all else None),
     ]
     return [

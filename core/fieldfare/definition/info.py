@@ -54,6 +54,7 @@ class Info:
         unknown: one line for each part of the definition that fieldfare does not know.
         ambiguous: texts of the definition in which FT.INFO shows a line break, or a backslash and a letter.
         build_failure: why the server gave up building the index; "" if it did not.
+        collects_garbage: whether the server collects garbage of the index, which it does not for a TEMPORARY one.
     """
 
     definition: IndexDefinition
@@ -61,6 +62,7 @@ class Info:
     unknown: tuple[str, ...] = field(default=())
     ambiguous: tuple[str, ...] = ()
     build_failure: str = ""
+    collects_garbage: bool = True
 
 
 def parse_info(reply: Any) -> Info:
@@ -77,7 +79,14 @@ def parse_info(reply: Any) -> Info:
         raise ValueError(f"not a reply to FT.INFO of Redis Search: it has no {error}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"not a reply to FT.INFO: {error!r}") from error
-    return Info(definition, _stats(top), tuple(unknown), ambiguous_texts(definition), _build_failure(top))
+    return Info(
+        definition,
+        _stats(top),
+        tuple(unknown),
+        ambiguous_texts(definition),
+        _build_failure(top),
+        collects_garbage=bool(top.get("gc_stats")),  # a coordinator reports no numbers in place of nothing
+    )
 
 
 def _definition(top: Mapping[str, Any], unknown: list[str]) -> IndexDefinition:

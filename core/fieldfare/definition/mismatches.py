@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.definition.attribute import Attribute, AttributeValue, attributes_of
 from fieldfare.definition.canonical import canonical, comparable_option, default_of
 from fieldfare.definition.create import creation_order
+from fieldfare.definition.model import UNKNOWN_SECONDS
 
 if TYPE_CHECKING:
     from fieldfare.definition.model import Field, IndexDefinition, Storage
@@ -49,9 +50,11 @@ def find_mismatches(
         for option in _OPTIONS
         if comparable_option(expected, option) != comparable_option(actual, option)
     ]
+    is_unknown = actual.temporary == UNKNOWN_SECONDS
     known = actual.temporary is not None and (is_complete or expected.temporary is not None)
-    if known and expected.temporary != actual.temporary:
-        lines.append(_line("temporary", expected.temporary, actual.temporary))
+    if known and expected.temporary != actual.temporary and not (expected.temporary and is_unknown):
+        found = "yes" if is_unknown else actual.temporary
+        lines.append(f"temporary: expected {_show(expected.temporary)}, found {found}")
     for field in expected.fields:
         lines += _field_lines(field, actual.find(field.name), expected.storage, is_complete=is_complete)
     lines += [f"field {field.name!r}: not expected" for field in actual.fields if expected.find(field.name) is None]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from fieldfare.definition.attribute import AttributeValue, FieldType
 
-__all__ = ["Field", "IndexDefinition", "Storage"]
+__all__ = ["UNKNOWN_SECONDS", "Field", "IndexDefinition", "Storage"]
+
+UNKNOWN_SECONDS: Final = 0
+"""TEMPORARY of an index of which the server tells that it is TEMPORARY, but not for how long."""
 
 
 class Storage(StrEnum):
@@ -62,7 +66,7 @@ class IndexDefinition:
         payload_field: PAYLOAD_FIELD, or None.
         stopwords: STOPWORDS; None for the server's list, ``()`` for none at all.
         options: of MAXTEXTFIELDS, NOOFFSETS, NOHL, NOFIELDS, NOFREQS; sorted.
-        temporary: TEMPORARY in seconds, or None.
+        temporary: TEMPORARY in seconds, :data:`UNKNOWN_SECONDS`, or None.
         index_all: INDEXALL ENABLE (search ≥ 8.0).
     """
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from fieldfare.definition.attribute import Algorithm, AttributeValue, FieldType, attributes_of
 from fieldfare.definition.attribute_value import parse_attribute_value, parse_choice
 from fieldfare.definition.canonical import OPTIONS, canonical_language, default_of
-from fieldfare.definition.model import Field, IndexDefinition, Storage
+from fieldfare.definition.model import UNKNOWN_SECONDS, Field, IndexDefinition, Storage
 from fieldfare.support.structure import StructureError, require
 from fieldfare.support.suggestion import suggestion
 
@@ -63,7 +63,8 @@ def to_schema(definition: IndexDefinition) -> dict[str, Any]:
     }
     if definition.stopwords is not None:
         index["stopwords"] = list(definition.stopwords)
-    index |= {key: getattr(definition, key) for key in _OPTIONAL if getattr(definition, key) is not None}
+    optional = {key: getattr(definition, key) for key in _OPTIONAL}
+    index |= {key: value for key, value in optional.items() if value not in {None, UNKNOWN_SECONDS}}
     if definition.score != 1:
         index["score"] = definition.score
     if definition.options:

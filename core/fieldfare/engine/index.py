@@ -73,7 +73,7 @@ def create_index(
     found = index_commands.read_definitions(server, name)
     for where, other in found:
         lines = find_mismatches(definition, other)
-        if lines and (replaces is None or replaces.temporary or find_mismatches(replaces, other)):
+        if lines and (replaces is None or replaces.temporary is not None or find_mismatches(replaces, other)):
             raise PreconditionError(
                 f"the name {name!r} was taken by another index in the meantime{where} ({'; '.join(lines)}). "
                 "Drop that one, or give it another name; documents stay"

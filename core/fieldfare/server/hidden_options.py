@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import FieldType, IndexDefinition
 from fieldfare.definition.attribute import Attribute, AttributeValue, Form, attributes_of
 from fieldfare.definition.canonical import PHONETIC
+from fieldfare.definition.model import UNKNOWN_SECONDS
 from fieldfare.definition.reply import encode, mapping, text
 from fieldfare.server.knn import escape_name
 from fieldfare.server.refusal import CommandNotAllowed
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fieldfare.definition import Field
+    from fieldfare.definition.info import Info
     from fieldfare.server import Server
 
 __all__ = ["CompleteDefinition", "complete_definition"]
@@ -28,6 +30,9 @@ _WITHOUT_EFFECT: Final = frozenset({"INITIAL_CAP"})
 
 _NOT_PHONETIC: Final = "does not support phonetics"
 """What the server answers to a query that asks for words by their sound in a field without PHONETIC."""
+
+NO_GARBAGE_COLLECTION: Final = "NOGC"
+"""The setting with which no index has its garbage collected."""
 
 _REFUSALS: Final = ("not allowed", "disabled")
 
@@ -51,19 +56,18 @@ class _Refusal:
     is_unknown_command: bool = False
 
 
-def complete_definition(
-    server: Server, definition: IndexDefinition, *, vector_options: bool = True
-) -> CompleteDefinition:
+def complete_definition(server: Server, info: Info, *, vector_options: bool = True) -> CompleteDefinition:
     """Add what FT.DEBUG reports to a definition, and list what neither FT.INFO nor FT.DEBUG reports.
 
     Call this right after FT.INFO, which restarts the timer of a temporary index.
 
     Args:
         server: where the index lives.
-        definition: what FT.INFO reports.
+        info: what FT.INFO reports.
         vector_options: whether those of vector fields are asked for.
     """
-    temporary = _temporary(server, definition.name)
+    definition = info.definition
+    temporary = _temporary(server, info)
     phonetic = _phonetic_attributes(server, definition)
     unreadable: dict[tuple[str, str], list[str]] = {}
     fields: list[Field] = []
@@ -86,11 +90,21 @@ def complete_definition(
     return CompleteDefinition(evolve(definition, fields=tuple(fields), temporary=temporary), tuple(lines))
 
 
-def _temporary(server: Server, name: str) -> int | _Refusal | None:
-    reply = _ft_debug(server, "TTL", encode(name))
-    if isinstance(reply, _Refusal):
-        return None if "not temporary" in reply.reason else reply
-    return int(text(reply)) + 1  # the timer has just started, and the whole seconds left are rounded down
+def _temporary(server: Server, info: Info) -> int | _Refusal | None:
+    """Return TEMPORARY; where FT.DEBUG is refused, whether the server collects garbage tells something of it."""
+    reply = _ft_debug(server, "TTL", encode(info.definition.name))
+    if not isinstance(reply, _Refusal):
+        return int(text(reply)) + 1  # the timer has just started, and the whole seconds left are rounded down
+    if info.collects_garbage or "not temporary" in reply.reason:
+        return None
+    setting = _call(server, "FT.CONFIG", "GET", NO_GARBAGE_COLLECTION)
+    return reply if isinstance(setting, _Refusal) or _is_set(setting) else UNKNOWN_SECONDS
+
+
+def _is_set(setting: Any) -> bool:
+    """Return the value in a reply to FT.CONFIG GET: a map in RESP3, a list of pairs in RESP2."""
+    values = setting.values() if isinstance(setting, dict) else [pair[1] for pair in setting]
+    return any(text(value).lower() in {"true", "yes"} for value in values)
 
 
 def _phonetic_attributes(

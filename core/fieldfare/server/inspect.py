@@ -127,7 +127,7 @@ def read_definition(server: Server, name: str, *, vector_options: bool = True) -
     Raises:
         IndexNotFound: no index has this name.
     """
-    return complete_definition(server, read_info(server, name).definition, vector_options=vector_options).definition
+    return complete_definition(server, read_info(server, name), vector_options=vector_options).definition
 
 
 def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key_sample_limit: int = 10) -> Snapshot:
@@ -144,7 +144,7 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
         PreconditionError: one of the aliases does not exist, or is not an alias of this index.
     """
     info = read_info(server, name)
-    complete = complete_definition(server, info.definition)
+    complete = complete_definition(server, info)
     real = info.definition.name
     known = ({name} - {real}) | {_require_alias(server, alias, real) for alias in aliases}
     listed = _list_aliases(server, real)

@@ -205,5 +205,5 @@ def _wildcard(run: ActiveRun, live: Snapshot) -> Finding:
         "wildcard_query",
         min(now, live.stats.num_docs) <= total <= max(now, live.stats.num_docs),
         detail=f"{total:,} results for {live.stats.num_docs:,} documents",
-        severity=Severity.WARNING if live.definition.temporary else Severity.ERROR,
+        severity=Severity.ERROR if live.definition.temporary is None else Severity.WARNING,
     )
