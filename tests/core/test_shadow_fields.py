@@ -281,6 +281,35 @@ def test_auto_takes_shadow(migration: Migration) -> None:
     assert migration.plan("auto").mode == "shadow"
 
 
+def test_another_index_over_the_same_values_notices_nothing(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-dims"], server, tmp_path / "backup")
+    migration.fill()
+    vector_field = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "other", "PREFIX", 1, "d:", "SCHEMA", *vector_field)
+    wait_until_indexed(server)
+    reason = "index 'other' covers some of the same keys and reads 'v' too"
+    assert reason in migration.plan("drop_recreate").blocked_reasons[0]
+    assert migration.plan("auto").mode == "shadow"
+    before = count_results(server, "other", "*")
+    assert migration.apply() is Result.SUCCEEDED
+    assert count_results(server, "other", "*") == before
+    assert migration.rollback() is Result.ROLLED_BACK
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"index": {"name": "library"}}, "there is no switch after which to sync"),
+        ({"custom": [{"kind": "acme.redact_email", "field": "email"}]}, "'email', which is no field of the index"),
+    ],
+    ids=["new name", "no field of the index"],
+)
+def test_what_can_have_no_shadow_field(changes: dict[str, Any], reason: str, server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-dims"], server, tmp_path / "backup")
+    migration.fill(own_name=True)
+    assert any(reason in line for line in migration.plan(**changes).blocked_reasons)
+
+
 # ---- finalize
 
 

@@ -276,11 +276,11 @@ class Bench:
         with self.restartable_server.connect() as server:
             return {name: real_name(server, name) for name in ("articles", "news")}
 
-    def wrong_answers(self) -> dict[str, int]:
+    def wrong_answers(self, *names: str) -> dict[str, int]:
         """Return the names with which not all documents are found, and how many are."""
         with self.restartable_server.connect() as server:
             wait_until_indexed(server)
-            found = {name: count_results(server, name, "*") for name in ("articles", "news")}
+            found = {name: count_results(server, name, "*") for name in names or ("articles", "news")}
         return {name: count for name, count in found.items() if count != DOCUMENTS}
 
     @property
@@ -299,8 +299,9 @@ class Bench:
 
     def apply(self, fault: Fault | None = None, *more: str, with_retries: bool = True) -> Outcome:
         """Apply or resume the plan."""
-        return self._run(
+        return self.run(
             *("apply", "--plan", "plan.yaml", "--backup-dir", str(self.backup), "--batch-size", str(BATCH)),
+            *("--workers", str(self.shape.workers)),
             *more,
             fault=fault,
             with_retries=with_retries,
@@ -309,18 +310,21 @@ class Bench:
     def rollback(self, fault: Fault | None = None, *, with_retries: bool = True) -> Outcome:
         """Roll back, or resume the rollback."""
         more = ["--restore-own-name"] if self._own_name else []
-        return self._run(
-            *("rollback", "--backup-dir", str(self.backup), "--yes", *more), fault=fault, with_retries=with_retries
+        return self.run(
+            *("rollback", "--backup-dir", str(self.backup), "--yes", *more, "--workers", str(self.shape.workers)),
+            fault=fault,
+            with_retries=with_retries,
         )
 
-    def _run(self, *arguments: str, fault: Fault | None, with_retries: bool) -> Outcome:
+    def run(self, *arguments: str, fault: Fault | None = None, with_retries: bool = True) -> Outcome:
+        """Run a command that changes something."""
         self.restartable_server.restarts_automatically = fault is not None and fault.transient
         # a server that hangs is given up soon; any other may be slow, as its machine is
         seconds = 0.5 if fault is not None and fault.action == "hang" else 60
         url = f"{self.restartable_server.embedded.url}?socket_timeout={seconds}"
         return self.command(
             *arguments,
-            *("--workers", str(self.shape.workers), "--url", url),
+            *("--url", url),
             *("--reconnect-timeout", "60" if with_retries else "0"),
             fault=None if fault is None else (fault, self.fault_context),
         )

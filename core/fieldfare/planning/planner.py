@@ -230,7 +230,7 @@ def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveInd
     steps = [_owned(step, claimed.plugin, params) for step in planned]
     for step in steps:
         _require_hooks(plugins, step)
-        problem = _rewrite_problem(step, live)
+        problem = _path_problem(step, live)
         if problem:
             return _blocked(claimed, *problem), []
     return claimed, steps
@@ -244,7 +244,7 @@ def _further_steps(plugins: Plugins, live: LiveIndex) -> list[Step]:
         steps += [_owned(step, owner, None, FURTHER) for step in planned]
     for step in steps:
         _require_hooks(plugins, step)
-        problem = _rewrite_problem(step, live)
+        problem = _path_problem(step, live)
         if problem:
             raise InvalidHookResult(step.owner, FURTHER, f"it planned to rewrite documents, and {problem[0]}")
     return steps
@@ -290,15 +290,8 @@ def _blocked(claimed: ClaimedChange, reason: str, workaround: str) -> ClaimedCha
     return evolve(claimed, claim=Claim.blocked(reason, workaround=workaround))
 
 
-def _rewrite_problem(step: Step, live: LiveIndex) -> tuple[str, str] | None:
-    """Return why these fields cannot be rewritten, and a workaround; None if they can."""
-    for other in live.overlapping_indexes if step.rewrites_documents else ():
-        shared = sorted({each.path for each in other.fields} & set(step.fields))
-        if shared:
-            return (
-                f"index {other.name!r} covers some of the same keys and reads {', '.join(shared)}",
-                "write the new values to new fields, and move every index over to them",
-            )
+def _path_problem(step: Step, live: LiveIndex) -> tuple[str, str] | None:
+    """Return why these fields cannot be rewritten in any mode, and a workaround; None if they can."""
     ambiguous = [path for path in step.fields if live.definition.storage is Storage.JSON and _matches_several(path)]
     if ambiguous:
         return (f"the JSON path {ambiguous[0]} can match several values", "use a path that names exactly one value")

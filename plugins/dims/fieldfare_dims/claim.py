@@ -86,8 +86,7 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
         )
     else:
         yield from _field_problems(parameters_of(change, field, live), field, live)
-        harm = "it would drop documents whose vectors are shorter"
-        yield from block_other_readers(field, live, harm=harm, vectors="shorter vectors", kind="shorter")
+        yield from block_other_readers(field, live, vectors="shorter vectors")
 
 
 def _field_problems(parameters: TruncationParameters, field: Field, live: LiveIndex) -> Iterator[Claim]:

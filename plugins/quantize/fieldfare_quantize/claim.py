@@ -161,8 +161,7 @@ def _refusals(change: UpdateField, field: Field, live: LiveIndex) -> Iterator[Cl
             workaround="choose float16 or bfloat16: Redis converts the same numbers to them",
         )
     if live.definition.storage is Storage.HASH:
-        harm = f"drop_recreate would feed {target} bytes to it"
-        yield from block_other_readers(field, live, harm=harm, vectors=f"{target} bytes", kind="new")
+        yield from block_other_readers(field, live, vectors=f"{target} bytes")
 
 
 def _server_is_too_old(datatype: str, live: LiveIndex) -> str:

@@ -31,22 +31,16 @@ def read_field_options(patch: Mapping[str, Any], name: str, key: str) -> Mapping
     return found
 
 
-def block_other_readers(field: Field, live: LiveIndex, *, harm: str, vectors: str, kind: str) -> Iterator[Claim]:
-    """Yield a blocked claim for each other index and field that reads the vectors of a field.
+def block_other_readers(field: Field, live: LiveIndex, *, vectors: str) -> Iterator[Claim]:
+    """Yield a blocked claim for each other field of the index that reads the vectors of a field.
+
+    Other indexes that read them concern the mode: not every mode overwrites them.
 
     Args:
         field: its vectors are rewritten.
         live: the index.
-        harm: what an index that reads the rewritten vectors would do.
         vectors: what the field would get: ``shorter vectors``.
-        kind: of the rewritten vectors: ``shorter``.
     """
-    for index in live.overlapping_indexes:
-        if any(each.path == field.path for each in index.fields):
-            yield Claim.blocked(
-                f"index {index.name!r} covers some of the same keys and reads {field.path!r} too: {harm}",
-                workaround=f"write the {kind} vectors to a new field, and move every index over to it",
-            )
     for other in live.definition.fields:
         if other.path == field.path and other.name != field.name:
             yield Claim.blocked(

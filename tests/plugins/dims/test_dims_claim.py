@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from fieldfare.changes import AddField, Change, RemoveField, UpdateField
-from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
+from fieldfare.definition import Field, FieldType, Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim, Step
@@ -151,17 +151,6 @@ def test_a_patch_can_turn_renormalizing_off(live: Live, embedding: Embedding) ->
 def test_an_invalid_truncation_is_blocked(live: Live, truncation: dict[str, Any], reason: str) -> None:
     claim = claim_of(HALF, live(), **truncation)
     assert (claim.reason, claim.workaround) == (reason, "correct the patch")
-
-
-def test_another_index_over_the_same_vectors_blocks(live: Live) -> None:
-    neighbour = IndexDefinition("others", Storage.HASH, ("p",), (Field("v", FieldType.VECTOR, "embedding"),))
-    claim = claim_of(HALF, live(overlapping_indexes=[neighbour]))
-    assert claim.reason == (
-        "index 'others' covers some of the same keys and reads 'embedding' too: it would drop documents whose vectors "
-        "are shorter"
-    )
-    other_index = evolve(neighbour, fields=(Field("v", FieldType.VECTOR, "another"),))
-    assert claim_of(HALF, live(overlapping_indexes=[other_index])).is_supported
 
 
 def test_another_field_over_the_same_vectors_blocks(live: Live, embedding: Embedding) -> None:

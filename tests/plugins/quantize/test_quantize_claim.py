@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fieldfare.changes import AddField, Change, RemoveField, UpdateField
-from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
+from fieldfare.definition import Field, FieldType, Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.plan import Claim, Step
@@ -150,30 +150,6 @@ def test_svs_indexes_two_datatypes(
     claim = claim_of(UpdateField("embedding", "datatype", source, target), index)
     assert claim.is_supported == supported
     assert supported or claim.reason == f"SVS-VAMANA indexes float16 and float32 only, not {target}"
-
-
-def neighbour(*paths: str) -> IndexDefinition:
-    """Build another index over the same keys."""
-    fields = tuple(Field(f"field_{path}", FieldType.VECTOR, path, {"datatype": "float32"}) for path in paths)
-    return IndexDefinition("search_idx", Storage.HASH, ("prod",), fields)
-
-
-def test_an_index_that_reads_the_same_bytes_blocks(live: Live) -> None:
-    claim = claim_of(FLOAT16, live(overlapping_indexes=[neighbour("image", "embedding")]))
-    assert claim.reason == (
-        "index 'search_idx' covers some of the same keys and reads 'embedding' too: "
-        "drop_recreate would feed float16 bytes to it"
-    )
-    assert claim.workaround == "write the new vectors to a new field, and move every index over to it"
-
-
-def test_an_index_that_reads_other_fields_does_not_block(live: Live) -> None:
-    assert claim_of(FLOAT16, live(overlapping_indexes=[neighbour("image")])).is_supported
-
-
-def test_json_documents_are_shared_without_harm(live: Live, embedding: Embedding) -> None:
-    index = live(embedding(), storage=Storage.JSON, overlapping_indexes=[neighbour("embedding")])
-    assert claim_of(FLOAT16, index).is_supported
 
 
 def test_two_fields_of_one_index_over_the_same_bytes_block(live: Live, embedding: Embedding) -> None:

@@ -46,8 +46,16 @@ class DropRecreate:
 
     name: str = "drop_recreate"
 
-    def blocker(self, draft: Draft, _: PlannedChange) -> tuple[str, str] | None:
-        """Refuse to drop a TEMPORARY index."""
+    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
+        """Refuse to overwrite fields that other indexes read, too, and to drop a TEMPORARY index."""
+        rewrites = [step for step in (*change.steps, *draft.further_steps) if step.rewrites_documents]
+        fields = {path for step in rewrites for path in step.fields}
+        for other in draft.overlapping_indexes:
+            shared = sorted(fields & {each.path for each in other.fields})
+            if shared:
+                names = ", ".join(map(repr, shared))
+                reason = f"index {other.name!r} covers some of the same keys and reads {names} too"
+                return reason, "use --mode shadow, or write new values to new fields and move every index over to them"
         return temporary_blocker(draft.snapshot.definition)
 
     def reluctance(self, _: Draft) -> None:

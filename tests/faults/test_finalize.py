@@ -1,0 +1,72 @@
+"""Finalizing shadow fields, and its rollback, killed at every point at which they leave something behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any, Final
+
+import pytest
+
+from fieldfare.api import MigrationExecutor
+from fieldfare.testing.digest import read_state
+from fieldfare.testing.faults import Fault, record_points
+
+Bench = Any  # the class in conftest.py, which tests cannot import
+
+SHAPES: Final = ("hash-shadow-fields-1", "json-shadow-fields-1")
+
+
+def kills(reached: Sequence[str]) -> list[Fault]:
+    """Return a kill at the last hit of every point that leaves something new."""
+    same_as_next = ("receive:before", "receive:after", "send:before")
+    counts = Counter(point for point in reached if not point.endswith(same_as_next))
+    return [Fault(point, hits, "kill") for point, hits in sorted(counts.items())]
+
+
+@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+def test_finalize_is_killed(bench: Bench) -> None:
+    bench.reset()
+    assert bench.apply().code == 0
+    with bench.restartable_server.connect() as server, record_points() as reached:
+        MigrationExecutor().finalize(server=server, backup_dir=bench.backup)
+        finalized = read_state(server)
+    finalize = ("finalize", "--backup-dir", str(bench.backup), "--yes")
+    failures = []
+    for fault, resumes in zip(kills(list(reached)), cycle((True, False)), strict=False):
+        bench.reset()
+        assert bench.apply().code == 0
+        killed = bench.run(*finalize, fault=fault)
+        if bench.wrong_answers("news"):
+            failures.append(f"{fault}: the name does not answer")
+        if resumes:
+            resumed = bench.run(*finalize)
+            if resumed.code != 0 or bench.state() != finalized:
+                failures.append(f"{fault}: {killed.code}, not finalized: {resumed.stderr[-500:]}")
+        undone = bench.rollback()
+        if undone.code != 0 or bench.state() != bench.original:
+            failures.append(f"{fault}: {killed.code}, not as before: {undone.stderr[-500:]}")
+    assert failures == []
+
+
+@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
+    bench.reset()
+    assert bench.apply().code == 0
+    with bench.restartable_server.connect() as server:
+        MigrationExecutor().finalize(server=server, backup_dir=bench.backup)
+        with record_points() as reached:
+            MigrationExecutor().rollback(server=server, backup_dir=bench.backup)
+    failures = []
+    for fault in kills(list(reached)):
+        bench.reset()
+        assert bench.apply().code == 0
+        assert bench.run("finalize", "--backup-dir", str(bench.backup), "--yes").code == 0
+        killed = bench.rollback(fault)
+        if bench.wrong_answers("news"):
+            failures.append(f"{fault}: the name does not answer")
+        undone = bench.rollback()
+        if undone.code != 0 or bench.state() != bench.original:
+            failures.append(f"{fault}: {killed.code}, not as before: {undone.stderr[-500:]}")
+    assert failures == []
