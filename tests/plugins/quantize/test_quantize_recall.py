@@ -12,10 +12,11 @@ import pytest
 from attrs import evolve
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.errors import ValidationFailed
+from fieldfare.errors import TargetRejected, ValidationFailed
 from fieldfare.plan import MigrationPlan, Receipt
 from fieldfare.report import Finding, MigrationReport, Severity
 from fieldfare.server import Server
+from fieldfare.server.index_names import real_name
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.indexing import wait_until_indexed
@@ -56,12 +57,16 @@ def create(
 
 
 def plan(
-    server: Server, datatype: str = "bfloat16", changes: dict[str, Any] | None = None, **options: Any
+    server: Server,
+    datatype: str = "bfloat16",
+    changes: dict[str, Any] | None = None,
+    mode: str = "drop_recreate",
+    **options: Any,
 ) -> MigrationPlan:
     update = {"update_fields": [{"name": "vec", "attrs": {"datatype": datatype}}]}
     patch = {"version": 1, "changes": update | (changes or {})}
     options = {"min_recall": MIN_RECALL, **options}
-    return MigrationPlanner(**options).create_plan_from_patch("words", schema_patch=patch, server=server)
+    return MigrationPlanner(**options).create_plan_from_patch("words", schema_patch=patch, server=server, mode=mode)
 
 
 def recall(report: MigrationReport, field: str = "vec") -> Finding:
@@ -143,6 +148,21 @@ def test_below_the_limit_the_run_fails_and_names_the_command_to_roll_back(server
     assert recall(caught.value.report).fatal
     report = MigrationExecutor().rollback(backup_dir=tmp_path, server=server)
     assert not [each for each in report.validation.findings if each.name.startswith("recall:")]
+    assert (database_digest(server), index_state(server)) == before
+
+
+def test_below_the_limit_no_name_moves_in_shadow_mode(server: Server, tmp_path: Path) -> None:
+    create(server)
+    before = database_digest(server), index_state(server)
+    made = plan(server, mode="shadow")
+    with_limit = tuple(
+        evolve(step, params={**step.params, "min_recall": 1.0}) if step.kind == RECALL else step for step in made.steps
+    )
+    with pytest.raises(TargetRejected, match=r"recall:vec: recall@10 is 0\.9\d\d on 100") as caught:
+        MigrationExecutor().apply(evolve(made, steps=with_limit), server=server, backup_dir=tmp_path)
+    assert caught.value.exit_code == 4
+    assert real_name(server, "words") == "words"
+    MigrationExecutor().rollback(backup_dir=tmp_path, server=server)
     assert (database_digest(server), index_state(server)) == before
 
 

@@ -18,7 +18,10 @@ from fieldfare.report import Finding, Severity
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import read_stats
 
-__all__ = ["before_switch", "check_names", "check_target", "current_view", "find_problems"]
+__all__ = ["NAMES", "before_switch", "check_names", "check_target", "current_view", "find_problems"]
+
+NAMES: Final = "names"
+"""The finding that says where the names lead: before the switch, and after it."""
 
 ATTEMPTS: Final = 5
 """How often both indexes are counted while applications write."""
@@ -69,7 +72,7 @@ def check_names(run: ActiveRun) -> Finding:
     found = {name: real_name(run.server, name) for name in names}
     wrong = [f"{name!r} leads to {index!r}" for name, index in found.items() if index != target]
     detail = "; ".join(wrong) or f"{', '.join(map(repr, names)) or 'nothing'} leads to {target!r}"
-    return Finding("names", not wrong, detail=detail)
+    return Finding(NAMES, not wrong, detail=detail)
 
 
 def _check_old_names(run: ActiveRun) -> Finding:
@@ -81,7 +84,7 @@ def _check_old_names(run: ActiveRun) -> Finding:
         if index not in {None, run.source.name}
     ]
     detail = "; ".join(wrong) or f"{', '.join(map(repr, found)) or 'nothing'} leads to {run.source.name!r}"
-    return Finding("names", not wrong, detail=detail)
+    return Finding(NAMES, not wrong, detail=detail)
 
 
 def _compare_queries(run: ActiveRun) -> IndexComparison | None:

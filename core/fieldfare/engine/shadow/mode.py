@@ -21,7 +21,7 @@ from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.checks import after_switch, check_names, check_target, current_view
+from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
 from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields, rewrite_blocker
 from fieldfare.engine.shadow.finalization import remove_superseded_originals, require_unused_originals
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
@@ -108,7 +108,9 @@ class Shadow:
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the steps from build to retire."""
         names = names_to_move(draft)
-        return plan_frame(draft.snapshot.definition, target, names, choose_shadow_paths(draft, target))
+        planned = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
+        measurements = [step.id for step in planned if step.phase is Phase.VALIDATE]
+        return plan_frame(draft.snapshot.definition, target, names, choose_shadow_paths(draft, target), measurements)
 
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Say that the index answers, how each name moves, and what stays to be done."""
@@ -187,7 +189,8 @@ class Shadow:
         if step_status(run.journal, SWITCH) is None:
             return run.findings or check_target(run)[0]
         agree(run)
-        return (*(run.findings or run_validators(after_switch(run))), check_names(run))
+        checked = run.findings or run_validators(after_switch(run))
+        return (*(each for each in checked if each.name != NAMES), check_names(run))
 
     def view(self, run: ActiveRun) -> ActiveRun:
         """Return the run with the aliases that lead to the target by now."""

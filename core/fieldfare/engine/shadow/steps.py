@@ -49,11 +49,22 @@ REMOVE_ORIGINALS: Final = "index.remove_originals"
 
 
 def plan_frame(
-    source: IndexDefinition, target: IndexDefinition, names: Sequence[str], shadow_fields: Mapping[str, str]
+    source: IndexDefinition,
+    target: IndexDefinition,
+    names: Sequence[str],
+    shadow_fields: Mapping[str, str],
+    measurements: Sequence[str],
 ) -> tuple[Step, ...]:
     """Return the steps that build the target, check it, move the names to it, and remove what they have left.
 
     With shadow fields, the target is built after these are filled: its server then indexes each document once.
+
+    Args:
+        source: the live index.
+        target: the index that is built beside it.
+        names: that move to the target.
+        shadow_fields: path of an original → path of its shadow field.
+        measurements: ids of the steps of plugins whose results the check judges.
     """
     shown = ", ".join(map(repr, names))
     build = Step.new(
@@ -66,6 +77,7 @@ def plan_frame(
         CHECK,
         Phase.VALIDATE,
         params={"index": target.name},
+        after=measurements,
         summary=f"Check {target.name!r} against {source.name!r}",
     )
     switch = Step.new(
