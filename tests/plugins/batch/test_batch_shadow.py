@@ -347,12 +347,28 @@ def test_indexes_that_need_an_outage_are_migrated_before_names_move(
     assert {name: count_results(server, name, "@name:number") for name in "ab"} == {"a": 20, "b": 20}
 
 
-def test_an_index_that_rewrites_documents_is_skipped(fieldfare: CommandLine, server: Server, load: Any) -> None:
-    del server
+def test_an_index_whose_fields_are_renamed_in_documents_is_skipped(fieldfare: CommandLine, load: Any) -> None:
     load("a")
-    planned = fieldfare("batch-plan", "--schema-patch", "patch.yaml", "--pattern", "*", "--mode", "shadow")
+    renamed = {"rename_fields": [{"old_name": "title", "new_name": "caption"}]}
+    (fieldfare.directory / "patch.yaml").write_text(json.dumps({"version": 1, "mode": "shadow", "changes": renamed}))
+    planned = fieldfare("batch-plan", "--schema-patch", "patch.yaml", "--pattern", "*")
     assert planned.code == 4
     assert "it rewrites documents" in planned.stdout
+
+
+def test_values_that_are_rewritten_stand_in_shadow_fields(fieldfare: CommandLine, books: Books) -> None:
+    before = read_state(books.server)
+    float16 = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
+    (fieldfare.directory / "patch.yaml").write_text(json.dumps({"version": 1, "mode": "shadow", "changes": float16}))
+    plan(fieldfare)
+    applied = fieldfare(*APPLY, "--accept-data-loss")
+    assert applied.code == 0, applied.stderr
+    assert books.leads_to() == NEW
+    assert books.answers()
+    assert all(books.server.command("HSTRLEN", f"{name}_1:0", "embedding__v2") == 16 for name in NAMES)
+    undone = fieldfare("batch-rollback")
+    assert undone.code == 0, undone.stderr
+    assert read_state(books.server) == before
 
 
 def test_memory_for_all_second_indexes_is_added_up(fieldfare: CommandLine, books: Books) -> None:
