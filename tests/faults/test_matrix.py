@@ -198,6 +198,17 @@ def test_killed_at_every_point(bench: Any, part: int, record_property: Callable[
     try_all(bench, one_each[part::PARTS], 0, record_property)
 
 
+@pytest.mark.skipif(TORTURE, reason="'make torture' runs all of it")
+@pytest.mark.parametrize("bench", ["hash-all-1"], indirect=True)
+def test_killed_after_each_command_that_creates_the_index(
+    bench: Any, record_property: Callable[[str, object], None]
+) -> None:
+    """The index is there then, and lacks its synonyms, or its alias."""
+    point = "create:server.send:after"
+    hits = range(1, bench.points[point] + 1)
+    try_all(bench, [Case(Fault(point, hit, "kill"), "resume") for hit in hits], 0, record_property)
+
+
 def leaves_something_new(case: Case, shape: str) -> bool:
     """Whether a kill or a power loss leaves what no kill at another point leaves, nor one of an earlier shape."""
     fault = case.fault
