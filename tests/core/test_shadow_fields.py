@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
-from fieldfare.server import Server, connect
+from fieldfare.server import Server, change_tracking, connect
+from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
 from fieldfare.server.pipeline import Command
@@ -112,12 +113,14 @@ class Migration:
         shape: its documents, and the change.
         server: where the index lives.
         backup_dir: of the run.
+        index: the name by which it is planned.
     """
 
     shape: Shape
     server: Server
     backup_dir: Path
     executor: MigrationExecutor = field(factory=MigrationExecutor)
+    index: str = "books"
 
     def fill(self, *, own_name: bool = False) -> None:
         """Write documents, and create an index over them, with an alias or under its own name."""
@@ -144,7 +147,7 @@ class Migration:
             update["truncation"] = {"renormalize": False}
         patch = {"version": 1, "changes": {"update_fields": [update], **changes}}
         planner = MigrationPlanner(accept_recall_loss=True)  # writers change most of the neighbours
-        return planner.create_plan_from_patch("books", schema_patch=patch, server=self.server, mode=mode)
+        return planner.create_plan_from_patch(self.index, schema_patch=patch, server=self.server, mode=mode)
 
     def apply(self, plan: MigrationPlan | None = None, **options: Any) -> Result:
         """Apply the plan."""
@@ -296,6 +299,23 @@ def test_another_index_over_the_same_values_notices_nothing(server: Server, tmp_
     assert migration.rollback() is Result.ROLLED_BACK
 
 
+def test_two_migrations_of_the_same_documents_have_other_shadow_fields(server: Server, tmp_path: Path) -> None:
+    first = Migration(SHAPES["hash-dims"], server, tmp_path / "first")
+    first.fill()
+    vector_field = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "other", "PREFIX", 1, "d:", "SCHEMA", *vector_field)
+    wait_until_indexed(server)
+    second = Migration(SHAPES["hash-datatype"], server, tmp_path / "second", index="other")
+    stale = second.plan()
+    first.apply()
+    with pytest.raises(PreconditionError, match="'books__v2' reads 'v__v2' by now"):
+        second.apply(stale)
+    plan = second.plan()
+    assert plan.steps[1].params["shadow_fields"] == {"v": "v__v3"}
+    second.apply(plan)
+    assert first.outdated() == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -423,6 +443,43 @@ def test_a_watch_converts_until_it_is_stopped(migration: Migration, redis_url: s
     with migration.watching(), writing(redis_url, migration.shape) as counts:
         while min(counts) < 100:
             time.sleep(0.01)
+    assert migration.outdated() == {}
+
+
+def test_a_watch_compares_everything_after_its_connection_broke(migration: Migration, redis_url: str) -> None:
+    migration.fill()
+    migration.apply()
+    with migration.watching(), writing(redis_url, migration.shape) as counts:
+        while min(counts) < 100:
+            migration.server.command("CLIENT", "KILL", "TYPE", "pubsub")
+            time.sleep(0.01)
+    assert migration.outdated() == {}
+
+
+def test_more_changes_than_are_remembered(
+    migration: Migration, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_tracking, "MOST_KEYS", 3)
+    migration.fill()
+    plan = migration.plan()
+    with writing(redis_url, migration.shape):
+        migration.apply(plan)
+    with migration.watching(), writing(redis_url, migration.shape) as counts:
+        while min(counts) < 100:
+            time.sleep(0.01)
+    assert migration.outdated() == {}
+
+
+def test_a_server_that_does_not_tell_of_changes(
+    migration: Migration, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChangeFollower, "start", lambda *_: ChangeFollower(None, ExitStack()))
+    migration.fill()
+    plan = migration.plan()
+    with writing(redis_url, migration.shape):
+        migration.apply(plan)
+    with migration.watching():
+        migration.server.command(*migration.shape.write("d:1", 700))
     assert migration.outdated() == {}
 
 

@@ -12,10 +12,12 @@ from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
 from fieldfare.documents import Batch, Column
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server, index_commands
 from fieldfare.server.document_writer import write_documents
+from fieldfare.server.guarded_write import GuardedWrite, write_guarded
 from fieldfare.server.index_names import name_in_slot
 from fieldfare.server.inspect import REHEARSAL_PREFIX, index_exists, read_definition
 from fieldfare.server.refusal import CommandNotAllowed, trial_keys
@@ -45,6 +47,9 @@ def rehearse_writing(server: Server, plan: MigrationPlan) -> None:
     keys = trial_keys(plan.source.definition.prefixes)
     nobody = Batch(tuple(keys), {path: Column.of([b"0"] * len(keys)) for path in paths})
     try:
+        if has_shadow_fields(plan):
+            write_guarded(server, storage, GuardedWrite(nobody), dict(zip(paths, paths, strict=True)))
+            return
         write_documents(server, storage, nobody, paths)
         if storage is Storage.JSON:
             server.command("JSON.SET", keys[0], "$", b"0", "XX")

@@ -43,17 +43,16 @@ def require_rights(run: ActiveRun, on_indexes: Iterable[Command]) -> None:
     require_allowed(run.server, list(_document_commands(run, keys)))
     if any(step.transforms for step in plan.steps):
         in_script = require_isolation(run.server, keys)
-        storage = run.source.storage
-        require_allowed(
-            run.server, [each for key in keys for each in trial_writes(run.server, storage, key, in_script=in_script)]
-        )
-        if has_shadow_fields(plan):
-            expires = run.server.capabilities.has_hash_field_ttl
-            trials = [each for key in keys for each in trial_guarded_writes(storage, key, has_expiries=expires)]
-            require_allowed(run.server, trials)
+        require_allowed(run.server, [each for key in keys for each in _trial_writes(run, key, in_script=in_script)])
     for step in plan.steps:
         if step.owner in run.plugins.implementers("fieldfare_rehearse_step"):
             run.plugins.call(step.owner, "fieldfare_rehearse_step", step=step, run=run)
+
+
+def _trial_writes(run: ActiveRun, key: bytes, *, in_script: bool) -> list[Command]:
+    if has_shadow_fields(run.plan):
+        return trial_guarded_writes(run.server, run.source.storage, key)
+    return trial_writes(run.server, run.source.storage, key, in_script=in_script)
 
 
 def require_reading_rights(run: ActiveRun) -> None:

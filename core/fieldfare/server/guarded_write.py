@@ -29,7 +29,7 @@ from fieldfare.server.conditional_write import (
     is_wrong_type,
 )
 from fieldfare.server.connection import Server
-from fieldfare.server.document_writer import WriteResult
+from fieldfare.server.document_writer import WriteResult, trial_expiries
 from fieldfare.server.json_numbers import round_trip_safe
 from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode
@@ -218,7 +218,7 @@ def write_guarded_batches(
         )
 
 
-def trial_guarded_writes(storage: Storage, key: bytes, *, has_expiries: bool) -> list[Command]:
+def trial_guarded_writes(server: Server, storage: Storage, key: bytes) -> list[Command]:
     """Return the commands that a guarded write sends; the document does not exist, so that they change nothing."""
     if storage is Storage.JSON:
         return [
@@ -229,10 +229,7 @@ def trial_guarded_writes(storage: Storage, key: bytes, *, has_expiries: bool) ->
         ]
     commands: list[Command] = [("EXISTS", key), ("HGET", key, "field"), ("HDEL", key, "field")]
     commands.append(("HSET", key, "field", b"0", "without a value"))  # refused for its number of arguments
-    if has_expiries:
-        commands.append(("HPEXPIRETIME", key, "FIELDS", 1, "field"))
-        commands.append(("HPEXPIREAT", key, 1, "FIELDS", 1, "field"))
-    return commands
+    return [*commands, *trial_expiries(key)] if server.capabilities.has_hash_field_ttl else commands
 
 
 def _rows(write: GuardedWrite, storage: Storage, fields: Mapping[str, str]) -> list[Row]:

@@ -10,12 +10,21 @@ from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.mode import Draft, PlannedChange
 from fieldfare.engine.shadow.names import names_to_move, split_version
-from fieldfare.engine.shadow_paths import shadow_path
+from fieldfare.engine.shadow_paths import shadow_path, shadow_paths
+from fieldfare.errors import PreconditionError
+from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.document_reader import read_documents
+from fieldfare.server.inspect import read_overlapping_indexes
 from fieldfare.server.refusal import optional
 
-__all__ = ["choose_shadow_paths", "describe_shadow_fields", "indexes_whole_documents", "rewrite_blocker"]
+__all__ = [
+    "choose_shadow_paths",
+    "describe_shadow_fields",
+    "indexes_whole_documents",
+    "require_free_paths",
+    "rewrite_blocker",
+]
 
 FIRST_VERSION: Final = 2
 """Of a shadow field: the original counts as 1."""
@@ -86,7 +95,7 @@ def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, s
 
 def _are_taken(draft: Draft, paths: list[str]) -> bool:
     source = draft.snapshot.definition
-    if {each.path for each in source.fields} & set(paths):
+    if any({each.path for each in index.fields} & set(paths) for index in (source, *draft.overlapping_indexes)):
         return True
     sample = [encode(key) for key in draft.snapshot.key_sample]
     found, _ = read_documents(draft.server, source.storage, sample, paths)
@@ -119,6 +128,22 @@ def indexes_whole_documents(server: Server) -> bool | None:
         if value is not None:
             return value not in {"1", "true", "yes"}
     return None
+
+
+def require_free_paths(server: Server, plan: MigrationPlan) -> None:
+    """Refuse shadow fields that another index reads by now: another migration of the same documents has taken them.
+
+    Raises:
+        PreconditionError: one does.
+    """
+    paths = set(shadow_paths(plan).values())
+    for other in read_overlapping_indexes(server, plan.source.definition) if paths else ():
+        taken = sorted(paths & {each.path for each in other.fields})
+        if taken and other.name != plan.target.name:
+            raise PreconditionError(
+                f"The index {other.name!r} reads {', '.join(map(repr, taken))} by now, which this plan would write. "
+                "Nothing was changed. Plan again: the new plan takes another name"
+            )
 
 
 def _setting(reply: Any) -> str | None:

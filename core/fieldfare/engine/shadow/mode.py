@@ -22,7 +22,12 @@ from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
-from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields, rewrite_blocker
+from fieldfare.engine.shadow.field_plan import (
+    choose_shadow_paths,
+    describe_shadow_fields,
+    require_free_paths,
+    rewrite_blocker,
+)
 from fieldfare.engine.shadow.finalization import remove_superseded_originals, require_unused_originals
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
@@ -145,6 +150,7 @@ class Shadow:
 
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Create both definitions over a prefix that no key has."""
+        require_free_paths(server, plan)
         rehearse_definition(server, plan.target, "target")
         rehearse_definition(server, plan.source.definition, "source")
 

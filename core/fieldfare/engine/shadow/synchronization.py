@@ -21,6 +21,9 @@ __all__ = ["Synchronizer"]
 LOOK_SECONDS: Final = 0.2
 """How often a watch that has nothing to do looks whether it is to stop."""
 
+PAUSE_SECONDS: Final = 1.0
+"""The pause between two passes over all documents where the server cannot tell what is changed."""
+
 
 @define
 class Synchronizer:
@@ -53,7 +56,7 @@ class Synchronizer:
                     if keys is None:
                         break
                     self._convert(sorted(covered(run, keys)), change)
-            if run.stop.wait(LOOK_SECONDS):
+            if run.stop.wait(PAUSE_SECONDS):
                 run.check()
 
     def findings(self) -> Sequence[Finding]:
