@@ -20,8 +20,10 @@ import pytest
 from attrs import define, field, frozen
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.cli.next_steps import next_lines
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, change_tracking, connect
@@ -532,6 +534,18 @@ def test_a_document_without_the_old_field_keeps_its_shadow_field(migration: Migr
 
 
 # ---- commands
+
+
+def test_the_estimate_and_the_status_know_shadow_fields(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-dims"], server, tmp_path / "backup")
+    migration.fill()
+    plan = migration.plan()
+    [line] = [each for each in load_plugins().estimate(plan).lines if "finalize" in each]
+    assert "for a second index" in line
+    assert any("PARTIAL_INDEXED_DOCS" in each for each in plan.warnings)
+    migration.apply(plan)
+    [status] = migration.executor.status(migration.backup_dir)
+    assert next_lines(status)[0] == f"To sync:      {status['sync']} --watch"
 
 
 def test_sync_ends_with_sigterm(server: Server, redis_url: str, tmp_path: Path) -> None:

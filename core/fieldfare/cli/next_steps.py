@@ -36,4 +36,5 @@ def stage_lines(migration: Mapping[str, Any]) -> list[str]:
     command = STAGES.get(migration["stage"])
     if command is None:
         return []
-    return [f"{f'To {command}:':<13} {migration[command]}", f"To roll back: {migration['undo']}"]
+    follow = [f"To sync:      {migration['sync']} --watch"] if migration["sync"] else []
+    return [*follow, f"{f'To {command}:':<13} {migration[command]}", f"To roll back: {migration['undo']}"]

@@ -9,7 +9,7 @@ from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     from fieldfare.engine.run import ActiveRun
-    from fieldfare.plan import MigrationPlan, Receipt, Step
+    from fieldfare.plan import Estimate, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding
 
 __all__: list[str] = []
@@ -37,6 +37,14 @@ def fieldfare_undo_step(step: Step, run: ActiveRun) -> None:
     from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
 
     mode_of(run.plan).undo(run, step)
+
+
+@hookimpl
+def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
+    """Estimate the memory that a second index and shadow fields need until the run is finalized."""
+    from fieldfare.engine.shadow.extra_memory import estimate_extra_memory  # noqa: PLC0415 - start-up time
+
+    return estimate_extra_memory(plan)
 
 
 @hookimpl

@@ -18,6 +18,7 @@ from fieldfare.engine.load import Limits, change_limits, loaded_session, read_st
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.shadow.names import moved_names, split_version
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
 from fieldfare.hooks.run_options import RunOptions
@@ -255,6 +256,7 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
         "undo": commands.rollback,
         "switch": commands.switch,
         "finalize": commands.finalize,
+        "sync": commands.sync if has_shadow_fields(journal.plan) else None,
     }
 
 
