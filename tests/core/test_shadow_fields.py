@@ -500,6 +500,28 @@ def test_between_apply_and_switch_documents_are_kept_equal(migration: Migration)
     assert migration.outdated() == {}
 
 
+def test_a_cluster(cluster: Server, tmp_path: Path) -> None:
+    shape = Shape("hash", {"datatype": "float16"}, "v", "v__v2")
+    keys = [f"{{a}}d:{row}" for row in range(DOCUMENTS)]
+    cluster.bulk([shape.write(key, row) for row, key in enumerate(keys)])
+    vector_field = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+    cluster.command("FT.CREATE", "books{a}", "PREFIX", 1, "{a}d:", "SCHEMA", *vector_field)
+    migration = Migration(shape, cluster, tmp_path / "backup", index="books{a}")
+    plan = migration.plan()
+    with ChangeFollower.start(cluster, "books{a}", ["{a}d:"]) as follower:
+        assert follower.is_reliable
+        cluster.command(*shape.update(keys[3], 700))
+        assert follower.drain() == {keys[3].encode()}
+    assert migration.apply(plan) is Result.SUCCEEDED
+    cluster.bulk([shape.update(keys[1], 800), shape.write("{a}d:new", 900)])
+    migration.sync()
+    for key in (*keys, "{a}d:new"):
+        assert shape.read(cluster, key, "v__v2") == shape.converted(shape.read(cluster, key, "v"))
+    migration.finalize()
+    assert migration.rollback(restore_own_name=True) is Result.ROLLED_BACK
+    assert {tuple(cluster.command("HKEYS", key)) for key in keys} == {(b"t", b"v")}
+
+
 # ---- applications write the new form
 
 

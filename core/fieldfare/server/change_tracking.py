@@ -6,8 +6,8 @@ no right beyond CLIENT TRACKING.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from itertools import count
 from secrets import token_hex
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from redis import Redis
 from redis.connection import Connection
 from redis.exceptions import (
+    MovedError,
     ResponseError,
     TimeoutError,  # noqa: A004 - redis-py's, which is no OSError
 )
@@ -38,6 +39,16 @@ MOST_KEYS: Final = 100_000
 """More changed keys are not remembered: then every key counts as changed."""
 
 
+MOST_ATTEMPTS: Final = 10_000
+"""How many marks are tried: a cluster has up to 1,000 nodes."""
+
+
+def _marks() -> Iterator[bytes]:
+    """Yield marks that all have the same slot."""
+    tag = token_hex(8).encode()
+    return (MARKS + b"{%b}:%d" % (tag, number) for number in count())
+
+
 class ChangeTracking:
     """The keys that other clients have changed since it was started; a context manager.
 
@@ -52,7 +63,7 @@ class ChangeTracking:
         self._node, self._listener = node, listener
         self._changed: set[bytes] = set()
         self._any_may_be_changed = False
-        self._marks = (MARKS + b"%b:%d" % (token_hex(8).encode(), number) for number in count())
+        self._marks = _marks()
         self._resources = ExitStack()
 
     @classmethod
@@ -75,9 +86,11 @@ class ChangeTracking:
             undo.callback(connection.disconnect)
             broad = [word for prefix in _shortest([*prefixes, MARKS]) for word in (b"PREFIX", prefix)]
             tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST", "NOLOOP", *broad)
-            _exchange(connection, [tracking, ("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",)])
+            _exchange(connection, [tracking])
+            with suppress(MovedError):  # in a cluster, the key may be another node's
+                _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",)])
             made = cls(node, connection, listener)
-            made.synchronize(START_SECONDS)
+            made._find_mark()
             made._resources = undo.pop_all()
         return made
 
@@ -90,6 +103,17 @@ class ChangeTracking:
     ) -> None:
         """Close both connections."""
         self._resources.close()
+
+    def _find_mark(self) -> None:
+        """Synchronize for the first time; in a cluster, with a mark in a slot of this node."""
+        for _ in range(MOST_ATTEMPTS):
+            try:
+                self.synchronize(START_SECONDS)
+            except MovedError:
+                self._marks = _marks()
+            else:
+                return
+        raise ResponseError("no key was found that this node would take")
 
     def has_news(self, timeout: float) -> bool:
         """Whether the server tells something within some seconds.

@@ -39,7 +39,7 @@ def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Fin
     data = {"documents": documents, "unconverted": wrong.count, "updated": changed.count}
     summary = f"{documents:,} of {run.document_count:,} documents compared with their originals"
     detail = f"{summary}; with another shadow field than their original becomes: {wrong}" if wrong.count else summary
-    updated = f"written in the old form since, to be converted by 'fieldfare sync': {changed}"
+    updated = f"originals written since they were last converted, which apply or 'fieldfare sync' does: {changed}"
     return [
         Finding("document_contents", not wrong.count, Severity.WARNING, detail, data),
         Finding("documents_updated", not changed.count, Severity.WARNING, updated, {"unconverted": changed.count}),
