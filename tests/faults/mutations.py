@@ -23,8 +23,13 @@ ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ["core", *(f"plugins/{each.name}" for each in sorted((ROOT / "plugins").iterdir()) if each.is_dir())]
 
 OPTIONS: Final = ["-q", "-x", "-n", "4", "--dist", "worksteal", "-p", "no:cacheprovider"]
-TESTS: Final = ("tests/faults", "tests/core/test_engine_rollback.py")
-"""The matrix, and kills of a rollback that saves values of applications: the matrix has no applications."""
+TESTS: Final = (
+    "tests/faults",
+    "tests/core/test_engine_rollback.py",
+    "tests/core/test_guarded_write.py",
+    "tests/core/test_shadow_fields.py",
+)
+"""The matrix, and what has applications that write meanwhile, for the matrix has none."""
 
 
 @frozen
@@ -137,8 +142,8 @@ MUTATIONS: Final = [
     Mutation(
         "a rollback is on record before it is begun",
         "core/fieldfare/engine/rollback.py",
-        "            journal.update(undo=RollbackStatus.RUNNING,",
-        "            journal.progress = evolve(journal.progress, undo=RollbackStatus.RUNNING,",
+        "            journal.update(\n                undo=RollbackStatus.RUNNING,",
+        "            journal.progress = evolve(\n                journal.progress, undo=RollbackStatus.RUNNING,",
     ),
     Mutation(
         "a step that was never finished is undone all the same",
@@ -149,8 +154,26 @@ MUTATIONS: Final = [
     Mutation(
         "a server that was started anew is not trusted",
         "core/fieldfare/engine/server_restart.py",
-        "    if processes == progress.server_processes:\n",
-        "    if processes:\n",
+        "    if not run.server.has_restarted_since(progress.server_processes):\n",
+        "    if progress.server_processes:\n",
+    ),
+    Mutation(
+        "a shadow field is written only while its original is what it was made of",
+        "core/fieldfare/server/guarded_write.py",
+        "      elseif not fits(source, ARGV[place + 1]) or not fits(found, ARGV[place + 2]) then\n",
+        "      elseif not fits(found, ARGV[place + 2]) then\n",
+    ),
+    Mutation(
+        "a shadow field that an application wrote is left alone",
+        "core/fieldfare/engine/shadow_fields/history.py",
+        "        return not originals or self._digest(original) in originals\n",
+        "        return False\n",
+    ),
+    Mutation(
+        "originals are in the backup before they are removed",
+        "core/fieldfare/engine/shadow_fields/originals.py",
+        "        if new:\n            self._run.store.append(",
+        "        if not new:\n            self._run.store.append(",
     ),
     Mutation(
         "a server that was away is tried again",

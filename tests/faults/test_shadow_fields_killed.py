@@ -1,7 +1,8 @@
-"""Finalizing shadow fields, and its rollback, killed at every point at which they leave something behind."""
+"""Synchronizing and finalizing shadow fields, and the rollback, killed wherever they leave something behind."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle
@@ -10,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from fieldfare.api import MigrationExecutor
+from fieldfare.server import Server
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.faults import Fault, record_points
 
@@ -69,4 +71,40 @@ def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
         undone = bench.rollback()
         if undone.code != 0 or bench.state() != bench.original:
             failures.append(f"{fault}: {killed.code}, not as before: {undone.stderr[-500:]}")
+    assert failures == []
+
+
+@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+def test_sync_is_killed(bench: Bench) -> None:
+    def write(server: Server) -> None:
+        """Write old fields of some documents, and the shadow field of one."""
+        is_json = bench.shape.storage == "json"
+        values = {f"doc:{row:03}": f"eve{row}@example.org" for row in range(5, 25)}
+        server.bulk(
+            [
+                ("JSON.SET", key, "$.email", json.dumps(each)) if is_json else ("HSET", key, "email", each)
+                for key, each in values.items()
+            ]
+        )
+        theirs = ("JSON.SET", "doc:030", "$.email__v2", '"own"') if is_json else ("HSET", "doc:030", "email__v2", "own")
+        server.command(*theirs)
+
+    def prepare() -> None:
+        bench.reset()
+        assert bench.apply().code == 0
+        with bench.restartable_server.connect() as server:
+            write(server)
+
+    prepare()
+    with bench.restartable_server.connect() as server, record_points() as reached:
+        MigrationExecutor().sync(server=server, backup_dir=bench.backup)
+        synchronized = read_state(server)
+    sync = ("sync", "--backup-dir", str(bench.backup))
+    failures = []
+    for fault in kills(list(reached)):
+        prepare()
+        killed = bench.run(*sync, fault=fault)
+        again = bench.run(*sync)
+        if again.code != 0 or bench.state() != synchronized:
+            failures.append(f"{fault}: {killed.code}, not synchronized: {again.stderr[-500:]}")
     assert failures == []
