@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import moved_names
-from fieldfare.engine.shadow_fields.fill import convert_changes, convert_every, fill, is_filled, keep_up
+from fieldfare.engine.shadow_fields.fill import convert_every, covered, fill, is_filled, keep_up
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
 from fieldfare.plan import Receipt
 from fieldfare.server.change_follower import ChangeFollower
@@ -44,15 +43,18 @@ def converge(run: ActiveRun) -> None:
             run.follower.close()
         run.follower = ChangeFollower.start(run.server, run.source.name, run.source.prefixes)
         convert_every(run)
-    if not keep_up(run, partial(convert_changes, run)):
+    if not keep_up(run):
         convert_every(run)
 
 
 def convert_until_moved(run: ActiveRun) -> None:
-    """Convert what applications wrote to originals until the name moved, and until now."""
+    """Convert what applications wrote to originals until the name moved."""
     synchronization = Synchronization(run)
-    if not keep_up(run, synchronization.convert_changes):
+    keys = run.follower.drain() if run.follower is not None else None
+    if keys is None:
         synchronization.compare_every()
+    else:
+        synchronization.convert_changes(covered(run, keys))
 
 
 @contextmanager

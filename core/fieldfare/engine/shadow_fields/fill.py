@@ -6,7 +6,7 @@ Whatever an application writes to a shadow field before the switch is replaced.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
@@ -98,21 +98,17 @@ def convert_every(run: ActiveRun) -> None:
             run.advance(len(keys))
 
 
-def keep_up(run: ActiveRun, change: Callable[[Sequence[bytes]], Conversion]) -> bool:
+def keep_up(run: ActiveRun) -> bool:
     """Convert what is changed, until next to nothing is changed meanwhile.
 
-    Args:
-        run: with a follower.
-        change: converts documents.
-
     Returns:
-        Whether the follower could tell all changes.
+        Whether the run has a follower that could tell all changes.
     """
     for _ in range(ROUNDS):
         keys = run.follower.drain() if run.follower is not None else None
         if keys is None:
             return False
-        change(covered(run, keys))
+        convert_changes(run, covered(run, keys))
         if len(keys) <= FEW:
             break
     return True

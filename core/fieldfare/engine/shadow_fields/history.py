@@ -64,8 +64,12 @@ class ShadowHistory:
             self._add(batch.select(rows, batch.columns))
 
     def observe(self, found: ShadowedDocuments) -> None:
-        """Remember the states of documents, in memory alone."""
-        self._add(self._digests(found.originals, found.shadows, is_written=True))
+        """Remember the states of documents whose shadow fields are as they should be, in memory alone.
+
+        What was known about them before is of no use any more.
+        """
+        for path, key, state in _values(self._digests(found.originals, found.shadows, is_written=True)):
+            self.states[path][key] = state
 
     def record(self, found: ShadowedDocuments) -> None:
         """Remember that documents were seen, or are about to be written, with ``converted`` as their shadow fields.
