@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -338,14 +339,17 @@ def restartable_server() -> Iterator[RestartableServer]:
 
 
 @pytest.fixture(scope="session")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a file system of 4 MB; a plain directory where none can be mounted."""
-    place = tmp_path_factory.mktemp("disk")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    yield place
-    if mounted:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607 - as mount above, wherever it is
+def disk() -> Iterator[Path]:
+    """Give a file system of 4 MB; a plain directory where none can be mounted.
+
+    It is no directory of pytest, which removes those of earlier runs, and could not if a killed run left one mounted.
+    """
+    with TemporaryDirectory(prefix="fieldfare-disk-") as place:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
+        mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
+        yield Path(place)
+        if mounted:
+            subprocess.run(["umount", "--lazy", place], check=True)  # noqa: S607 - as mount above, wherever it is
 
 
 @pytest.fixture(scope="session")
