@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle
@@ -11,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from fieldfare.api import MigrationExecutor
+from fieldfare.engine.stop import StopRequest
 from fieldfare.server import Server
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.faults import Fault, record_points
@@ -108,3 +113,37 @@ def test_sync_is_killed(bench: Bench) -> None:
         if again.code != 0 or bench.state() != synchronized:
             failures.append(f"{fault}: {killed.code}, not synchronized: {again.stderr[-500:]}")
     assert failures == []
+
+
+@pytest.mark.parametrize("bench", SHAPES[:1], indirect=True)
+def test_a_watch_goes_on_after_the_server_was_restarted(bench: Bench) -> None:
+    bench.reset()
+    assert bench.apply().code == 0
+    stop = StopRequest()
+    url = bench.restartable_server.embedded.url
+    arguments = {"redis_url": url, "backup_dir": bench.backup, "watch": True, "stop": stop}
+    watch = threading.Thread(target=MigrationExecutor().sync, kwargs=arguments)
+    with bench.restartable_server.connect() as server:
+        server.command("SAVE")
+        watch.start()
+        server.command("HSET", "doc:005", "email", "eve@example.org")
+        wait_for(server, "doc:005")
+    os.kill(bench.restartable_server.pid, signal.SIGKILL)
+    while not bench.restartable_server.embedded.has_ended:
+        time.sleep(0.01)
+    bench.repair()
+    with bench.restartable_server.connect() as server:
+        for key in ("doc:005", "doc:006"):
+            server.command("HSET", key, "email", "eva@example.com")
+            wait_for(server, key)
+    stop.set()
+    watch.join()
+
+
+def wait_for(server: Server, key: str) -> None:
+    """Wait until a document is converted."""
+    deadline = time.monotonic() + 60
+    expected = server.command("HGET", key, "email").partition(b"@")[2]
+    while server.command("HGET", key, "email__v2") != b"e***@" + expected:
+        assert time.monotonic() < deadline, f"{key} is not converted"
+        time.sleep(0.005)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, Interrupted, UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
 
 __all__ = ["finalize"]
 
@@ -51,7 +54,7 @@ def finalize(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     if not yes:
-        _confirm(find_backup(backup_dir, index).plan.index, backup_dir=backup_dir, index=index, session=session)
+        _confirm(find_backup(backup_dir, index).plan, backup_dir=backup_dir, index=index, session=session)
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
         report = MigrationExecutor(plugins=session.plugins).finalize(
@@ -61,11 +64,11 @@ def finalize(  # noqa: PLR0913 - the command's options
     show_report(session, report, title="Nothing to do: it is finalized" if done_before else "Finalized")
 
 
-def _confirm(source: str, *, backup_dir: Path, index: str | None, session: Session) -> None:
+def _confirm(plan: MigrationPlan, *, backup_dir: Path, index: str | None, session: Session) -> None:
     if session.json or not sys.stdin.isatty():
         raise UsageError("finalize drops the old index and asks before; without a terminal, pass --yes.")
     try:
-        agreed = typer.confirm(f"Drop the old index {source!r}? Documents stay.", err=True)
+        agreed = typer.confirm(_question(plan), err=True)
     except typer.Abort:
         notice("")
         again = command_line("finalize", backup_dir=backup_dir, index=index)
@@ -73,3 +76,12 @@ def _confirm(source: str, *, backup_dir: Path, index: str | None, session: Sessi
     if not agreed:
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
+
+
+def _question(plan: MigrationPlan) -> str:
+    from fieldfare.engine.shadow_paths import shadow_paths  # noqa: PLC0415 - start-up time
+
+    old_fields = ", ".join(map(repr, shadow_paths(plan)))
+    if not old_fields:
+        return f"Drop the old index {plan.index!r}? Documents stay."
+    return f"Drop the old index {plan.index!r}, and remove the old values of {old_fields}? They are in the backup then."
