@@ -564,7 +564,7 @@ def test_the_estimate_and_the_status_know_shadow_fields(server: Server, tmp_path
     plan = migration.plan()
     [line] = [each for each in load_plugins().estimate(plan).lines if "finalize" in each]
     assert "for a second index" in line
-    assert any("PARTIAL_INDEXED_DOCS" in each for each in plan.warnings)
+    assert any("PARTIAL_INDEXED_DOCS is off" in each for each in plan.warnings)
     migration.apply(plan)
     [status] = migration.executor.status(migration.backup_dir)
     assert next_lines(status)[0] == f"To sync:      {status['sync']} --watch"

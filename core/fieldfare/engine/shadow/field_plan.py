@@ -112,10 +112,12 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
         "Applications go on writing the old fields, until they write the shadow fields themselves",
         "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
     ]
-    if indexes_whole_documents(draft.server) is not False:
+    whole = indexes_whole_documents(draft.server)
+    if whole is not False:
+        setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
         lines.append(
             "Each write of a shadow field has the server index the whole document again, in every index that covers "
-            "it (PARTIAL_INDEXED_DOCS is off, or cannot be read; it is set when the server starts)"
+            f"it ({setting}; it is set when the server starts)"
         )
     return lines
 
