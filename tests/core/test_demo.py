@@ -103,7 +103,8 @@ def test_failed_demo_writes_one_json_document(run_demo: Demo, tmp_path: Path, cl
     data = tmp_path / "data"
     shutil.copytree(DATA, data)
     patch = data / "schema_patch.yaml"
-    patch.write_text(patch.read_text().replace("name: pos", "name: gloss_kind"))
+    # the tags of "verb" are "v" and "rb" then
+    patch.write_text(patch.read_text().replace("type: tag", "type: tag\n      attrs: {separator: e}"))
     done = run_demo("--json", data=data)
     assert done.code == 1, done.stderr
     assert json.loads(done.stdout)["problems"]

@@ -11,6 +11,7 @@ import pytest
 
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_snapshot
+from fieldfare.server.search import count_results
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.indexing import wait_until_indexed
@@ -106,9 +107,10 @@ def test_everything_of_a_definition_survives_apply_and_rollback(fieldfare: Comma
         assert articles.command("HGET", key, "embedding") == expected
     assert articles.command("PEXPIRETIME", "doc:0") == 4102444800123
     assert articles.command("HPEXPIRETIME", "doc:2", "FIELDS", 1, "embedding") == [4102444800456]
-    # synonyms work, not only exist
-    found = articles.command("FT.SEARCH", "news", "heading", "NOCONTENT", "LIMIT", 0, 0)
-    assert (found[0] if isinstance(found, list) else found[b"total_results"]) == COUNT
+    # synonyms work, not only exist; search 8.0 overlooks documents where one has a field that expires
+    found = count_results(articles, "news", "heading")
+    assert found == count_results(articles, "news", "title") > 0
+    assert found == COUNT or articles.capabilities.has_search((8, 0, 0))
 
     outcome = fieldfare(*ROLLBACK)
     assert outcome.code == 0, outcome.stderr

@@ -92,7 +92,7 @@ def program(
         ("-info -module -command", "may not read the version of the search module"),
         ("-config -ft.config", ""),
         ("-ft.explain", "PHONETIC of title"),
-        ("-ft.debug", "whether the index is TEMPORARY"),
+        ("-ft.debug", "BLOCK_SIZE of embedding"),
         ("-eval -evalsha -script", ""),
         ("-@scripting", ""),
         ("-@transaction", ""),
@@ -106,6 +106,8 @@ def test_a_migration_goes_on_with_what_is_left(denied: str, warning: str, server
     plan = ("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--alias", "news")
     assert program(plan)[0] == 0
     server.command("SCRIPT", "FLUSH")
+    if server.capabilities.has_search((8, 0, 0)):
+        denied = denied.replace("ft.debug", "_ft.debug")
     server.command("ACL", "SETUSER", "limited", *denied.split())
     commands: list[tuple[str, ...]] = [
         (*plan, "--plan-out", "of_limited.yaml"),
@@ -166,6 +168,8 @@ def test_neither_a_cursor_nor_a_scan(limited: Server, server: Server, tmp_path: 
 
 def test_rights_that_hold_for_some_indexes_only(server: Server, redis_url: str, tmp_path: Path) -> None:
     """A selector allows reading the index; everything else is allowed on other keys."""
+    if server.capabilities.has_search((8, 0, 0)):
+        pytest.skip("search 8 asks for no rights on names of indexes")
     fill(server)
     plan = MigrationPlanner().create_plan_from_patch("news", schema_patch=DATATYPE, server=server)
     before = read_state(server)
@@ -228,7 +232,7 @@ def test_indexes_that_cannot_be_listed_are_not_said_to_be_none(limited: Server, 
 
 def test_an_index_that_may_not_be_read_is_named(limited: Server, server: Server) -> None:
     fill(server)
-    server.command("FT.CREATE", "secret", "PREFIX", 1, "doc:", "SCHEMA", "embedding", "TAG")
+    server.command("FT.CREATE", "secret", "PREFIX", 2, "doc:", "hidden:", "SCHEMA", "embedding", "TAG")
     server.command("ACL", "SETUSER", "limited", "resetkeys", "~articles", "~news", "~doc:*", "~fieldfare:*")
     plan = MigrationPlanner().create_plan_from_patch("news", schema_patch=DATATYPE, server=limited)
     assert any("'secret'" in warning and "overlooked" in warning for warning in plan.warnings)

@@ -101,6 +101,8 @@ def test_queries_go_on(  # noqa: PLR0913, PLR0917 - a case
 def test_queries_go_on_in_a_cluster(index: str, cluster: Server, cluster_urls: list[str], tmp_path: Path) -> None:
     """Without a coordinator: an index lives where the slot of its name is, and covers the keys of that node."""
     name = "{t}books" if index.startswith("{t}") else "books"
+    if cluster.capabilities.coordinator and index == name:
+        pytest.skip("with a coordinator (search 8) the name of an index does not move without a gap")
     load_index(cluster, index)
     if index != name:
         cluster.command("FT.ALIASADD", name, index)

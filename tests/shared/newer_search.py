@@ -6,6 +6,7 @@ through. ``lfu-decay-time`` stands for the setting: an integer that no test need
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ __all__ = ["STAND_IN", "newer_search"]
 SETTING: Final = b"search-workers"
 STAND_IN: Final = "lfu-decay-time"
 CHUNK: Final = 1 << 16
+VERSION: Final = re.compile(rb"(name=search,ver=)\d+")
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def newer_search(upstream: EmbeddedServer, *, number: int = 80207) -> Iterator[s
     def _pass_on(source: socket.socket, target: socket.socket, old: bytes, new: bytes) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
-                target.sendall(data.replace(old, new).replace(b"name=search,ver=21005", b"name=search,ver=%d" % number))
+                target.sendall(VERSION.sub(rb"\g<1>%d" % number, data.replace(old, new)))
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 

@@ -26,6 +26,8 @@ PATCH: Final = {"version": 1, "changes": {"index": {"name": "idx{b}", "prefix": 
 
 @pytest.fixture
 def source(cluster: Server) -> Server:
+    if cluster.capabilities.coordinator:
+        pytest.skip("search 8.0 counts a node twice whose slots are not one range any more")
     cluster.bulk([("HSET", f"{{a}}doc:{row}", "n", row) for row in range(COUNT)])
     cluster.command("FT.CREATE", "idx{a}", "PREFIX", 1, "{a}doc:", "SCHEMA", "n", "NUMERIC")
     wait_until_indexed(cluster)
