@@ -92,7 +92,7 @@ def program(
         ("-info -module -command", "may not read the version of the search module"),
         ("-config -ft.config", ""),
         ("-ft.explain", "PHONETIC of title"),
-        ("-ft.debug", "BLOCK_SIZE of embedding"),
+        ("-ft.debug", "EF_RUNTIME, EPSILON of embedding"),
         ("-eval -evalsha -script", ""),
         ("-@scripting", ""),
         ("-@transaction", ""),
