@@ -143,7 +143,8 @@ MUTATIONS: Final = [
         "a rollback is on record before it is begun",
         "core/fieldfare/engine/rollback.py",
         "            journal.update(\n                undo=RollbackStatus.RUNNING,",
-        "            journal.progress = __import__('attrs').evolve(\n                journal.progress, undo=RollbackStatus.RUNNING,",
+        "            journal.progress = __import__('attrs').evolve(\n"
+        "                journal.progress, undo=RollbackStatus.RUNNING,",
     ),
     Mutation(
         "a step that was never finished is undone all the same",
