@@ -75,6 +75,18 @@ def test_documents_that_failed_to_be_indexed_are_another_matter(server: Server) 
     assert warnings(server) == []
 
 
+@pytest.mark.parametrize("kind", ["GEOSHAPE", "NUMERIC"])
+def test_documents_outside_may_fail_as_those_inside_did(kind: str, server: Server, tmp_path: Path) -> None:
+    server.command("HSET", "d:0", "n", "neither a shape nor a number", "t", "word")
+    server.command("FT.CREATE", "idx", "PREFIX", 1, "d:", "SKIPINITIALSCAN", "SCHEMA", "n", kind, "t", "TEXT")
+    server.command("HSET", "d:1", "n", "neither a shape nor a number", "t", "word")
+    wait_until_indexed(server, "idx")
+    plan = plan_of(server, {"update_fields": [{"name": "t", "attrs": {"sortable": True}}]})
+    report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    [failures] = [finding for finding in report.validation.findings if finding.name == "indexing_failures"]
+    assert (failures.detail, failures.passed) == ("2 now, 1 before", True)
+
+
 def test_the_new_index_and_the_restored_one_hold_them_all(server: Server, tmp_path: Path) -> None:
     fill(server, "SKIPINITIALSCAN")
     before = database_digest(server)

@@ -42,10 +42,11 @@ def finalize(  # noqa: PLR0913 - the command's options
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
-    """Drop the old index that a switch has left behind, and remove old values.
+    """Remove the old index and the old values of a migration.
 
-    Old values are those that have a shadow field; what the backup lacks of them is saved first. Documents stay, and so
-    does the backup: a later rollback builds the old index again. After a crash, the same command resumes it.
+    That is what a switch has left behind. Old values are those that have a shadow field; what the backup lacks of them
+    is saved first. Documents stay, and so does the backup: a later rollback builds the old index again. After a crash,
+    the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

@@ -45,7 +45,7 @@ def sync(  # noqa: PLR0913 - the command's options
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     report_out: ReportOut = None,
 ) -> None:
-    """Convert what applications wrote to old fields after a switch.
+    """Convert what applications go on writing to old fields.
 
     It is for migrations whose new values stand in shadow fields (EMBEDDING__v2). Every document is compared once: where
     the old field was written since, the shadow field gets its value, converted. A shadow field that an application

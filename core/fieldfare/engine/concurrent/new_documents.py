@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgpack
 
-from fieldfare.definition import IndexStats
+from fieldfare.definition import FieldType, IndexDefinition, IndexStats
 from fieldfare.hooks.run import Run
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
@@ -64,9 +64,18 @@ def failures_expected(run: Run, expired: int) -> int:
         # each may have failed once, before it was converted
         before += sum(map(len, chain(run.concurrent_inserts(), run.concurrent_updates())))
         # the old index never tried what it did not scan (SKIPINITIALSCAN)
-        before += max(0, run.document_count - source.num_docs - source.hash_indexing_failures)
+        before += max(0, run.document_count - _tried(run.source, source))
     # synonyms start a second scan behind that of FT.CREATE, in which a document may fail once more
     return before * 2 if run.plan.source.synonyms else before
+
+
+def _tried(definition: IndexDefinition, stats: IndexStats) -> int:
+    """Return how many documents an index has tried to index, at least.
+
+    The server counts a document whose shape it cannot read (GEOSHAPE) as one of the index all the same.
+    """
+    has_shapes = any(each.type is FieldType.GEOSHAPE for each in definition.fields)
+    return stats.num_docs + (0 if has_shapes else stats.hash_indexing_failures)
 
 
 def _without_captured(run: Run, found: IO[bytes]) -> Iterator[Sequence[bytes]]:
