@@ -12,6 +12,7 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
+from fieldfare.engine.checks import builtin
 from fieldfare.errors import ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
@@ -19,6 +20,7 @@ from fieldfare.report import Finding, MigrationReport, Moment, Result, Severity,
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.knn import pack, unpack
+from fieldfare.server.search import count_results
 from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 40, 8
@@ -95,6 +97,23 @@ def test_finding_fails_where_it_should(
     report = MigrationValidator().validate(applied, server=server)
     assert report.result is Result.FAILED
     assert named(report)[name].fatal
+
+
+def test_documents_that_come_and_go_while_they_are_counted(
+    applied: MigrationPlan, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = server.command("HGET", "d:0", "v")
+
+    def count_without_one(counted: Server, index: str, query: str) -> int:
+        monkeypatch.undo()
+        server.command("DEL", "d:0")
+        total = count_results(counted, index, query)
+        server.command("HSET", "d:0", "v", value)
+        return total
+
+    monkeypatch.setattr(builtin, "count_results", count_without_one)
+    finding = named(MigrationValidator().validate(applied, server=server))["wildcard_query"]
+    assert finding.passed, finding.detail
 
 
 def test_sampled_key_that_is_gone_is_a_warning(server: Server, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def rules() -> dict[str, list[str]]:
 
 
 RULES: Final = rules()
-NAMES: Final = {"~articles", "~news", "~more"}
+NAMES: Final = {"~articles", "~articles__v*", "~news", "~news__v*", "~more"}
 DOCUMENTS: Final = {"~articles": "~doc:*", "~more": "~more:*"}
 """The name of each index, and the right on its documents."""
 

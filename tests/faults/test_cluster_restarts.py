@@ -169,7 +169,7 @@ def test_node_that_stays_down_is_named(shared: Cluster, tmp_path: Path, phase: s
     assert stopped.value.exit_code == 3
     assert shared.address(1) in str(stopped.value), stopped.value
     assert "fieldfare apply" in str(stopped.value)
-    shared.server.reconnect()
+    shared.wait()
     assert shared.run("apply", tmp_path).result is Result.SUCCEEDED
     _, held = shared.state()
     assert held[0] == held[1] == held[2]
