@@ -81,7 +81,7 @@ class Cluster(RestartedCluster):
         self.clear()
         server = self.server
         server.bulk([write(row * len(TAGS) + place)[1] for row in range(COUNT) for place in range(len(TAGS))])
-        server.command(
+        self.create(
             *("FT.CREATE", OWN, "PREFIX", 1, "d:", "SCHEMA", "t", "TEXT", "n", "NUMERIC", "kind", "TAG"),
             *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
         )

@@ -70,7 +70,7 @@ class Cluster(RestartedCluster):
             ]
         )
         server.command("PEXPIREAT", "doc:1{a}", 4102444800123)
-        server.command(
+        self.create(
             *("FT.CREATE", SOURCE, "PREFIX", 1, "doc:", "SCHEMA", "t", "TEXT", "n", "NUMERIC"),
             *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
         )

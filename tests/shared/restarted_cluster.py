@@ -54,6 +54,21 @@ class RestartedCluster:
         errors = [each for each in (*written, *replies) if isinstance(each, RedisError)]
         return next((each for each in errors if not is_unknown_index(each)), None)
 
+    def create(self, *command: str | int) -> None:
+        """Create an index on every primary: a coordinator that has just started sends the command to too few."""
+        deadline = monotonic() + JOIN_SECONDS
+        drop = ("FT.DROPINDEX", command[1])
+        while True:
+            exchange(self.server.node_for(*command), [command])
+            replies = [exchange(node, [("FT.INFO", command[1])])[0] for node in self.server.nodes()]
+            errors = [each for each in replies if isinstance(each, RedisError)]
+            if not errors:
+                return
+            assert monotonic() < deadline, errors
+            for node in self.server.nodes():
+                exchange(node, [drop])
+            sleep(0.1)
+
     def wait_until_found(self, index: str, count: int) -> None:
         """Wait until every primary finds all documents of an index: one that has just started asks too few of them."""
         deadline = monotonic() + JOIN_SECONDS
