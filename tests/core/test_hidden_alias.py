@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from redis.exceptions import ResponseError
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
 from fieldfare.server import Server
 from fieldfare.server.hidden_alias import find_hiding_index
+from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
 
 
@@ -74,6 +76,27 @@ def test_validate_says_which_alias_is_hidden_and_which_is_missing(server: Server
     server.command("FT.DROPINDEX", "news")
     server.command("FT.ALIASADD", "latest", "i")
     assert MigrationValidator().validate(plan, server=server).validation.passed
+
+
+def test_status_with_a_url_says_that_a_name_that_moved_is_hidden(
+    server: Server, redis_url: str, tmp_path: Path
+) -> None:
+    server.bulk([("HSET", f"d:{row}", "t", "owl") for row in range(3)])
+    create(server, "books")
+    patch = {"version": 1, "changes": {"update_fields": [{"name": "t", "attrs": {"sortable": True}}]}}
+    plan = MigrationPlanner().create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+    MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path / "backups")
+    fieldfare = CommandLine(redis_url, tmp_path)
+    assert "hidden" not in fieldfare("status", "--backup-dir", "backups", "--url", redis_url).stdout
+    create(server, "books", "none:")
+    hidden = fieldfare("status", "--backup-dir", "backups", "--url", redis_url)
+    assert hidden.code == 0
+    assert "Warning: 'books' is hidden: it should lead to the index 'books__v2'" in hidden.stdout
+    assert "hidden" not in fieldfare("status", "--backup-dir", "backups").stdout
+    [migration] = json.loads(fieldfare("--json", "status", "--backup-dir", "backups", "-u", redis_url).stdout)[
+        "migrations"
+    ]
+    assert len(migration["hidden_names"]) == 1
 
 
 def test_an_alias_that_is_hidden_cannot_be_dropped_by_chance(documents: Server) -> None:

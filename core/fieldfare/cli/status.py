@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from fieldfare.cli.units import seconds_text
 
 __all__ = ["status"]
 
+MOVED: Final = ("switched", "finalized")
+"""The stages in which names lead to the target."""
+
 
 def status(
     context: typer.Context,
@@ -23,18 +26,45 @@ def status(
     index: Annotated[
         str | None, typer.Option(help="Only the migration of this index: its name before.", metavar="NAME")
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", "-u", help="Also ask this server whether somebody's index hides a name that moved.", metavar="URL"
+        ),
+    ] = None,
 ) -> None:
     """Show how far migrations got, and what to run next."""
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
 
     migrations = MigrationExecutor(plugins=session.plugins).status(backup_dir, index)
+    if url is not None:
+        migrations = _with_hidden_names(migrations, url)
     if session.json:
         show_json({"migrations": migrations})
     elif migrations:
         show("\n\n".join(_text(each) for each in migrations))
     else:
         show(f"No migration is recorded in {backup_dir}.")
+
+
+def _with_hidden_names(migrations: Sequence[Mapping[str, Any]], url: str) -> list[dict[str, Any]]:
+    """Add what hides names that lead to the target of a migration: a message for each."""
+    from fieldfare.server import connect  # noqa: PLC0415 - start-up time
+    from fieldfare.server.hidden_alias import find_hiding_index  # noqa: PLC0415 - start-up time
+
+    with connect(url) as server:
+        return [
+            {
+                **each,
+                "hidden_names": [
+                    found.message
+                    for name in (each["moved_names"] if each["stage"] in MOVED and each["rollback"] == "none" else ())
+                    if (found := find_hiding_index(server, name, each["target"])) is not None
+                ],
+            }
+            for each in migrations
+        ]
 
 
 def _text(migration: Mapping[str, Any]) -> str:
@@ -53,7 +83,9 @@ def _text(migration: Mapping[str, Any]) -> str:
         ["Step", "Status", "Batches"],
         [[step["summary"], step["status"], f"{step['completed_batches']:,}"] for step in migration["steps"]],
     )
-    return "\n".join([*(f"{f'{name}:':<11}{value}" for name, value in facts), "", steps, "", *next_lines(migration)])
+    hidden = [f"Warning: {each}" for each in migration.get("hidden_names", ())]
+    lines = [f"{f'{name}:':<11}{value}" for name, value in facts]
+    return "\n".join([*lines, "", steps, "", *hidden, *next_lines(migration)])
 
 
 def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -233,6 +233,7 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
     return {
         "index": journal.plan.index,
         "target": journal.plan.target.name,
+        "moved_names": list(moved_names(journal.plan)),
         "mode": journal.plan.mode,
         "phase": progress.phase.value,
         "stage": mode_of(journal.plan).state(journal),
