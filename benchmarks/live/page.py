@@ -59,4 +59,6 @@ def _times(result: CaseResult) -> list[str]:
 
 
 def _time(figures: Figures) -> str:
+    if not figures.queries:
+        return "no query"
     return f"{figures.p99_ms:.1f} ({figures.longest_ms:.1f})"
