@@ -35,11 +35,9 @@ from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
 from fieldfare.server.transaction import Decision, forbids_scripts, transact
+from fieldfare.server.write_script import HASH_READ, JSON_READ, calls_of, outcomes
 
 __all__ = ["GuardedWrite", "trial_guarded_writes", "write_guarded", "write_guarded_batches"]
-
-ROWS_PER_CALL: Final = 100
-"""Documents per call. A call blocks the server for about a millisecond."""
 
 SET: Final = b"s"
 REMOVE: Final = b"r"
@@ -95,12 +93,8 @@ each key and each field.
 """
 
 _HASH_WRITE: Final = (
-    b"""\
-local function read(key, name)
-  local found = redis.pcall('HGET', key, name)
-  if type(found) ~= 'table' then return found end
-  return nil, string.find(found.err, 'WRONGTYPE', 1, true) and 'wrong type' or found
-end
+    HASH_READ
+    + b"""\
 local function write(key, sets, removed)
   local values = {}
   for _, each in ipairs(sets) do
@@ -120,13 +114,8 @@ end
 """A field expires when its guard does."""
 
 _JSON_WRITE: Final = (
-    b"""\
-local function read(key, path)
-  local found = redis.pcall('JSON.GET', key, path)
-  if type(found) ~= 'table' then return found ~= '[]' and found or nil end
-  if string.find(found.err, 'does not exist', 1, true) then return nil end
-  return nil, string.find(found.err, 'wrong Redis type', 1, true) and 'wrong type' or found
-end
+    JSON_READ
+    + b"""\
 local function write(key, sets, removed)
   for _, each in ipairs(sets) do redis.call('JSON.SET', key, each[1], each[2]) end
   for _, each in ipairs(removed) do redis.call('JSON.DEL', key, each) end
@@ -210,9 +199,7 @@ def write_guarded_batches(
             elif isinstance(reply, ResponseError):
                 raise reply
             else:
-                others |= {
-                    call.keys[row - 1]: outcome.decode() for row, outcome in zip(*[iter(reply)] * 2, strict=True)
-                }
+                others |= outcomes(call, reply)
         yield WriteResult(
             len(rows) - len(others), *([key for key, found in others.items() if found == kind] for kind in OUTCOMES)
         )
@@ -270,16 +257,7 @@ def _calls(
     script = _HASH_WRITE if storage is Storage.HASH else _JSON_WRITE
     mode = "expire" if server.capabilities.has_hash_field_ttl else ""
     arguments: list[Argument] = [mode, len(fields), *(encode(name) for pair in fields.items() for name in pair)]
-    # while a slot moves, its nodes refuse calls that name more than one of its keys
-    size = 1 if server.capabilities.cluster else ROWS_PER_CALL
-    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    return [
-        (
-            part,
-            ScriptCall(script, [key for key, _ in part], [*arguments, *chain.from_iterable(each for _, each in part)]),
-        )
-        for part in parts
-    ]
+    return calls_of(server, script, arguments, rows)
 
 
 def _write_in_transactions(

@@ -6,7 +6,7 @@ read and its write, and no client reads a document that is only partly written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.pipeline import Argument, encode
 from fieldfare.server.script import ScriptCall
 
-__all__ = ["outcomes", "script_calls"]
+__all__ = ["HASH_READ", "JSON_READ", "calls_of", "outcomes", "script_calls"]
 
 ROWS_PER_CALL: Final = 100
 """Documents per call. A call blocks the server for about a millisecond."""
@@ -61,14 +61,27 @@ Arguments: a mode, the number of fields, the names of the fields; then for each 
 and the new value (see ``conditional_write``).
 """
 
-HASH_WRITE: Final = (
-    b"""\
-local mode = ARGV[1]
+HASH_READ: Final = b"""\
 local function read(key, name)
   local found = redis.pcall('HGET', key, name)
   if type(found) ~= 'table' then return found end
   return nil, string.find(found.err, 'WRONGTYPE', 1, true) and 'wrong type' or found
 end
+"""
+JSON_READ: Final = b"""\
+local function read(key, path)
+  local found = redis.pcall('JSON.GET', key, path)
+  if type(found) ~= 'table' then return found ~= '[]' and found or nil end
+  if string.find(found.err, 'does not exist', 1, true) then return nil end
+  return nil, string.find(found.err, 'wrong Redis type', 1, true) and 'wrong type' or found
+end
+"""
+"""A function that returns the value of a field, or nil and what is wrong."""
+
+HASH_WRITE: Final = (
+    HASH_READ
+    + b"""\
+local mode = ARGV[1]
 local function same(name, found, value) return found == value end
 local function write(key, name, value)
   if mode == 'HSETEX' then
@@ -85,13 +98,8 @@ end
 """HSET clears a field's expiry. HSETEX keeps it; on servers without HSETEX, the script sets the expiry again."""
 
 JSON_WRITE: Final = (
-    b"""\
-local function read(key, path)
-  local found = redis.pcall('JSON.GET', key, path)
-  if type(found) ~= 'table' then return found ~= '[]' and found or nil end
-  if string.find(found.err, 'does not exist', 1, true) then return nil end
-  return nil, string.find(found.err, 'wrong Redis type', 1, true) and 'wrong type' or found
-end
+    JSON_READ
+    + b"""\
 local function same(path, found, value)
   return found == (string.sub(path, 1, 1) == '$' and '[' .. value .. ']' or value)
 end
@@ -110,14 +118,23 @@ def script_calls(
         mode = "HSETEX" if server.capabilities.has_hsetex else "HPEXPIREAT"
     script = HASH_WRITE if storage is Storage.HASH else JSON_WRITE
     arguments: list[Argument] = [mode, len(paths), *map(encode, paths)]
+    return calls_of(server, script, arguments, rows)
+
+
+def calls_of(
+    server: Server, script: bytes, arguments: Sequence[Argument], rows: Sequence[Row]
+) -> list[tuple[Sequence[Row], ScriptCall]]:
+    """Return the calls of a script for these rows, each with its part of them; all start with the same arguments."""
     # while a slot moves, its nodes refuse calls that name more than one of its keys
     size = 1 if server.capabilities.cluster else ROWS_PER_CALL
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    return [(part, ScriptCall(script, [key for key, _ in part], [*arguments, *_values(part)])) for part in parts]
-
-
-def _values(rows: Sequence[Row]) -> Iterable[bytes]:
-    return chain.from_iterable(values for _, values in rows)
+    return [
+        (
+            part,
+            ScriptCall(script, [key for key, _ in part], [*arguments, *chain.from_iterable(each for _, each in part)]),
+        )
+        for part in parts
+    ]
 
 
 def outcomes(call: ScriptCall, reply: Any) -> dict[bytes, str]:
