@@ -39,7 +39,7 @@ of a large HNSW index, FT.INFO keeps the server from everything else for as long
 LONGEST_SPARED: Final = 5.0
 """Seconds that such a pause lasts at most."""
 
-WAITED: Final = 0.2
+WAITED: Final = 0.5
 """Which part of the time that a build will still take, at its present pace, passes before it is asked again."""
 
 STALL_SECONDS: Final = 30.0

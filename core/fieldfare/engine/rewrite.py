@@ -20,6 +20,7 @@ from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_bounded_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, write_batches
+from fieldfare.support.read_ahead import read_ahead
 
 __all__ = ["dump", "refuse_unconvertible", "rewrite", "verify"]
 
@@ -36,7 +37,7 @@ def dump(run: ActiveRun, work: RewritePass) -> None:
 
 def _dump(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
     keys = run.store.iter_keys(shard.start, shard.stop)
-    for batch, problems in read_bounded_batches(run.server, run.source.storage, keys, list(work.paths)):
+    for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
         shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)
         with run.guard:
@@ -82,11 +83,15 @@ def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues
     start = min(run.journal.progress.steps[step].completed_batches_of(shard.number) for step in steps)
     under_way: deque[ValueVersion] = deque()
 
-    def replacements() -> Iterator[ConditionalWrite]:
+    def versions() -> Iterator[ValueVersion]:
         for batch in shard.iter_batches(REWRITE, start):
-            under_way.append(ValueVersion(batch, run.transformed(batch)))
-            yield ConditionalWrite(under_way[-1].after, batch)
-            del batch
+            yield ValueVersion(batch, run.transformed(batch))
+
+    def replacements() -> Iterator[ConditionalWrite]:
+        for version in read_ahead(versions()):
+            under_way.append(version)
+            yield ConditionalWrite(version.after, version.before)
+            del version
 
     results = write_batches(
         run.server, run.source.storage, replacements(), list(work.paths), lock=run.lock, tracking=run.tracking

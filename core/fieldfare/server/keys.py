@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 from zlib import crc32
@@ -96,16 +96,18 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
 
     In a cluster, scans every node that has the index.
     """
-    found = _regroup(_scan_prefixes(server, definition, b"*", batch_size), batch_size)
-    return _regroup(_distinct(found), batch_size)
+    found = _distinct(_scan_prefixes(server, definition, b"*", batch_size))
+    return _regroup(chain.from_iterable(found), batch_size)
 
 
 def _has_nul_keys(server: Server, definition: IndexDefinition) -> bool:
-    return next(_scan_prefixes(server, definition, b"*\0*", COUNT_BATCH), None) is not None
+    return any(_scan_prefixes(server, definition, b"*\0*", COUNT_BATCH))
 
 
-def _scan_prefixes(server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int) -> Iterator[bytes]:
-    """Yield the keys of which a prefix of the index is followed by a pattern."""
+def _scan_prefixes(
+    server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int
+) -> Iterator[list[bytes]]:
+    """Yield the keys of which a prefix of the index is followed by a pattern, some at a time."""
     kind = _TYPES[definition.storage]
     for node in nodes_with_index(server, definition.name):
         for prefix in _disjoint(definition.prefixes):
@@ -123,7 +125,7 @@ def count_keys(server: Server, storage: Storage, prefix: str) -> int:
 def scan_keys(server: Server, storage: Storage, prefix: str) -> Iterator[bytes]:
     """Yield the keys that :func:`count_keys` counts."""
     for node in server.nodes():
-        yield from _scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH)
+        yield from chain.from_iterable(_scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH))
 
 
 def _iterate_cursor(
@@ -220,35 +222,41 @@ def nodes_with_index(server: Server, index: str) -> list[Redis]:
 
 def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
     server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int, rest: bytes = b"*"
-) -> Iterator[bytes]:
+) -> Iterator[list[bytes]]:
     pattern = _GLOB.sub(rb"\\\g<0>", prefix) + rest
     cursor = b"0"
     while True:
         cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", batch_size, b"TYPE", kind)
-        yield from dict.fromkeys(keys)
+        yield list(dict.fromkeys(keys))
         if cursor == b"0":
             return
 
 
-def _distinct(batches: Iterable[list[bytes]]) -> Iterator[bytes]:
+def _distinct(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     """Yield each key once: a scan yields some again if the server shrinks its hash table during the scan.
 
-    The keys are compared in parts, by checksum, so that memory is bounded.
+    So that memory is bounded, only the first keys are kept in it. The rest goes to a file, and is compared in parts, by
+    checksum.
     """
+    seen: set[bytes] = set()
     with TemporaryFile(prefix="fieldfare-keys-") as spool:
         count = 0
         for keys in batches:
-            spool.write(msgpack.packb(keys))
-            count += len(keys)
+            new = [key for key in keys if key not in seen]
+            if len(seen) < MOST_KEYS:
+                seen.update(new)
+                yield new
+            else:
+                spool.write(msgpack.packb(new))
+                count += len(new)
         parts = count // MOST_KEYS + 1
         for part in range(parts):
             spool.seek(0)
-            seen: set[bytes] = set()
+            seen = set()
             for keys in msgpack.Unpacker(spool):
-                for key in keys:
-                    if (parts == 1 or crc32(key) % parts == part) and key not in seen:
-                        seen.add(key)
-                        yield key
+                new = [key for key in keys if crc32(key) % parts == part and key not in seen]
+                seen.update(new)
+                yield new
 
 
 def _regroup(keys: Iterator[bytes], batch_size: int) -> Iterator[list[bytes]]:

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 WRITE_BYTES: Final = 1 << 20
-FEW_COMMANDS: Final = 4
+FEW_ARGUMENTS: Final = 64
 
 Argument: TypeAlias = bytes | bytearray | memoryview | str | int | float
 Command: TypeAlias = Sequence[Argument]
@@ -101,8 +101,8 @@ def send(connection: Connection, commands: Sequence[Command]) -> int:
         nonlocal sent
         pieces: list[bytes] = []
         size = 0
-        # large values are in batches of few commands
-        few = len(commands) <= FEW_COMMANDS
+        # large values are in batches with few arguments
+        few = sum(map(len, commands)) <= FEW_ARGUMENTS
         for part in chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands):
             pieces.append(part)
             size += len(part)
