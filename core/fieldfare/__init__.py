@@ -1,6 +1,6 @@
 """Crash-safe, plugin-extensible migrations for Redis Search indexes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fieldfare.hooks.markers import hookimpl, hookspec
 
@@ -19,15 +19,30 @@ if TYPE_CHECKING:
         """
         ...
 
+    def encoder(client: Any, index: str, field: str, *, plan: Any = None, max_age: float = 30.0) -> Any:
+        """Return an encoder of query vectors that follows an index through migrations. ``quantize`` provides it.
 
-__all__ = ["__version__", "encode_query", "hookimpl", "hookspec"]
+        Args:
+            client: of redis-py; or a URL.
+            index: the name that queries use: an index, or an alias.
+            field: its vector field.
+            plan: the plan or the report of the migration, or the file of either: how its target truncates vectors.
+            max_age: seconds after which the definition is read again.
+        """
+        ...
+
+
+__all__ = ["__version__", "encode_query", "encoder", "hookimpl", "hookspec"]
+
+PROVIDED: Final = ("encode_query", "encoder")
+"""What plugins provide; it is loaded on first use."""
 
 __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``encode_query`` from its plugin on first use."""
-    if name != "encode_query":
+    """Load what a plugin provides."""
+    if name not in PROVIDED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from fieldfare.hooks.api_entry_points import load_api_entry_point  # noqa: PLC0415 - start-up time
 

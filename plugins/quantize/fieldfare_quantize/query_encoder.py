@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fieldfare.report import MigrationReport
     from fieldfare_quantize.query_encoding import QueryEncoding
 
-__all__ = ["encode", "encode_query"]
+__all__ = ["encode", "encode_query", "read_encoding_of"]
 
 SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 
@@ -51,19 +51,37 @@ def encode_query(
 
 
 def _read_encoding(source: Any, field: str, index: str | None) -> QueryEncoding:
-    is_url = isinstance(source, str) and source.startswith(SCHEMES)
-    if not is_url and not hasattr(source, "execute_command"):
+    if not _is_redis(source):
         return read_encoding(source, field)
     if index is None:
         raise UsageError("Say which index of this Redis is meant: index=...")
+    return read_encoding_of(source, index, field)
+
+
+def _is_redis(source: Any) -> bool:
+    return hasattr(source, "execute_command") or (isinstance(source, str) and source.startswith(SCHEMES))
+
+
+def read_encoding_of(client: Any, index: str, field: str) -> QueryEncoding:
+    """Read how the vectors of a live index are encoded.
+
+    Args:
+        client: of redis-py; or a URL.
+        index: the index, or an alias.
+        field: its vector field.
+
+    Raises:
+        UsageError: there is no such vector field, or the calibration of an integer datatype is unknown.
+        IndexNotFound: there is no such index.
+    """
     from fieldfare.server import Server, connect  # noqa: PLC0415 - start-up time
     from fieldfare.server.capabilities import Capabilities  # noqa: PLC0415 - start-up time
 
-    if is_url:
-        with connect(source) as server:
+    if isinstance(client, str):
+        with connect(client) as server:
             return read_encoding_from_redis(server, index, field)
     unknown = Capabilities(redis_version=(0, 0, 0), search_version=(0, 0, 0))
-    return read_encoding_from_redis(Server(source, "", unknown), index, field)
+    return read_encoding_from_redis(Server(client, "", unknown), index, field)
 
 
 def encode(vector: Sequence[float] | NDArray[Any], encoding: QueryEncoding) -> bytes:
