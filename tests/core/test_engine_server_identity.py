@@ -110,6 +110,24 @@ def test_run_does_not_go_on_with_another_server(staging: Server, production: Ser
     assert MigrationExecutor().apply(plan, server=staging, backup_dir=tmp_path).result is Result.SUCCEEDED
 
 
+def test_restarted_server_of_which_every_original_was_written_since(tmp_path: Path) -> None:
+    with EmbeddedServer(["--appendonly", "yes"]) as embedded:
+        with connect(embedded.url) as server:
+            load(server, 1)
+            plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server, mode="shadow")
+            MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+            others = np.random.default_rng(7).standard_normal((COUNT, DIMS)).astype("<f4")
+            server.bulk([("HSET", f"d:{row:02}", "v", others[row].tobytes()) for row in range(COUNT)])
+            MigrationExecutor().sync(server=server, backup_dir=tmp_path)
+        embedded.restart()
+        with connect(embedded.url) as server:
+            server.command("HSET", "d:03", "v", others[0].tobytes())
+            MigrationExecutor().sync(server=server, backup_dir=tmp_path)
+            assert server.command("HGET", "d:03", "v__v2") == others[0].astype("<f2").tobytes()
+            MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+            assert server.command("HGETALL", "d:03") == {b"v": others[0].tobytes()}
+
+
 def test_backup_of_a_directory_that_two_servers_share(staging: Server, production: Server, tmp_path: Path) -> None:
     """The first one's is set aside when the second one begins, and found again as the documentation says."""
     before = state(staging)

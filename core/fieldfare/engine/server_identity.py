@@ -10,6 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE
+from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.documents import Batch
 from fieldfare.engine.concurrent.saved_values import SavedValues
@@ -22,7 +23,9 @@ from fieldfare.engine.concurrent.value_history import (
 )
 from fieldfare.engine.rewrite_pass import RewritePass, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import BackupUnusable, WrongServer
+from fieldfare.plan import Phase
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.inspect import index_exists, read_definition
 from fieldfare.server.permissions import require_allowed
@@ -56,7 +59,7 @@ def check_server_identity(run: ActiveRun, *, rollback: str) -> None:
         return
     if not (_has_document(run) or _has_target(run)):
         raise WrongServer(run.source.name, progress.documents)
-    if run.journal.has_started_steps:
+    if run.journal.has_started_steps and not _is_known_by_its_index(run):
         _refuse_other_values(run, rollback)
 
 
@@ -69,8 +72,24 @@ def _has_document(run: ActiveRun) -> bool:
 
 
 def _has_target(run: ActiveRun) -> bool:
-    name = run.target.name
-    return index_exists(run.server, name) and not find_mismatches(run.target, read_definition(run.server, name))
+    return _has_index(run, run.target)
+
+
+def _has_index(run: ActiveRun, definition: IndexDefinition) -> bool:
+    name = definition.name
+    return index_exists(run.server, name) and not find_mismatches(definition, read_definition(run.server, name))
+
+
+def _is_known_by_its_index(run: ActiveRun) -> bool:
+    """Whether an index tells that this is the server, where values tell nothing.
+
+    Until shadow fields are finalized, applications go on writing the originals, so that after a while none is what the
+    run found. A rollback drops the target before it removes shadow fields.
+    """
+    finalize = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]
+    if not has_shadow_fields(run.plan) or any(map(run.journal.record, finalize)):
+        return False
+    return _has_target(run) or (run.rollback_started and _has_index(run, run.source))
 
 
 def _refuse_other_values(run: ActiveRun, rollback: str) -> None:

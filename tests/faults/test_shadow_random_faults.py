@@ -1,0 +1,278 @@
+"""Shadow fields while applications write and anything breaks, at random moments: nothing is lost, nothing is stale.
+
+``make torture`` tries 200 examples.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from attrs import define, field, frozen
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from redis.exceptions import RedisError
+
+from fieldfare.api import MigrationPlanner
+from fieldfare.server import Server, connect
+from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.testing.indexing import wait_until_indexed
+
+EXAMPLES: Final = int(os.environ.get("EXAMPLES", "2"))
+DOCUMENTS: Final = 60
+DIMS: Final = 4
+FAULTS: Final = ("cut", "restart", "kill", "overflow")
+PROGRAM: Final = """\
+import sys
+from fieldfare.server import change_tracking
+change_tracking.MOST_KEYS = 20
+from fieldfare.cli.app import main
+main()
+"""
+"""The command line, with a queue that overflows soon."""
+
+
+def vector(seed: float) -> bytes:
+    """Return a vector of numbers that float16 holds exactly or not."""
+    return np.array([seed, 1, -seed / 3, 0.1], "<f4").tobytes()
+
+
+def converted(original: bytes) -> bytes:
+    """Return what the migration makes of a vector."""
+    return np.frombuffer(original, "<f4").astype("<f2").tobytes()
+
+
+class Application:
+    """A thread that updates, adds, replaces and deletes documents, and knows what it has written."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self.values = {f"d:{row}": vector(row) for row in range(DOCUMENTS)}
+        self.unknown: set[str] = set()  # written or not: the connection broke
+        self._url, self._random = url, random.Random(seed)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._burst = threading.Event()
+
+    def start(self) -> None:
+        """Begin to write, or go on."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def burst(self) -> None:
+        """Have it write to nearly all documents at once."""
+        self._burst.set()
+
+    def _run(self) -> None:
+        with connect(self._url) as server:
+            while not self._stopped.wait(0.003):
+                keys = [f"d:{self._random.randrange(2 * DOCUMENTS)}"]
+                if self._burst.is_set():
+                    self._burst.clear()
+                    keys = sorted(self.values)
+                self._write(server, keys)
+
+    def _write(self, server: Server, keys: Sequence[str]) -> None:
+        action = self._random.choice(("update", "replace", "delete") if len(keys) == 1 else ("update",))
+        new = {} if action == "delete" else {key: vector(self._random.randrange(1000)) for key in keys}
+        removals = [("DEL", key) for key in keys] if action != "update" else []
+        writes = [("HSET", key, "v", value) for key, value in new.items()]
+        try:
+            server.client.transaction(lambda pipe: [pipe.execute_command(*each) for each in [*removals, *writes]])
+        except (RedisError, OSError):
+            self.unknown.update(keys)
+            return
+        self.unknown.difference_update(keys)
+        for key in keys:
+            self.values.pop(key, None)
+        self.values |= new
+
+
+@define
+class Trial:
+    """One migration on a server that can be restarted without losing what it has acknowledged.
+
+    Attributes:
+        embedded: the server.
+        directory: for plan and backup.
+        application: which writes all the time.
+    """
+
+    embedded: EmbeddedServer
+    directory: Path
+    application: Application
+    process: subprocess.Popen[str] | None = field(init=False, default=None)
+
+    def fill(self) -> None:
+        """Write documents, create an index, and plan."""
+        with connect(self.embedded.url) as server:
+            server.command("FLUSHALL")
+            server.bulk([("HSET", key, "v", value) for key, value in self.application.values.items()])
+            field = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+            server.command("FT.CREATE", "books_1", "PREFIX", 1, "d:", "SCHEMA", "v", *field)
+            server.command("FT.ALIASADD", "books", "books_1")
+            wait_until_indexed(server)
+            changes = {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}
+            planner = MigrationPlanner(accept_recall_loss=True)  # writers change most of the neighbours
+            patch = {"version": 1, "changes": changes}
+            plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+            planner.write_plan(plan, self.directory / "plan.yaml")
+
+    def start(self, *arguments: str) -> None:
+        """Start a command."""
+        environment = {**os.environ, "FIELDFARE_URL": self.embedded.url}
+        line = [sys.executable, "-c", PROGRAM, *arguments, "--reconnect-timeout", "60"]
+        self.process = subprocess.Popen(
+            line, cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def end(self, number: int | None = None) -> tuple[int, str]:
+        """Wait until the command ends, after a signal if one is given; return its exit code and output."""
+        assert self.process is not None
+        if number is not None:
+            self.process.send_signal(number)
+        output, _ = self.process.communicate()
+        return self.process.returncode, output
+
+    def inject(self, fault: str, *arguments: str) -> None:
+        """Break something while the command with these arguments runs."""
+        if fault == "kill":
+            self.end(signal.SIGKILL)
+            self.start(*arguments)
+        elif fault == "overflow":
+            self.application.burst()
+        elif fault == "restart":
+            os.kill(self.embedded.pid or 0, signal.SIGKILL)
+            while not self.embedded.has_ended:
+                time.sleep(0.005)
+            self.embedded.restart()
+        else:
+            with connect(self.embedded.url) as server:
+                for client in server.client.client_list():
+                    if "t" in client["flags"] or "P" in client["flags"]:
+                        server.command("CLIENT", "KILL", "ID", client["id"])
+
+    def run(self, faults: Sequence[tuple[float, str]], *arguments: str) -> None:
+        """Run a command to its end; what was killed, or gave up, is run again."""
+        self.start(*arguments)
+        for pause, fault in faults:
+            time.sleep(pause)  # a random moment
+            self.inject(fault, *arguments)
+        code, output = self.end()
+        for _ in range(3):
+            if code == 0:
+                return
+            self.start(*arguments)
+            code, output = self.end()
+        pytest.fail(output)
+
+    def watch(self, faults: Sequence[tuple[float, str]], *arguments: str) -> None:
+        """Run a command that goes on until it is told to stop; it must have caught up with the application."""
+        self.start(*arguments)
+        for pause, fault in faults:
+            time.sleep(pause)  # a random moment
+            self.inject(fault, *arguments)
+        self.application.stop()
+        deadline = time.monotonic() + 120
+        while stale := self.stale():
+            assert time.monotonic() < deadline, stale
+            assert self.process is not None
+            assert self.process.poll() is None, self.end()[1]
+            time.sleep(0.02)
+        code, output = self.end(signal.SIGTERM)
+        assert code == 0, output
+
+    def documents(self) -> dict[str, dict[bytes, bytes]]:
+        """Return all documents."""
+        with connect(self.embedded.url) as server:
+            keys = [key.decode() for key in server.command("KEYS", "d:*")]
+            replies: list[Any] = server.bulk([("HGETALL", key) for key in keys])
+        pairs = (
+            reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True)) for reply in replies
+        )
+        return dict(zip(keys, pairs, strict=True))
+
+    def stale(self) -> list[str]:
+        """Return the documents whose shadow field is not what their vector becomes."""
+        return [key for key, each in self.documents().items() if each.get(b"v__v2") != converted(each[b"v"])]
+
+    def lost(self) -> list[str]:
+        """Return the documents that are not as the application has left them."""
+        found = {key: each.get(b"v") for key, each in self.documents().items()}
+        known = self.application.values
+        every = (found.keys() | known.keys()) - self.application.unknown
+        return sorted(key for key in every if found.get(key) != known.get(key))
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(["--appendonly", "yes", "--save", ""]) as started:
+        yield started
+
+
+@frozen
+class Breakage:
+    """What breaks during each command: seconds after the last one, and the fault.
+
+    Attributes:
+        seed: of the application's writes.
+        apply: during ``apply``.
+        watch: during ``sync --watch``.
+        rollback: during ``rollback``.
+    """
+
+    seed: int
+    apply: list[tuple[float, str]]
+    watch: list[tuple[float, str]]
+    rollback: list[tuple[float, str]]
+
+
+faults = st.lists(st.tuples(st.floats(0, 0.6), st.sampled_from(FAULTS)), min_size=1, max_size=3)
+breakages = st.builds(Breakage, st.integers(0, 1 << 32), faults, faults, faults)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(breakage=breakages)
+def test_nothing_is_lost_and_nothing_is_stale(
+    embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory, breakage: Breakage
+) -> None:
+    trial = Trial(embedded, tmp_path_factory.mktemp("trial"), Application(embedded.url, breakage.seed))
+    trial.fill()
+    with stopped(trial):
+        trial.application.start()
+        backup = ("--backup-dir", "backup")
+        trial.run(breakage.apply, "apply", "--plan", "plan.yaml", *backup)
+        trial.watch(breakage.watch, "sync", "--watch", *backup)
+        assert trial.lost() == []
+        trial.application.start()
+        trial.run(breakage.rollback, "rollback", "--yes", *backup)
+    assert trial.lost() == []
+    assert [key for key, each in trial.documents().items() if b"v__v2" in each] == []
+
+
+@contextmanager
+def stopped(trial: Trial) -> Iterator[None]:
+    """End everything after the body."""
+    try:
+        yield
+    finally:
+        trial.application.stop()
+        if trial.process is not None and trial.process.poll() is None:
+            trial.end(signal.SIGKILL)
