@@ -61,18 +61,28 @@ class Dictionary:
     def queries(self, *, has_vectors: bool) -> list[Command]:
         """Return a nearest-neighbor query (or one of a phrase), one of a word, one of a filter, and an aggregation."""
         words = str(self.entries[7]["gloss"]).split(":", maxsplit=1)[0].split()
-        knn = ("*=>[KNN 10 @embedding $v]", "PARAMS", 2, "v", self.vectors[7].tobytes(), "NOCONTENT", "DIALECT", 2)
-        first = knn if has_vectors else (f"@gloss:({' '.join(words[:2])})", "NOCONTENT", "LIMIT", 0, 5)
+        phrase = ("FT.SEARCH", NAME, f"@gloss:({' '.join(words[:2])})", "NOCONTENT", "LIMIT", 0, 5)
         return [
-            ("FT.SEARCH", NAME, *first),
+            self.nearest(self.vectors[7].tobytes()) if has_vectors else phrase,
             ("FT.SEARCH", NAME, words[0], "NOCONTENT", "LIMIT", 0, 5),
             ("FT.SEARCH", NAME, "@kind:{a}", "NOCONTENT", "LIMIT", 0, 5),
             ("FT.AGGREGATE", NAME, words[0], "GROUPBY", 1, "@kind", "REDUCE", "COUNT", 0, "AS", "count"),
         ]
 
+    @staticmethod
+    def nearest(vector: bytes) -> Command:
+        """Return the query for the 10 nearest documents."""
+        return "FT.SEARCH", NAME, "*=>[KNN 10 @embedding $v]", "PARAMS", 2, "v", vector, "NOCONTENT", "DIALECT", 2
+
     def writes(self) -> list[tuple[bytes, Command]]:
-        """Return keys and commands of documents that are written during a migration."""
-        return [self._write(f"word:new:{number}", number) for number in range(WRITTEN)]
+        """Return keys and commands: documents are added, updated and deleted during a migration."""
+        made: list[tuple[bytes, Command]] = []
+        for number in range(WRITTEN):
+            made += [self._write(f"word:new:{number}", number), self._write(f"word:{number}", number + 1)]
+            if number % 2:
+                key = f"word:new:{number - 1}"
+                made.append((key.encode(), ("DEL", key)))
+        return made
 
     def _write(self, key: str, number: int) -> tuple[bytes, Command]:
         entry = self.entries[number % len(self.entries)]

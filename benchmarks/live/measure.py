@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from attrs import define, field, frozen
+from numpy.typing import NDArray
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.engine.stop import StopRequest
 from fieldfare.patch.mode import ModeName
+from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.search import find_indexed
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.load import Answer, Load, querying
 from live.documents import NAME, Dictionary
+from live.final_state import count_stale, measure_recall
 from live.results import CaseResult, Figures
 
 __all__ = ["CASES", "Case", "run_case"]
@@ -28,9 +34,17 @@ QUIET_SECONDS: Final = 3.0
 PAUSE: Final = 0.01
 """Seconds between an answer and the next query of a client; four clients would fill one processor without it."""
 
-WRITE_PAUSE: Final = 0.02
+WRITERS: Final = 2
+
+WRITE_PAUSE: Final = 0.01
+"""Seconds between two writes of a client: 200 documents per second, for both."""
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
+FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
+DIMS_256: Final = {
+    "update_fields": [{"name": "embedding", "attrs": {"dims": 256}, "truncation": {"renormalize": False}}]
+}
+PREFIX: Final = {"index": {"prefix": "entry:"}}
 FIELDS: Final = {"add_fields": [{"name": "pos", "type": "tag"}, {"name": "number", "type": "numeric"}]}
 
 
@@ -45,6 +59,9 @@ class Case:
         has_vectors: whether the index has vectors.
         is_alias: whether the name is an alias.
         rolls_back: whether it is rolled back before ``finalize``; else it is finalized.
+        rewritten: what becomes of vectors; None if they stay. Then ``sync --watch`` runs after the switch, for clients
+            go on writing the old form, and nothing is finalized.
+        prefix: of keys after the migration.
     """
 
     name: str
@@ -53,12 +70,32 @@ class Case:
     has_vectors: bool = True
     is_alias: bool = True
     rolls_back: bool = False
+    rewritten: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None
+    prefix: str = "word:"
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether documents hold two forms after the switch, of which clients write the old one."""
+        return self.rewritten is not None or self.prefix != "word:"
+
+
+def to_float16(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Return vectors as float16."""
+    return vectors.astype("<f2")
+
+
+def to_256_dims(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the first 256 dimensions."""
+    return vectors[:, :256]
 
 
 CASES: Final = (
     Case("FLAT → HNSW, shadow, of an alias", ModeName.SHADOW, HNSW),
     Case("the same, rolled back", ModeName.SHADOW, HNSW, rolls_back=True),
     Case("FLAT → HNSW, shadow, of an index, rolled back", ModeName.SHADOW, HNSW, is_alias=False, rolls_back=True),
+    Case("float32 → float16, shadow", ModeName.SHADOW, FLOAT16, rewritten=to_float16),
+    Case("384 → 256 dimensions, shadow", ModeName.SHADOW, DIMS_256, rewritten=to_256_dims),
+    Case("another prefix, shadow", ModeName.SHADOW, PREFIX, prefix="entry:"),
     Case("two more fields of a text index, alter", ModeName.ALTER, FIELDS, has_vectors=False),
     Case("FLAT → HNSW, drop_recreate", ModeName.DROP_RECREATE, HNSW),
 )
@@ -91,39 +128,64 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
     """Load the documents, migrate, and return what clients saw; they are a process of their own."""
     dictionary.load(server, has_vectors=case.has_vectors, is_alias=case.is_alias)
     queries, clock, executor = dictionary.queries(has_vectors=case.has_vectors), Clock(), MigrationExecutor()
-    with (
-        tempfile.TemporaryDirectory() as backup_dir,
-        querying(url, queries, dictionary.writes(), pause=PAUSE, write_pause=WRITE_PAUSE) as load,
-    ):
-        with clock.part("before"):
-            time.sleep(QUIET_SECONDS)
-        with clock.part("plan"):
-            patch = {"version": 1, "mode": case.mode.value, "changes": case.changes}
-            plan = MigrationPlanner().create_plan_from_patch(NAME, schema_patch=patch, server=server)
-        with clock.part("apply"):
-            executor.apply(plan, server=server, backup_dir=backup_dir, progress_callback=clock.note)
-        with clock.part("after"):
-            time.sleep(QUIET_SECONDS)
-        if case.rolls_back:
-            with clock.part("rollback"):
-                executor.rollback(server=server, backup_dir=backup_dir, progress_callback=clock.note)
-        elif case.mode is ModeName.SHADOW:
-            with clock.part("finalize"):
-                executor.finalize(server=server, backup_dir=backup_dir)
-        with clock.part("end"):
-            time.sleep(QUIET_SECONDS)
+    anew = {} if case.rewritten is None else {0: dictionary.nearest(case.rewritten(dictionary.vectors[7:8]).tobytes())}
+    with tempfile.TemporaryDirectory() as backup_dir:
+        sync = partial(executor.sync, redis_url=url, backup_dir=backup_dir)
+        with querying(
+            *(url, queries, dictionary.writes()),
+            encoded_anew=anew,
+            pause=PAUSE,
+            write_pause=WRITE_PAUSE,
+            writers=WRITERS,
+        ) as load:
+            with clock.part("before"):
+                time.sleep(QUIET_SECONDS)
+            with clock.part("plan"):
+                patch = {"version": 1, "mode": case.mode.value, "changes": case.changes}
+                planner = MigrationPlanner(accept_recall_loss=True)  # of fewer dimensions
+                plan = planner.create_plan_from_patch(NAME, schema_patch=patch, server=server)
+            with clock.part("apply"):
+                executor.apply(plan, server=server, backup_dir=backup_dir, progress_callback=clock.note)
+            with clock.part("after"), watching(sync) if case.needs_sync else nullcontext():
+                time.sleep(QUIET_SECONDS)
+            if case.rolls_back:
+                with clock.part("rollback"):
+                    executor.rollback(server=server, backup_dir=backup_dir, progress_callback=clock.note)
+            elif case.mode is ModeName.SHADOW and not case.needs_sync:
+                with clock.part("finalize"):
+                    executor.finalize(server=server, backup_dir=backup_dir)
+            with clock.part("end"):
+                time.sleep(QUIET_SECONDS)
+        if case.needs_sync:
+            sync()
     wait_until_indexed(server)
     move = clock.parts.get("rollback: switch")
+    written = [key.replace(b"word:", case.prefix.encode(), 1) for key in load.written]
     return CaseResult(
         case.name,
         len(dictionary.vectors),
         {name: sum_up(load, *times) for name, times in clock.parts.items()},
         outage_seconds=find_outage(load.answers),
-        writes=len(load.written),
+        writes=len(load.writes),
         write_errors=sum(bool(each.error) for each in load.writes),
-        not_found=len(load.written) - len(find_indexed(server, NAME, load.written)),
+        not_found=len(written) - len(find_indexed(server, NAME, written)),
         back_ms=1000 * (move[1] - move[0]) if move else None,
+        stale=count_stale(server, case.rewritten, case.prefix) if case.needs_sync else None,
+        recall=measure_recall(server, case.rewritten, dictionary, case.prefix) if case.needs_sync else None,
     )
+
+
+@contextmanager
+def watching(sync: Callable[..., MigrationReport]) -> Iterator[None]:
+    """Let ``sync --watch`` run during the body."""
+    stop = StopRequest()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(sync, watch=True, stop=stop)
+        try:
+            yield
+        finally:
+            stop.set()
+        done.result()
 
 
 def sum_up(load: Load, first: float, last: float) -> Figures:

@@ -13,6 +13,9 @@ __all__ = ["BEGIN", "END", "make_section", "write_section"]
 BEGIN: Final = "<!-- figures of make zero-downtime -->"
 END: Final = "<!-- end of figures of make zero-downtime -->"
 
+COUNTS: Final = ("migration", "queries", "failed", "empty", "outage", "writes", "lost", "stale", "recall@10")
+TIMES: Final = ("p99 (longest), ms", "before", "apply", "the switch in it", "after", "rollback", "the move back in it")
+
 BUSY: Final = "\n\n**Other programs were running: these figures are only a trial.**"
 
 
@@ -27,10 +30,8 @@ def write_section(run: ZeroDowntime, path: Path) -> None:
 
 def make_section(run: ZeroDowntime) -> str:
     """Return both tables, and where they were measured."""
-    header = ("migration", "queries", "failed", "empty", "outage", "writes", "lost")
-    counts = make_table(header, [_counts(each) for each in run.cases])
-    header = ("p99 (longest), ms", "before", "apply", "the switch in it", "after", "rollback", "the move back in it")
-    times = make_table(header, [_times(each) for each in run.cases])
+    counts = make_table(COUNTS, [_counts(each) for each in run.cases])
+    times = make_table(TIMES, [_times(each) for each in run.cases])
     machine = run.machine
     return (
         f"{counts}\n{times}\n"
@@ -49,6 +50,8 @@ def _counts(result: CaseResult) -> list[str]:
         f"{result.outage_seconds:.2f} s" if result.outage_seconds else "none",
         f"{result.writes:,}",
         f"{result.not_found + result.write_errors:,}",
+        "-" if result.stale is None else f"{result.stale:,}",
+        "-" if result.recall is None else f"{result.recall:.3f}",
     ]
 
 

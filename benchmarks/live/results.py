@@ -48,10 +48,13 @@ class CaseResult:
         parts: ``before``, ``plan``, ``apply``, ``switch`` (a part of ``apply``), ``finalize``, ``after``, ``rollback``
             and ``back``, as far as there are such.
         outage_seconds: from the first failed or empty query to the next one that succeeds, in all.
-        writes: documents that were written meanwhile, each of them several times.
+        writes: that clients made meanwhile: documents were added, updated and deleted.
         write_errors: writes that failed.
-        not_found: of these documents, those that the index does not find at the end.
+        not_found: of the documents that they left, those that the index does not find at the end.
         back_ms: from the start of the move back to its end, for a rollback before ``finalize``.
+        stale: documents that the new index reads otherwise than they were written, at the end; None if it reads the
+            same values as the old one.
+        recall: recall@10 of the new index against exact answers over what was written, at the end; None likewise.
     """
 
     name: str
@@ -62,6 +65,8 @@ class CaseResult:
     write_errors: int
     not_found: int
     back_ms: float | None = None
+    stale: int | None = None
+    recall: float | None = None
 
 
 @frozen

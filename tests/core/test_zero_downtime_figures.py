@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+
+import numpy as np
 
 from comparison.documents import WORDNET
 from fieldfare.server import Server
-from fieldfare.testing.load import Answer
+from fieldfare.testing.indexing import wait_until_indexed
+from fieldfare.testing.load import Answer, querying
 from live.documents import Dictionary
-from live.measure import CASES, find_outage, run_case
+from live.final_state import count_stale
+from live.measure import CASES, find_outage, run_case, to_float16
 from live.page import BEGIN, END, make_section
 from live.results import read, write
 
@@ -26,6 +31,32 @@ def test_an_outage_lasts_until_a_query_succeeds() -> None:
     answers = [Answer(1, 0.1, 3), Answer(2, 0.1, 0, "no such index"), Answer(3, 0.1, 0), Answer(5, 0.1, 3)]
     assert find_outage(answers) == 3
     assert find_outage(answers[:1]) == 0
+
+
+def test_a_query_that_is_encoded_anew_does_not_fail(server: Server, redis_url: str) -> None:
+    dictionary = Dictionary.read(WORDNET.with_name("documents.jsonl"), WORDNET, 20)
+    dictionary.load(server, has_vectors=True, is_alias=True)
+    vector = dictionary.vectors[:1].astype("<f2")
+    create = ("FT.CREATE", "words_2", "PREFIX", 1, "other:", "SCHEMA", "embedding", "VECTOR", "FLAT", 6, "TYPE")
+    server.command(*create, "FLOAT16", "DIM", vector.shape[1], "DISTANCE_METRIC", "COSINE")
+    server.command("HSET", "other:1", "embedding", vector.tobytes())
+    wait_until_indexed(server)
+    queries = dictionary.queries(has_vectors=True)[:1]
+    with querying(redis_url, queries, encoded_anew={0: dictionary.nearest(vector.tobytes())}, pause=0.001) as load:
+        for index in ("words_2", "words_1"):
+            server.command("FT.ALIASUPDATE", "words", index)
+            time.sleep(0.1)  # the client asks
+    assert load.errors == []
+    assert {each.results for each in load.answers} == {10, 1}
+
+
+def test_documents_that_are_not_as_they_were_written_are_counted(server: Server) -> None:
+    vector = np.arange(4, dtype="<f4")
+    for key in ("word:1", "word:2", "entry:2"):
+        server.command("HSET", key, "embedding", vector.tobytes())
+    server.command("HSET", "word:1", "embedding__v2", to_float16(vector).tobytes())
+    assert count_stale(server, to_float16, "word:") == 1
+    assert count_stale(server, None, "entry:") == 1
 
 
 def test_clients_see_an_outage_of_a_dropped_index_alone(server: Server, redis_url: str) -> None:

@@ -25,11 +25,13 @@ from hypothesis import strategies as st
 from redis.exceptions import RedisError
 
 from fieldfare.api import MigrationPlanner
+from fieldfare.errors import ServerUnavailable
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.server.pipeline import exchange
 from fieldfare.testing.indexing import wait_until_indexed
 
-EXAMPLES: Final = int(os.environ.get("EXAMPLES", "2"))
+EXAMPLES: Final = 200 if "TORTURE" in os.environ else 2
 DOCUMENTS: Final = 60
 DIMS: Final = 4
 FAULTS: Final = ("cut", "restart", "kill", "overflow")
@@ -51,6 +53,18 @@ def vector(seed: float) -> bytes:
 def converted(original: bytes) -> bytes:
     """Return what the migration makes of a vector."""
     return np.frombuffer(original, "<f4").astype("<f2").tobytes()
+
+
+def connect_patiently(url: str) -> Server:
+    """Connect to a server that may still load its data."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return connect(url)
+        except ServerUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 class Application:
@@ -81,7 +95,7 @@ class Application:
         self._burst.set()
 
     def _run(self) -> None:
-        with connect(self._url) as server:
+        with connect_patiently(self._url) as server:
             while not self._stopped.wait(0.003):
                 keys = [f"d:{self._random.randrange(2 * DOCUMENTS)}"]
                 if self._burst.is_set():
@@ -95,7 +109,7 @@ class Application:
         removals = [("DEL", key) for key in keys] if action != "update" else []
         writes = [("HSET", key, "v", value) for key, value in new.items()]
         try:
-            server.client.transaction(lambda pipe: [pipe.execute_command(*each) for each in [*removals, *writes]])
+            exchange(server.nodes()[0], [("MULTI",), *removals, *writes, ("EXEC",)])
         except (RedisError, OSError):
             self.unknown.update(keys)
             return
@@ -164,7 +178,7 @@ class Trial:
                 time.sleep(0.005)
             self.embedded.restart()
         else:
-            with connect(self.embedded.url) as server:
+            with connect_patiently(self.embedded.url) as server:
                 for client in server.client.client_list():
                     if "t" in client["flags"] or "P" in client["flags"]:
                         server.command("CLIENT", "KILL", "ID", client["id"])
@@ -201,7 +215,7 @@ class Trial:
 
     def documents(self) -> dict[str, dict[bytes, bytes]]:
         """Return all documents."""
-        with connect(self.embedded.url) as server:
+        with connect_patiently(self.embedded.url) as server:
             keys = [key.decode() for key in server.command("KEYS", "d:*")]
             replies: list[Any] = server.bulk([("HGETALL", key) for key in keys])
         pairs = (

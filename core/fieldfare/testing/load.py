@@ -9,9 +9,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import IO, Any, cast
+from zlib import crc32
 
 import msgpack
 from attrs import define, field, frozen
@@ -48,7 +50,7 @@ class Load:
     Attributes:
         answers: to queries, in no order.
         writes: the answers to writes.
-        written: keys of documents that were written.
+        written: keys of documents that were written, and not deleted after that.
     """
 
     answers: list[Answer] = field(factory=list)
@@ -71,29 +73,38 @@ class Load:
 
 
 @contextmanager
-def querying(
+def querying(  # noqa: PLR0913 - what an application does
     url: str,
     queries: Sequence[Command],
     writes: Sequence[tuple[bytes, Command]] = (),
     *,
+    encoded_anew: Mapping[int, Command] | None = None,
     pause: float = 0.0,
     write_pause: float = 0.002,
+    writers: int = 1,
 ) -> Iterator[Load]:
     """Let one client for each query ask all the time, and further ones write.
 
     Args:
         url: the server; without TLS.
         queries: of which each finds a document at any time.
-        writes: the key and the command of each write, over and over again. Each node of a cluster has a client.
+        writes: the key and the command of each write, over and over again.
+        encoded_anew: number of a query → what its client sends instead, from the moment in which the server refuses
+            the length of its vector.
         pause: seconds between two queries of a client.
         write_pause: seconds between two writes of a client.
+        writers: how many clients of each node write; those of one key are always the same client's.
     """
     load = Load()
+    others = encoded_anew or {}
     with connect(url) as server:
         shares: defaultdict[tuple[str | int, ...], list[tuple[bytes, Command]]] = defaultdict(list)
         for key, command in writes:
-            shares[_address(server, command)].append((key, command))
-        clients = [_client(server, [query], pause) for query in queries]
+            shares[*_address(server, command), crc32(key) % writers].append((key, command))
+        clients = [
+            _client(server, [query], pause, [others[number]] if number in others else [])
+            for number, query in enumerate(queries)
+        ]
         clients += [_client(server, [command for _, command in share], write_pause) for share in shares.values()]
     program = [sys.executable, "-m", "fieldfare.testing.load_clients"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
@@ -114,10 +125,23 @@ def querying(
     load.answers += [each for answers in every[: len(queries)] for each in answers]
     for share, answers in zip(shares.values(), every[len(queries) :], strict=True):
         load.writes += answers
-        load.written += [key for (key, _), answer in zip(share, answers, strict=False) if not answer.error]
+        load.written += _written(share, answers)
 
 
-def _client(server: Server, commands: Sequence[Command], pause: float) -> dict[str, Any]:
+def _written(share: Sequence[tuple[bytes, Command]], answers: Sequence[Answer]) -> list[bytes]:
+    """Return the keys that a client has written, and not deleted after that."""
+    keys: dict[bytes, None] = {}
+    for (key, command), answer in zip(cycle(share), answers, strict=False):
+        if not answer.error:
+            keys.pop(key, None)
+            if command[0] not in {"DEL", "UNLINK"}:
+                keys[key] = None
+    return list(keys)
+
+
+def _client(
+    server: Server, commands: Sequence[Command], pause: float, other_commands: Sequence[Command] = ()
+) -> dict[str, Any]:
     """Return what a client needs to know, in types of msgpack."""
     options = server.node_for(*commands[0]).connection_pool.connection_kwargs
     password = options.get("password")
@@ -126,6 +150,7 @@ def _client(server: Server, commands: Sequence[Command], pause: float) -> dict[s
         "address": _address(server, commands[0]),
         "login": login,
         "commands": [pack(each) for each in commands],
+        "other_commands": [pack(each) for each in other_commands],
         "pause": pause,
     }
 

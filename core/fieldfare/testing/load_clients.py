@@ -24,6 +24,9 @@ import msgpack
 
 CHUNK: Final = 1 << 16
 
+WRONG_LENGTH: Final = "blob size"
+"""What the server's message about a query vector of another length contains."""
+
 
 class Client:
     """One connection, and what it was answered.
@@ -32,11 +35,18 @@ class Client:
         address: the path of a socket, or host and port.
         login: packed commands that come first.
         commands: packed commands, sent one after the other over and over again.
+        other_commands: what takes their place as soon as the server refuses the length of a vector, and what they take
+            the place of when that happens again; empty if there are none.
         pause: seconds between an answer and the next command.
     """
 
     def __init__(
-        self, address: Sequence[str | int], login: Sequence[bytes], commands: Sequence[bytes], pause: float
+        self,
+        address: Sequence[str | int],
+        login: Sequence[bytes],
+        commands: Sequence[bytes],
+        other_commands: Sequence[bytes],
+        pause: float,
     ) -> None:
         is_path = len(address) == 1
         self.socket = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET, socket.SOCK_STREAM)
@@ -47,9 +57,11 @@ class Client:
         self.is_waiting = False
         self.due = time.monotonic()
         self._reader = hiredis.Reader()
-        self._commands = cycle(commands)
+        self._commands, self._other_commands = cycle(commands), cycle(other_commands)
+        self._has_other = bool(other_commands)
         self._pause = pause
         self._sent = self._late = 0.0
+        self._is_repeated = False
         for command in login:
             self.socket.sendall(command)
             self._read()
@@ -73,6 +85,13 @@ class Client:
         reply = self._reader.gets()
         if reply is not False:
             is_error = isinstance(reply, Exception)
+            if self._has_other and not self._is_repeated and is_error and WRONG_LENGTH in str(reply):
+                # as an application does that encodes its query anew: the time goes on
+                self._commands, self._other_commands = self._other_commands, self._commands
+                self._is_repeated = True
+                self.socket.sendall(next(self._commands))
+                return
+            self._is_repeated = False
             found, error = (0, str(reply)) if is_error else (_count(reply), "")
             self.answers.append((self._sent, now - self._sent, found, error, self._late))
             self.is_waiting = False
