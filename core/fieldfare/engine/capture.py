@@ -9,10 +9,12 @@ from attrs import evolve
 
 from fieldfare.backup.progress import RunPhase
 from fieldfare.engine.checks.self_query import query_source
+from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.scan_rehearsal import rehearse_scan
+from fieldfare.engine.shadow_keys.copying import require_free_keys
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["capture"]
@@ -49,6 +51,8 @@ def capture(run: ActiveRun) -> None:
         if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
             with run.activity("dump", f"Back up for {step.summary}", step=step.id, total=run.store.key_count):
                 run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
+    if copies_keys(run.plan):
+        require_free_keys(run)
     refuse_unconvertible(run)
     # the barrier: nothing on Redis changes before this is on disk
     run.store.sync()

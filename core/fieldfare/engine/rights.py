@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.reply import encode
+from fieldfare.engine.copied_keys import copies_keys, is_copied, pairs_of
 from fieldfare.engine.rehearsal import rehearsal_name
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_paths import has_shadow_fields
@@ -14,6 +15,7 @@ from fieldfare.server import Server
 from fieldfare.server.document_reader import trial_reads
 from fieldfare.server.document_writer import trial_writes
 from fieldfare.server.guarded_write import trial_guarded_writes
+from fieldfare.server.key_copy import require_copy_rights
 from fieldfare.server.lock import IndexLock
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command
@@ -44,7 +46,12 @@ def require_rights(run: ActiveRun, on_indexes: Iterable[Command]) -> None:
     if any(step.transforms for step in plan.steps):
         in_script = require_isolation(run.server, keys)
         require_allowed(run.server, [each for key in keys for each in _trial_writes(run, key, in_script=in_script)])
+    if copies_keys(plan):
+        pairs = pairs_of(run.plugins, plan, keys)
+        require_copy_rights(run.server, run.source.storage, pairs)
     for step in plan.steps:
+        if is_copied(plan, step):
+            continue
         if step.owner in run.plugins.implementers("fieldfare_rehearse_step"):
             run.plugins.call(step.owner, "fieldfare_rehearse_step", step=step, run=run)
 

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.copied_keys import is_copied
 from fieldfare.engine.index_workers import put_back_index_workers
 from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
@@ -24,6 +25,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
 from fieldfare.engine.shadow_fields.removal import remove_shadow_fields
+from fieldfare.engine.shadow_keys.return_path import remove_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
@@ -149,10 +151,15 @@ def _undo(run: ActiveRun, step: Step) -> None:
     if changes:
         run.journal.update(**changes)
     with run.activity(mode.undo_activity(step), f"Undo: {step.summary}", step=step.id):
-        run.plugins.call_required(
-            step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run
-        )
+        if is_copied(run.plan, step):
+            remove_copies(run)
+        else:
+            _undo_by_owner(run, step, record)
     run.journal.mark(step.id, StepRecord(Status.UNDONE), **mode.on_undone(run, step))
+
+
+def _undo_by_owner(run: ActiveRun, step: Step, record: StepRecord) -> None:
+    run.plugins.call_required(step.owner, "fieldfare_undo_step", type(None), step=step, receipt=record.receipt, run=run)
 
 
 def _undo_pass(run: ActiveRun) -> None:

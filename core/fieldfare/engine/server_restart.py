@@ -10,9 +10,9 @@ from attrs import evolve
 
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.copied_keys import keeps_originals
 from fieldfare.engine.rehearsal import drop_rehearsals
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.plan import Phase
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import index_exists, read_definition
@@ -63,10 +63,11 @@ def source_is_restored(run: ActiveRun) -> bool:
 def _first_batch_records(run: ActiveRun) -> dict[str, StepRecord]:
     """Undo the steps after the rewrite pass, and return the records of the others, from their first batch.
 
-    Shadow fields have the same names before and after: nothing is undone, above all not an index that answers.
+    Shadow fields and copies have the same names before and after: nothing is undone, above all not an index that
+    answers.
     """
     records = dict(run.journal.progress.steps)
-    for step in () if has_shadow_fields(run.plan) else reversed(run.plan.steps):
+    for step in () if keeps_originals(run.plan) else reversed(run.plan.steps):
         if step.id in records and step.phase in {Phase.REWRITE, Phase.CREATE} and not step.transforms:
             receipt = records.pop(step.id).receipt
             run.plugins.call_required(

@@ -14,11 +14,11 @@ from fieldfare.backup import BackupStore, backup_file, backup_prefix, find_prefi
 from fieldfare.backup.header import mentions, read_header
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, RunPhase
+from fieldfare.engine.copied_keys import keeps_originals
 from fieldfare.engine.load import Limits, change_limits, loaded_session, read_state
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.shadow.names import moved_names, split_version
-from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable
 from fieldfare.hooks.run_options import RunOptions
@@ -257,7 +257,7 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
         "undo": commands.rollback,
         "switch": commands.switch,
         "finalize": commands.finalize,
-        "sync": commands.sync if has_shadow_fields(journal.plan) else None,
+        "sync": commands.sync if keeps_originals(journal.plan) else None,
     }
 
 

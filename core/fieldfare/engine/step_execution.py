@@ -5,11 +5,13 @@ from __future__ import annotations
 from attrs import evolve
 
 from fieldfare.backup.progress import RunPhase, Status, StepRecord
+from fieldfare.engine.copied_keys import is_copied
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.fields import fill_before_switch
+from fieldfare.engine.shadow.fields import fill_before_switch, switch_has_begun
+from fieldfare.engine.shadow_keys.copying import copy_documents, has_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import RunFailed
 from fieldfare.plan import Phase, Receipt, Step
@@ -43,9 +45,10 @@ def execute_step(run: ActiveRun, step: Step) -> None:
         changes["phase"] = RunPhase.ACTIVE
     record = evolve(record or StepRecord(Status.RUNNING), status=Status.RUNNING, receipt=None)
     run.journal.mark(step.id, record, **changes)
-    with run.activity(mode.activity(step), step.summary, step=step.id):
+    total = run.journal.progress.documents if is_copied(run.plan, step) else 0
+    with run.activity(mode.activity(step), step.summary, step=step.id, total=total):
         with run.executing(step):
-            receipt = run.plugins.call_required(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
+            receipt = _executed(run, step)
         # with what was noted and counted, for a crash while it is verified
         run.journal.mark(step.id, evolve(run.journal.progress.steps[step.id], receipt=receipt))
         if not _verified(run, step, receipt):
@@ -53,7 +56,16 @@ def execute_step(run: ActiveRun, step: Step) -> None:
     _finish(run, step, receipt)
 
 
+def _executed(run: ActiveRun, step: Step) -> Receipt:
+    if is_copied(run.plan, step):
+        return copy_documents(run, step, is_switched=switch_has_begun(run))
+    receipt: Receipt = run.plugins.call_required(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
+    return receipt
+
+
 def _verified(run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
+    if is_copied(run.plan, step):
+        return receipt is not None and has_copies(run, step, is_switched=switch_has_begun(run))
     return bool(
         run.plugins.call_required(step.owner, "fieldfare_verify_step", bool, step=step, receipt=receipt, run=run)
     )

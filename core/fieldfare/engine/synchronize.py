@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus
+from fieldfare.engine.copied_keys import copies_keys, keeps_originals
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.reopen import reopen_run
@@ -19,7 +20,6 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.shadow.steps import is_built
 from fieldfare.engine.shadow.synchronization import Synchronizer
-from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, PreconditionError, SyncFailed
@@ -84,6 +84,8 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
 def _carry_out(run: ActiveRun, synchronizer: Synchronizer, *, watch: bool) -> None:
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not there as it was built")
+    if copies_keys(run.plan) and run.server.has_restarted_since(run.journal.progress.server_processes):
+        synchronizer.restore_copies()
     run.journal.update(server_processes=run.server.run_ids())  # every document is compared, whatever a restart has lost
     if watch:
         synchronizer.watch()
@@ -97,8 +99,8 @@ def _require_shadow_fields(run: ActiveRun, journal: Journal, commands: NextComma
     Raises:
         PreconditionError: says why.
     """
-    if not has_shadow_fields(run.plan):
-        raise PreconditionError("This migration has no shadow fields: nothing is to be synchronized")
+    if not keeps_originals(run.plan):
+        raise PreconditionError("This migration has neither shadow fields nor copies: nothing is to be synchronized")
     state = mode_of(run.plan).state(journal)
     if journal.progress.undo is not RollbackStatus.NONE or state == "finalized":
         raise PreconditionError(f"Nothing was changed: {describe_state(journal)}")

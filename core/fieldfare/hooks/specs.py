@@ -209,6 +209,20 @@ def fieldfare_move_keys(pairs: Sequence[tuple[bytes, bytes]], run: Run) -> Seque
     """
 
 
+@hookspec
+def fieldfare_name_keys(step: Step, keys: Sequence[bytes], back: bool) -> Sequence[bytes]:  # type: ignore[empty-body]  # noqa: FBT001 - a specification, called with keyword arguments
+    """Say what keys are called after a step that moves keys, or with ``back`` before it. Pure: no I/O, no state.
+
+    When: in mode ``shadow``, for a step with ``moves_keys``, at any time of a run: there the kernel itself copies
+    documents to their new keys, follows what applications write, and removes old keys when the run is finalized.
+    Who: the owner of the step. A key that the step does not move keeps its name; no key may be both the old name of
+    one document and the new name of another. None breaks the contract.
+    Raises: nothing on purpose.
+
+    Example: ``return [key.removeprefix(b"v2:") if back else b"v2:" + key for key in keys]``
+    """
+
+
 # ================================ Comparing indexes
 
 

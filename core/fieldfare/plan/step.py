@@ -48,6 +48,7 @@ class Step:
         lossy: whether information is lost.
         rewrites_documents: whether document bytes are overwritten.
         summary: one line for people.
+        moves_keys: whether the step gives keys new names, which ``fieldfare_name_keys`` tells, and does nothing else.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Step:
     lossy: bool = False
     rewrites_documents: bool = False
     summary: str = ""
+    moves_keys: bool = False
 
     @classmethod
     def new(  # noqa: PLR0913 - a step's facts
@@ -75,6 +77,7 @@ class Step:
         lossy: bool = False,
         rewrites_documents: bool = False,
         summary: str = "",
+        moves_keys: bool = False,
     ) -> Step:
         """Build a step; its id follows from kind, params and fields."""
         params = dict(params or {})
@@ -92,6 +95,7 @@ class Step:
             lossy=lossy,
             rewrites_documents=rewrites_documents,
             summary=summary or kind,
+            moves_keys=moves_keys,
         )
 
     @classmethod

@@ -37,6 +37,8 @@ FURTHER: Final = "fieldfare_plan_further_steps"
 REWRITE_HOOKS: Final = ("fieldfare_transform",)
 STEP_HOOKS: Final = ("fieldfare_execute_step", "fieldfare_verify_step", "fieldfare_undo_step")
 """What the owner of a step has to implement."""
+NAME_HOOKS: Final = ("fieldfare_name_keys",)
+"""What the owner of a step that moves keys has to implement besides."""
 
 
 def make_plan(  # noqa: PLR0913 - what a plan follows from
@@ -279,7 +281,7 @@ def _owned(step: object, owner: str, params: Mapping[str, Any] | None, hook: str
 
 
 def _require_hooks(plugins: Plugins, step: Step) -> None:
-    needed = REWRITE_HOOKS if step.transforms else STEP_HOOKS
+    needed = REWRITE_HOOKS if step.transforms else (*STEP_HOOKS, *(NAME_HOOKS if step.moves_keys else ()))
     missing = [hook for hook in needed if step.owner not in plugins.implementers(hook)]
     if missing:
         reason = f"it planned the step {step.kind!r}, and the plugin has no {' and no '.join(missing)}"

@@ -19,9 +19,11 @@ __all__ = ["check_moves"]
 def check_moves(plan: MigrationPlan, run: Run) -> list[Finding] | None:
     """Look for keys below the old prefixes that the target index does not cover; None if no keys were moved.
 
-    Scans the keyspace. After a rollback, looks for keys below the new prefixes: documents that were added after the
+    In mode ``shadow`` keys are copied: None, too. Scans the keyspace. After a rollback, looks for keys below the new prefixes: documents that were added after the
     migration stay there.
     """
+    if plan.mode == "shadow":
+        return None  # documents have both keys until it is finalized
     moves = [Move.of(step) for step in plan.steps if step.kind == KIND]
     if plan.moves_keys:
         return [_check("moved", move.old, plan, run, _was_covered(move, run)) for move in moves] or None

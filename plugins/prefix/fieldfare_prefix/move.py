@@ -71,6 +71,13 @@ class Move:
         """Return the old name of a key."""
         return self.old + new_name[len(self.new) :]
 
+    def names(self, keys: Iterable[bytes], *, back: bool) -> list[bytes]:
+        """Return the names of keys after the move, or with ``back`` before it."""
+        if back:
+            return [self.old_name(key) if key.startswith(self.new) else key for key in keys]
+        length, new = len(self.old), self.new
+        return [new + key[length:] if self.applies_to(key) else key for key in keys]
+
     def is_ambiguous(self, pair: Pair) -> bool:
         """Whether the name of a key does not tell if it was moved: both names start with both prefixes.
 
@@ -94,6 +101,7 @@ def plan_move(change: ChangePrefix, prefixes: Sequence[str]) -> Step:
         Phase.REWRITE,
         params={"old": change.old, "new": change.new, "excluded": excluded},
         rewrites_documents=True,
+        moves_keys=True,
         summary=f"Move keys from {change.old!r} to {change.new!r}",
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fieldfare.changes import Change, ChangePrefix
 from fieldfare.hooks.markers import hookimpl
 from fieldfare_prefix.claim import claim_prefix
-from fieldfare_prefix.move import estimate_moves, plan_move
+from fieldfare_prefix.move import Move, estimate_moves, plan_move
 
 if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
@@ -33,6 +33,12 @@ def fieldfare_plan_steps(change: Change, live: LiveIndex) -> Sequence[Step]:
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate what moving writes to the append-only file."""
     return estimate_moves(plan)
+
+
+@hookimpl
+def fieldfare_name_keys(step: Step, keys: Sequence[bytes], back: bool) -> Sequence[bytes]:  # noqa: FBT001 - a hook
+    """Replace one prefix by the other."""
+    return Move.of(step).names(keys, back=back)
 
 
 @hookimpl

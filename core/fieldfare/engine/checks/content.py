@@ -13,9 +13,11 @@ from fieldfare.engine.concurrent.missing_documents import MissingDocuments
 from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.value_history import ValueState, changing_rows, find_origins, value_versions
+from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.comparison import check_shadow_fields
+from fieldfare.engine.shadow_keys.comparison import check_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.workers import map_shards
 from fieldfare.hooks.run_options import Verify
@@ -61,6 +63,8 @@ def check_documents(run: ActiveRun, missing: MissingDocuments) -> list[Finding]:
     ]
     if has_shadow_fields(run.plan):
         return [*findings, *check_shadow_fields(run, _chosen_keys(run))]
+    if copies_keys(run.plan):
+        return [*findings, *check_copies(run)]
     findings.append(_added(run, work, missing))
     if work.steps:
         compared = _compare(run, work)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.keys import converge_copies, copy_until_moved
 from fieldfare.engine.shadow.names import moved_names
 from fieldfare.engine.shadow_fields.fill import convert_every, covered, fill, is_filled, keep_up
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
@@ -36,8 +38,12 @@ def switch_has_begun(run: ActiveRun) -> bool:
 def converge(run: ActiveRun) -> None:
     """Make every shadow field equal to what the transforms make of its original, and follow what is changed since.
 
-    Where the server cannot tell what is changed, every document is compared.
+    Where the server cannot tell what is changed, every document is compared. Copies of documents are made equal to
+    these in the same way.
     """
+    if copies_keys(run.plan):
+        converge_copies(run)
+        return
     if run.follower is None or not run.follower.is_reliable:
         if run.follower is not None:
             run.follower.close()
@@ -49,6 +55,9 @@ def converge(run: ActiveRun) -> None:
 
 def convert_until_moved(run: ActiveRun) -> None:
     """Convert what applications wrote to originals until the name moved."""
+    if copies_keys(run.plan):
+        copy_until_moved(run)
+        return
     synchronization = Synchronization(run)
     keys = run.follower.drain() if run.follower is not None else None
     if keys is None:

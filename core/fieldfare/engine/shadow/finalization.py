@@ -6,12 +6,13 @@ from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.originals import remove_originals
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.engine.shadow_keys.removal import remove_old_keys
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Receipt, Step
 from fieldfare.server.inspect import read_overlapping_indexes
 
-__all__ = ["remove_superseded_originals", "require_unused_originals"]
+__all__ = ["remove_superseded_keys", "remove_superseded_originals", "require_unused_originals"]
 
 
 def require_unused_originals(run: ActiveRun) -> None:
@@ -41,6 +42,11 @@ def require_unused_originals(run: ActiveRun) -> None:
             f"Applications wrote old fields since these were converted: {outdated}. Nothing was changed. First run: "
             f"{commands.sync} (or finalize with --force, which converts them and removes the old fields all the same)"
         )
+
+
+def remove_superseded_keys(run: ActiveRun, step: Step) -> Receipt:
+    """Remove the old keys of copied documents, after their values are in the backup."""
+    return Receipt(step.id, documents=remove_old_keys(run))
 
 
 def remove_superseded_originals(run: ActiveRun, step: Step) -> Receipt:

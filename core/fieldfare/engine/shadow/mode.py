@@ -13,6 +13,7 @@ from fieldfare.changes import RenameField
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.validators import run_validators
+from fieldfare.engine.copied_keys import copies_keys, keeps_originals
 from fieldfare.engine.drop_recreate.mode import temporary_blocker, unreadable_warning
 from fieldfare.engine.drop_recreate.steps import drop_target
 from fieldfare.engine.index import make_primaries_agree
@@ -28,7 +29,12 @@ from fieldfare.engine.shadow.field_plan import (
     require_free_paths,
     rewrite_blocker,
 )
-from fieldfare.engine.shadow.finalization import remove_superseded_originals, require_unused_originals
+from fieldfare.engine.shadow.finalization import (
+    remove_superseded_keys,
+    remove_superseded_originals,
+    require_unused_originals,
+)
+from fieldfare.engine.shadow.keys import REMOVE_KEYS, copy_blocker, describe_copies, require_unused_keys, with_copies
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
@@ -55,6 +61,8 @@ from fieldfare.engine.shadow.steps import (
 )
 from fieldfare.engine.shadow.way import describe_way
 from fieldfare.engine.shadow_fields.originals import write_originals
+from fieldfare.engine.shadow_keys.removal import restore_old_keys
+from fieldfare.engine.shadow_keys.return_path import copy_back
 from fieldfare.engine.shadow_paths import has_shadow_fields, with_shadow_paths
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
@@ -69,8 +77,15 @@ ACTIVITIES: Final = {
     SWITCH: "switch",
     RETIRE: "finalize",
     REMOVE_ORIGINALS: "finalize",
+    REMOVE_KEYS: "finalize",
 }
-UNDO_ACTIVITIES: Final = {BUILD: "drop", SWITCH: "switch", RETIRE: "create", REMOVE_ORIGINALS: "restore"}
+UNDO_ACTIVITIES: Final = {
+    BUILD: "drop",
+    SWITCH: "switch",
+    RETIRE: "create",
+    REMOVE_ORIGINALS: "restore",
+    REMOVE_KEYS: "restore",
+}
 
 
 @frozen
@@ -80,18 +95,18 @@ class Shadow:
     name: str = "shadow"
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
-        """Refuse changes that rename fields or move keys, rewritten fields that only one index can have, and TEMPORARY.
+        """Refuse changes that rename fields, what can have neither shadow fields nor copies, and TEMPORARY.
 
-        Fields that are rewritten in place get shadow fields.
+        Fields that are rewritten in place get shadow fields; documents whose keys move are copied.
         """
         steps = (*change.steps, *draft.further_steps)
-        others = [step for step in steps if not step.transforms]
+        others = [step for step in steps if not step.transforms and not step.moves_keys]
         if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in others):
             reason, instead = "it rewrites documents, which the live index reads", "use --mode drop_recreate"
             if isinstance(change.claimed.change, RenameField):
                 return f"{reason}; a logical rename does not", f"{instead}, or --logical-renames"
             return reason, instead
-        problem = rewrite_blocker(draft, change)
+        problem = copy_blocker(draft) or rewrite_blocker(draft, change)
         if problem is not None:
             return problem, "use --mode drop_recreate"
         if draft.target.temporary is not None:
@@ -115,7 +130,8 @@ class Shadow:
         names = names_to_move(draft)
         planned = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
         measurements = [step.id for step in planned if step.phase is Phase.VALIDATE]
-        return plan_frame(draft.snapshot.definition, target, names, choose_shadow_paths(draft, target), measurements)
+        paths = choose_shadow_paths(draft, target)
+        return with_copies(draft, plan_frame(draft.snapshot.definition, target, names, paths, measurements))
 
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Say that the index answers, how each name moves, and what stays to be done."""
@@ -131,6 +147,7 @@ class Shadow:
             others = "Other aliases" if snapshot.aliases else "Aliases"
             lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
         lines += describe_shadow_fields(draft, choose_shadow_paths(draft, target))
+        lines += describe_copies(draft)
         lines += filter(None, [lack_of_room(draft.server, [snapshot])])
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
@@ -162,18 +179,21 @@ class Shadow:
             SWITCH: switch,
             RETIRE: retire,
             REMOVE_ORIGINALS: remove_superseded_originals,
+            REMOVE_KEYS: remove_superseded_keys,
         }
         return work[step.kind](run, step)
 
     def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
         """Whether it is done; after a crash, names that have moved are, and everything else is done once more."""
         if step.kind == SWITCH:
-            return is_switched(run) and (receipt is not None or not has_shadow_fields(run.plan))
+            return is_switched(run) and (receipt is not None or not keeps_originals(run.plan))
         return receipt is not None and (step.kind != BUILD or is_built(run))
 
     def undo(self, run: ActiveRun, step: Step) -> None:
         """Move the names back, drop the target, write removed originals back."""
         if step.kind == SWITCH:
+            if copies_keys(run.plan):
+                copy_back(run)
             restore_names(run, moved_names(run.plan))
         elif step.kind == RETIRE and not moved_names(run.plan):
             restore_names(run, ())
@@ -181,6 +201,8 @@ class Shadow:
             drop_target(run)
         elif step.kind == REMOVE_ORIGINALS:
             write_originals(run)
+        elif step.kind == REMOVE_KEYS:
+            restore_old_keys(run)
 
     def was_reverted(self, run: ActiveRun, step: Step) -> bool:
         """Whether the target is gone, or a name leads elsewhere; a check counts for the switch that follows it."""
@@ -215,6 +237,8 @@ class Shadow:
         """Refuse to remove originals that somebody still reads or writes."""
         if has_shadow_fields(run.plan):
             require_unused_originals(run)
+        if copies_keys(run.plan):
+            require_unused_keys(run)
 
     def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
         """Run every check on the restored index."""
@@ -251,7 +275,7 @@ class Shadow:
 
     def state(self, journal: Journal) -> str:
         """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``."""
-        last = REMOVE_ORIGINALS if has_shadow_fields(journal.plan) else RETIRE
+        last = [step.kind for step in journal.plan.steps if step.phase is Phase.CONTRACT][-1]
         for kind, name in ((last, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
             if step_status(journal, kind) is Status.DONE:
                 return name

@@ -11,6 +11,7 @@ from attrs import evolve
 from fieldfare.backup.progress import Status, StepRecord
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.copied_keys import keeps_originals
 from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
@@ -18,7 +19,7 @@ from fieldfare.engine.shadow.checks import check_target, find_problems
 from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
-from fieldfare.engine.shadow_paths import SHADOW_FIELDS, has_shadow_fields
+from fieldfare.engine.shadow_paths import SHADOW_FIELDS
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.index_commands import find_differences
@@ -118,7 +119,7 @@ def build(run: ActiveRun, step: Step) -> Receipt:
     """
     create_index(run.server, run.target, run.plan.source.synonyms, ())
     wait_until_ready(run, run.target.name, step=step.id, spare_queries=True)
-    if has_shadow_fields(run.plan) and not switch_has_begun(run):
+    if keeps_originals(run.plan) and not switch_has_begun(run):
         converge(run)  # before anything is measured
     return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
 
@@ -135,7 +136,7 @@ def check(run: ActiveRun, step: Step) -> Receipt:
         TargetRejected: a check failed; the source is untouched.
     """
     if not switch_has_begun(run):
-        if has_shadow_fields(run.plan):
+        if keeps_originals(run.plan):
             converge(run)
         run.findings, comparison = check_target(run)
         problems = find_problems(run.findings, comparison)
@@ -168,12 +169,12 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
     way = own_name_way(run, names)
     if way is not None:
         require_source(run)
-    if has_shadow_fields(run.plan) and not switch_has_begun(run):
+    if keeps_originals(run.plan) and not switch_has_begun(run):
         converge(run)
     started = time.monotonic()
     move_names(run.server, names, run.target.name, way)
     details = {"way": "alias" if way is None else way.value, "seconds": round(time.monotonic() - started, 6)}
-    if has_shadow_fields(run.plan):
+    if keeps_originals(run.plan):
         convert_until_moved(run)
     return Receipt(step.id, details=details)
 

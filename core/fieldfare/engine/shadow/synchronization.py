@@ -8,11 +8,13 @@ from typing import Final
 
 from attrs import define, field
 
+from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.fields import switch_has_begun
-from fieldfare.engine.shadow_fields.conversion import Conversion
+from fieldfare.engine.shadow.keys import compare_copies
 from fieldfare.engine.shadow_fields.fill import convert_changes, convert_every, covered
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, followed_prefixes
 from fieldfare.report import Finding, Severity
 from fieldfare.server.change_follower import ChangeFollower
 
@@ -34,7 +36,7 @@ class Synchronizer:
     """
 
     run: ActiveRun
-    _after_switch: Synchronization | None = field(init=False, default=None)
+    _after_switch: Synchronization | KeySynchronization | None = field(init=False, default=None)
 
     def pass_once(self) -> None:
         """Compare every document once."""
@@ -48,38 +50,62 @@ class Synchronizer:
         """
         run = self.run
         while True:
-            with ChangeFollower.start(run.server, run.target.name, run.target.prefixes) as follower:
+            prefixes = followed_prefixes(run) if copies_keys(run.plan) else run.target.prefixes
+            with ChangeFollower.start(run.server, run.target.name, prefixes) as follower:
                 change = self._compare_every(remembers=True)
                 while follower.is_reliable:
                     run.check()
                     keys = follower.wait(LOOK_SECONDS)
                     if keys is None:
                         break
-                    self._convert(sorted(covered(run, keys)), change)
+                    self._convert(sorted(keys if copies_keys(run.plan) else covered(run, keys)), change)
             if run.stop.wait(PAUSE_SECONDS):
                 run.check()
 
     def findings(self) -> Sequence[Finding]:
         """Return how many documents were converted, and how many applications have written in the new form."""
         done = self._after_switch
+        if isinstance(done, KeySynchronization):
+            detail = f"copied to their new keys: {done.copied}; new keys written by applications, left alone: "
+            data = {"converted": done.copied.count, "left_alone": done.left_alone.count}
+            detail += str(done.left_alone)
+            return [Finding("sync", passed=True, severity=Severity.INFO, detail=detail, data=data)]
         if done is None:
             return [Finding("sync", passed=True, severity=Severity.INFO, detail="the names lead to the source still")]
         detail = f"converted: {done.converted}; written in the new form by applications, left alone: {done.left_alone}"
         data = {"converted": done.converted.count, "left_alone": done.left_alone.count}
         return [Finding("sync", passed=True, severity=Severity.INFO, detail=detail, data=data)]
 
-    def _compare_every(self, *, remembers: bool) -> Callable[[Sequence[bytes]], Conversion]:
+    def restore_copies(self) -> None:
+        """Make copies again that are missing because the server has lost them, and compare all others."""
+        run = self.run
+        is_switched = switch_has_begun(run)
+        compare_copies(run, KeySynchronization(run, is_switched=is_switched, may_lack_copies=True), "sync")
+
+    def _compare_every(self, *, remembers: bool) -> Callable[[Sequence[bytes]], object]:
         """Compare every document, and return what converts further ones."""
+        if copies_keys(self.run.plan):
+            return self._compare_copies(remembers=remembers)
         if not switch_has_begun(self.run):
             convert_every(self.run)
             return partial(convert_changes, self.run)
         former, self._after_switch = self._after_switch, Synchronization(self.run, remembers=remembers)
-        if former is not None:
+        if isinstance(former, Synchronization):
             self._after_switch.converted, self._after_switch.left_alone = former.converted, former.left_alone
         self._after_switch.compare_every()
         return self._after_switch.convert_changes
 
-    def _convert(self, keys: Sequence[bytes], change: Callable[[Sequence[bytes]], Conversion]) -> None:
+    def _compare_copies(self, *, remembers: bool) -> Callable[[Sequence[bytes]], object]:
+        """Compare every copy, and return what copies further documents."""
+        is_switched = switch_has_begun(self.run)
+        former, current = self._after_switch, KeySynchronization(self.run, is_switched=is_switched, remembers=remembers)
+        if isinstance(former, KeySynchronization):
+            current.copied, current.left_alone = former.copied, former.left_alone
+        self._after_switch = current
+        compare_copies(self.run, current, "sync")
+        return current.follow
+
+    def _convert(self, keys: Sequence[bytes], change: Callable[[Sequence[bytes]], object]) -> None:
         size = self.run.options.batch_size
         for start in range(0, len(keys), size):
             change(keys[start : start + size])

@@ -1,0 +1,95 @@
+"""Removing old keys when a run is finalized, after their values are in the backup; and restoring them on a rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fieldfare.backup import REMOVED_ORIGINALS
+from fieldfare.documents import EXAMPLES, KeyCounter, Note
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.copied_keys import Pair, pairs_of
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_keys.history import PairState
+from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, every_pair, read_pairs
+from fieldfare.engine.shadow_keys.values import DUMP, EXPIRES, save_values, saved_values
+from fieldfare.server.key_copy import GONE, restore_keys, unlink_keys
+
+__all__ = ["remove_old_keys", "restore_old_keys"]
+
+ATTEMPTS: Final = 20
+"""How often a key is looked at again that an application writes between our look and its removal."""
+
+DELETED: Final = "deleted under the new key"
+"""The kind of notes about documents that have no new key any more."""
+
+
+def remove_old_keys(run: ActiveRun) -> int:
+    """Remove the old keys of documents; the values are saved first.
+
+    What an application has written to an old key in the meantime is copied before.
+
+    Returns:
+        How many keys were removed.
+    """
+    removed = 0
+    later: list[Pair] = []
+    for found in every_pair(run):
+        equal = [pair for pair in found if pair.is_equal and pair.has_old]
+        changed = _remove(run, equal)
+        removed += len(equal) - len(changed)
+        later += [(pair.old, pair.new) for pair in found if pair.has_old and not pair.is_equal]
+        later += [(pair.old, pair.new) for pair in equal if pair.old in changed]
+    for _ in range(ATTEMPTS):
+        if not later:
+            return removed
+        KeySynchronization(run, is_switched=True).follow([old for old, _ in later])
+        size, again = run.options.batch_size, []
+        for start in range(0, len(later), size):
+            found = [pair for pair in read_pairs(run, later[start : start + size]) if pair.has_old]
+            changed = _remove(run, found)
+            removed += len(found) - len(changed)
+            again += [(pair.old, pair.new) for pair in found if pair.old in changed]
+        later = again
+    run.note(problem_notes({CONTENDED: [old for old, _ in later]}))
+    return removed
+
+
+def _remove(run: ActiveRun, pairs: Sequence[PairState]) -> set[bytes]:
+    """Remove old keys that are as they were read; return the others."""
+    state_of = {pair.old: pair.old_state for pair in pairs}
+    others: set[bytes] = set()
+    for keys in save_values(run, list(state_of), REMOVED_ORIGINALS):
+        run.check()
+        others |= unlink_keys(run.server, run.source.storage, [(key, state_of[key]) for key in keys])
+    return others
+
+
+def restore_old_keys(run: ActiveRun) -> int:
+    """Restore removed old keys of documents that have their new keys.
+
+    A document that was deleted under its new key is not created again; it is noted, and its value stays in the backup.
+
+    Returns:
+        How many keys were restored.
+    """
+    restored, deleted, seen = 0, KeyCounter(), set[bytes]()
+    for batch in saved_values(run):
+        row_of = {key: row for row, key in enumerate(batch.keys)}
+        found = read_pairs(run, pairs_of(run.plugins, run.plan, batch.keys))
+        missing = [pair for pair in found if pair.old in row_of and pair.old_state == GONE]
+        deleted.add(pair.old for pair in missing if not pair.has_new and pair.old not in seen)
+        seen.update(pair.old for pair in missing if not pair.has_new)
+        run.check()
+        values = [
+            (pair.old, batch[DUMP][row_of[pair.old]] or b"", int(batch[EXPIRES][row_of[pair.old]] or 0))
+            for pair in missing
+            if pair.has_new
+        ]
+        restored += restore_keys(run.server, run.source.storage, values)
+        run.advance(len(batch))
+    if deleted.count:
+        detail = f"not created again; the values are in the backup as {REMOVED_ORIGINALS!r}"
+        run.note([Note(DELETED, "", deleted.count, tuple(deleted.keys[:EXAMPLES]), detail=detail)])
+    return restored

@@ -1,0 +1,156 @@
+"""The way back from copies: what applications wrote to new keys goes to the old ones, and the copies are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, field
+
+from fieldfare.backup import OVERWRITTEN
+from fieldfare.documents import EXAMPLES, KeyCounter, Note
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.copied_keys import Pair
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
+from fieldfare.engine.shadow_keys.synchronization import every_pair, read_pairs
+from fieldfare.engine.shadow_keys.values import save_values
+from fieldfare.server.key_copy import GONE, OTHER_TYPE, KeyCopy, copy_keys, unlink_keys
+
+__all__ = ["copy_back", "remove_copies"]
+
+ATTEMPTS: Final = 20
+"""How often a document is looked at again that an application writes between our look and our write."""
+
+BOTH: Final = "exists under both keys"
+"""The kind of notes about documents of which applications have written both keys."""
+
+DELETED: Final = "deleted under the new key"
+"""The kind of notes about documents whose new key was removed by an application, and whose old key stays."""
+
+
+def copy_back(run: ActiveRun) -> int:
+    """Copy what applications wrote to new keys to the old ones; nothing is removed.
+
+    Returns:
+        How many documents were copied.
+    """
+    way = _ReturnPath(run, removes=False)
+    way.follow_every()
+    _note(run, DELETED, way.deleted, "the old one stays")
+    return way.copied
+
+
+def remove_copies(run: ActiveRun) -> int:
+    """Remove the copies of documents; what applications wrote to new keys goes to the old ones first.
+
+    A document of which applications have written both keys keeps both, and is noted.
+
+    Returns:
+        How many new keys were removed.
+    """
+    way = _ReturnPath(run, removes=True)
+    way.follow_every()
+    _note(run, BOTH, way.both, "applications wrote both, and both stay; the new one is in no index")
+    return way.removed
+
+
+def _note(run: ActiveRun, kind: str, documents: KeyCounter, detail: str) -> None:
+    if documents.count:
+        run.note([Note(kind, "", documents.count, tuple(documents.keys[:EXAMPLES]), detail=detail)])
+
+
+@define
+class _ReturnPath:
+    """Takes documents back to their old keys.
+
+    Attributes:
+        run: the rollback.
+        removes: whether new keys are removed.
+        copied: documents that were copied to their old keys.
+        removed: new keys that were removed.
+        both: documents of which applications have written both keys.
+        deleted: documents whose new key an application has removed.
+    """
+
+    run: ActiveRun
+    removes: bool
+    copied: int = 0
+    removed: int = 0
+    both: KeyCounter = field(init=False, factory=KeyCounter)
+    deleted: KeyCounter = field(init=False, factory=KeyCounter)
+    _history: KeyHistory = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Know nothing yet."""
+        self._history = KeyHistory(self.run)
+
+    def follow_every(self) -> None:
+        """Take back every document that has a new key."""
+        undecided: list[Pair] = []
+        without: list[Pair] = []
+        for found in every_pair(self.run):
+            without += [] if self.removes else [(pair.old, pair.new) for pair in found if not pair.has_new]
+            equal = [pair for pair in found if pair.has_new and pair.is_equal]
+            changed = self._remove(equal)
+            undecided += [
+                (pair.old, pair.new) for pair in found if pair.has_new and (not pair.is_equal or pair.new in changed)
+            ]
+        self._history.load({old for old, _ in (*undecided, *without)})
+        size = self.run.options.batch_size
+        for start in range(0, len(without), size):
+            self._note_deleted(without[start : start + size])
+        for start in range(0, len(undecided), size):
+            self._take_back(undecided[start : start + size])
+
+    def _take_back(self, pairs: Sequence[Pair]) -> None:
+        for _ in range(ATTEMPTS):
+            found = [pair for pair in read_pairs(self.run, pairs) if pair.has_new]
+            copies = [pair for pair in found if pair.is_equal or self._history.is_copy(pair)]
+            theirs = [pair for pair in found if pair not in copies]
+            both = [pair for pair in theirs if self._is_written_twice(pair)]
+            chosen = [pair for pair in theirs if pair not in both]
+            again = self._remove(copies) | self._copy(chosen)
+            pairs = [pair for pair in pairs if pair[1] in again or (self.removes and pair in _keys(chosen))]
+            if not pairs:
+                self.both.add(pair.old for pair in both)
+                return
+            self.both.add(pair.old for pair in both if (pair.old, pair.new) not in pairs)
+        self.run.note(problem_notes({CONTENDED: [old for old, _ in pairs]}))
+
+    def _is_written_twice(self, pair: PairState) -> bool:
+        """Whether an application has written the old key, too, or the new one holds no document."""
+        if pair.new_state == OTHER_TYPE:
+            return True
+        return pair.old_state != GONE and not self._history.is_known_original(pair)
+
+    def _note_deleted(self, pairs: Sequence[Pair]) -> None:
+        """Note documents that an application has deleted under their new keys; the old ones stay."""
+        found = read_pairs(self.run, pairs)
+        self.deleted.add(pair.old for pair in found if not pair.has_new and self._history.was_copied(pair))
+
+    def _copy(self, pairs: Sequence[PairState]) -> set[bytes]:
+        """Copy new keys to old ones, whose values are saved before; return the new keys that were changed since."""
+        if not pairs:
+            return set()
+        for _ in save_values(self.run, [pair.old for pair in pairs if pair.has_old], OVERWRITTEN):
+            self.run.check()
+        copies = [KeyCopy(pair.new, pair.old, pair.new_state, pair.old_state) for pair in pairs]
+        changed = copy_keys(self.run.server, self.run.source.storage, copies)
+        self.copied += len(pairs) - len(changed)
+        return changed
+
+    def _remove(self, pairs: Sequence[PairState]) -> set[bytes]:
+        """Remove new keys that are as they were read; return the others."""
+        if not self.removes or not pairs:
+            return set()
+        self.run.check()
+        keys = [(pair.new, pair.new_state) for pair in pairs]
+        changed = unlink_keys(self.run.server, self.run.source.storage, keys)
+        self.removed += len(pairs) - len(changed)
+        return changed
+
+
+def _keys(pairs: Sequence[PairState]) -> set[Pair]:
+    return {(pair.old, pair.new) for pair in pairs}

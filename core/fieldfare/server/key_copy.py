@@ -1,0 +1,297 @@
+"""Copies whole documents to other keys, while both keys are as they were when somebody looked at them.
+
+A script on the server compares and copies atomically. Between the slots of a cluster the value passes through this
+program (DUMP, RESTORE); then the key that is written is compared atomically, and the one that is read once more
+afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from attrs import frozen
+from redis.crc import key_slot
+from redis.exceptions import ResponseError
+
+from fieldfare.definition import Storage
+from fieldfare.server.connection import Server
+from fieldfare.server.permissions import require_allowed
+from fieldfare.server.pipeline import Argument
+from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
+
+__all__ = [
+    "GONE",
+    "OTHER_TYPE",
+    "KeyCopy",
+    "copy_keys",
+    "read_states",
+    "require_copy_rights",
+    "restore_keys",
+    "unlink_keys",
+]
+
+GONE: Final = b""
+"""The state of a key that does not exist."""
+
+OTHER_TYPE: Final = b"other"
+"""The state of a key that holds no document of the index's storage type."""
+
+KEYS_PER_CALL: Final = 100
+"""Keys that one call of a script reads: it blocks the server for about a millisecond."""
+
+DUMPS_AT_ONCE: Final = 50
+"""How many values are in memory at once."""
+
+EXPIRY_FIELDS: Final = 500
+"""Fields that one HPEXPIRETIME names; Lua passes a few thousand arguments at most."""
+
+TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
+
+State: TypeAlias = bytes
+"""A digest of a key's value and expiries, as the server computes it; or :data:`GONE`, or :data:`OTHER_TYPE`."""
+
+_STATE: Final = b"""\
+local function state(key)
+  local kind = redis.call('TYPE', key)['ok']
+  if kind == 'none' then return '' end
+  if kind ~= ARGV[1] then return 'other' end
+  local parts = {}
+  if kind == 'hash' then
+    local found, names = redis.call('HGETALL', key), {}
+    for place = 1, #found, 2 do
+      names[#names + 1] = found[place]
+      parts[#parts + 1] = redis.sha1hex(#found[place] .. ':' .. found[place] .. found[place + 1])
+    end
+    for first = 1, ARGV[2] == 'expire' and #names or 0, %d do
+      local last = math.min(first + %d - 1, #names)
+      local times = redis.call('HPEXPIRETIME', key, 'FIELDS', last - first + 1, unpack(names, first, last))
+      for number, time in ipairs(times) do
+        local place = first + number - 1
+        if time > 0 then parts[place] = redis.sha1hex(parts[place] .. time) end
+      end
+    end
+    table.sort(parts)
+  else
+    parts[1] = redis.call('JSON.GET', key)
+  end
+  return redis.sha1hex(redis.call('PEXPIRETIME', key) .. ' ' .. table.concat(parts))
+end
+""" % (EXPIRY_FIELDS, EXPIRY_FIELDS)
+"""A function that returns the state of a key. Fields are sorted by their digests: Redis has no order of fields."""
+
+READ: Final = (
+    _STATE
+    + b"""\
+local states = {}
+for place, key in ipairs(KEYS) do states[place] = state(key) end
+return states
+"""
+)
+"""Returns the states of keys. Arguments: the type of documents, and ``expire`` if fields can expire."""
+
+COPY: Final = (
+    _STATE
+    + b"""\
+local changed = {}
+for place = 1, #KEYS, 2 do
+  local source, copy = ARGV[place + 2], ARGV[place + 3]
+  if state(KEYS[place]) ~= source or state(KEYS[place + 1]) ~= copy then
+    changed[#changed + 1] = (place + 1) / 2
+  elseif source == '' or source == 'other' then
+    redis.call('UNLINK', KEYS[place + 1])
+  else
+    redis.call('COPY', KEYS[place], KEYS[place + 1], 'REPLACE')
+  end
+end
+return changed
+"""
+)
+"""Copies pairs of keys, and returns the numbers of the pairs that are not as expected.
+
+Arguments: those of ``READ``, then the expected states of each pair. The copy of a key that holds no document is
+removed.
+"""
+
+WRITE: Final = (
+    _STATE
+    + b"""\
+if state(KEYS[1]) ~= ARGV[3] then return 0 end
+if ARGV[4] then
+  redis.call('RESTORE', KEYS[1], ARGV[5], ARGV[4], 'REPLACE', 'ABSTTL')
+else
+  redis.call('UNLINK', KEYS[1])
+end
+return 1
+"""
+)
+"""Restores a key from a dump, or removes it, and returns whether it was as expected.
+
+Arguments: those of ``READ``, the expected state, the dump, and when the key expires.
+"""
+
+
+@frozen
+class KeyCopy:
+    """A key to copy.
+
+    Attributes:
+        source: the key that is read; if it holds no document, the copy is removed.
+        copy: the key that is written, over any value.
+        source_state: what the former must be.
+        copy_state: what the latter must be.
+    """
+
+    source: bytes
+    copy: bytes
+    source_state: State
+    copy_state: State
+
+    @property
+    def shares_slot(self) -> bool:
+        """Whether both keys lie in one slot of a cluster, and so always on one node."""
+        return key_slot(self.source) == key_slot(self.copy)
+
+
+def read_states(server: Server, storage: Storage, keys: Sequence[bytes]) -> list[State]:
+    """Return the state of each key.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused.
+    """
+    size = 1 if server.capabilities.cluster else KEYS_PER_CALL
+    parts = [keys[start : start + size] for start in range(0, len(keys), size)]
+    replies = _call(server, [ScriptCall(READ, part, _arguments(server, storage)) for part in parts])
+    return [state for reply in replies for state in reply]
+
+
+def copy_keys(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
+    """Copy keys with their expiries.
+
+    Returns:
+        The sources of the pairs that were not as expected; they are unchanged. Between the slots of a cluster the copy
+        may have been written from a source that another client changes at the same moment.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused; some copies may have been written.
+    """
+    is_cluster = server.capabilities.cluster
+    together = [each for each in copies if not is_cluster or each.shares_slot]
+    changed = _copy_on_node(server, storage, together)
+    apart = [each for each in copies if is_cluster and not each.shares_slot]
+    for start in range(0, len(apart), DUMPS_AT_ONCE):
+        changed |= _copy_between_slots(server, storage, apart[start : start + DUMPS_AT_ONCE])
+    return changed
+
+
+def unlink_keys(server: Server, storage: Storage, keys: Sequence[tuple[bytes, State]]) -> set[bytes]:
+    """Remove keys that are in these states; return those that are not.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused; some may have been removed.
+    """
+    calls = [ScriptCall(WRITE, [key], [*_arguments(server, storage), state]) for key, state in keys]
+    return {key for (key, _), reply in zip(keys, _call(server, calls), strict=True) if not reply}
+
+
+def restore_keys(server: Server, storage: Storage, values: Sequence[tuple[bytes, bytes, int]]) -> int:
+    """Restore keys that do not exist: each with its dump, and when it expires, 0 for never.
+
+    Returns:
+        How many were restored.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused; some may have been restored.
+    """
+    arguments = _arguments(server, storage)
+    calls = [ScriptCall(WRITE, [key], [*arguments, GONE, dump, expires]) for key, dump, expires in values]
+    return sum(_call(server, calls))
+
+
+def require_copy_rights(server: Server, storage: Storage, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    """Try every command on keys that do not exist.
+
+    Args:
+        server: where the documents are.
+        storage: how they are stored.
+        pairs: keys between which documents are copied, there and back.
+
+    Raises:
+        CommandNotAllowed: the user may not run one of them.
+    """
+    reads: list[tuple[Argument, ...]] = [("JSON.GET",)] if storage is Storage.JSON else [("HGETALL",)]
+    if storage is Storage.HASH and server.capabilities.has_hash_field_ttl:
+        reads.append(("HPEXPIRETIME", "FIELDS", 1, "field"))
+    reads += [("TYPE",), ("PEXPIRETIME",), ("UNLINK",), ("DUMP",)]
+    commands: list[tuple[Argument, ...]] = []
+    for pair in pairs:
+        for key, other in (pair, pair[::-1]):
+            commands += [(name, key, *rest) for name, *rest in reads]
+            commands.append(("RESTORE", key, 0, b"no dump"))
+            if not server.capabilities.cluster or key_slot(key) == key_slot(other):
+                commands.append(("COPY", key, other))
+            commands += [("EVAL", b"return 0", 1, key), ("EVALSHA", "0" * 40, 1, key)]
+    require_allowed(server, commands)
+
+
+def _copy_on_node(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
+    size = 1 if server.capabilities.cluster else KEYS_PER_CALL // 2
+    parts = [copies[start : start + size] for start in range(0, len(copies), size)]
+    calls = [
+        ScriptCall(
+            COPY,
+            [key for each in part for key in (each.source, each.copy)],
+            [
+                *_arguments(server, storage),
+                *(state for each in part for state in (each.source_state, each.copy_state)),
+            ],
+        )
+        for part in parts
+    ]
+    replies = zip(parts, _call(server, calls), strict=True)
+    return {part[number - 1].source for part, reply in replies for number in reply}
+
+
+def _copy_between_slots(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
+    keys = [each.source for each in copies]
+    read = [command for key in keys for command in ((b"DUMP", key), (b"PEXPIRETIME", key))]
+    replies = [_raised(reply) for reply in server.bulk(read)]
+    values = zip(replies[::2], replies[1::2], read_states(server, storage, keys), strict=True)
+    changed, calls = set(), []
+    for each, (payload, expires, state) in zip(copies, values, strict=True):
+        if state != each.source_state:
+            changed.add(each.source)
+            continue
+        value = [] if state in {GONE, OTHER_TYPE} else [payload, max(expires, 0)]
+        call = ScriptCall(WRITE, [each.copy], [*_arguments(server, storage), each.copy_state, *value])
+        calls.append((each, call))
+    written = [each for each, _ in calls]
+    changed |= {
+        each.source
+        for each, reply in zip(written, _call(server, [call for _, call in calls]), strict=True)
+        if not reply
+    }
+    after = read_states(server, storage, [each.source for each in written])
+    return changed | {each.source for each, state in zip(written, after, strict=True) if state != each.source_state}
+
+
+def _arguments(server: Server, storage: Storage) -> list[Argument]:
+    return [TYPES[storage], b"expire" if server.capabilities.has_hash_field_ttl else b""]
+
+
+def _call(server: Server, calls: Sequence[ScriptCall]) -> list[Any]:
+    """Run scripts.
+
+    Raises:
+        redis.exceptions.ResponseError: the first that one of them raised.
+    """
+    if not calls:
+        return []
+    replies = server.bulk([evalsha_command(call) for call in calls])
+    return [_raised(reply) for reply in resend_unknown_scripts(server, calls, replies)]
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
