@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +16,14 @@ import pytest
 from attrs import define, field
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.cli.next_steps import next_lines
 from fieldfare.engine.stop import StopRequest
+from fieldfare.errors import PreconditionError, UnconvertibleDocuments
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, connect
+from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
 from fieldfare.server.pipeline import Command
@@ -173,3 +179,266 @@ def test_sync_copies_what_was_written_to_old_keys(migration: Migration) -> None:
     assert migration.read("n:renamed") == "word6"
     assert server.command("PEXPIRETIME", "n:7") == EXPIRES
     assert report.validation is not None
+
+
+def test_the_plan_says_what_becomes_of_the_keys(server: Server, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    plan = migration.plan("auto")
+    assert (plan.mode, plan.supported) == ("shadow", True)
+    assert [step.kind for step in plan.steps] == [
+        *("prefix.move", "index.build", "index.check", "index.switch", "index.retire", "index.remove_keys")
+    ]
+    assert any("keep their old ones until 'fieldfare finalize'" in line for line in plan.warnings)
+    lines = load_plugins().estimate(plan).lines
+    assert any(f"{DOCUMENTS} documents for a second time" in line for line in lines)
+    migration.apply(plan)
+    [status] = migration.executor.status(migration.backup_dir)
+    assert next_lines(status)[0] == f"To sync:      {status['sync']} --watch"
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefixes", "options", "reason"),
+    [
+        ({"index": {"prefix": "n:", "name": "library"}}, ["d:"], (), "there is no switch after which to sync"),
+        ({"index": {"prefix": "d:v2:"}}, ["d:"], (), "keys below 'd:v2:' are below 'd:', too"),
+        (
+            {"index": {"prefixes": {"d:": "n:", "n:": "m:"}}},
+            ["d:", "n:"],
+            (),
+            "keys below 'n:' are below 'n:', too",
+        ),
+        ({"index": {"prefix": "n:"}}, ["d:"], ("FILTER", "@n<1"), "FILTER of the index decides"),
+        ({"index": {"prefix": "taken:"}}, ["d:"], (), "keys below 'taken:' exist already"),
+        ({"index": {"prefix": "all:"}}, ["d:"], (), "the index 'all' covers 'all:', too"),
+        (
+            {"index": {"prefix": "n:"}, "custom": [{"kind": "acme.redact_email", "field": "t"}]},
+            *(["d:"], (), "the same patch rewrites"),
+        ),
+    ],
+    ids=["new name", "below", "chain", "filter", "taken", "other index", "rewrite"],
+)
+def test_what_cannot_be_copied(
+    changes: dict[str, Any], prefixes: list[str], options: tuple[str, ...], reason: str, server: Server
+) -> None:
+    server.command("HSET", "taken:1", "t", "word")
+    names = ("books", *(("all",) if "all" in reason else ()))
+    for name in names:
+        covered = [*prefixes, "all:"] if name == "all" else prefixes
+        fields = ("t", "TEXT", "n", "NUMERIC")
+        server.command("FT.CREATE", name, *options, "PREFIX", len(covered), *covered, "SCHEMA", *fields)
+    patch = {"version": 1, "changes": changes}
+    plan = MigrationPlanner().create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+    assert any(reason in line for line in plan.blocked_reasons), plan.blocked_reasons
+
+
+def test_a_key_that_an_application_created_since_the_plan_is_refused(server: Server, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    plan = migration.plan()
+    server.command(*migration.write("n:7", "theirs"))
+    before = read_state(server)
+    with pytest.raises(UnconvertibleDocuments, match="the new key exists already"):
+        migration.apply(plan)
+    assert read_state(server) == before
+
+
+# ---- applications write
+
+
+@contextmanager
+def writing(url: str, migration: Migration, threads: int = 2) -> Iterator[list[int]]:
+    """Let applications write old keys all the time, and others query; yields how often each has written."""
+    stop = threading.Event()
+    counts = [0] * threads
+    errors: list[BaseException] = []
+
+    def write(number: int) -> None:
+        dice = random.Random(number)
+        with connect(url) as server:
+            while not stop.wait(0.001):
+                key, other = (f"d:{dice.randrange(DOCUMENTS + 40)}" for _ in range(2))
+                update = migration.write(key, f"word{dice.randrange(2000)}")
+                expiry = ("PEXPIRE", key, dice.choice([5, 10**9]))
+                command = dice.choice([("DEL", key), ("RENAME", key, other), expiry, *[update] * 5])
+                try:
+                    server.command(*command)
+                except Exception as error:  # noqa: BLE001
+                    if "no such key" not in str(error):
+                        errors.append(error)
+                counts[number] += 1
+
+    workers = [threading.Thread(target=write, args=(number,)) for number in range(threads)]
+    for each in workers:
+        each.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        for each in workers:
+            each.join()
+    assert errors == []
+
+
+def outdated(migration: Migration) -> dict[str, tuple[Any, Any]]:
+    """Return the documents whose copy is not what they are, with both; documents that expire are left to do so."""
+    server = migration.server
+    found = {}
+    for name in migration.keys("d:") | migration.keys("n:"):
+        values = [
+            (migration.read(f"{prefix}{name}"), server.command("PEXPIRETIME", f"{prefix}{name}"))
+            for prefix in ("d:", "n:")
+        ]
+        if values[0] != values[1]:
+            found[name] = (values[0], values[1])
+    return found
+
+
+def test_what_applications_write_at_any_time_is_copied(migration: Migration, redis_url: str) -> None:
+    migration.fill()
+    plan = migration.plan()
+    with writing(redis_url, migration) as counts:
+        assert migration.apply(plan).result is Result.SUCCEEDED
+        assert real_name(migration.server, "books") == "books__v2"
+        with migration.watching():
+            reached = [count + 100 for count in counts]
+            while any(count < least for count, least in zip(counts, reached, strict=True)):
+                time.sleep(0.01)
+    assert migration.sync().result is Result.SUCCEEDED
+    assert outdated(migration) == {}
+
+
+def test_a_server_that_does_not_tell_of_changes(
+    server: Server, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChangeFollower, "start", lambda *_: ChangeFollower(None, ExitStack()))
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    plan = migration.plan()
+    with writing(redis_url, migration):
+        migration.apply(plan)
+    with migration.watching():
+        server.bulk([migration.write("d:1", "updated"), ("DEL", "d:9")])
+        assert migration.copies("n:1", "updated")
+        assert migration.copies("n:9", None)
+    assert outdated(migration) == {}
+
+
+def test_queries_find_each_document_once_at_any_time(server: Server, redis_url: str, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    stop, found = threading.Event(), Counter[int]()
+
+    def query() -> None:
+        with connect(redis_url) as other:
+            while not stop.is_set():
+                found[count_results(other, "books", "*")] += 1
+
+    thread = threading.Thread(target=query)
+    thread.start()
+    migration.apply()
+    migration.finalize()
+    migration.rollback()
+    stop.set()
+    thread.join()
+    assert set(found) == {DOCUMENTS}
+
+
+def test_between_apply_and_switch_copies_are_kept_equal(migration: Migration) -> None:
+    migration.fill()
+    server = migration.server
+    migration.apply(switch=False)
+    server.bulk([migration.write("d:1", "updated"), migration.write("d:new", "inserted"), ("DEL", "d:5", "n:8")])
+    migration.sync()
+    assert outdated(migration) == {}
+    server.command(*migration.write("d:1", "again"))
+    assert migration.executor.switch(server=server, backup_dir=migration.backup_dir).result is Result.SUCCEEDED
+    assert outdated(migration) == {}
+
+
+# ---- applications write new keys
+
+
+def synced(migration: Migration) -> dict[str, int]:
+    """Synchronize once, and return how many documents were copied, and left alone."""
+    report = migration.sync()
+    assert report.validation is not None
+    [finding] = report.validation.findings
+    return dict(finding.data)
+
+
+def test_a_new_key_that_an_application_wrote_is_left_alone(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.bulk([write("n:1", "new"), write("d:2", "old"), write("n:3", "new"), write("d:3", "old")])
+    server.bulk([write("n:own", "new"), ("DEL", "n:4"), write("d:5", "old"), ("DEL", "n:5"), ("DEL", "d:6")])
+    server.bulk([write("n:7", "new"), ("DEL", "d:7")])
+    for copied, left_alone in ((3, 5), (0, 5)):
+        assert synced(migration) == {"converted": copied, "left_alone": left_alone}
+        texts = {name: migration.read(f"n:{name}") for name in "1234567"}
+        assert texts == {"1": "new", "2": "old", "3": "new", "4": None, "5": "old", "6": None, "7": "new"}
+        assert migration.read("n:own") == "new"
+    server.bulk([write("d:1", "again"), write("d:4", "again")])  # by an old version of the application, after the new
+    assert synced(migration)["converted"] == 2
+    assert [migration.read("n:1"), migration.read("n:4")] == ["again", "again"]
+
+
+def test_a_rollback_keeps_what_applications_wrote_to_new_keys(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.bulk([write("n:1", "new"), write("d:2", "old"), write("n:3", "new"), write("d:3", "old")])
+    server.bulk([write("n:own", "new"), ("PEXPIREAT", "n:own", EXPIRES), ("DEL", "n:4"), ("DEL", "d:6")])
+    report = migration.rollback()
+    assert report.result is Result.ROLLED_BACK
+    names = ("1", "2", "3", "4", "6", "own")
+    assert [migration.read(f"d:{name}") for name in names] == ["new", "old", "old", "word4", None, "new"]
+    assert server.command("PEXPIRETIME", "d:own") == EXPIRES
+    assert migration.keys("n:") == {"3"}
+    assert migration.read("n:3") == "new"
+    assert {(note.kind, note.keys) for note in report.notes} == {
+        ("exists under both keys", (b"d:3",)),
+        ("deleted under the new key", (b"d:4",)),
+    }
+
+
+def test_a_rollback_after_finalize_keeps_what_applications_wrote(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.bulk([write("d:1", "updated"), write("d:new", "inserted"), ("DEL", "d:5")])
+    migration.sync()
+    migration.finalize()
+    server.bulk([write("n:2", "new"), write("n:own", "new"), ("DEL", "n:6")])
+    report = migration.rollback()
+    names = ("1", "new", "2", "own", "5", "6", "7")
+    expected = ["updated", "inserted", "new", "new", None, None, "word7"]
+    assert [migration.read(f"d:{name}") for name in names] == expected
+    assert migration.keys("n:") == set()
+    [note] = report.notes
+    assert (note.kind, note.count, note.keys) == ("deleted under the new key", 1, (b"d:6",))
+
+
+def test_what_applications_wrote_to_old_keys_stops_finalize(migration: Migration) -> None:
+    migration.fill()
+    server = migration.server
+    migration.apply()
+    server.bulk([migration.write("d:1", "updated"), migration.write("n:2", "new")])
+    before = read_state(server)
+    with pytest.raises(PreconditionError, match="wrote old keys since these were copied: 1 document, such as d:1"):
+        migration.finalize()
+    assert read_state(server) == before
+    assert migration.finalize(force=True).result is Result.SUCCEEDED
+    assert [migration.read("n:1"), migration.read("n:2")] == ["updated", "new"]
+    assert migration.keys("d:") == set()
+
+
+def test_finalize_leaves_keys_that_another_index_covers(server: Server, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    server.command("FT.CREATE", "other", "PREFIX", 1, "d:1", "SCHEMA", "t", "TEXT")
+    with pytest.raises(PreconditionError, match="'other' covers keys below 'd:'"):
+        migration.finalize(force=True)
+    assert server.command("EXISTS", "d:1") == 1

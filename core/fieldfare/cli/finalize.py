@@ -80,8 +80,13 @@ def _confirm(plan: MigrationPlan, *, backup_dir: Path, index: str | None, sessio
 
 
 def _question(plan: MigrationPlan) -> str:
+    from fieldfare.engine.copied_keys import copies_keys  # noqa: PLC0415 - start-up time
     from fieldfare.engine.shadow_paths import shadow_paths  # noqa: PLC0415 - start-up time
 
+    if copies_keys(plan):
+        return (
+            f"Drop the old index {plan.index!r}, and remove the old keys of its documents? They are in the backup then."
+        )
     old_fields = ", ".join(map(repr, shadow_paths(plan)))
     if not old_fields:
         return f"Drop the old index {plan.index!r}? Documents stay."

@@ -19,8 +19,8 @@ __all__ = ["check_moves"]
 def check_moves(plan: MigrationPlan, run: Run) -> list[Finding] | None:
     """Look for keys below the old prefixes that the target index does not cover; None if no keys were moved.
 
-    In mode ``shadow`` keys are copied: None, too. Scans the keyspace. After a rollback, looks for keys below the new prefixes: documents that were added after the
-    migration stay there.
+    In mode ``shadow`` keys are copied: None, too. Scans the keyspace. After a rollback, looks for keys below the new
+    prefixes: documents that were added after the migration stay there.
     """
     if plan.mode == "shadow":
         return None  # documents have both keys until it is finalized

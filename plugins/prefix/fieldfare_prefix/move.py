@@ -21,6 +21,12 @@ KIND: Final = "prefix.move"
 COMMAND_BYTES: Final = 40
 """RENAMENX in the append-only file, besides the two names."""
 
+VALUES: Final = {
+    False: "values are not copied, unless a key changes its cluster slot",
+    True: "values are copied, and need their memory twice until 'fieldfare finalize'",
+}
+"""What becomes of values; True in the mode ``shadow``."""
+
 Pair: TypeAlias = tuple[bytes, bytes]
 """The current and the new name of a key."""
 
@@ -109,8 +115,8 @@ def plan_move(change: ChangePrefix, prefixes: Sequence[str]) -> Step:
 def estimate_moves(plan: MigrationPlan) -> Estimate | None:
     """Estimate the moves of a plan from its documents and the sampled keys; None if it has none.
 
-    Between the slots of a cluster every value is written to the append-only file as well; how large the
-    values are is not in the plan.
+    Between the slots of a cluster, and where keys are copied (mode ``shadow``), every value is written as well; how
+    large the values are is not in the plan.
     """
     moves = [(step, Move.of(step)) for step in plan.steps if step.kind == KIND]
     if not moves:
@@ -121,7 +127,5 @@ def estimate_moves(plan: MigrationPlan) -> Estimate | None:
     average = sum(names) // max(len(sample), 1)
     return Estimate(
         aof_bytes=documents * (average + COMMAND_BYTES),
-        lines=tuple(
-            f"{step.summary}: values are not copied, unless a key changes its cluster slot" for step, _ in moves
-        ),
+        lines=tuple(f"{step.summary}: {VALUES[plan.mode == 'shadow']}" for step, _ in moves),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
-from fieldfare.changes import UpdateOption
+from fieldfare.changes import ChangePrefix, UpdateOption
 from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.mode import Draft
 from fieldfare.engine.next_commands import NextCommands
@@ -68,7 +68,8 @@ def _problems(draft: Draft, steps: Sequence[Step]) -> Iterator[str]:
     if capabilities.redis_version < NEEDED_VERSION:
         has, needs = format_version(capabilities.redis_version), format_version(NEEDED_VERSION)
         yield f"it copies keys, which needs Redis {needs}, and this is {has}"
-    for prefix in (each for each in target.prefixes if each not in source.prefixes):
+    moved = [each.claimed.change.new for each in draft.changes if isinstance(each.claimed.change, ChangePrefix)]
+    for prefix in dict.fromkeys((*moved, *(each for each in target.prefixes if each not in source.prefixes))):
         overlapping = [each for each in source.prefixes if each.startswith(prefix) or prefix.startswith(each)]
         if overlapping:
             yield f"keys below {prefix!r} are below {overlapping[0]!r}, too: an index would hold documents twice"

@@ -7,7 +7,7 @@ from attrs import evolve
 from fieldfare.documents import KeyCounter
 from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, read_pairs
+from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt, Step
 from fieldfare.server.keys import iterate_scan
@@ -46,12 +46,8 @@ def copy_documents(run: ActiveRun, step: Step, *, is_switched: bool) -> Receipt:
 
 
 def has_copies(run: ActiveRun, step: Step, *, is_switched: bool) -> bool:
-    """Whether the first batch of captured documents has its copies, as far as they exist; they may be another's since.
-
-    The comparing pass before the switch looks at every document.
-    """
+    """Whether the first batch of captured documents has its copies; what was written since is copied."""
     if is_switched:
         return True
     keys = next(run.captured_keys(), ())
-    found = read_pairs(run, pairs_of(run.plugins, run.plan, keys, steps=[step]))
-    return all(pair.has_new or not pair.has_old for pair in found)
+    return not KeySynchronization(run, is_switched=False).follow(keys, [step])
