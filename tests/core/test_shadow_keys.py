@@ -7,25 +7,30 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from attrs import define, field
+from redis.crc import key_slot
 
+from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
+from fieldfare.definition import Storage
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
-from fieldfare.plan import MigrationPlan
+from fieldfare.plan import Claim, MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, connect
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
+from fieldfare.server.keys import scan_keys
 from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
@@ -44,12 +49,18 @@ class Migration:
         storage: of the documents.
         server: where the index lives.
         backup_dir: of the run.
+        index: the name by which it is planned.
+        old: the prefix before.
+        new: the prefix afterwards.
     """
 
     storage: str
     server: Server
     backup_dir: Path
     executor: MigrationExecutor = field(factory=MigrationExecutor)
+    index: str = "books"
+    old: str = "d:"
+    new: str = "n:"
 
     def write(self, key: str, text: str) -> Command:
         """Return the command that writes a document."""
@@ -59,22 +70,23 @@ class Migration:
 
     def fill(self, *, own_name: bool = False) -> None:
         """Write documents, and create an index over them, with an alias or under its own name."""
-        server = self.server
-        server.bulk([self.write(f"d:{row}", f"word{row}") for row in range(DOCUMENTS)])
-        server.command("PEXPIREAT", "d:2", EXPIRES)
+        server, old = self.server, self.old
+        server.bulk([self.write(f"{old}{row}", f"word{row}") for row in range(DOCUMENTS)])
+        server.command("PEXPIREAT", f"{old}2", EXPIRES)
         if self.storage == "hash":
-            server.command("HPEXPIREAT", "d:3", EXPIRES, "FIELDS", 1, "n")
-        index = "books" if own_name else "books_1"
+            server.command("HPEXPIREAT", f"{old}3", EXPIRES, "FIELDS", 1, "n")
+        index = self.index if own_name else "books_1"
         fields = ("$.t", "AS", "t", "TEXT") if self.storage == "json" else ("t", "TEXT")
-        server.command("FT.CREATE", index, "ON", self.storage, "PREFIX", 1, "d:", "SCHEMA", *fields)
+        server.command("FT.CREATE", index, "ON", self.storage, "PREFIX", 1, old, "SCHEMA", *fields)
         if not own_name:
             server.command("FT.ALIASADD", "books", index)
         wait_until_indexed(server)
 
     def plan(self, mode: str = "shadow", **changes: Any) -> MigrationPlan:
         """Plan the change of the prefix."""
-        patch = {"version": 1, "changes": {"index": {"prefix": "n:"}, **changes}}
-        return MigrationPlanner().create_plan_from_patch("books", schema_patch=patch, server=self.server, mode=mode)
+        patch = {"version": 1, "changes": {"index": {"prefix": self.new}, **changes}}
+        planner = MigrationPlanner()
+        return planner.create_plan_from_patch(self.index, schema_patch=patch, server=self.server, mode=mode)
 
     def apply(self, plan: MigrationPlan | None = None, **options: Any) -> MigrationReport:
         """Apply the plan."""
@@ -103,7 +115,8 @@ class Migration:
 
     def keys(self, prefix: str) -> set[str]:
         """Return the keys below a prefix, without it."""
-        return {key.decode().removeprefix(prefix) for key in self.server.command("KEYS", f"{prefix}*")}
+        found = scan_keys(self.server, Storage(self.storage), prefix)
+        return {key.decode().removeprefix(prefix) for key in found}
 
     def finds(self, text: str) -> int:
         """Return how many documents the name finds."""
@@ -284,10 +297,10 @@ def outdated(migration: Migration) -> dict[str, tuple[Any, Any]]:
     """Return the documents whose copy is not what they are, with both; documents that expire are left to do so."""
     server = migration.server
     found = {}
-    for name in migration.keys("d:") | migration.keys("n:"):
+    prefixes = (migration.old, migration.new)
+    for name in set[str]().union(*map(migration.keys, prefixes)):
         values = [
-            (migration.read(f"{prefix}{name}"), server.command("PEXPIRETIME", f"{prefix}{name}"))
-            for prefix in ("d:", "n:")
+            (migration.read(f"{prefix}{name}"), server.command("PEXPIRETIME", f"{prefix}{name}")) for prefix in prefixes
         ]
         if values[0] != values[1]:
             found[name] = (values[0], values[1])
@@ -442,3 +455,91 @@ def test_finalize_leaves_keys_that_another_index_covers(server: Server, tmp_path
     with pytest.raises(PreconditionError, match="'other' covers keys below 'd:'"):
         migration.finalize(force=True)
     assert server.command("EXISTS", "d:1") == 1
+
+
+# ---- elsewhere
+
+
+class Mover:
+    """A plugin in place of ``prefix``: in this mode it does nothing but to name keys."""
+
+    @hookimpl
+    def fieldfare_classify(self, change: object) -> Claim | None:
+        """Claim a change of the prefix."""
+        return Claim.supported(rewrites_documents=True) if isinstance(change, ChangePrefix) else None
+
+    @hookimpl
+    def fieldfare_plan_steps(self) -> list[Step]:
+        """Move keys."""
+        return [Step.new("acme.move", Phase.REWRITE, rewrites_documents=True, moves_keys=True)]
+
+    @hookimpl
+    def fieldfare_name_keys(self, keys: Sequence[bytes], back: bool) -> list[bytes]:  # noqa: FBT001 - a hook
+        """``d:7`` is ``n:7``."""
+        old, new = (b"n:", b"d:") if back else (b"d:", b"n:")
+        return [new + key.removeprefix(old) if key.startswith(old) else key for key in keys]
+
+    @hookimpl
+    def fieldfare_execute_step(self) -> Receipt:
+        """Fail."""
+        raise NotImplementedError
+
+    @hookimpl
+    def fieldfare_verify_step(self) -> bool:
+        """Fail."""
+        raise NotImplementedError
+
+    @hookimpl
+    def fieldfare_undo_step(self) -> None:
+        """Fail."""
+        raise NotImplementedError
+
+
+def test_a_plugin_that_names_keys(server: Server, tmp_path: Path) -> None:
+    plugins = load_plugins(blocked=["prefix"])
+    plugins.register(Mover(), "acme", "1.0")
+    migration = Migration("hash", server, tmp_path / "backup", MigrationExecutor(plugins=plugins))
+    migration.fill()
+    before = read_state(server)
+    patch = {"version": 1, "changes": {"index": {"prefix": "n:"}}}
+    planner = MigrationPlanner(plugins=plugins)
+    plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+    migration.executor.apply(plan, server=server, backup_dir=migration.backup_dir)
+    server.command(*migration.write("d:1", "updated"))
+    migration.sync()
+    assert migration.keys("n:") == migration.keys("d:")
+    assert migration.read("n:1") == "updated"
+    migration.finalize()
+    assert migration.keys("d:") == set()
+    server.command(*migration.write("n:1", "word1"))
+    migration.rollback()
+    assert read_state(server) == before
+
+
+@pytest.mark.parametrize("storage", ["hash", "json"])
+def test_a_cluster(storage: str, cluster: Server, tmp_path: Path) -> None:
+    node = cluster.node_for("GET", "{a}")
+    other, near, far = (key_slot(b"a"), "", "")
+    for number in range(100):
+        tag = f"t{number}"
+        if cluster.node_for("GET", f"{{{tag}}}").connection_pool is not node.connection_pool:
+            far = tag
+        elif key_slot(tag.encode()) != other:
+            near = tag
+    migration = Migration(storage, cluster, tmp_path / "backup", index="books{a}", old="{a}d:", new=f"{{{near}}}n:")
+    migration.fill(own_name=True)
+    for new in ("{a}n:", f"{{{near}}}n:"):
+        migration.new, migration.backup_dir = new, tmp_path / new
+        before = read_state(cluster)
+        assert migration.apply().result is Result.SUCCEEDED
+        cluster.bulk([migration.write("{a}d:1", "updated"), migration.write("{a}d:new", "inserted"), ("DEL", "{a}d:5")])
+        migration.sync()
+        assert outdated(migration) == {}
+        cluster.bulk([migration.write("{a}d:1", "word1"), migration.write("{a}d:5", "word5"), ("DEL", "{a}d:new")])
+        migration.finalize(force=True)
+        assert migration.keys("{a}d:") == set()
+        assert migration.rollback(restore_own_name=True).result is Result.ROLLED_BACK
+        assert read_state(cluster) == before
+    migration.new, migration.backup_dir = f"{{{far}}}n:", tmp_path / "far"
+    with pytest.raises(UnconvertibleDocuments, match="covers only the keys of its own cluster node"):
+        migration.apply()

@@ -45,7 +45,7 @@ PERMANENT: Final = (
 )
 TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 
-SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields")
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-prefix")
 
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"

@@ -26,6 +26,9 @@ STATE_SIZE: Final = 2 * DIGEST_SIZE
 ABSENT: Final = bytes(DIGEST_SIZE)
 """In place of the digest of a key that holds no document."""
 
+FORGOTTEN: Final = 2 * ABSENT
+"""The state after the removal of a copy: what was known before says nothing of a new document."""
+
 COLUMN: Final = "state"
 
 
@@ -89,12 +92,14 @@ class KeyHistory:
 
     def record_intention(self, pairs: Sequence[PairState]) -> None:
         """Remember that documents are about to be copied; it is on disk when this returns."""
-        self._record([(pair.old, 2 * _digest(pair.old_state)) for pair in pairs], is_urgent=True)
+        states = [(pair.old, 2 * _digest(pair.old_state)) for pair in pairs if pair.has_old]
+        self._record(states, is_urgent=True)
 
     def record_copies(self, pairs: Sequence[PairState]) -> None:
-        """Remember that documents were copied."""
+        """Remember that documents were copied, and forget those whose copies were removed."""
         copied = [(pair.old, ABSENT + _digest(pair.old_state)) for pair in pairs if pair.has_old]
         self._record(copied, is_urgent=False)
+        self._record([(pair.old, FORGOTTEN) for pair in pairs if not pair.has_old], is_urgent=True)
 
     def record_seen(self, pairs: Sequence[PairState]) -> None:
         """Remember pairs whose new keys are left alone; it is on disk when this returns."""
@@ -149,7 +154,9 @@ class KeyHistory:
     def _add(self, key: bytes, states: bytes) -> None:
         for place in range(0, len(states), STATE_SIZE):
             state = states[place : place + STATE_SIZE]
-            if not self._has(key, state):
+            if state == FORGOTTEN:
+                self.states.pop(key, None)
+            elif not self._has(key, state):
                 self.states[key] = self.states.get(key, b"") + state
 
 

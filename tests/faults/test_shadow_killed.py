@@ -1,4 +1,4 @@
-"""Synchronizing and finalizing shadow fields, and the rollback, killed wherever they leave something behind."""
+"""Synchronizing and finalizing, and the rollback, killed wherever they leave something behind."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from fieldfare.testing.faults import Fault, record_points
 Bench = Any  # the class in conftest.py, which tests cannot import
 
 SHAPES: Final = ("hash-shadow-fields-1", "json-shadow-fields-1")
+COPIED: Final = ("hash-shadow-prefix-1", "json-shadow-prefix-1") if "TORTURE" in os.environ else ()
+"""Shapes whose documents are copied to other keys."""
 
 
 def kills(reached: Sequence[str]) -> list[Fault]:
@@ -32,7 +34,7 @@ def kills(reached: Sequence[str]) -> list[Fault]:
     return [Fault(point, hits, "kill") for point, hits in sorted(counts.items())]
 
 
-@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
 def test_finalize_is_killed(bench: Bench) -> None:
     bench.reset()
     assert bench.apply().code == 0
@@ -57,7 +59,7 @@ def test_finalize_is_killed(bench: Bench) -> None:
     assert failures == []
 
 
-@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
 def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
     bench.reset()
     assert bench.apply().code == 0
@@ -79,10 +81,10 @@ def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
     assert failures == []
 
 
-@pytest.mark.parametrize("bench", SHAPES, indirect=True)
+@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
 def test_sync_is_killed(bench: Bench) -> None:
     def write(server: Server) -> None:
-        """Write old fields of some documents, and the shadow field of one."""
+        """Write old fields of some documents, and the shadow field of one; or its new key."""
         is_json = bench.shape.storage == "json"
         values = {f"doc:{row:03}": f"eve{row}@example.org" for row in range(5, 25)}
         server.bulk(
@@ -92,6 +94,10 @@ def test_sync_is_killed(bench: Bench) -> None:
             ]
         )
         theirs = ("JSON.SET", "doc:030", "$.email__v2", '"own"') if is_json else ("HSET", "doc:030", "email__v2", "own")
+        if bench.shape.change == "shadow-prefix":
+            new = "article:030"
+            theirs = ("JSON.SET", new, "$", '{"email": "own"}') if is_json else ("HSET", new, "email", "own")
+            server.bulk([("DEL", "doc:003"), ("RENAME", "doc:004", "doc:renamed"), ("DEL", "article:002")])
         server.command(*theirs)
 
     def prepare() -> None:
