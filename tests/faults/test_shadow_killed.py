@@ -34,7 +34,7 @@ def kills(reached: Sequence[str]) -> list[Fault]:
     return [Fault(point, hits, "kill") for point, hits in sorted(counts.items())]
 
 
-@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
+@pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
 def test_finalize_is_killed(bench: Bench) -> None:
     bench.reset()
     assert bench.apply().code == 0
@@ -59,7 +59,7 @@ def test_finalize_is_killed(bench: Bench) -> None:
     assert failures == []
 
 
-@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
+@pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
 def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
     bench.reset()
     assert bench.apply().code == 0
@@ -81,7 +81,7 @@ def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
     assert failures == []
 
 
-@pytest.mark.parametrize("bench", (*SHAPES, *COPIED), indirect=True)
+@pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
 def test_sync_is_killed(bench: Bench) -> None:
     def write(server: Server) -> None:
         """Write old fields of some documents, and the shadow field of one; or its new key."""
