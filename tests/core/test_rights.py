@@ -75,6 +75,7 @@ COMMANDS: Final = {
     "apply with shadow": Command(APPLY, before=(SHADOW,)),
     "apply with shadow, of an alias": Command(APPLY, before=(SHADOW_OF_ALIAS,)),
     "apply with shadow that converts vectors": Command(APPLY, QUANTIZE, before=(SHADOW_OF_ALIAS,)),
+    "apply with shadow that moves a prefix": Command(APPLY, PREFIX, before=(SHADOW_OF_ALIAS,)),
     "sync": Command(("sync", "--backup-dir", "backup"), QUANTIZE, before=(SHADOW_OF_ALIAS, APPLY)),
     "switch": Command(("switch", "--backup-dir", "backup"), before=(SHADOW, BUILD)),
     "finalize": Command(("finalize", "--backup-dir", "backup", "--yes"), before=(SHADOW_OF_ALIAS, APPLY)),

@@ -37,16 +37,16 @@ def finalize(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option(
             "--force",
-            help="Where applications wrote old fields since the last sync, convert these and remove the fields.",
+            help="Where applications wrote old fields or keys since the last sync, convert or copy these first.",
         ),
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
-    """Remove the old index and the old values of a migration.
+    """Remove the old index, and the old values or keys of a migration.
 
-    That is what a switch has left behind. Old values are those that have a shadow field; what the backup lacks of them
-    is saved first. Documents stay, and so does the backup: a later rollback builds the old index again. After a crash,
-    the same command resumes it.
+    That is what a switch has left behind. Old values are those that have a shadow field, old keys those of documents
+    that were copied; what the backup lacks of them is saved first. Other documents stay, and so does the backup: a later
+    rollback builds the old index again. After a crash, the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
