@@ -9,13 +9,15 @@ from attrs import evolve
 
 from fieldfare.changes import ChangePrefix, UpdateOption
 from fieldfare.engine.checks.builtin import COVERAGE
+from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.mode import Draft
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import moved_names, names_to_move
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, followed_prefixes, live_index
 from fieldfare.errors import PreconditionError
-from fieldfare.plan import Phase, Step
+from fieldfare.plan import MigrationPlan, Phase, Step
+from fieldfare.server import Server
 from fieldfare.server.capabilities import format_version
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
@@ -30,6 +32,7 @@ __all__ = [
     "copy_changes",
     "copy_until_moved",
     "describe_copies",
+    "require_free_prefixes",
     "require_unused_keys",
     "with_copies",
 ]
@@ -82,6 +85,22 @@ def _problems(draft: Draft, steps: Sequence[Step]) -> Iterator[str]:
 
 def _steps(draft: Draft) -> tuple[Step, ...]:
     return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
+
+
+def require_free_prefixes(server: Server, plan: MigrationPlan) -> None:
+    """Refuse copies that another index would hold by now, beside the documents or without them.
+
+    Raises:
+        PreconditionError: one would.
+    """
+    own = plan.source.definition
+    moved = [each for each in plan.target.prefixes if each not in own.prefixes] if copies_keys(plan) else []
+    for other in read_overlapping_indexes(server, evolve(plan.target, prefixes=tuple(moved))) if moved else ():
+        if other.name not in {own.name, plan.target.name}:
+            raise PreconditionError(
+                f"The index {other.name!r} covers keys below {', '.join(map(repr, moved))} by now, to which this plan "
+                "would copy documents. Nothing was changed. Choose another prefix, and plan again"
+            )
 
 
 def with_copies(draft: Draft, frame: Sequence[Step]) -> tuple[Step, ...]:

@@ -34,7 +34,14 @@ from fieldfare.engine.shadow.finalization import (
     remove_superseded_originals,
     require_unused_originals,
 )
-from fieldfare.engine.shadow.keys import REMOVE_KEYS, copy_blocker, describe_copies, require_unused_keys, with_copies
+from fieldfare.engine.shadow.keys import (
+    REMOVE_KEYS,
+    copy_blocker,
+    describe_copies,
+    require_free_prefixes,
+    require_unused_keys,
+    with_copies,
+)
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
@@ -168,6 +175,7 @@ class Shadow:
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Create both definitions over a prefix that no key has."""
         require_free_paths(server, plan)
+        require_free_prefixes(server, plan)
         rehearse_definition(server, plan.target, "target")
         rehearse_definition(server, plan.source.definition, "source")
 

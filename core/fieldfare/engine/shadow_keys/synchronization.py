@@ -108,6 +108,7 @@ class KeySynchronization:
         """Copy documents that have no copy yet; return those for which it has to be known what was there before."""
         if self.remembers:
             self.history.observe(pair for pair in found if pair.is_equal and pair.has_old)
+            self.history.forget(pair.old for pair in found if pair.is_equal and not pair.has_old)
         missing = [pair for pair in found if self._quick_action(pair) is Action.COPY]
         if missing:
             self._carry_out([(pair.old, pair.new) for pair in missing])
