@@ -31,7 +31,9 @@ __all__ = [
     "CONCURRENT_UPDATES",
     "FORMER_TAGS",
     "OVERWRITTEN",
+    "PRESENT_VALUES",
     "REMOVED_ORIGINALS",
+    "REPLACED_VALUES",
     "RESTORED_TAGS",
     "REWRITE",
     "SHADOW_STATES",
@@ -52,6 +54,12 @@ OVERWRITTEN: Final = "overwritten_by_rollback"
 
 REMOVED_ORIGINALS: Final = "removed_originals"
 """The tag of originals that were removed when a run was finalized, as far as they were not in the backup before."""
+
+PRESENT_VALUES: Final = "present_values"
+"""The tag of values that documents had under the new name of a field before the run, and that it leaves alone."""
+
+REPLACED_VALUES: Final = "replaced_values"
+"""The tag of values that documents had under the new name of a field before the run, and that it replaces."""
 
 SHADOW_STATES: Final = "shadow_states"
 """The tag of digests: of originals and of their shadow fields, as they were when a run looked at them or wrote them."""

@@ -10,6 +10,7 @@ from attrs import evolve
 from fieldfare.backup.progress import RunPhase
 from fieldfare.engine.checks.self_query import query_source
 from fieldfare.engine.copied_keys import copies_keys
+from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
@@ -53,6 +54,7 @@ def capture(run: ActiveRun) -> None:
                 run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
     if copies_keys(run.plan):
         require_free_keys(run)
+    mode_of(run.plan).back_up(run)
     refuse_unconvertible(run)
     # the barrier: nothing on Redis changes before this is on disk
     run.store.sync()

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
+    from fieldfare.documents import Batch
     from fieldfare.engine.run import ActiveRun
     from fieldfare.plan import Estimate, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding
 
 __all__: list[str] = []
+
+
+@hookimpl
+def fieldfare_transform(batch: Batch) -> Batch:
+    """Leave values as they are that are copied to another field."""
+    return batch
 
 
 @hookimpl

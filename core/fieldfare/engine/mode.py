@@ -82,6 +82,9 @@ class Mode(Protocol):
     def reluctance(self, draft: Draft) -> str | None:
         """Return why ``auto`` should rather not take this mode; None if it may."""
 
+    def adapt(self, step: Step) -> Step:
+        """Return the step that does in this mode what a step of a plugin does; mostly that step itself."""
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target with the name under which the mode creates it."""
 
@@ -92,6 +95,13 @@ class Mode(Protocol):
         """Return what a user should know before a plan with this frame is applied."""
 
     # ---- before a run
+
+    def back_up(self, run: ActiveRun) -> None:
+        """Save what the mode needs of documents besides originals, before anything is changed.
+
+        Raises:
+            UnconvertibleDocuments: documents cannot be changed in this mode.
+        """
 
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterable[Command]:
         """Return commands on indexes that a part of a migration needs, such that each of them is bound to fail.

@@ -1,7 +1,8 @@
 """Shadow fields: where a target that is built beside its source finds the values that a plan rewrites.
 
 The originals stay where they are, for the source and the applications. ``embedding`` gets a shadow field
-``embedding__v2``, ``$.a.embedding`` gets ``$.a.embedding__v2``.
+``embedding__v2``, ``$.a.embedding`` gets ``$.a.embedding__v2``. The shadow field of a field that is renamed has the new
+name: an application may have values there already.
 """
 
 from __future__ import annotations
@@ -16,7 +17,18 @@ from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.jsonpath import join_path, split_path
 from fieldfare.plan import MigrationPlan
 
-__all__ = ["SHADOW_FIELDS", "has_shadow_fields", "shadow_path", "shadow_paths", "with_shadow_paths"]
+__all__ = [
+    "COPY",
+    "SHADOW_FIELDS",
+    "has_shadow_fields",
+    "moved_paths",
+    "shadow_path",
+    "shadow_paths",
+    "with_shadow_paths",
+]
+
+COPY: Final = "index.copy_field"
+"""The kind of the steps that copy values to the new names of their fields; ``moves`` is their parameter."""
 
 SHADOW_FIELDS: Final = "shadow_fields"
 """The parameter of the step that builds the target: path of an original → path of its shadow field."""
@@ -30,6 +42,12 @@ def shadow_paths(plan: MigrationPlan) -> Mapping[str, str]:
         step.params[SHADOW_FIELDS] for step in plan.steps if step.owner == "index" and SHADOW_FIELDS in step.params
     )
     return next(found, {})
+
+
+def moved_paths(plan: MigrationPlan) -> Mapping[str, str]:
+    """Return path of an original → path of its shadow field, for those that have the new name of a field."""
+    steps = (step for step in plan.steps if step.owner == "index" and step.kind == COPY)
+    return {old: new for step in steps for old, new in step.params["moves"].items()}
 
 
 def has_shadow_fields(plan: MigrationPlan) -> bool:

@@ -126,7 +126,7 @@ def _storage(mapping: Mapping[str, Any]) -> Storage:
 
 @cache
 def _converter(storage: Storage) -> Converter:
-    converter = make_converter(sparse={Claim, Step, RenameField, Rename})
+    converter = make_converter(sparse={Claim, RenameField, Rename})
     converter.register_unstructure_hook(
         IndexStats,  # memory varies, and would give every plan another fingerprint
         make_dict_unstructure_fn(
@@ -136,6 +136,9 @@ def _converter(storage: Storage) -> Converter:
             total_index_memory_size_mb=override(omit=True),
             other_memory_size_mb=override(omit=True),
         ),
+    )
+    converter.register_unstructure_hook(
+        Step, make_dict_unstructure_fn(Step, converter, _cattrs_omit_if_default=True, moves=override(omit=True))
     )
     converter.register_unstructure_hook(IndexDefinition, to_schema)
     converter.register_structure_hook(IndexDefinition, lambda value, _: from_schema(value))

@@ -49,6 +49,9 @@ class Step:
         rewrites_documents: whether document bytes are overwritten.
         summary: one line for people.
         moves_keys: whether the step gives keys new names, which ``fieldfare_name_keys`` tells, and does nothing else.
+        moves: old path → new path of each value that the step moves within a document, and does nothing else. A mode
+            that keeps old values for a while copies them itself, and does not have the owner execute the step. Plan
+            files do not hold it.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Step:
     rewrites_documents: bool = False
     summary: str = ""
     moves_keys: bool = False
+    moves: Mapping[str, str] = field(factory=dict, eq=False)
 
     @classmethod
     def new(  # noqa: PLR0913 - a step's facts
@@ -78,6 +82,7 @@ class Step:
         rewrites_documents: bool = False,
         summary: str = "",
         moves_keys: bool = False,
+        moves: Mapping[str, str] | None = None,
     ) -> Step:
         """Build a step; its id follows from kind, params and fields."""
         params = dict(params or {})
@@ -96,6 +101,7 @@ class Step:
             rewrites_documents=rewrites_documents,
             summary=summary or kind,
             moves_keys=moves_keys,
+            moves=dict(moves or {}),
         )
 
     @classmethod

@@ -107,7 +107,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     supported = _supported(claims)
     target = choice.mode.target(draft) if supported and changes_index else live.definition
     if supported and changes_index:
-        steps += [*further, *choice.mode.frame(draft, target)]
+        steps = [*map(choice.mode.adapt, (*steps, *further)), *choice.mode.frame(draft, target)]
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
     key_sample = _key_sample(sampler, snapshot)

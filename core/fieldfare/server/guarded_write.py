@@ -131,8 +131,8 @@ class GuardedWrite:
 
     Attributes:
         after: the new values; None for a field that is to be removed.
-        before: the values that the same fields must have; None for those that must be absent. Without it, any.
-            A field whose new value is its expected one is left alone.
+        before: the values that the same fields must have; None for those that must be absent. Without it, or where it
+            lacks a field, any. A field whose new value is its expected one is left alone.
         guards: the values that the guards must have; None for those that must be absent. Without it, any.
     """
 
@@ -232,7 +232,7 @@ def _rows(write: GuardedWrite, storage: Storage, fields: Mapping[str, str]) -> l
 
 def _arguments(write: GuardedWrite, storage: Storage, guard: str, path: str) -> Iterator[tuple[bytes, ...]]:
     """Yield the arguments of one field of each document."""
-    before = None if write.before is None else write.before[path]
+    before = None if write.before is None else write.before.columns.get(path)
     guards = None if write.guards is None else write.guards[guard]
     for row, value in enumerate(write.after[path]):
         yield (

@@ -39,13 +39,18 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate what is written to disk."""
     renames = [rename for _, rename in renames_of(plan.steps)]
     lines = [f"rename {each.old!r}: only documents that have {each.new!r} already are backed up" for each in renames]
-    moved = {each.old for each in renames}
     lines += [
         f"rename {each.old!r}: nothing is written to disk"
         for each in plan.changes
-        if plan.supported and isinstance(each, RenameField) and each.old not in moved
+        if plan.supported and isinstance(each, RenameField) and _is_of_the_index_alone(each, plan)
     ]
     return Estimate(lines=tuple(lines)) if lines else None
+
+
+def _is_of_the_index_alone(change: RenameField, plan: MigrationPlan) -> bool:
+    """Whether documents keep the value where it is."""
+    before, after = plan.source.definition.find(change.old), plan.target.find(change.new)
+    return before is not None and after is not None and before.path == after.path
 
 
 @hookimpl

@@ -53,6 +53,7 @@ def plan_rename(rename: Rename) -> Step:
         Phase.REWRITE,
         params={"old": rename.old, "new": rename.new, "source": rename.source, "target": rename.target},
         rewrites_documents=True,
+        moves={rename.source: rename.target},
         summary=f"Rename {rename.old!r} to {rename.new!r} in every document{where}",
     )
 

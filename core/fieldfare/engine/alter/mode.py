@@ -60,6 +60,10 @@ class Alter:
     def reluctance(self, _: Draft) -> None:
         """Say nothing: it needs no more room than the index has."""
 
+    def adapt(self, step: Step) -> Step:
+        """Return the step as it is."""
+        return step
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target as it is: the index keeps its name."""
         return draft.target
@@ -88,6 +92,9 @@ class Alter:
         if snapshot.unreadable:
             lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
         return lines
+
+    def back_up(self, run: ActiveRun) -> None:
+        """Save nothing."""
 
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
         """Try what a rollback needs, and FT.ALTER."""

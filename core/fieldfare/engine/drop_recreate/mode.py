@@ -61,6 +61,10 @@ class DropRecreate:
     def reluctance(self, _: Draft) -> None:
         """Say nothing: it needs no more room than the index has."""
 
+    def adapt(self, step: Step) -> Step:
+        """Return the step as it is."""
+        return step
+
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target as it is: it takes the place of the source."""
         return draft.target
@@ -80,6 +84,9 @@ class DropRecreate:
             )
         lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
+
+    def back_up(self, run: ActiveRun) -> None:
+        """Save nothing."""
 
     def trial_commands(self, run: ActiveRun, _: Part) -> Iterable[Command]:
         """Try to drop and to create."""

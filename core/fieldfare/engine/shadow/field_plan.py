@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from fieldfare.definition import IndexDefinition, Storage
+from fieldfare.definition.jsonpath import split_path
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.mode import Draft, PlannedChange
 from fieldfare.engine.shadow.names import names_to_move, split_version
 from fieldfare.engine.shadow_paths import shadow_path, shadow_paths
 from fieldfare.errors import PreconditionError
-from fieldfare.plan import MigrationPlan
+from fieldfare.plan import MigrationPlan, Step
 from fieldfare.server import Server
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.inspect import read_overlapping_indexes
@@ -30,16 +31,25 @@ FIRST_VERSION: Final = 2
 """Of a shadow field: the original counts as 1."""
 
 
-def _rewritten_paths(draft: Draft) -> tuple[str, ...]:
-    """Return the paths of the fields that the steps of plugins rewrite."""
-    steps = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-    return tuple(dict.fromkeys(path for step in steps if step.transforms for path in step.fields))
+def _planned_steps(draft: Draft) -> tuple[Step, ...]:
+    return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
+
+
+def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
+    """Return the paths of the fields that steps of plugins rewrite or move."""
+    found = (path for step in steps for path in (*(step.fields if step.transforms else ()), *step.moves))
+    return tuple(dict.fromkeys(found))
+
+
+def _moves(draft: Draft) -> Mapping[str, str]:
+    """Return old path → new path of everything that steps of plugins move."""
+    return {old: new for step in _planned_steps(draft) for old, new in step.moves.items()}
 
 
 def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
     """Return why a change cannot be made with shadow fields; None if it can."""
-    source, target = draft.snapshot.definition, draft.target
-    paths = [path for step in (*change.steps, *draft.further_steps) if step.transforms for path in step.fields]
+    source, target, moves = draft.snapshot.definition, draft.target, _moves(draft)
+    paths = _rewritten_paths((*change.steps, *draft.further_steps))
     covers_others = any(
         getattr(source, option) != getattr(target, option) for option in ("prefixes", "filter", "index_all")
     )
@@ -47,7 +57,31 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
         return "it rewrites documents, and with a new name of the index there is no switch after which to sync"
     if paths and covers_others:
         return "it rewrites documents, and the index covers other ones afterwards"
-    return next((problem for path in paths if (problem := _field_problem(source, path))), None)
+    problems = (
+        _move_problem(source, path, moves[path]) if path in moves else _field_problem(source, path) for path in paths
+    )
+    return next(filter(None, problems), None)
+
+
+def _move_problem(source: IndexDefinition, old: str, new: str) -> str | None:
+    """Return why a value cannot be copied to its new place while the live index answers; None if it can."""
+    readers = [*(each.path for each in source.fields), source.language_field, source.score_field, source.payload_field]
+    if any(_overlap(source.storage, each, new) for each in readers if each is not None):
+        return f"it moves values to {new!r}, which the live index reads"
+    if source.storage is Storage.JSON:
+        parent = split_path(new)[0][:-1]
+        if parent != split_path(old)[0][: len(parent)]:
+            return f"it moves values to {new!r}, in an object that documents may lack"
+    return None
+
+
+def _overlap(storage: Storage, one: str, other: str) -> bool:
+    """Whether two paths lead to the same place, or one to a part of what the other leads to."""
+    if storage is Storage.HASH:
+        return one == other
+    first, second = split_path(one)[0], split_path(other)[0]
+    shared = min(len(first), len(second))
+    return first[:shared] == second[:shared]
 
 
 def _field_problem(source: IndexDefinition, path: str) -> str | None:
@@ -72,24 +106,22 @@ def _is_inside(path: str, other: str) -> bool:
 
 
 def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, str]:
-    """Return path of an original → path of its shadow field, for all fields that the plan rewrites.
+    """Return path of an original → path of its shadow field, for all fields that the plan rewrites or moves.
 
-    The version of the target is at its end, or the next one for which no index and no sampled document has such a
-    field.
+    What moves goes to its new place. Of the others, the version of the target is at the end, or the next one for which
+    no index and no sampled document has such a field.
 
     Args:
         draft: the plan.
         target: with its name.
     """
-    originals = _rewritten_paths(draft)
-    if not originals:
-        return {}
+    originals, moves = _rewritten_paths(_planned_steps(draft)), _moves(draft)
     source = draft.snapshot.definition
     version = max(split_version(target.name)[1], FIRST_VERSION)
     while True:
-        paths = {path: shadow_path(source.storage, path, version) or path for path in originals}
-        if not _are_taken(draft, list(paths.values())):
-            return paths
+        paths = {path: shadow_path(source.storage, path, version) or path for path in originals if path not in moves}
+        if not paths or not _are_taken(draft, list(paths.values())):
+            return {path: moves.get(path) or paths[path] for path in originals}
         version += 1
 
 

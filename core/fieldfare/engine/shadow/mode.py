@@ -62,15 +62,17 @@ from fieldfare.engine.shadow.steps import (
     check,
     is_built,
     is_switched,
+    plan_copy,
     plan_frame,
     retire,
     switch,
 )
 from fieldfare.engine.shadow.way import describe_way
+from fieldfare.engine.shadow_fields.new_names import back_up_new_names
 from fieldfare.engine.shadow_fields.originals import write_originals
 from fieldfare.engine.shadow_keys.removal import restore_old_keys
 from fieldfare.engine.shadow_keys.return_path import copy_back
-from fieldfare.engine.shadow_paths import has_shadow_fields, with_shadow_paths
+from fieldfare.engine.shadow_paths import has_shadow_fields, moved_paths, with_shadow_paths
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -102,20 +104,19 @@ class Shadow:
     name: str = "shadow"
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
-        """Refuse changes that rename fields, what can have neither shadow fields nor copies, and TEMPORARY.
+        """Refuse rewritten fields that only one index can have, what can have no copies, and TEMPORARY.
 
-        Fields that are rewritten in place get shadow fields; documents whose keys move are copied.
+        Fields that are rewritten in place get shadow fields; fields that are moved, and documents whose keys are, are
+        copied.
         """
         steps = (*change.steps, *draft.further_steps)
-        others = [step for step in steps if not step.transforms and not step.moves_keys]
+        others = [step for step in steps if not (step.transforms or step.moves or step.moves_keys)]
         if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in others):
-            reason, instead = "it rewrites documents, which the live index reads", "use --mode drop_recreate"
-            if isinstance(change.claimed.change, RenameField):
-                return f"{reason}; a logical rename does not", f"{instead}, or --logical-renames"
-            return reason, instead
+            return "it rewrites documents, which the live index reads", "use --mode drop_recreate"
         problem = copy_blocker(draft) or rewrite_blocker(draft, change)
         if problem is not None:
-            return problem, "use --mode drop_recreate"
+            logical = ", or --logical-renames" if isinstance(change.claimed.change, RenameField) else ""
+            return problem, f"use --mode drop_recreate{logical}"
         if draft.target.temporary is not None:
             return "a TEMPORARY index cannot be dropped again without its documents", "use --mode drop_recreate"
         return temporary_blocker(draft.snapshot.definition)
@@ -123,6 +124,10 @@ class Shadow:
     def reluctance(self, draft: Draft) -> str | None:
         """Return what the server lacks for a second index."""
         return lack_of_room(draft.server, [draft.snapshot])
+
+    def adapt(self, step: Step) -> Step:
+        """Return a step that copies what the step of a plugin moves: the old values stay until ``finalize``."""
+        return plan_copy(step) if step.moves else step
 
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target under a name of its own: the patch's, or else the next version."""
@@ -158,6 +163,11 @@ class Shadow:
         lines += filter(None, [lack_of_room(draft.server, [snapshot])])
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
+
+    def back_up(self, run: ActiveRun) -> None:
+        """Save what documents have under the new names of fields."""
+        if moved_paths(run.plan):
+            back_up_new_names(run)
 
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
         """Try to create and drop, and to move the names; for ``finalize``, to drop the source."""

@@ -19,7 +19,7 @@ from fieldfare.engine.shadow.checks import check_target, find_problems
 from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
-from fieldfare.engine.shadow_paths import SHADOW_FIELDS
+from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS, has_shadow_fields
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.index_commands import find_differences
@@ -37,6 +37,7 @@ __all__ = [
     "is_built",
     "is_switched",
     "own_name_way",
+    "plan_copy",
     "plan_frame",
     "require_source",
     "retire",
@@ -108,6 +109,18 @@ def plan_frame(
             )
         )
     return tuple(each.owned_by("index") for each in steps)
+
+
+def plan_copy(step: Step) -> Step:
+    """Return a step that copies values within each document, in place of one that moves them."""
+    shown = ", ".join(f"{old!r} to {new!r}" for old, new in step.moves.items())
+    return Step.rewrite(
+        COPY,
+        list(step.moves),
+        params={"moves": dict(step.moves)},
+        lossy=False,
+        summary=f"Copy {shown} in every document",
+    ).owned_by("index")
 
 
 def build(run: ActiveRun, step: Step) -> Receipt:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fieldfare.documents import Batch, KeyCounter
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
+from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.report import Finding, Severity
 
 __all__ = ["check_shadow_fields"]
@@ -22,6 +23,7 @@ def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Fin
         dumped: batches of the backup to compare.
     """
     documents, wrong, changed = 0, KeyCounter(), KeyCounter()
+    former = {key for batch in former_values(run) for key in batch.keys}
     for batch in dumped:
         again: Sequence[bytes] = batch.keys
         for is_last in (False, True):  # a document may be written between two reads
@@ -33,7 +35,7 @@ def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Fin
             key, columns = found.originals.keys[row], found.originals.columns
             there = [path for path, column in columns.items() if column[row] is not None]
             is_unchanged = all(columns[path][row] == batch[path][row_of[key]] for path in there)
-            if there:  # after finalize, a document has no original
+            if there and key not in former:  # after finalize, a document has no original
                 (wrong if is_unchanged else changed).add([key])
         run.check()
     data = {"documents": documents, "unconverted": wrong.count, "updated": changed.count}

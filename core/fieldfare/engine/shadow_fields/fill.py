@@ -1,6 +1,6 @@
 """Filling shadow fields while the source answers: until the switch they hold what the transforms make of originals.
 
-Whatever an application writes to a shadow field before the switch is replaced.
+Whatever an application writes to a shadow field before the switch is replaced, unless that is the new name of a field.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
-from fieldfare.documents import Batch
+from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.rewrite_pass import RewritePass
@@ -23,7 +23,9 @@ from fieldfare.engine.shadow_fields.conversion import (
     read_shadowed,
     renamed,
 )
-from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.engine.shadow_fields.history import ShadowHistory
+from fieldfare.engine.shadow_fields.new_names import leave_foreign_values, undecided_rows
+from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
 from fieldfare.engine.workers import map_shards
 from fieldfare.plan import Receipt
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded_batches
@@ -68,12 +70,13 @@ def _fill(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
     def writes() -> Iterator[GuardedWrite]:
         for batch in shard.iter_batches(REWRITE, start):
             under_way.append(batch)
-            yield GuardedWrite(renamed(run.transformed(batch), paths), guards=batch)
+            yield GuardedWrite(renamed(run.transformed(batch), paths), before=_before(run, batch), guards=batch)
 
     results = write_guarded_batches(run.server, run.source.storage, writes(), paths, lock=run.lock)
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
-        later = convert_changes(run, result.changed) if result.changed else Conversion()
+        is_left = bool(moved_paths(run.plan))  # to the comparison of every document, which knows who wrote new names
+        later = convert_changes(run, result.changed) if result.changed and not is_left else Conversion()
         problems = {
             "vanished": [*result.vanished, *later.vanished],
             "wrong type": [*result.wrong_type, *later.wrong_type],
@@ -86,16 +89,34 @@ def _fill(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
             run.advance(len(batch))
 
 
+def _before(run: ActiveRun, batch: Batch) -> Batch | None:
+    """Return the values to replace: of fields that have a new name, none."""
+    nothing = Column.of([None] * len(batch))
+    return Batch(batch.keys, dict.fromkeys(moved_paths(run.plan).values(), nothing)) if moved_paths(run.plan) else None
+
+
 def convert_every(run: ActiveRun) -> None:
     """Compare the shadow fields of every document with what the transforms make of its original, and mend them.
 
     New documents get theirs. Their originals, and those that were updated since the dump, go to the backup first.
     """
-    name = run.source.name
+    name, save = run.source.name, save_originals(run)
+    undecided: list[bytes] = []
+
+    def postpone(found: ShadowedDocuments) -> ShadowedDocuments:
+        rows = set(undecided_rows(run, found))
+        undecided.extend(found.originals.keys[row] for row in rows)
+        others = [row for row in range(len(found.originals)) if row not in rows]
+        return save(found.select(others)) if others else found.select([])
+
     with run.activity("catch_up", "Compare shadow fields with originals", total=read_stats(run.server, name).num_docs):
         for keys in iterate_keys(run.server, run.source, read_stats(run.server, name), run.options.batch_size):
-            convert_changes(run, keys)
+            convert(run, keys, postpone)
             run.advance(len(keys))
+        history, size = ShadowHistory(run), run.options.batch_size
+        history.load(set(undecided))
+        for start in range(0, len(undecided), size):
+            convert(run, undecided[start : start + size], leave_foreign_values(run, history, save))
 
 
 def keep_up(run: ActiveRun) -> bool:
@@ -115,8 +136,9 @@ def keep_up(run: ActiveRun) -> bool:
 
 
 def convert_changes(run: ActiveRun, keys: Sequence[bytes]) -> Conversion:
-    """Convert documents before the switch, whatever their shadow fields hold."""
-    return convert(run, keys, save_originals(run)) if keys else Conversion()
+    """Convert documents before the switch: whatever shadow fields hold, but not what is under a new name of a field."""
+    decide = leave_foreign_values(run, ShadowHistory(run), save_originals(run))
+    return convert(run, keys, decide) if keys else Conversion()
 
 
 def save_originals(run: ActiveRun) -> Decision:

@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import define, field
 
-from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, SHADOW_STATES
+from fieldfare.backup import CONCURRENT_UPDATES, REPLACED_VALUES, REWRITE, SHADOW_STATES
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
@@ -59,6 +59,9 @@ class ShadowHistory:
                 rows = [row for row, key in enumerate(batch.keys) if key in keys]
                 if rows:
                     self._add(self._converted(batch.select(rows, list(self.states))))
+        for batch in store.iter_batches(REPLACED_VALUES):
+            rows = [row for row, key in enumerate(batch.keys) if key in keys]
+            self._add(self._replaced(batch.select(rows, batch.columns)))
         for batch in store.iter_batches(SHADOW_STATES):
             rows = [row for row, key in enumerate(batch.keys) if key in keys]
             self._add(batch.select(rows, batch.columns))
@@ -86,7 +89,7 @@ class ShadowHistory:
             self.run.store.sync()
         self._add(states)
 
-    def was_written_by_application(self, path: str, key: bytes, original: bytes, shadow: bytes) -> bool:
+    def was_written_by_application(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether a shadow field is not to be replaced by what its original becomes.
 
         It is replaced if it is as a run knows it, and its original is another one by now.
@@ -94,7 +97,7 @@ class ShadowHistory:
         Args:
             path: of the original.
             key: of the document.
-            original: its value.
+            original: its value; None if it is absent.
             shadow: the value of its shadow field, which is not what the original becomes.
         """
         now = self._digest(shadow)
@@ -105,6 +108,16 @@ class ShadowHistory:
     def _converted(self, originals: Batch) -> Batch:
         converted = renamed(self.run.transformed(originals), shadow_paths(self.run.plan))
         return self._digests(originals, converted, is_written=False)
+
+    def _replaced(self, present: Batch) -> Batch:
+        """Return values that the run replaces as states without an original: any original is newer."""
+        new_paths = shadow_paths(self.run.plan)
+        columns = {
+            old: Column.of(None if value is None else ABSENT + self._digest(value) for value in present[new_paths[old]])
+            for old in self.states
+            if new_paths[old] in present.columns
+        }
+        return Batch(present.keys, columns)
 
     def _digests(self, originals: Batch, shadows: Batch, *, is_written: bool) -> Batch:
         """Return the states of documents, by the paths of the originals."""

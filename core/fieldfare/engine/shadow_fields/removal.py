@@ -11,6 +11,7 @@ from fieldfare.backup import OVERWRITTEN
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
+from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
@@ -28,23 +29,29 @@ def remove_shadow_fields(run: ActiveRun) -> int:
     """Remove the shadow fields of every document; their originals were never touched.
 
     What applications wrote to shadow fields themselves goes to the backup first, as ``OVERWRITTEN``, and is noted.
+    Where a document had a value under the new name of a field before the run, it has that again, or what an application
+    has written there since.
 
     Returns:
         How many documents had one.
     """
     removed, outdated = 0, []
+    former = {key for batch in former_values(run) for key in batch.keys}
     for keys in every_document(run):
         found, _ = read_shadowed(run, keys)
         others = {found.originals.keys[row] for row in found.outdated()}
         outdated += sorted(others)
-        removed += _remove(run, [key for key in found.originals.keys if key not in others])
+        removed += _remove(run, [key for key in found.originals.keys if key not in others and key not in former])
         run.advance(len(keys))
     _, theirs = Synchronization(run).divide(outdated)
     size, noted = run.options.batch_size, set(theirs)
     for start in range(0, len(outdated), size):
-        part = outdated[start : start + size]
+        part = [key for key in outdated[start : start + size] if key not in former]
         _save(run, [key for key in part if key in noted])
         removed += _remove(run, part)
+    for batch in former_values(run):
+        removed += _remove(run, [key for key in batch.keys if key not in noted], batch)
+    theirs = [key for key in theirs if key not in former]
     if theirs:
         note = Note(NEW_FORM, "", len(theirs), tuple(theirs[:EXAMPLES]), detail=f"in the backup as {OVERWRITTEN!r}")
         run.note([note])
@@ -58,8 +65,8 @@ def _save(run: ActiveRun, keys: Sequence[bytes]) -> None:
         run.store.sync()
 
 
-def _remove(run: ActiveRun, keys: Sequence[bytes]) -> int:
-    """Remove the shadow fields of some documents, whatever they hold."""
+def _remove(run: ActiveRun, keys: Sequence[bytes], former: Batch | None = None) -> int:
+    """Remove the shadow fields of some documents, whatever they hold; with former values, give them these back."""
     paths = shadow_paths(run.plan)
     if not keys:
         return 0
@@ -67,8 +74,11 @@ def _remove(run: ActiveRun, keys: Sequence[bytes]) -> int:
     rows = [row for row in range(len(found)) if any(column[row] is not None for column in found.columns.values())]
     there = [found.keys[row] for row in rows]
     run.check()
-    nothing = Batch(tuple(there), {path: Column.of([None] * len(there)) for path in paths.values()})
-    return write_guarded(run.server, run.source.storage, GuardedWrite(nothing), paths).written
+    after = {path: Column.of([None] * len(there)) for path in paths.values()}
+    if former is not None:
+        row_of = {key: row for row, key in enumerate(former.keys)}
+        after |= {path: Column.of(column[row_of[key]] for key in there) for path, column in former.columns.items()}
+    return write_guarded(run.server, run.source.storage, GuardedWrite(Batch(tuple(there), after)), paths).written
 
 
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:
