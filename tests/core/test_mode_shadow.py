@@ -324,9 +324,10 @@ def test_a_missing_right_is_named_where_it_would_leave_a_gap(
 # ---- the plan
 
 
-def test_what_rewrites_documents_is_blocked(server: Server) -> None:
+def test_a_new_prefix_of_documents_that_the_same_patch_rewrites_is_blocked(server: Server) -> None:
     fill(server)
-    plan = make_plan(server, changes={"rename_fields": [{"old_name": "t", "new_name": "title"}]})
+    renamed = {"rename_fields": [{"old_name": "t", "new_name": "title"}]}
+    plan = make_plan(server, changes={"index": {"prefix": "e:"}, **renamed})
     assert not plan.supported
     assert "rewrites documents" in plan.blocked_reasons[0]
     assert "--mode drop_recreate" in plan.blocked_reasons[0]

@@ -62,8 +62,9 @@ CHANGES["shadow-fields"] = {
     "update_fields": [{"name": "embedding", "attrs": {"dims": DIMS - 1}}],
     **CHANGES["redact"],
 }
+CHANGES["shadow-copy"] = {**CHANGES["redact"], **CHANGES["rename"]}
 CHANGES["shadow-prefix"] = CHANGES["prefix"]
-SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-prefix")
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-copy", "shadow-prefix")
 MODES: Final = {"alter": "alter", **dict.fromkeys(SHADOW, "shadow")}
 """Change → mode of its plan, where it is not ``drop_recreate``."""
 
@@ -72,6 +73,7 @@ SWITCHED: Final = {
     "shadow-own": {"news": "articles__v2", "articles": "articles__v2"},
     "shadow-rename": {"news": "articles_v2", "articles": "articles"},
     "shadow-fields": {"news": "news__v2", "articles": "articles"},
+    "shadow-copy": {"news": "news__v2", "articles": "articles"},
     "shadow-prefix": {"news": "news__v2", "articles": "articles"},
 }
 """Change → name → the index that it leads to after the run."""

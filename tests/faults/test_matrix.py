@@ -45,7 +45,7 @@ PERMANENT: Final = (
 )
 TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 
-SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-prefix")
+SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-copy", "shadow-prefix")
 
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
@@ -58,9 +58,10 @@ SHAPES: Final = [
 SAMPLED: Final = [
     each
     for each in SHAPES
-    if not each.endswith(("index-only-4", "alter-4", "rename-4", "prefix-4", "alias-4", "own-4"))
+    if not each.endswith(("index-only-4", "alter-4", "rename-4", "prefix-4", "alias-4", "own-4", "copy-4"))
+    and each != "json-shadow-copy-1"
 ]
-"""Without shapes that behave as with one worker: workers only share documents that are rewritten."""
+"""Without shapes that behave as with one worker, which only share documents that are rewritten, or as another shape."""
 
 TRIED_AT_EVERY_POINT: Final[dict[str, tuple[str, ...]]] = {
     "hash-all-1": (),

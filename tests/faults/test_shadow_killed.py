@@ -19,11 +19,12 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.server import Server
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.faults import Fault, record_points
+from torture import TORTURE
 
 Bench = Any  # the class in conftest.py, which tests cannot import
 
-SHAPES: Final = ("hash-shadow-fields-1", "json-shadow-fields-1")
-COPIED: Final = ("hash-shadow-prefix-1", "json-shadow-prefix-1") if "TORTURE" in os.environ else ()
+SHAPES: Final = ("hash-shadow-fields-1", "json-shadow-fields-1", *(("hash-shadow-copy-1",) if TORTURE else ()))
+COPIED: Final = ("hash-shadow-prefix-1", "json-shadow-prefix-1") if TORTURE else ()
 """Shapes whose documents are copied to other keys."""
 
 

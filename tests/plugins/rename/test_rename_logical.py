@@ -307,10 +307,11 @@ def test_both_kinds_in_one_plan(server: Server, tmp_path: Path, storage: Storage
 # ---- modes
 
 
-def test_auto_takes_shadow_where_renames_are_logical(shadowed: Articles) -> None:
+def test_auto_takes_shadow_and_copies_values_unless_renames_are_logical(shadowed: Articles) -> None:
     logical, physical = (shadowed.plan(("title", "headline"), logical=each, mode="auto") for each in (True, False))
-    assert (logical.mode, physical.mode) == ("shadow", "drop_recreate")
-    assert any("a logical rename does not" in line for line in physical.warnings)
+    assert (logical.mode, physical.mode) == ("shadow", "shadow")
+    kinds = [[step.kind for step in plan.steps if step.rewrites_documents] for plan in (logical, physical)]
+    assert kinds == [[], ["index.copy_field", "index.remove_originals"]]
     [reason] = shadowed.plan(("title", "headline"), mode="alter").blocked_reasons
     assert "FT.ALTER can only add fields" in reason
 
