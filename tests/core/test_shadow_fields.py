@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from fieldfare.backup import VectorBackup
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.errors import PreconditionError
 from fieldfare.hooks.manager import load_plugins
@@ -189,7 +190,8 @@ def test_a_rollback_after_finalize_writes_the_latest_originals_back(migration: M
     report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
     assert {key: shape.read(server, key, shape.path) for key in expected} == expected
     assert server.command("EXISTS", "d:5", "d:6") == 0
-    assert [(note.kind, note.count, note.keys) for note in report.notes] == [("written in the new form", 1, (b"d:7",))]
+    kind = "converted back" if shape.has_way_back else "written in the new form"
+    assert [(note.kind, note.count, note.keys) for note in report.notes] == [(kind, 1, (b"d:7",))]
 
 
 def test_what_applications_wrote_in_the_old_form_stops_finalize(migration: Migration) -> None:
@@ -348,6 +350,37 @@ def test_a_document_without_the_old_field_keeps_its_shadow_field(migration: Migr
     migration.sync()
     assert shape.read(server, "d:1", shape.shadow) is not None
     assert shape.read(server, "d:new", shape.shadow) is not None
+
+
+@with_renamed
+def test_a_rollback_converts_back_what_applications_wrote_in_the_new_form(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.bulk([shape.write_shadow("d:1", 700), shape.write("d:2", 2), shape.write_shadow("d:2", 701)])
+    server.bulk([shape.write("d:new", 0), shape.remove("d:new"), shape.write_shadow("d:new", 702)])
+    server.bulk([shape.update("d:3", 800), shape.write_shadow("d:3", 703), shape.remove("d:5")])
+    server.command(*shape.update("d:6", 801))
+    migration.sync()
+    server.command(*shape.write_shadow("d:6", 704))
+    before = {key: migration.values(key) for key in ("d:1", "d:2", "d:new", "d:3", "d:6")}
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    notes = {note.kind: note.count for note in report.notes}
+    own = {b"d:1", b"d:2", b"d:new", b"d:6"}
+    if shape.has_way_back:
+        assert notes == {"converted back": len(own), "written in the new form": 2}
+        # these numbers are exact in both forms
+        assert {key: migration.values(key) for key in ("d:1", "d:2", "d:new", "d:6")} == {
+            key: (vector(seed), None) for key, seed in (("d:1", 700), ("d:2", 701), ("d:new", 702), ("d:6", 704))
+        }
+    else:
+        assert notes == {"written in the new form": len(own) + 2}
+        assert {key: migration.values(key)[0] for key in before} == {key: old for key, (old, _) in before.items()}
+    assert migration.values("d:3") == (before["d:3"][0], None)  # written in both forms: which one is newer is unknown
+    assert migration.values("d:5") == (None, None)  # the application removed the old form
+    backup = VectorBackup.load(migration.backup_dir / "migration_backup_books_1")
+    saved = {key for keys, _ in backup.iter_batches("overwritten_by_rollback") for key in keys}
+    assert saved >= own
 
 
 # ---- commands

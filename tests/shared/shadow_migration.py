@@ -53,6 +53,11 @@ class Shape:
     shadow: str
     name: str = "v"
 
+    @property
+    def has_way_back(self) -> bool:
+        """Whether the old form of a vector follows from the new one."""
+        return "dims" not in self.attrs
+
     def write(self, key: str, seed: float) -> Command:
         """Return the command that writes a document, or replaces one of JSON as a whole."""
         if self.storage == "json":
@@ -191,6 +196,16 @@ class Migration:
             if time.monotonic() > deadline:
                 return False
         return True
+
+    def values(self, key: str) -> tuple[list[float] | None, list[float] | None]:
+        """Return what a document has under the old path, and under that of the shadow field."""
+        found = [self.shape.read(self.server, key, path) for path in (self.shape.path, self.shape.shadow)]
+        dtypes = ("<f4", {"float16": "<f2"}.get(self.shape.attrs.get("datatype", ""), "<f4"))
+        old, new = (
+            np.frombuffer(value, dtype).tolist() if isinstance(value, bytes) else value
+            for value, dtype in zip(found, dtypes, strict=True)
+        )
+        return old, new
 
     def outdated(self) -> dict[str, tuple[Any, Any]]:
         """Return the documents whose shadow field is not what the change makes of their vector, with both.

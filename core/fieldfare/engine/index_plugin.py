@@ -23,6 +23,12 @@ def fieldfare_transform(batch: Batch) -> Batch:
 
 
 @hookimpl
+def fieldfare_transform_back(batch: Batch) -> Batch:
+    """Leave values as they are."""
+    return batch
+
+
+@hookimpl
 def fieldfare_execute_step(step: Step, run: ActiveRun) -> Receipt:
     """Execute a step of the plan's mode."""
     from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time

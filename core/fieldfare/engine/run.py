@@ -19,7 +19,7 @@ from fieldfare.engine.load import Throttle
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.step_reports import StepReporter
 from fieldfare.engine.stop import StopRequest, StopRequested
-from fieldfare.engine.transformation import transformed
+from fieldfare.engine.transformation import transformed, transformed_back
 from fieldfare.errors import BackupUnusable, FieldfareError, InvalidHookResult
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
@@ -229,6 +229,10 @@ class ActiveRun:
     def transformed(self, batch: Batch) -> Batch:
         """Return what the plan's rewrite steps make of originals."""
         return transformed(self.plugins, self.source.storage, rewrite_pass(self.plan).steps, batch)
+
+    def transformed_back(self, batch: Batch) -> Batch:
+        """Return values in the old form, from those in the new form under the paths of originals; None if unknown."""
+        return transformed_back(self.plugins, self.source.storage, rewrite_pass(self.plan).steps, batch)
 
     def concurrent_updates(self) -> Iterator[Batch]:
         """Yield what was written to captured documents after the dump, and saved."""

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from fieldfare.hooks.manager import Plugins
     from fieldfare.plan import Step
 
-__all__ = ["transformed"]
+__all__ = ["transformed", "transformed_back"]
 
 TRANSFORM: Final = "fieldfare_transform"
+TRANSFORM_BACK: Final = "fieldfare_transform_back"
 
 
 def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch: Batch) -> Batch:
@@ -47,6 +48,42 @@ def transformed(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch
             raise InvalidHookResult(step.owner, TRANSFORM, problem)
         batch = _merged(batch, rows, result)
     return batch
+
+
+def transformed_back(plugins: Plugins, storage: Storage, steps: Sequence[Step], batch: Batch) -> Batch:
+    """Return what values in the new form were in the old one; None where no step can tell, or one fails.
+
+    Args:
+        plugins: who transform.
+        storage: how the documents are stored.
+        steps: rewrite steps, in order.
+        batch: documents with all fields of these steps, in the new form.
+    """
+    for step in reversed(steps):
+        rows = _rows_with(batch, step.fields)
+        part = batch.select(rows, step.fields)
+        if part.keys:
+            batch = _merged(batch, rows, _transform_back(plugins, storage, step, part))
+    return evolve(batch, notes=())
+
+
+def _transform_back(plugins: Plugins, storage: Storage, step: Step, part: Batch) -> Batch:
+    """Return a batch in the old form; where it fails, document by document."""
+    nothing = Batch(part.keys, dict.fromkeys(part.columns, Column.of([None] * len(part))))
+    try:
+        result = plugins.call(step.owner, TRANSFORM_BACK, step=step, batch=part)
+        if isinstance(result, Batch) and _problem(storage, part, result) is None:
+            return result
+    except PluginError:
+        pass
+    else:
+        if result is None:
+            return nothing
+    if len(part) == 1:
+        return nothing
+    rows = [_transform_back(plugins, storage, step, part.select([row], step.fields)) for row in range(len(part))]
+    columns = {path: Column.of(each[path][0] for each in rows) for path in part.columns}
+    return Batch(part.keys, columns)
 
 
 def _transform(plugins: Plugins, step: Step, part: Batch) -> Batch:

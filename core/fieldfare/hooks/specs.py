@@ -13,6 +13,7 @@ The default protocol of one migration:
    through ``fieldfare_transform`` instead. ``fieldfare_step_report`` after each.
 7. ``fieldfare_validate`` of every plugin.
 8. On rollback ``fieldfare_rehearse_step`` again; then, in reverse order, ``fieldfare_undo_step`` of each step's owner.
+   Rewrite steps are undone by the kernel, with ``fieldfare_transform_back`` where an application wrote the new form.
 
 All arguments are passed by keyword; an implementation names only those that it uses.
 """
@@ -130,6 +131,19 @@ def fieldfare_transform(step: Step, batch: Batch) -> Batch:  # type: ignore[empt
     Raises: anything; in the rehearsal that stops the run with the index untouched.
 
     Example: ``return batch.replace("email", [mask(value) for value in batch["email"]])``
+    """
+
+
+@hookspec
+def fieldfare_transform_back(step: Step, batch: Batch) -> Batch | None:
+    """Compute values in the old form from values that applications wrote in the new one. Pure, as a transform.
+
+    When: on a rollback of a run in the mode ``shadow``, for documents whose new field an application wrote itself.
+    What was converted by the run needs no way back: its original is still there, or in the backup.
+    Who: the owner of the step. None means that there is no way back; so does a value of None in the result.
+    Raises: anything; the document is then named in the report, and its value is in the backup.
+
+    Example: ``return batch.replace("price", [cents_to_euros(value) for value in batch["price"]])``
     """
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fieldfare_vectors.rewritten_column import RewrittenColumn
     from fieldfare_vectors.sample import Sample
 
-__all__ = ["CONVERT", "ConversionParameters", "convert_batch", "note_values", "plan_conversion"]
+__all__ = ["CONVERT", "ConversionParameters", "convert_back", "convert_batch", "note_values", "plan_conversion"]
 
 CONVERT: Final = "quantize.convert"
 """The kind of the steps that convert vectors."""
@@ -78,6 +78,11 @@ class ConversionParameters:
         plain = asdict(self, recurse=False)
         given = {key: plain.pop(key) for key in CALIBRATIONS}
         return plain | {key: each.to_plain() for key, each in given.items() if each is not None}
+
+    @property
+    def reverse(self) -> ConversionParameters:
+        """The parameters of the conversion in the other direction."""
+        return evolve(self, source=self.target, target=self.source, decoding=self.encoding, encoding=self.decoding)
 
     @property
     def keeps_values(self) -> bool:
@@ -157,6 +162,21 @@ def convert_batch(parameters: ConversionParameters, batch: Batch) -> Batch:
     batch = batch.note("wrong length", path, done.wrong_length, detail=wrong)
     already = f"looks converted already, to {target}: its bytes are kept"
     return batch.note("converted already", path, done.already_rewritten, detail=already)
+
+
+def convert_back(parameters: ConversionParameters, batch: Batch) -> Batch:
+    """Convert vectors that applications wrote in the target's datatype to that of the source.
+
+    Returns:
+        The batch; without a vector where a value is none of the target.
+    """
+    from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
+
+    path, back = parameters.path, parameters.reverse
+    column = batch[path]
+    done = convert(column, back.source, back.target, back.dims, decoding=back.decoding, encoding=back.encoding)
+    wrong = set(done.wrong_length)
+    return batch.replace(path, [None if row in wrong else value for row, value in enumerate(done.column)])
 
 
 def note_values(parameters: ConversionParameters, batch: Batch, path: str, done: RewrittenColumn, beyond: str) -> Batch:

@@ -9,7 +9,7 @@ from fieldfare.definition import Storage
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Finding, Severity
 from fieldfare_quantize.claim import claim_datatype
-from fieldfare_quantize.conversion import ConversionParameters, convert_batch, plan_conversion
+from fieldfare_quantize.conversion import ConversionParameters, convert_back, convert_batch, plan_conversion
 from fieldfare_quantize.estimate import estimate_conversions
 from fieldfare_quantize.json_vectors import batch_inspector
 from fieldfare_quantize.published_calibration import (
@@ -49,6 +49,7 @@ __all__ = [
     "fieldfare_plan_further_steps",
     "fieldfare_plan_steps",
     "fieldfare_transform",
+    "fieldfare_transform_back",
     "fieldfare_undo_step",
     "fieldfare_validate",
     "fieldfare_verify_step",
@@ -122,6 +123,12 @@ def fieldfare_backup(step: Step, run: Run) -> None:
 def fieldfare_transform(step: Step, batch: Batch) -> Batch:
     """Convert a batch of vectors."""
     return convert_batch(ConversionParameters.of(step), batch)
+
+
+@hookimpl
+def fieldfare_transform_back(step: Step, batch: Batch) -> Batch:
+    """Convert vectors that applications wrote in the new datatype to the old one."""
+    return convert_back(ConversionParameters.of(step), batch)
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -11,14 +11,12 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import equals_any
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import Problems, read_documents
-from fieldfare.server.guarded_write import GuardedWrite, write_guarded
+from fieldfare.server.guarded_write import GuardedWrite
 
-__all__ = ["ATTEMPTS", "Conversion", "Decision", "ShadowedDocuments", "convert", "read_shadowed", "renamed"]
-
-ATTEMPTS: Final = 20
-"""How often a document is read again that an application updates between our read and our write."""
+__all__ = ["Conversion", "Decision", "ShadowedDocuments", "convert", "read_shadowed", "renamed"]
 
 
 @frozen(hash=False)
@@ -89,30 +87,21 @@ def convert(run: ActiveRun, keys: Sequence[bytes], decide: Decision) -> Conversi
     Raises:
         PluginError: a transform failed.
     """
-    paths = shadow_paths(run.plan)
-    written: list[bytes] = []
     vanished: list[bytes] = []
     wrong_type: list[bytes] = []
-    for _ in range(ATTEMPTS):
+
+    def choose(keys: Sequence[bytes]) -> GuardedWrite | None:
         found, problems = read_shadowed(run, keys)
-        vanished += problems.get("vanished", ())
-        wrong_type += problems.get("wrong type", ())
+        vanished.extend(problems.get("vanished", ()))
+        wrong_type.extend(problems.get("wrong type", ()))
         rows = found.outdated()
         chosen = decide(found.select(rows)) if rows else None
         if chosen is None or not chosen.originals.keys:
-            keys = ()
-            break
-        run.check()
-        write = GuardedWrite(chosen.converted, chosen.shadows, chosen.originals)
-        result = write_guarded(run.server, run.source.storage, write, paths)
-        vanished += result.vanished
-        wrong_type += result.wrong_type
-        keys = result.changed
-        others = {*result.vanished, *result.wrong_type, *result.changed}
-        written += [key for key in chosen.originals.keys if key not in others]
-        if not keys:
-            break
-    return Conversion(written, vanished, wrong_type, keys)
+            return None
+        return GuardedWrite(chosen.converted, chosen.shadows, chosen.originals)
+
+    done = write_repeatedly(run, keys, choose, shadow_paths(run.plan))
+    return Conversion(done.keys, [*vanished, *done.vanished], [*wrong_type, *done.wrong_type], done.contended)
 
 
 def read_shadowed(run: ActiveRun, keys: Sequence[bytes]) -> tuple[ShadowedDocuments, Problems]:

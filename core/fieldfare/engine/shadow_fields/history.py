@@ -105,6 +105,24 @@ class ShadowHistory:
         originals = {state[:DIGEST_SIZE] for state in known if state[DIGEST_SIZE:] == now}
         return not originals or self._digest(original) in originals
 
+    def is_latest(self, path: str, key: bytes, original: bytes | None, shadow: bytes, converted: bytes | None) -> bool:
+        """Whether a shadow field that an application wrote is known to be newer than its original.
+
+        It is, if a run has converted this very original to something else, or if it never was there with an original.
+
+        Args:
+            path: of the original.
+            key: of the document.
+            original: its value; None if it is absent.
+            shadow: the value of its shadow field.
+            converted: what the original becomes.
+        """
+        known = _split(self.states[path].get(key, b""))
+        if original is None:
+            now = self._digest(shadow)
+            return all(state[:DIGEST_SIZE] == ABSENT for state in known if state[DIGEST_SIZE:] == now)
+        return self._digest(original) + self._digest(converted, is_written=False) in known
+
     def _converted(self, originals: Batch) -> Batch:
         converted = renamed(self.run.transformed(originals), shadow_paths(self.run.plan))
         return self._digests(originals, converted, is_written=False)

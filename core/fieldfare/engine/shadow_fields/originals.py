@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain
 from typing import Final
@@ -10,12 +10,11 @@ from typing import Final
 from fieldfare.backup import CONCURRENT_UPDATES, REMOVED_ORIGINALS, REWRITE
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.conversion import ATTEMPTS
+from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
-from fieldfare.server.guarded_write import GuardedWrite, write_guarded
+from fieldfare.server.guarded_write import GuardedWrite
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
@@ -44,12 +43,12 @@ def remove_originals(run: ActiveRun) -> int:
 
 def _remove(run: ActiveRun, saved: _SavedOriginals, keys: Sequence[bytes], dumped: Batch | None) -> int:
     paths = shadow_paths(run.plan)
-    removed = 0
-    for _ in range(ATTEMPTS):
+
+    def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
         found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
         rows = [row for row in range(len(found)) if any(found[path][row] is not None for path in paths)]
         if not rows:
-            return removed
+            return None
         found = found.select(rows, found.columns)
         saved.save(found.select(range(len(found)), list(paths)), dumped)
         without = [
@@ -66,15 +65,17 @@ def _remove(run: ActiveRun, saved: _SavedOriginals, keys: Sequence[bytes], dumpe
             )
             for old, new in paths.items()
         }
-        run.check()
-        write = GuardedWrite(Batch(found.keys, after), before=found, guards=found)
-        result = write_guarded(run.server, run.source.storage, write, {new: old for old, new in paths.items()})
-        removed += result.written
-        keys = result.changed
-        if not keys:
-            return removed
-    run.note(problem_notes({CONTENDED: keys}))
-    return removed
+        return GuardedWrite(Batch(found.keys, after), before=found, guards=found)
+
+    return _write(run, keys, decide)
+
+
+def _write(run: ActiveRun, keys: Sequence[bytes], decide: Callable[[Sequence[bytes]], GuardedWrite | None]) -> int:
+    """Write originals, guarded by their shadow fields; return how many documents were written."""
+    fields = {new: old for old, new in shadow_paths(run.plan).items()}
+    done = write_repeatedly(run, keys, decide, fields)
+    note_contended(run, done)
+    return done.count
 
 
 def write_originals(run: ActiveRun) -> int:
@@ -102,10 +103,9 @@ def _latest_first(run: ActiveRun) -> Iterator[Batch]:
 
 def _write_back(run: ActiveRun, batch: Batch) -> int:
     paths = shadow_paths(run.plan)
-    written = 0
-    keys: Sequence[bytes] = batch.keys
     row_of = {key: row for row, key in enumerate(batch.keys)}
-    for _ in range(ATTEMPTS):
+
+    def decide(keys: Sequence[bytes]) -> GuardedWrite:
         found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
         after = {
             old: Column.of(
@@ -114,15 +114,9 @@ def _write_back(run: ActiveRun, batch: Batch) -> int:
             )
             for old, new in paths.items()
         }
-        run.check()
-        write = GuardedWrite(Batch(found.keys, after), before=found, guards=found)
-        result = write_guarded(run.server, run.source.storage, write, {new: old for old, new in paths.items()})
-        written += result.written
-        keys = result.changed
-        if not keys:
-            return written
-    run.note(problem_notes({CONTENDED: keys}))
-    return written
+        return GuardedWrite(Batch(found.keys, after), before=found, guards=found)
+
+    return _write(run, batch.keys, decide)
 
 
 class _SavedOriginals:

@@ -26,17 +26,18 @@ class Synchronization:
         remembers: whether the state of every document that was looked at is kept in memory, for later changes.
         converted: documents that were converted.
         left_alone: documents with a shadow field that an application wrote.
+        history: of the documents that were looked at.
     """
 
     run: ActiveRun
     remembers: bool = False
     converted: KeyCounter = field(init=False, factory=KeyCounter)
     left_alone: KeyCounter = field(init=False, factory=KeyCounter)
-    _history: ShadowHistory = field(init=False)
+    history: ShadowHistory = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Know nothing yet."""
-        self._history = ShadowHistory(self.run)
+        self.history = ShadowHistory(self.run)
 
     def compare_every(self) -> None:
         """Compare every document, and convert those whose original was written since it was converted."""
@@ -70,7 +71,7 @@ class Synchronization:
 
     def divide(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Return those of some outdated documents that would be converted, and those that would be left alone."""
-        self._history.load(set(keys))
+        self.history.load(set(keys))
         parts: tuple[list[bytes], list[bytes]] = ([], [])
         size = self.run.options.batch_size
         for start in range(0, len(keys), size):
@@ -86,7 +87,7 @@ class Synchronization:
         if self.remembers:
             outdated_rows = set(outdated)
             known = [row for row in range(len(found.originals)) if row not in outdated_rows]
-            self._history.observe(found.select(known))
+            self.history.observe(found.select(known))
         without = {
             found.originals.keys[row]
             for row in outdated
@@ -100,7 +101,7 @@ class Synchronization:
         if not keys:
             return Conversion()
         if not is_loaded:
-            self._history.load(set(keys))
+            self.history.load(set(keys))
         size = self.run.options.batch_size
         parts = [self._convert(keys[start : start + size]) for start in range(0, len(keys), size)]
         return Conversion(contended=[key for part in parts for key in part.contended])
@@ -114,7 +115,7 @@ class Synchronization:
         chosen, alone = self._choose(found)
         for part in (chosen, alone):
             if part.originals.keys:
-                self._history.record(part)
+                self.history.record(part)
         self.left_alone.add(alone.originals.keys)
         return chosen
 
@@ -133,6 +134,6 @@ class Synchronization:
         values = (found.originals[path], found.shadows[shadow_path], found.converted[shadow_path])
         for key, original, shadow, converted in zip(found.originals.keys, *values, strict=True):
             is_theirs = shadow is not None and (
-                original is None or self._history.was_written_by_application(path, key, original, shadow)
+                original is None or self.history.was_written_by_application(path, key, original, shadow)
             )
             yield shadow if is_theirs else converted

@@ -1,0 +1,69 @@
+"""Converting back: what applications wrote in the new form goes to the originals, for the index that is restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fieldfare.documents import Batch, Column
+from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
+from fieldfare.engine.shadow_fields.history import ShadowHistory
+from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
+from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.server.guarded_write import GuardedWrite
+
+__all__ = ["convert_back"]
+
+
+def convert_back(run: ActiveRun, history: ShadowHistory, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Write to originals what applications wrote to shadow fields after these were last converted.
+
+    Args:
+        run: the rollback.
+        history: of these documents.
+        keys: of documents with a shadow field that an application wrote.
+
+    Returns:
+        The keys of documents whose originals were written; and of those with a value that has no way back, or whose
+        original an application wrote, too.
+    """
+    paths = shadow_paths(run.plan)
+    converted, left = set[bytes](), set[bytes]()
+
+    def decide(keys: Sequence[bytes]) -> GuardedWrite:
+        found, _ = read_shadowed(run, keys)
+        for each in (converted, left):
+            each.difference_update(keys)
+        back = run.transformed_back(
+            Batch(found.originals.keys, {old: found.shadows[new] for old, new in paths.items()})
+        )
+        columns = {}
+        for old, new in paths.items():
+            column = list(found.originals[old])
+            for row, is_newer in _rows_of_applications(history, found, old, new):
+                value = back[old][row] if is_newer else None
+                if value is None:
+                    left.add(found.originals.keys[row])
+                else:
+                    column[row] = value
+                    converted.add(found.originals.keys[row])
+            columns[old] = Column.of(column)
+        after = Batch(found.originals.keys, columns)
+        return GuardedWrite(after, before=found.originals, guards=found.shadows)
+
+    done = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
+    note_contended(run, done)
+    left.update(done.contended)
+    return sorted(converted - left), sorted(left)
+
+
+def _rows_of_applications(
+    history: ShadowHistory, found: ShadowedDocuments, old: str, new: str
+) -> Iterator[tuple[int, bool]]:
+    """Yield the documents with a value that an application wrote, and whether it wrote that after the original."""
+    columns = (found.originals.keys, found.originals[old], found.shadows[new], found.converted[new])
+    for row, (key, original, shadow, converted) in enumerate(zip(*columns, strict=True)):
+        if shadow is None or shadow == converted:
+            continue
+        if history.was_written_by_application(old, key, original, shadow):
+            yield row, history.is_latest(old, key, original, shadow, converted)
