@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.errors import UnconvertibleDocuments
+from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
+from fieldfare.testing.indexing import wait_until_indexed
 from shadow_migration import DOCUMENTS, RENAMED, Migration, Shape
 
 PLAIN = {"hash": Shape("hash", {}, "v", "w", name="w"), "json": RENAMED["json-rename"]}
@@ -169,3 +170,18 @@ def test_all_values_of_an_array_are_copied(server: Server, tmp_path: Path) -> No
     assert json.loads(server.command("JSON.GET", "d:3")) == {"labels": ["x", "y3", "late"]}
     assert migration.rollback() is Result.ROLLED_BACK
     assert json.loads(server.command("JSON.GET", "d:3")) == {"tags": ["x", "y3", "late"]}
+
+
+def test_another_index_reads_the_old_name_until_finalize(migration: Migration) -> None:
+    shape, server = migration.shape, migration.server
+    plain = shape.storage == "hash"
+    field = ("v", "TAG") if plain else ("$.in.v[*]", "AS", "v", "NUMERIC")
+    server.command("FT.CREATE", "other", "ON", shape.storage, "PREFIX", 1, "d:", "SCHEMA", *field)
+    wait_until_indexed(server)
+    assert "index 'other' covers some of the same keys" in migration.plan("drop_recreate").blocked_reasons[0]
+    assert migration.plan("auto").mode == "shadow"
+    before = count_results(server, "other", "*")
+    assert migration.apply() is Result.SUCCEEDED
+    assert count_results(server, "other", "*") == before
+    with pytest.raises(PreconditionError, match="The index 'other' reads"):
+        migration.finalize()

@@ -9,7 +9,7 @@ from attrs import evolve
 from fieldfare.definition import Field, IndexDefinition, Storage
 from fieldfare.definition.jsonpath import Segments, join_path, split_path
 
-__all__ = ["EACH", "OPTIONS", "is_same_place", "rename_field", "renamed_path"]
+__all__ = ["EACH", "OPTIONS", "is_same_place", "overlaps", "rename_field", "renamed_path"]
 
 OPTIONS: Final = ("language_field", "score_field", "payload_field")
 """Options of an index that hold a path in the documents."""
@@ -68,6 +68,15 @@ def is_same_place(first: str | None, second: str, storage: Storage) -> bool:
     if first is None or storage is Storage.HASH:
         return first == second
     return split_path(first) == split_path(second)
+
+
+def overlaps(first: str, second: str, storage: Storage) -> bool:
+    """Whether two paths lead to the same place in a document, or one to a part of what the other leads to."""
+    if storage is Storage.HASH:
+        return first == second
+    one, other = split_path(first)[0], split_path(second)[0]
+    shared = min(len(one), len(other))
+    return one[:shared] == other[:shared]
 
 
 def _parent(field: Field) -> Segments | None:

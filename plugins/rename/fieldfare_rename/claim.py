@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from fieldfare.changes.renaming import EACH, OPTIONS
+from fieldfare.changes.renaming import EACH, OPTIONS, overlaps
 from fieldfare.definition import Storage
 from fieldfare.definition.jsonpath import split_path
 from fieldfare.documents import KeyCounter
@@ -90,7 +90,7 @@ def _ambiguous_paths(before: Field, after: Field) -> Iterator[Claim]:
 def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     """Yield conflicts with the other changes of this plan, and between source and target."""
     storage = live.definition.storage
-    if _overlaps(rename.source, rename.target, storage):
+    if overlaps(rename.source, rename.target, storage):
         yield Claim.blocked(
             f"one of {rename.source} and {rename.target} contains the other",
             workaround="rename in two plans, with a third name in between",
@@ -99,7 +99,7 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
         if (
             live.definition.find(field.name) is None
             and place_of(field.path, storage) != rename.target
-            and _overlaps(field.path, rename.target, storage)
+            and overlaps(field.path, rename.target, storage)
         ):
             yield Claim.blocked(
                 f"this plan moves or removes field {field.name!r} at {field.path}, which overlaps {rename.target}",
@@ -108,6 +108,7 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
 
 
 def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
+    """Yield what else reads one of the two places; fields of other indexes that read the old one are up to the mode."""
     for place, effect in ((rename.source, "would find no values any more"), (rename.target, "would find these values")):
         for reader in _readers(live.definition, place, besides=rename.old):
             yield Claim.blocked(
@@ -115,7 +116,8 @@ def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
                 workaround=f"first remove or change {reader}, in a migration of its own",
             )
         for other in live.overlapping_indexes:
-            for reader in _readers(other, place):
+            readers = _options(other, place) if place == rename.source else _readers(other, place)
+            for reader in readers:
                 yield Claim.blocked(
                     f"index {other.name!r} covers some of the same keys, and its {reader} reads {place!r}: it {effect}",
                     workaround=f"drop {other.name!r} before and create it again afterwards, or copy the value to a "
@@ -139,7 +141,7 @@ def _warnings(change: RenameField, before: Field, after: Field, live: LiveIndex)
 def _sampled_conflicts(rename: Rename, live: LiveIndex) -> Iterator[str]:
     """Warn about sampled documents that have both names; not if an earlier rename moves the second one away."""
     storage = live.definition.storage
-    if any(_overlaps(field.path, rename.target, storage) for field in live.snapshot.definition.fields):
+    if any(overlaps(field.path, rename.target, storage) for field in live.snapshot.definition.fields):
         return
     sampled, both_names = 0, KeyCounter()
     for batch in live.sample([rename.source, rename.target], SAMPLE_LIMIT):
@@ -167,24 +169,21 @@ def _readers(definition: IndexDefinition, place: str, *, besides: str | None = N
     storage = definition.storage
     own = definition.find(besides) if besides is not None else None
     for field in definition.fields:
-        if field is not own and _overlaps(field.path, place, storage):
+        if field is not own and overlaps(field.path, place, storage):
             yield f"field {field.name!r}"
+    yield from _options(definition, place, own)
+
+
+def _options(definition: IndexDefinition, place: str, own: Field | None = None) -> Iterator[str]:
+    """Name the options of an index that read a place; not those that follow a field."""
+    storage = definition.storage
     for option in OPTIONS:
         value = getattr(definition, option)
-        follows = own is not None and value is not None and _overlaps(value, own.path, storage)
-        if value is not None and not follows and _overlaps(value, place, storage):
+        follows = own is not None and value is not None and overlaps(value, own.path, storage)
+        if value is not None and not follows and overlaps(value, place, storage):
             yield f"{option.upper()} {value}"
     if own is None and storage is Storage.HASH and _filter_reads(definition.filter, place):
         yield f"FILTER {definition.filter}"
-
-
-def _overlaps(first: str, second: str, storage: Storage) -> bool:
-    """Whether two paths lead to the same place, or one contains the other."""
-    if storage is Storage.HASH:
-        return first == second
-    one, other = split_path(first)[0], split_path(second)[0]
-    shared = min(len(one), len(other))
-    return one[:shared] == other[:shared]
 
 
 def _filter_reads(expression: str | None, name: str) -> bool:

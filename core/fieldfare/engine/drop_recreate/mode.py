@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
+from fieldfare.changes.renaming import overlaps
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.snapshot import SYNONYMS
 from fieldfare.engine.checks.validators import run_validators
@@ -49,9 +50,10 @@ class DropRecreate:
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Refuse to overwrite fields that other indexes read, too, and to drop a TEMPORARY index."""
         rewrites = [step for step in (*change.steps, *draft.further_steps) if step.rewrites_documents]
-        fields = {path for step in rewrites for path in step.fields}
+        fields = {path for step in rewrites for path in (*step.fields, *step.moves)}
         for other in draft.overlapping_indexes:
-            shared = sorted(fields & {each.path for each in other.fields})
+            readers = [each.path for each in other.fields]
+            shared = sorted(path for path in fields if any(overlaps(each, path, other.storage) for each in readers))
             if shared:
                 names = ", ".join(map(repr, shared))
                 reason = f"index {other.name!r} covers some of the same keys and reads {names} too"

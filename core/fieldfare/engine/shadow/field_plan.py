@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from fieldfare.changes.renaming import overlaps
 from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.definition.jsonpath import split_path
 from fieldfare.definition.reply import encode, text
@@ -66,22 +67,13 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
 def _move_problem(source: IndexDefinition, old: str, new: str) -> str | None:
     """Return why a value cannot be copied to its new place while the live index answers; None if it can."""
     readers = [*(each.path for each in source.fields), source.language_field, source.score_field, source.payload_field]
-    if any(_overlap(source.storage, each, new) for each in readers if each is not None):
+    if any(overlaps(each, new, source.storage) for each in readers if each is not None):
         return f"it moves values to {new!r}, which the live index reads"
     if source.storage is Storage.JSON:
         parent = split_path(new)[0][:-1]
         if parent != split_path(old)[0][: len(parent)]:
             return f"it moves values to {new!r}, in an object that documents may lack"
     return None
-
-
-def _overlap(storage: Storage, one: str, other: str) -> bool:
-    """Whether two paths lead to the same place, or one to a part of what the other leads to."""
-    if storage is Storage.HASH:
-        return one == other
-    first, second = split_path(one)[0], split_path(other)[0]
-    shared = min(len(first), len(second))
-    return first[:shared] == second[:shared]
 
 
 def _field_problem(source: IndexDefinition, path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fieldfare.changes.renaming import overlaps
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.originals import remove_originals
@@ -24,9 +25,10 @@ def require_unused_originals(run: ActiveRun) -> None:
         PreconditionError: says who still needs them.
     """
     commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
-    originals = set(shadow_paths(run.plan))
+    originals = sorted(shadow_paths(run.plan))
     for other in read_overlapping_indexes(run.server, run.target):
-        read = sorted(originals & {each.path for each in other.fields})
+        readers = [each.path for each in other.fields]
+        read = [path for path in originals if any(overlaps(each, path, other.storage) for each in readers)]
         if read and other.name != run.source.name:
             raise PreconditionError(
                 f"The index {other.name!r} reads {', '.join(map(repr, read))} of the same documents, and would lose "
