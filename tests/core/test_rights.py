@@ -80,6 +80,7 @@ COMMANDS: Final = {
     "switch": Command(("switch", "--backup-dir", "backup"), before=(SHADOW, BUILD)),
     "finalize": Command(("finalize", "--backup-dir", "backup", "--yes"), before=(SHADOW_OF_ALIAS, APPLY)),
     "cleanup": Command(("cleanup", "--yes"), before=(SHADOW, BUILD)),
+    "cleanup --fields": Command(("cleanup", "--fields", "--yes"), QUANTIZE, before=(SHADOW, BUILD)),
     "validate": Command(("validate", "--backup-dir", "backup"), before=(PLAN, APPLY)),
     "compare": Command(("compare", "--index", "articles", "--against", "more", "--min-overlap", "0")),
     "rollback": Command(ROLLBACK, before=(PLAN, APPLY)),

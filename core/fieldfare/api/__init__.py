@@ -4,7 +4,7 @@ The command line uses these classes, too.
 May import: ``planning`` and below. Must not know: the command line, the wizard, plugins.
 """
 
-from fieldfare.api.cleanup import drop_abandoned, find_abandoned
+from fieldfare.api.cleanup import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
 from fieldfare.api.comparison import compare_indexes
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
@@ -20,7 +20,9 @@ __all__ = [
     "compare_indexes",
     "drop_abandoned",
     "find_abandoned",
+    "find_abandoned_fields",
     "load_migration_plan",
+    "remove_abandoned_fields",
     "write_migration_plan",
     "write_migration_report",
 ]

@@ -1,4 +1,4 @@
-"""Finds and drops indexes that migrations have left behind."""
+"""Finds and drops indexes that migrations have left behind, and shadow fields in documents."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fieldfare.api.arguments import server_at
-from fieldfare.engine import cleanup
+from fieldfare.engine import abandoned_fields, cleanup
+from fieldfare.engine.abandoned_fields import AbandonedField
 from fieldfare.engine.cleanup import AbandonedIndex
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 
-__all__ = ["drop_abandoned", "find_abandoned"]
+__all__ = ["drop_abandoned", "find_abandoned", "find_abandoned_fields", "remove_abandoned_fields"]
 
 
 def find_abandoned(
@@ -54,3 +55,51 @@ def drop_abandoned(
     """
     with server_at(server, redis_url, redis_client) as opened:
         cleanup.drop_abandoned(opened, abandoned)
+
+
+def find_abandoned_fields(
+    abandoned: Iterable[AbandonedIndex] = (),
+    *,
+    redis_url: str | None = None,
+    redis_client: AnyClient | None = None,
+    server: Server | None = None,
+    backup_dirs: Sequence[str | Path] = (),
+) -> tuple[AbandonedField, ...]:
+    """Return the shadow fields that migrations have left behind in documents; every document is read.
+
+    See :func:`fieldfare.engine.abandoned_fields.find_abandoned_fields`.
+
+    Args:
+        abandoned: what :func:`find_abandoned` has found: the fields that only these indexes read are left behind, too.
+        redis_url: where to look.
+        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+        server: an open connection of fieldfare, in place of both.
+        backup_dirs: of migrations that are not finalized: their fields are needed.
+
+    Raises:
+        CommandNotAllowed: the user may not read some index or some documents, or may not remove what was found.
+    """
+    with server_at(server, redis_url, redis_client) as opened:
+        return abandoned_fields.find_abandoned_fields(opened, abandoned, [Path(each) for each in backup_dirs])
+
+
+def remove_abandoned_fields(
+    fields: Iterable[AbandonedField],
+    *,
+    redis_url: str | None = None,
+    redis_client: AnyClient | None = None,
+    server: Server | None = None,
+) -> None:
+    """Remove fields that :func:`find_abandoned_fields` has found from all documents. No backup has their values.
+
+    Args:
+        fields: the fields.
+        redis_url: where they are.
+        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
+        server: an open connection of fieldfare, in place of both.
+
+    Raises:
+        LockHeld: a migration works on their index.
+    """
+    with server_at(server, redis_url, redis_client) as opened:
+        abandoned_fields.remove_abandoned_fields(opened, fields)

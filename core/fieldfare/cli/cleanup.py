@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, directory_option
@@ -15,54 +16,86 @@ from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError, Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from fieldfare.engine.abandoned_fields import AbandonedField
     from fieldfare.engine.cleanup import AbandonedIndex
 
 __all__ = ["cleanup"]
 
 
-def cleanup(
+def cleanup(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
     backup_dir: Annotated[
         list[Path] | None,
         directory_option("Directory with backups of migrations: what they still need stays. Repeatable."),
     ] = None,
+    fields: Annotated[
+        bool,
+        typer.Option(
+            "--fields",
+            help="Also remove shadow fields (EMBEDDING__v2) that no index reads and no migration needs. Reads every "
+            "document of every index.",
+        ),
+    ] = False,
     yes: Yes = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Drop indexes that migrations have left behind.
+    """Drop indexes that migrations have left behind, and with --fields remove their shadow fields from documents.
 
-    Documents stay. Dropped are trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the
-    index that answers to NAME. Name the backup directories: without them, an old index that a rollback needs looks
-    abandoned.
+    Dropped are trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that answers
+    to NAME. Documents stay. Removed are fields FIELD__v2 where an index reads FIELD, if no index reads them. Name the
+    backup directories: without them, what a rollback needs looks abandoned.
     """
     session = Session.of(context)
-    from fieldfare.api import drop_abandoned, find_abandoned  # noqa: PLC0415 - start-up time
+    from fieldfare.api import (  # noqa: PLC0415 - start-up time
+        drop_abandoned,
+        find_abandoned,
+        find_abandoned_fields,
+        remove_abandoned_fields,
+    )
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     with connect(url, cluster=cluster) as server:
         found = find_abandoned(server=server, backup_dirs=backup_dir or ())
-        if found and not session.json:
-            show(
-                table(
-                    ["Index", "Documents", "Why"], [[each.name, f"{each.documents:,}", each.reason] for each in found]
-                )
-            )
-        if found and not yes:
-            _confirm(found, session)
+        in_documents = find_abandoned_fields(found, server=server, backup_dirs=backup_dir or ()) if fields else ()
+        if not session.json:
+            _show(found, in_documents)
+        if (found or in_documents) and not yes:
+            _confirm(found, in_documents, session)
         drop_abandoned(found, server=server)
+        remove_abandoned_fields(in_documents, server=server)
     if session.json:
-        show_json({"dropped": [each.name for each in found]})
-    else:
-        show(f"Dropped: {', '.join(each.name for each in found)}" if found else "Nothing is left behind.")
+        removed = {"removed_fields": [attrs.asdict(each) for each in in_documents]} if fields else {}
+        show_json({"dropped": [each.name for each in found], **removed})
+        return
+    if found:
+        show(f"Dropped: {', '.join(each.name for each in found)}")
+    if in_documents:
+        show(f"Removed: {', '.join(each.path for each in in_documents)}")
+    if not found and not in_documents:
+        show("Nothing is left behind.")
 
 
-def _confirm(found: Sequence[AbandonedIndex], session: Session) -> None:
+def _show(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField]) -> None:
+    if found:
+        show(table(["Index", "Documents", "Why"], [[each.name, f"{each.documents:,}", each.reason] for each in found]))
+    if fields:
+        rows = [
+            [each.path, f"{each.documents:,}", f"{each.index!r} reads {each.original!r}, and no index reads this"]
+            for each in fields
+        ]
+        show(table(["Field", "Documents", "Why"], rows))
+
+
+def _confirm(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField], session: Session) -> None:
     if session.json or not sys.stdin.isatty():
-        raise UsageError("cleanup drops these indexes and asks before; without a terminal, pass --yes.")
+        raise UsageError("cleanup drops and removes these and asks before; without a terminal, pass --yes.")
+    questions = [f"Drop {len(found)} indexes? Documents stay."] if found else []
+    if fields:
+        questions.append(f"Remove {len(fields)} fields from documents? No backup has their values.")
     try:
-        agreed = typer.confirm(f"Drop {len(found)} indexes? Documents stay.", err=True)
+        agreed = all(typer.confirm(each, err=True) for each in questions)
     except typer.Abort:
         notice("")
         raise Interrupted("Nothing was changed.", resume="fieldfare cleanup") from None

@@ -24,6 +24,7 @@ __all__ = [
     "moved_paths",
     "shadow_path",
     "shadow_paths",
+    "shadow_version",
     "with_shadow_paths",
 ]
 
@@ -33,7 +34,7 @@ COPY: Final = "index.copy_field"
 SHADOW_FIELDS: Final = "shadow_fields"
 """The parameter of the step that builds the target: path of an original → path of its shadow field."""
 
-VERSIONED: Final = re.compile(r"(?P<base>.+?)__v[1-9][0-9]*", re.DOTALL)
+VERSIONED: Final = re.compile(r"(?P<base>.+?)__v(?P<number>[1-9][0-9]*)", re.DOTALL)
 
 
 def shadow_paths(plan: MigrationPlan) -> Mapping[str, str]:
@@ -69,6 +70,13 @@ def shadow_path(storage: Storage, path: str, version: int) -> str | None:
     if rest or not segments or isinstance(segments[-1], int):
         return None
     return join_path([*segments[:-1], _with_version(segments[-1], version)])
+
+
+def shadow_version(storage: Storage, path: str) -> int:
+    """Return the version at the end of a path; 1 without one."""
+    segments = [path] if storage is Storage.HASH else split_path(path)[0]
+    found = VERSIONED.fullmatch(str(segments[-1])) if segments else None
+    return int(found["number"]) if found else 1
 
 
 def _with_version(name: str, version: int) -> str:
