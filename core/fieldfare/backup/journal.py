@@ -18,11 +18,11 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from fieldfare.backup import ExpectedBackup, read_header, write_durably
 from fieldfare.backup.durable import content_checksum
-from fieldfare.backup.progress import Progress, StepRecord
+from fieldfare.backup.progress import Progress, Status, StepRecord
 from fieldfare.definition.reply import encode, text
 from fieldfare.documents import Note
 from fieldfare.errors import BackupUnusable, FieldfareError
-from fieldfare.plan import MigrationPlan
+from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
 from fieldfare.support.structure import make_converter, require, structure
 
@@ -36,6 +36,9 @@ FORMER_NOTE_KINDS: Final = {
     "written to all the time": "updated faster than it can be converted",
 }
 """Kinds of notes that version 0.1 wrote → their current names. The former ones are read, never written."""
+
+OWNER: Final = "index"
+"""The kernel's plugin, which owns the steps that drop and create the index."""
 
 TOTAL: Final = "total"
 NESTED: Final = ("index", "downtime", "throttled")
@@ -99,6 +102,19 @@ class Journal:
     def has_started_steps(self) -> bool:
         """Whether a step was started, so that the run may have changed something on the server."""
         return bool(self.progress.steps)
+
+    @property
+    def unavailable_since(self) -> float | None:
+        """Since when the index cannot be queried, because it was dropped; None while it answers."""
+        dropped, created = self._status_in(Phase.DROP), self._status_in(Phase.CREATE)
+        answers = dropped in {None, Status.UNDONE} or created is Status.DONE
+        return None if answers else self.progress.dropped_at
+
+    def _status_in(self, phase: Phase) -> Status | None:
+        """Return how far the mode's own step in a phase got; None if there is none, or it was not started."""
+        steps = (each.id for each in self.plan.steps if each.phase is phase and each.owner == OWNER)
+        record = next(filter(None, map(self.record, steps)), None)
+        return record.status if record else None
 
     @property
     def expected_backup(self) -> ExpectedBackup:

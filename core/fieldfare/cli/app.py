@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 from attrs import evolve
+from typer.core import TyperCommand
 
 from fieldfare import __version__
 from fieldfare.cli.apply import apply
@@ -21,6 +22,7 @@ from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.escape import UNSHOWABLE
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.finalize import finalize
+from fieldfare.cli.help_text import Command, Group, fit_examples
 from fieldfare.cli.helper import helper
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
@@ -164,6 +166,7 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
         only: the name of a command; if there is such a command, the others are left out, to start sooner.
     """
     app = typer.Typer(
+        cls=Group,
         name=PROGRAM,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -179,6 +182,8 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     _add_commands(app, plugins)
     app.registered_commands = [each for each in app.registered_commands if each.name == only] or app.registered_commands
     for command in app.registered_commands:
+        command.cls = Command if command.cls is TyperCommand else command.cls
+        command.epilog = command.epilog and fit_examples(command.epilog)
         if command.callback is not None:
             command.callback = with_connection_options(command.callback)
     return app

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Final, Self
 
 from attrs import define, evolve, field
@@ -13,7 +14,7 @@ from attrs import define, evolve, field
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.demo_data import SOURCE, Entry, SearchResult, count_tagged, create, load, read_state, remove, search
-from fieldfare.cli.output import bullets, table, wrap
+from fieldfare.cli.output import bullets, table
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.units import bytes_text, seconds_text
@@ -26,7 +27,8 @@ from fieldfare.server.inspect import index_exists, read_stats
 __all__ = ["Demo"]
 
 MEBIBYTE: Final = 1024 * 1024
-GLOSS_WIDTH: Final = 72
+RESULT_WIDTH: Final = 80
+"""Columns of a line of the search results, in a pipe, too."""
 
 
 @define
@@ -150,8 +152,8 @@ class Demo:
 
     def _search(self, index: str, datatype: str) -> list[bytes]:
         found = search(self.server, index, self.query.vector, datatype)
-        self._paragraph(wrap(f"Nearest in {index!r} to: {self.query.gloss}"))
-        self._paragraph(table(["Word", "Score", "Gloss"], [_row(result) for result in found]))
+        self._paragraph(f"Nearest in {index!r} to: {self.query.gloss}")
+        self._paragraph(table(["Word", "Score", "Gloss"], _rows(found)))
         return [result.key for result in found]
 
     def _measure(self, moment: str, index: str) -> str:
@@ -192,6 +194,8 @@ class Demo:
         self.seconds[part] = time.monotonic() - started
 
 
-def _row(result: SearchResult) -> list[str]:
-    gloss = result.gloss if len(result.gloss) <= GLOSS_WIDTH else f"{result.gloss[: GLOSS_WIDTH - 4]} ..."
-    return [result.word, f"{result.score:.4f}", gloss]
+def _rows(results: Sequence[SearchResult]) -> list[list[str]]:
+    """Return the cells of a table of results: a gloss that is too long for a line ends with three dots."""
+    rows = [[each.word, f"{each.score:.4f}"] for each in results]
+    room = RESULT_WIDTH - max(sum(len(cell) + 2 for cell in row) for row in rows)
+    return [[*row, shorten(each.gloss, room, placeholder=" ...")] for row, each in zip(rows, results, strict=True)]

@@ -15,17 +15,25 @@ __all__ = ["UNSHOWABLE", "escape_line", "escape_text"]
 UNSHOWABLE: Final = "fieldfare.unshowable"
 """The error handler of streams: what their encoding does not have is spelled out, an arrow as ``->``."""
 
-BOLD: Final = r"\x1b\[[01]m"
-"""Control sequences of our own tables."""
+STYLES: Final = r"\x1b\[(?:0|(?:[12]|3[1-6])(?:;(?:[12]|3[1-6]))*)m"
+"""Control sequences of our own output: bold, dim and colours."""
 
 CONTROLS: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-IN_TEXT: Final = re.compile(rf"({BOLD})|[{CONTROLS}]")
+IN_STYLED: Final = re.compile(rf"({STYLES})|[{CONTROLS}]")
+IN_TEXT: Final = re.compile(rf"[{CONTROLS}]")
 IN_LINE: Final = re.compile(rf"[{CONTROLS}\t\n]")
 
 
-def escape_text(text: str) -> str:
-    """Return text with control characters, and those that change the writing direction, escaped."""
-    return IN_TEXT.sub(lambda match: match[1] or _escaped(match[0]), text)
+def escape_text(text: str, *, with_styles: bool = False) -> str:
+    """Return text with control characters, and those that change the writing direction, escaped.
+
+    Args:
+        text: what is shown.
+        with_styles: whether colours and bold stay: they do nothing else.
+    """
+    if with_styles:
+        return IN_STYLED.sub(lambda match: match[1] or _escaped(match[0]), text)
+    return IN_TEXT.sub(lambda match: _escaped(match[0]), text)
 
 
 def escape_line(text: str) -> str:

@@ -6,21 +6,20 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
-from shutil import get_terminal_size
-from textwrap import TextWrapper
 from typing import Any, TextIO
 
-from fieldfare.cli.escape import escape_line, escape_text
+from fieldfare.cli.escape import escape_text
+from fieldfare.cli.layout import table, width_of, wrap_text
+from fieldfare.cli.styles import has_colours, highlighted
 from fieldfare.errors import OutputLost
 
-__all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table", "wrap"]
+__all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table"]
 
 
 def show(text: str) -> None:
-    """Write a result for people."""
-    _write(sys.stdout, text)
+    """Write a result for people. In a terminal its lines break between words, and its labels have colours."""
+    _write(sys.stdout, _laid_out(text, sys.stdout))
 
 
 def show_json(document: Mapping[str, Any]) -> None:
@@ -28,32 +27,17 @@ def show_json(document: Mapping[str, Any]) -> None:
 
     Bytes that are not UTF-8 stay lone surrogates, escaped in ASCII.
     """
-    _write(sys.stdout, json.dumps(document, indent=2, default=_plain))
+    _write(sys.stdout, escape_text(json.dumps(document, indent=2, default=_plain)))
 
 
 def notice(text: str) -> None:
-    """Write a message that is not the result."""
-    _write(sys.stderr, text)
+    """Write a message that is not the result, as :func:`show` does."""
+    _write(sys.stderr, _laid_out(text, sys.stderr))
 
 
 def bullets(title: str, lines: Sequence[str]) -> list[str]:
-    """Return a titled list; no lines if it is empty. In a terminal they break between words."""
-    return [title, *(wrap(f"- {line}", indent="  ") for line in lines)] if lines else []
-
-
-def wrap(text: str, *, indent: str = "") -> str:
-    """Return text whose lines are not wider than the terminal and do not break inside a word; elsewhere as it is.
-
-    Args:
-        text: one line or more.
-        indent: of what a line goes on with.
-    """
-    if not sys.stdout.isatty():
-        return text
-    wrapper = TextWrapper(
-        get_terminal_size().columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join(wrapper.fill(line) for line in text.split("\n"))
+    """Return a titled list; no lines if it is empty."""
+    return [title, *(_bullet(line) for line in lines)] if lines else []
 
 
 def details(facts: Mapping[str, Any]) -> list[str]:
@@ -61,9 +45,9 @@ def details(facts: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     for title, value in facts.items():
         if isinstance(value, (list, tuple)) and value and all(isinstance(each, dict) for each in value):
-            headers = list(dict.fromkeys(key for each in value for key in each))
-            rows = [[_cell(each.get(header)) for header in headers] for each in value]
-            lines += [f"{title}:", table(headers, rows)]
+            keys = list(dict.fromkeys(key for each in value for key in each))
+            rows = [[_cell(each.get(key)) for key in keys] for each in value]
+            lines += [f"{title}:", table([key.replace("_", " ") for key in keys], rows)]
         elif isinstance(value, dict):
             lines.append(f"{title}: " + ", ".join(f"{key} {_cell(each)}" for key, each in value.items()))
         else:
@@ -71,20 +55,8 @@ def details(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table: as wide as the terminal, elsewhere as wide as it needs."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415 - start-up time
-    from rich.text import Text  # noqa: PLC0415 - start-up time
-
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for header in headers:
-        grid.add_column(header, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(escape_line(cell)) for cell in row))
-    drawn, in_terminal = StringIO(), sys.stdout.isatty()
-    Console(file=drawn, force_terminal=in_terminal or None, width=None if in_terminal else 1000).print(grid)
-    return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
+def _bullet(line: str) -> str:
+    return "\n".join([f"- {line}".split("\n")[0], *(f"  {each}" for each in line.split("\n")[1:])])
 
 
 def _cell(value: Any) -> str:
@@ -110,6 +82,11 @@ def replace_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the whole process
 
 
+def _laid_out(text: str, stream: TextIO) -> str:
+    escaped = escape_text(text, with_styles=has_colours(stream))
+    return highlighted(wrap_text(escaped, width_of(stream)), stream)
+
+
 def _write(stream: TextIO, text: str) -> None:
     """Write a line. A closed pipe does not change how the command ends.
 
@@ -117,7 +94,7 @@ def _write(stream: TextIO, text: str) -> None:
         OutputLost: the result cannot be written. Lost messages are ignored.
     """
     try:
-        stream.write(escape_text(text) + "\n")
+        stream.write(text + "\n")
         stream.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

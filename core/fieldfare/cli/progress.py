@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 from fieldfare.cli.output import notice
+from fieldfare.cli.progress_text import activity_key, ended_text, title_of
+from fieldfare.cli.units import rough_seconds
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
@@ -28,15 +30,20 @@ MAX_SECONDS: Final = 10.0
 
 
 @contextmanager
-def show_progress(plugins: Plugins) -> Iterator[None]:
-    """Show the progress of whatever runs in the body."""
+def show_progress(plugins: Plugins, expected: Mapping[str, float] | None = None) -> Iterator[None]:
+    """Show the progress of whatever runs in the body.
+
+    Args:
+        plugins: that get step reports.
+        expected: activity → the seconds that it is expected to take.
+    """
     if not can_draw_bars():
         with registered(plugins, LineReporter()):
             yield
         return
     from fieldfare.cli.progress_bars import BarReporter  # noqa: PLC0415 - start-up time
 
-    bars = BarReporter()
+    bars = BarReporter(expected=expected)
     with registered(plugins, bars), bars.display:
         yield
 
@@ -67,40 +74,36 @@ class LineReporter:
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
         """Write a line, unless the last one is recent."""
-        title = report.title or report.activity
+        title = title_of(report)
         match report.moment:
             case Moment.STARTED:
-                self._last[_activity(report)] = (0, self._clock())
+                self._last[activity_key(report)] = (0, self._clock())
                 notice(f"{title} ...")
             case Moment.PROGRESS:
                 if self._is_due(report):
-                    notice(f"{title}: {_documents(report)}")
+                    notice(f"{title}: {_documents(report)}{_outage(report)}")
             case Moment.STALLED:
                 notice(f"{title}: {report.error}")
-            case Moment.FINISHED:
-                documents = f"{report.documents_done:,} docs " if report.documents_done else ""
-                notice(f"{title}: done, {documents}in {report.seconds:.1f} s")
-            case Moment.SKIPPED:
-                notice(f"{title}: done by an earlier run")
-            case Moment.FAILED:
-                reason, _, _ = (report.error or "").partition("\n")  # what follows is said at the end
-                notice(f"{title}: failed: {reason}")
+            case _:
+                notice(ended_text(report))
 
     def _is_due(self, report: StepReport) -> bool:
-        done, at = self._last.get(_activity(report), (0, 0.0))
+        done, at = self._last.get(activity_key(report), (0, 0.0))
         now = self._clock()
         enough = 0 < MIN_SHARE * report.documents_total <= report.documents_done - done
         due = now - at >= MAX_SECONDS or (enough and now - at >= MIN_SECONDS)
         if due:
-            self._last[_activity(report)] = (report.documents_done, now)
+            self._last[activity_key(report)] = (report.documents_done, now)
         return due
-
-
-def _activity(report: StepReport) -> tuple[str, str]:
-    return report.activity, report.step
 
 
 def _documents(report: StepReport) -> str:
     if report.documents_total:
         return f"{report.documents_done:,}/{report.documents_total:,} docs"
     return f"{report.documents_done:,} docs"
+
+
+def _outage(report: StepReport) -> str:
+    """Return for how long the index has been unavailable; nothing while it answers."""
+    since = report.unavailable_since
+    return "" if since is None else f"; index unavailable for {rough_seconds(max(time.time() - since, 0.0))}"

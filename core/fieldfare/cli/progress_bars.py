@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator, Mapping
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
 from rich.text import Text
 
 from fieldfare.cli.escape import escape_line
+from fieldfare.cli.layout import text_width, wrap_text
+from fieldfare.cli.overall_progress import ENDED, OverallProgress, seconds_left
+from fieldfare.cli.progress_text import activity_key, ended_text, title_of
+from fieldfare.cli.units import rough_seconds, seconds_text
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
 
 __all__ = ["BarReporter", "make_display"]
 
-
-class DocumentsColumn(ProgressColumn):
-    """How many documents are done, and how fast."""
-
-    def render(self, task: Task) -> Text:
-        """Return ``450,000/1,000,000 docs  52,000/s``; nothing for an activity without documents."""
-        if not task.fields["documents"]:
-            return Text("")
-        total = f"/{task.total:,.0f}" if task.total else ""
-        speed = task.finished_speed or task.speed
-        rate = f"  {speed:,.0f}/s" if speed else ""
-        return Text(f"{task.completed:,.0f}{total} docs{rate}")
+BAR_WIDTH = 24
 
 
 def make_display(counts: ProgressColumn, console: Console | None = None) -> Progress:
     """Return a display of bars with these counts, on this console or on stderr."""
     return Progress(
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1)),
         BarColumn(bar_width=20),
         counts,
         TimeElapsedColumn(),
@@ -42,43 +39,73 @@ def make_display(counts: ProgressColumn, console: Console | None = None) -> Prog
 
 
 class BarReporter:
-    """Draws a bar per activity, while its display is shown.
+    """Draws a bar for what is going on and one for the whole run; writes a line for each activity that has ended.
 
     Attributes:
-        display: a context manager: shows the bars during the run. They stay on the screen.
+        display: a context manager: shows the bars during the run.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        """Draw on this console, or on stderr."""
-        self.display = make_display(DocumentsColumn(table_column=Column(no_wrap=True)), console)
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+    def __init__(self, console: Console | None = None, expected: Mapping[str, float] | None = None) -> None:
+        """Draw on this console, or on stderr; ``expected`` are the seconds of activities."""
+        self._console = console or Console(file=sys.stderr)
+        self._overall = OverallProgress(expected or {})
+        self._running: dict[tuple[str, str], StepReport] = {}
+        self._unavailable_since: float | None = None
+        self.display = Live(console=self._console, get_renderable=self._draw, transient=True, refresh_per_second=10)
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Update the activity's bar."""
-        task = self._task(report)
-        done, total = report.documents_done, report.documents_total or None
-        match report.moment:
-            case Moment.FINISHED | Moment.SKIPPED:
-                title = f"{_title(report)} (done earlier)" if report.moment is Moment.SKIPPED else _title(report)
-                completed = done or total or 1
-                self.display.update(task, description=title, completed=completed, total=completed, documents=bool(done))
-                self.display.stop_task(task)
-            case Moment.STALLED:
-                self.display.console.print(f"{_title(report)}: {escape_line(report.error or '')}", markup=False)
-            case Moment.FAILED:
-                self.display.update(task, description=f"{_title(report)} (failed)")
-                self.display.stop_task(task)
-            case _:
-                self.display.update(task, completed=done, total=total, documents=bool(done or total))
+        """Update the bars, or write a line about an activity that has ended."""
+        self._overall.add(report)
+        self._unavailable_since = report.unavailable_since
+        if report.moment in ENDED:
+            self._running.pop(activity_key(report), None)
+            self._write(ended_text(report), "red" if report.moment is Moment.FAILED else "")
+        elif report.moment is Moment.STALLED:
+            self._write(f"{title_of(report)}: {report.error}", "yellow")
+        else:
+            self._running[activity_key(report)] = report
 
-    def _task(self, report: StepReport) -> TaskID:
-        key = (report.activity, report.step)
-        if key not in self._tasks:
-            total = report.documents_total or None
-            self._tasks[key] = self.display.add_task(_title(report), total=total, documents=bool(total))
-        return self._tasks[key]
+    def _write(self, line: str, style: str) -> None:
+        shown = wrap_text(escape_line(line), self._console.width, "  ")
+        self._console.print(Text(shown, style), soft_wrap=True)
+
+    def _draw(self) -> RenderableType:
+        return Group(*self._lines())
+
+    def _lines(self) -> Iterator[RenderableType]:
+        width = self._console.width
+        if self._running:
+            report = next(reversed(self._running.values()))
+            yield Text(wrap_text(escape_line(title_of(report)), width, "  "))
+            yield _bar_line("", report.documents_done, report.documents_total, _counts(report), width)
+            share, elapsed = self._overall.share, self._overall.elapsed
+            yield _bar_line("All steps", share or 0.0, None if share is None else 1.0, self._times(elapsed), width)
+        if self._unavailable_since is not None:
+            seconds = max(time.time() - self._unavailable_since, 0.0)
+            yield Text(f"Index unavailable for {rough_seconds(seconds)}", "bold yellow")
+
+    def _times(self, elapsed: float) -> str:
+        left = self._overall.seconds_left
+        rest = "" if left is None else f", about {rough_seconds(left)} left"
+        return f"{rough_seconds(elapsed)}{rest}"
 
 
-def _title(report: StepReport) -> str:
-    return escape_line(report.title or report.activity)
+def _bar_line(label: str, done: float, total: float | None, text: str, width: int) -> RenderableType:
+    """Return a bar between a label and a text, as wide as there is room; a moving one if the total is not known."""
+    room = width - len(label or "  ") - text_width(text) - 4
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_row(label, ProgressBar(total or None, done, width=max(min(BAR_WIDTH, room), 4)), Text(text, no_wrap=True))
+    return line
+
+
+def _counts(report: StepReport) -> str:
+    """Return ``450,000/1,000,000 docs  52,000/s  8 s left``; the time for an activity without documents."""
+    if not report.documents_done and not report.documents_total:
+        return seconds_text(report.seconds) if report.seconds else ""
+    total = f"/{report.documents_total:,}" if report.documents_total else ""
+    parts = [f"{report.documents_done:,}{total} docs"]
+    if report.seconds and report.documents_done:
+        parts.append(f"{report.documents_done / report.seconds:,.0f}/s")
+    left = seconds_left(report)
+    return "  ".join(parts + ([f"{rough_seconds(left)} left"] if left is not None else []))

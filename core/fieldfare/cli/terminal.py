@@ -9,6 +9,7 @@ from typing import TextIO
 from attrs import frozen
 
 from fieldfare.cli.escape import escape_text
+from fieldfare.cli.layout import width_of, wrap_text
 
 __all__ = ["Console"]
 
@@ -57,5 +58,5 @@ class Console:
 
     def write(self, line: str) -> None:
         """Show a line."""
-        self.stream.write(escape_text(line) + "\n")
+        self.stream.write(wrap_text(escape_text(line), width_of(self.stream)) + "\n")
         self.stream.flush()

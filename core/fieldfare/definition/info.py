@@ -215,7 +215,14 @@ def _stats(top: Mapping[str, Any]) -> IndexStats:
         vector_index_size_mb=_number(top, VECTORS),
         total_index_memory_size_mb=_number(top, TOTAL),
         other_memory_size_mb=_other_memory(top),
+        indexing_seconds=_indexing_seconds(top),
     )
+
+
+def _indexing_seconds(top: Mapping[str, Any]) -> float:
+    """Return the seconds to index one document: every document that is written again counts once more."""
+    indexed = _number(top, "max_doc_id")
+    return _number(top, "total_indexing_time") / 1000 / indexed if indexed > 0 else 0.0
 
 
 def _build_failure(top: Mapping[str, Any]) -> str:

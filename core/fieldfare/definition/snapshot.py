@@ -30,6 +30,7 @@ class IndexStats:
         vector_index_size_mb: memory of all vector indexes, in MiB.
         total_index_memory_size_mb: memory of the index in MiB, with or without its vectors, depending on the server.
         other_memory_size_mb: memory of the index without its vectors, in MiB.
+        indexing_seconds: that the server took to index one document, on average; 0.0 if it does not tell.
     """
 
     num_docs: int
@@ -39,6 +40,7 @@ class IndexStats:
     vector_index_size_mb: float = 0.0
     total_index_memory_size_mb: float = 0.0
     other_memory_size_mb: float = 0.0
+    indexing_seconds: float = field(default=0.0, eq=False)
 
 
 @frozen

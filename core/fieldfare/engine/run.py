@@ -41,7 +41,12 @@ LOCK_MAX_AGE: Final = 0.1
 
 
 def _reporter(run: ActiveRun) -> StepReporter:
-    return StepReporter(run.plugins, run.plan.index, run.add_time)
+    return StepReporter(
+        run.plugins,
+        run.plan.index,
+        run.add_time,
+        lambda: run.journal.unavailable_since if run.has_backup else None,
+    )
 
 
 def _throttle(run: ActiveRun) -> Throttle:

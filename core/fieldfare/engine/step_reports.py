@@ -24,11 +24,13 @@ class StepReporter:
         plugins: the observers are among them.
         index: the index's real name.
         on_end: called with the name of an activity and its seconds when it ends, however it ends.
+        unavailable_since: returns since when the index cannot be queried, None while it answers.
     """
 
     plugins: Plugins
     index: str
     on_end: Callable[[str, float], None]
+    unavailable_since: Callable[[], float | None] = lambda: None
     _activity: StepReport | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
 
@@ -80,6 +82,7 @@ class StepReporter:
         return time.monotonic() - self._started
 
     def _send(self, report: StepReport) -> None:
+        report = evolve(report, unavailable_since=self.unavailable_since())
         for name in self.plugins.implementers("fieldfare_step_report"):
             try:
                 self.plugins.call(name, "fieldfare_step_report", report=report)

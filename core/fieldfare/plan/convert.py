@@ -128,13 +128,14 @@ def _storage(mapping: Mapping[str, Any]) -> Storage:
 def _converter(storage: Storage) -> Converter:
     converter = make_converter(sparse={Claim, RenameField, Rename})
     converter.register_unstructure_hook(
-        IndexStats,  # memory varies, and would give every plan another fingerprint
+        IndexStats,  # memory and times vary, and would give every plan another fingerprint
         make_dict_unstructure_fn(
             IndexStats,
             converter,
             vector_index_size_mb=override(omit=True),
             total_index_memory_size_mb=override(omit=True),
             other_memory_size_mb=override(omit=True),
+            indexing_seconds=override(omit=True),
         ),
     )
     converter.register_unstructure_hook(

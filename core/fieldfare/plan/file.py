@@ -8,17 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import evolve
+
 from fieldfare.errors import FileError, PlanEdited, UsageError
 from fieldfare.plan.convert import from_plain, to_plain
+from fieldfare.plan.forecast import Forecast
 from fieldfare.plan.model import MigrationPlan
 from fieldfare.plan.redisvl import is_redisvl_plan, read_redisvl_plan
-from fieldfare.support.structure import StructureError
+from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import YamlFile, load_yaml, write_yaml
 
 __all__ = ["fingerprint", "load_plan", "plan_from_dict", "plan_to_dict", "write_plan"]
 
 VERSION: Final = 1
 FINGERPRINT: Final = "fingerprint"
+FORECAST: Final = "forecast"
+"""Stands below the fingerprint, which does not cover it: it is measured, and differs from one time to the next."""
+
+_CONVERTER: Final = make_converter()
 
 _READY: Final = """\
 A migration plan, written by 'fieldfare plan'. Review it: 'warnings', 'changes', 'merged_target_schema'.
@@ -62,7 +69,10 @@ def write_plan(plan: MigrationPlan, path: Path | str) -> None:
     Raises:
         FileError: it cannot be written.
     """
-    write_yaml(path, plan_to_dict(plan), comment=_READY if plan.supported else _BLOCKED)
+    content = plan_to_dict(plan)
+    if plan.forecast is not None:
+        content[FORECAST] = _CONVERTER.unstructure(plan.forecast)
+    write_yaml(path, content, comment=_READY if plan.supported else _BLOCKED)
 
 
 def load_plan(path: Path | str) -> MigrationPlan:
@@ -90,6 +100,7 @@ def _read(file: YamlFile) -> MigrationPlan:
             raise file.error(error.problems) from error
     plain = dict(file.data)
     noted = plain.pop(FINGERPRINT, None)
+    forecast = plain.pop(FORECAST, None)
     if not isinstance(noted, str):
         raise FileError(file.path, ["not a migration plan of fieldfare: it has no fingerprint"])
     version = plain.get("version")
@@ -98,6 +109,8 @@ def _read(file: YamlFile) -> MigrationPlan:
         raise FileError(file.path, [f"a plan of a newer fieldfare: format {version}, {known}"])
     try:
         plan = from_plain(plain)
+        if forecast is not None:
+            plan = evolve(plan, forecast=_read_forecast(forecast))
     except StructureError as error:
         raise file.error(error.problems) from error
     digest = _digest(plain)
@@ -108,6 +121,13 @@ def _read(file: YamlFile) -> MigrationPlan:
     if differing:
         raise PlanEdited(file.path, f"{', '.join(differing)} does not follow from the rest")
     return plan
+
+
+def _read_forecast(value: Any) -> Forecast:
+    try:
+        return structure(_CONVERTER, value, Forecast)
+    except StructureError as error:
+        raise StructureError(error.within(FORECAST)) from error
 
 
 def _without_wording(plain: Mapping[str, Any]) -> dict[str, Any]:

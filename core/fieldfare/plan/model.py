@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fieldfare.changes import Change, ChangePrefix
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.plan.claim import ClaimedChange
+from fieldfare.plan.forecast import Forecast
 from fieldfare.plan.step import Step
 from fieldfare.plan.summary import DiffClassification, RenameOperations, ValidationPolicy
 
@@ -71,6 +72,7 @@ class MigrationPlan:
         steps: in the order in which they run.
         plugins: name → version of every plugin that the steps need.
         warnings: what the user should know before applying.
+        forecast: how long it will take; None if nobody has estimated it.
     """
 
     version: int
@@ -82,6 +84,7 @@ class MigrationPlan:
     steps: tuple[Step, ...]
     plugins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    forecast: Forecast | None = field(default=None, eq=False, kw_only=True)
 
     @property
     def index(self) -> str:

@@ -20,6 +20,7 @@ from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
@@ -110,6 +111,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps = [*map(choice.mode.adapt, (*steps, *further)), *choice.mode.frame(draft, target)]
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
+    forecast = make_forecast(server, snapshot, target, ordered, sampler)
     key_sample = _key_sample(sampler, snapshot)
     facts = PlanFacts(sampler.key_count, live.unreadable_indexes)
     framed = any(step.owner in BUILTIN for step in ordered)
@@ -124,6 +126,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
         warnings=plan_warnings(server, snapshot, claims, ordered, facts=facts, of_mode=of_mode),
+        forecast=forecast,
     )
 
 

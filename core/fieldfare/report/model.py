@@ -42,6 +42,7 @@ class StepReport:
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
         error: the error of a failed activity; what was seen of a stalled one.
+        unavailable_since: since when the index cannot be queried, in seconds since the epoch; None while it answers.
     """
 
     index: str
@@ -53,6 +54,7 @@ class StepReport:
     documents_total: int = 0
     seconds: float = 0.0
     error: str | None = None
+    unavailable_since: float | None = None
 
 
 class Result(StrEnum):
