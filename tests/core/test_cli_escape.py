@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fieldfare.cli.escape import UNSHOWABLE, escape_line, escape_text
 from fieldfare.cli.output import notice, show, show_json, table
+from fieldfare.support.escape import UNSHOWABLE, escape_line, escape_text
 
 ESCAPES = (
     "\x1b]0;title\x07",

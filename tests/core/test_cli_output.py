@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from fieldfare.cli.output import bullets, show_json, table
-from fieldfare.cli.units import bytes_text, seconds_text
+from fieldfare.support.units import bytes_text, seconds_text
 
 
 def test_a_table_outside_a_terminal_is_as_wide_as_it_needs() -> None:

@@ -19,7 +19,6 @@ from fieldfare.cli.compare import compare
 from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
-from fieldfare.cli.escape import UNSHOWABLE
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.finalize import finalize
 from fieldfare.cli.help_text import Command, Group, fit_examples
@@ -40,6 +39,7 @@ from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
 from fieldfare.hooks.manager import Plugins, load_plugins
+from fieldfare.support.escape import UNSHOWABLE
 
 __all__ = ["build_app", "main", "run"]
 

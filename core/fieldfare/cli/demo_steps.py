@@ -17,12 +17,12 @@ from fieldfare.cli.demo_data import SOURCE, Entry, SearchResult, count_tagged, c
 from fieldfare.cli.output import bullets, table
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
-from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.errors import PreconditionError
 from fieldfare.hooks.manager import Plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.inspect import index_exists, read_stats
+from fieldfare.support.units import bytes_text, seconds_text
 
 __all__ = ["Demo"]
 

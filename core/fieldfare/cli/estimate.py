@@ -9,9 +9,9 @@ import typer
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, Url
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.session import Session
-from fieldfare.cli.units import bytes_text
 from fieldfare.errors import ServerUnavailable
 from fieldfare.plan import Estimate, MigrationPlan
+from fieldfare.support.units import bytes_text
 
 __all__ = ["estimate"]
 

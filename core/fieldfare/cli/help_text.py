@@ -49,7 +49,7 @@ class Group(TyperGroup):
 
 def fit_examples(text: str) -> str:
     r"""Return the end of a help; an example in it that is too long for a line goes on behind ``\``."""
-    from fieldfare.cli.layout import command_lines  # noqa: PLC0415 - start-up time
+    from fieldfare.support.text_layout import command_lines  # noqa: PLC0415 - start-up time
 
     lines = []
     for line in text.split("\n"):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from fieldfare.cli.escape import escape_text
-from fieldfare.cli.layout import table, width_of, wrap_text
+from fieldfare.cli.layout import details, table, width_of
 from fieldfare.cli.styles import has_colours, highlighted
 from fieldfare.errors import OutputLost
+from fieldfare.support.escape import escape_text
+from fieldfare.support.text_layout import bullets, wrap_text
 
 __all__ = ["bullets", "details", "notice", "replace_closed_streams", "show", "show_json", "table"]
 
@@ -33,38 +34,6 @@ def show_json(document: Mapping[str, Any]) -> None:
 def notice(text: str) -> None:
     """Write a message that is not the result, as :func:`show` does."""
     _write(sys.stderr, _laid_out(text, sys.stderr))
-
-
-def bullets(title: str, lines: Sequence[str]) -> list[str]:
-    """Return a titled list; no lines if it is empty."""
-    return [title, *(_bullet(line) for line in lines)] if lines else []
-
-
-def details(facts: Mapping[str, Any]) -> list[str]:
-    """Return facts as lines with titles: a list of mappings as a table, a mapping as pairs, other values as text."""
-    lines: list[str] = []
-    for title, value in facts.items():
-        if isinstance(value, (list, tuple)) and value and all(isinstance(each, dict) for each in value):
-            keys = list(dict.fromkeys(key for each in value for key in each))
-            rows = [[_cell(each.get(key)) for key in keys] for each in value]
-            lines += [f"{title}:", table([key.replace("_", " ") for key in keys], rows)]
-        elif isinstance(value, dict):
-            lines.append(f"{title}: " + ", ".join(f"{key} {_cell(each)}" for key, each in value.items()))
-        else:
-            lines.append(f"{title}: {_cell(value)}")
-    return lines
-
-
-def _bullet(line: str) -> str:
-    return "\n".join([f"- {line}".split("\n")[0], *(f"  {each}" for each in line.split("\n")[1:])])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _plain(value: Any) -> Any:

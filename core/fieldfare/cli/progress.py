@@ -11,10 +11,10 @@ from typing import Final
 
 from fieldfare.cli.output import notice
 from fieldfare.cli.progress_text import activity_key, ended_text, title_of
-from fieldfare.cli.units import rough_seconds
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
+from fieldfare.support.units import rough_seconds
 
 __all__ = ["LineReporter", "can_draw_bars", "registered", "show_progress"]
 

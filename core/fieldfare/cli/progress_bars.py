@@ -13,13 +13,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from fieldfare.cli.escape import escape_line
-from fieldfare.cli.layout import text_width, wrap_text
 from fieldfare.cli.overall_progress import ENDED, OverallProgress, seconds_left
 from fieldfare.cli.progress_text import activity_key, ended_text, title_of
-from fieldfare.cli.units import rough_seconds, seconds_text
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
+from fieldfare.support.escape import escape_line
+from fieldfare.support.text_layout import text_width, wrap_text
+from fieldfare.support.units import rough_seconds, seconds_text
 
 __all__ = ["BarReporter", "make_display"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fieldfare.cli.units import rough_seconds
 from fieldfare.report import Moment, StepReport
+from fieldfare.support.units import rough_seconds
 
 ROUGH = 60.0
 """Seconds from which on a tenth of one does not matter."""

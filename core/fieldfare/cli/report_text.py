@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.cli.comparison_text import comparison_text
 from fieldfare.cli.output import bullets, show, show_json, table
 from fieldfare.cli.session import Session
-from fieldfare.cli.units import bytes_text, seconds_text
 from fieldfare.documents import Note
 from fieldfare.errors import MigrationIncomplete
 from fieldfare.report import Finding, MigrationReport, Result, Timings
+from fieldfare.support.units import bytes_text, seconds_text
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from fieldfare.cli.next_steps import next_lines
 from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
-from fieldfare.cli.units import seconds_text
+from fieldfare.support.units import seconds_text
 
 __all__ = ["status"]
 

@@ -8,11 +8,10 @@ import sys
 from functools import partial
 from typing import Final, TextIO
 
-__all__ = ["has_colours", "highlighted", "strip", "styled"]
+__all__ = ["has_colours", "highlighted", "styled"]
 
 CODES: Final = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
 END: Final = "\x1b[0m"
-SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")
 LABELS: Final = (
     (re.compile(r"^(Error|Failed)(?=:)", re.MULTILINE), "bold red"),
     (re.compile(r"^(Warning|Warnings)(?=:)", re.MULTILINE), "yellow"),
@@ -42,8 +41,3 @@ def highlighted(text: str, stream: TextIO) -> str:
 
 def _label(style: str, stream: TextIO, match: re.Match[str]) -> str:
     return styled(match[0], style, stream)
-
-
-def strip(text: str) -> str:
-    """Return text without its styles."""
-    return SEQUENCE.sub("", text)

@@ -8,8 +8,9 @@ from typing import TextIO
 
 from attrs import frozen
 
-from fieldfare.cli.escape import escape_text
-from fieldfare.cli.layout import width_of, wrap_text
+from fieldfare.cli.layout import width_of
+from fieldfare.support.escape import escape_text
+from fieldfare.support.text_layout import wrap_text
 
 __all__ = ["Console"]
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from fieldfare.cli.output import notice
 from fieldfare.cli.progress import can_draw_bars, registered
-from fieldfare.cli.units import seconds_text
 from fieldfare.hooks.manager import Plugins
+from fieldfare.support.units import seconds_text
 from fieldfare_batch.state import RUNNING_STATUSES
 
 __all__ = ["LineReporter", "show_batch_progress"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, TaskID
 
-from fieldfare.cli.escape import escape_line
 from fieldfare.cli.progress_bars import make_display
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import StepReport
+from fieldfare.support.escape import escape_line
 from fieldfare_batch.state import RUNNING_STATUSES
 
 __all__ = ["BarReporter"]

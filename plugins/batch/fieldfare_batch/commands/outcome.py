@@ -9,8 +9,8 @@ import typer
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.cli.units import seconds_text
 from fieldfare.errors import FieldfareError, MigrationIncomplete
+from fieldfare.support.units import seconds_text
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
