@@ -31,6 +31,7 @@ from fieldfare.cli.plugins import list_plugins
 from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.rollback import rollback
 from fieldfare.cli.session import Session
+from fieldfare.cli.show import show as show_plan
 from fieldfare.cli.status import status
 from fieldfare.cli.switch import switch
 from fieldfare.cli.sync import sync
@@ -75,6 +76,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
             "fieldfare plan --index products_idx --target-schema schema.yaml --alias products --plan-out plan.yaml",
         ),
     ),
+    ("show", show_plan, ("fieldfare show migration_plan.yaml",)),
     ("estimate", estimate, ("fieldfare estimate --plan migration_plan.yaml --aof-enabled",)),
     (
         "apply",
@@ -212,7 +214,7 @@ def program(  # noqa: PLR0913 - the program's options
 ) -> None:
     """Change a live Redis Search index: its schema, its documents, its vectors.
 
-    The commands in order: list, info, plan, estimate, apply, validate. To undo a migration: rollback.
+    The commands in order: list, info, plan, show, apply, validate. To undo a migration: rollback.
     The options below may stand before or behind the command.
     """
     del as_json, blocked, traceback  # read before the command line was built

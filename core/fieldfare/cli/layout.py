@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from fieldfare.cli.styles import styled
 from fieldfare.support import text_layout
 
-__all__ = ["command_text", "details", "facts", "table", "width_of"]
+__all__ = ["command_text", "details", "facts", "table", "table_style", "width_of"]
 
 RowStyle = Callable[[Sequence[str]], str]
 """Returns the style of a row of a table: ``red``; "" for none."""
@@ -42,12 +42,17 @@ def facts(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 def details(values: Mapping[str, Any]) -> list[str]:
     """Return facts as lines with titles: a list of mappings as a table, a mapping as pairs, other values as text."""
-    return text_layout.details(values, width_of(sys.stdout), partial(_line, None))
+    return text_layout.details(values, width_of(sys.stdout), table_style)
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], style: RowStyle | None = None) -> str:
     """Return a table: not wider than the terminal; ``style`` gives that of a row."""
     return text_layout.table(headers, rows, width_of(sys.stdout), partial(_line, style))
+
+
+def table_style(line: str, row: Sequence[str] | None) -> str:
+    """Return a line of a table with the headers in bold."""
+    return _line(None, line, row)
 
 
 def _line(style: RowStyle | None, line: str, row: Sequence[str] | None) -> str:

@@ -12,6 +12,7 @@ from fieldfare.errors import UsageError
 from fieldfare.hooks.run_options import Verify
 
 __all__ = [
+    "DEFAULT_BACKUPS",
     "DEFAULT_PLAN",
     "DEFAULT_URL",
     "AcceptRecallLoss",
@@ -53,6 +54,8 @@ __all__ = [
 
 DEFAULT_URL: Final = "redis://localhost:6379"
 DEFAULT_PLAN: Final = Path("migration_plan.yaml")
+DEFAULT_BACKUPS: Final = Path("migration_backups")
+"""The backup directory in commands that a message names, where the user has not named one."""
 
 
 def writable_file(path: Path | None) -> Path | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from fieldfare.cli.command_line import command_line
 from fieldfare.cli.errors import describe
+from fieldfare.cli.layout import command_text, table_style, width_of
 from fieldfare.cli.options import (
+    DEFAULT_BACKUPS,
     DEFAULT_PLAN,
     DEFAULT_URL,
     AcceptRecallLoss,
@@ -24,12 +29,20 @@ from fieldfare.cli.options import (
     file_option,
     refuse_overwriting_inputs,
 )
-from fieldfare.cli.output import bullets, details, notice, show, show_json, table
+from fieldfare.cli.output import bullets, notice, show, show_json
 from fieldfare.cli.session import Session
+from fieldfare.cli.styles import has_colours, styled
 from fieldfare.errors import ChangeBlocked, UsageError
 from fieldfare.plan import MigrationPlan
 
-__all__ = ["plan", "plan_document", "plan_summary"]
+__all__ = ["apply_line", "plan", "plan_document", "plan_summary", "shown_plan"]
+
+CHANGES: Final = 5
+"""The exit code of ``plan --exit-code`` for a plan that changes something."""
+
+MARKED: Final = re.compile(r"^  ([-+~!]) .*", re.MULTILINE)
+MARKS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
+"""What a line about a change starts with → its style."""
 
 
 def plan(  # noqa: PLR0913 - the command's options
@@ -48,6 +61,9 @@ def plan(  # noqa: PLR0913 - the command's options
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, with 0 if it does not.")
+    ] = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -87,11 +103,13 @@ def plan(  # noqa: PLR0913 - the command's options
     if session.json:
         show_json(plan_document(made, path))
     else:
-        show(_text(made, path))
+        show(_text(made, path, plan_out))
     if not made.supported:
         if not session.json:
             notice(f"Error: {ChangeBlocked(made.blocked_reasons)}")
         raise typer.Exit(ChangeBlocked.exit_code)
+    if exit_code and made.claims:
+        raise typer.Exit(CHANGES)
 
 
 def plan_document(made: MigrationPlan, path: Path) -> dict[str, Any]:
@@ -121,47 +139,24 @@ def plan_summary(made: MigrationPlan, path: Path) -> list[str]:
     ]
 
 
-def _text(made: MigrationPlan, path: Path) -> str:
-    lines = plan_summary(made, path)
-    if not made.claims:
-        lines += ["", "Nothing to do: the index matches the target."]
-    else:
-        lines += ["", _changes(made)]
-    for each in made.claims:
-        if each.claim.details:
-            lines += ["", f"About {each.change}:", *details(each.claim.details)]
-    if made.steps:
-        lines += ["", _steps(made)]
-    return "\n".join(lines)
+def shown_plan(made: MigrationPlan) -> str:
+    """Return a plan as text for the terminal: what is added in green, changed in yellow, removed or blocked in red."""
+    from fieldfare.plan.text import plan_text  # noqa: PLC0415 - start-up time
+
+    text = plan_text(made, width_of(sys.stdout), table_style)
+    return MARKED.sub(lambda match: styled(match[0], MARKS[match[1]]), text) if has_colours() else text
 
 
-def _changes(made: MigrationPlan) -> str:
-    rows = [
-        [
-            str(each.change),
-            each.plugin,
-            "supported" if each.claim.is_supported else "blocked",
-            _effects(rewrites=each.claim.rewrites_documents, lossy=each.claim.lossy),
-        ]
-        for each in made.claims
+def apply_line(made: MigrationPlan, path: Path, backup_dir: str | Path = DEFAULT_BACKUPS) -> str:
+    """Return the command that applies a plan, as the last line of an output."""
+    return command_text("Next:", command_line("apply", plan=path, backup_dir=backup_dir)) if made.steps else ""
+
+
+def _text(made: MigrationPlan, path: Path, plan_out: Path) -> str:
+    head = [
+        f"Migration plan written to {path}",
+        f"Mode: {made.mode}",
+        "Supported" if made.supported else "Not supported",
     ]
-    return table(["Change", "Plugin", "Claim", "Effect"], rows)
-
-
-def _steps(made: MigrationPlan) -> str:
-    rows = [
-        [
-            str(number),
-            step.phase.value,
-            step.summary,
-            step.owner,
-            _effects(rewrites=step.rewrites_documents, lossy=step.lossy, final=not step.reversible),
-        ]
-        for number, step in enumerate(made.steps, 1)
-    ]
-    return table(["Step", "Phase", "Does", "Plugin", "Effect"], rows)
-
-
-def _effects(*, rewrites: bool, lossy: bool, final: bool = False) -> str:
-    effects = {"rewrites documents": rewrites, "lossy": lossy, "cannot be undone": final}
-    return ", ".join(effect for effect, applies in effects.items() if applies)
+    lines = ["\n".join(head), shown_plan(made), apply_line(made, plan_out) if made.supported else ""]
+    return "\n\n".join(filter(None, lines))

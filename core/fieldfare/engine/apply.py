@@ -16,7 +16,7 @@ from fieldfare.engine.concurrent.followed_changes import follow_changes
 from fieldfare.engine.index_workers import put_back_index_workers, require_known_cores
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import check_plan, refuse_replica, require_comparable
-from fieldfare.engine.report_builder import make_report
+from fieldfare.engine.report_builder import lasting_warnings, make_report
 from fieldfare.engine.resume import open_journal
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.run import ActiveRun
@@ -100,7 +100,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
             session.lock,
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
-            return make_report(run, session, Result.NOTHING_TO_DO, warnings=warnings)
+            return make_report(run, session, Result.NOTHING_TO_DO, warnings=lasting_warnings(plan, warnings))
         check_server_identity(run, rollback=session.commands.rollback)
         try:
             findings = with_retries(run, lambda: _carry_out(run))
@@ -126,7 +126,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
                 run, session, Result.FAILED, findings=findings, warnings=warnings, error=str(failed)
             )
             raise failed
-        return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=warnings)
+        return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=lasting_warnings(plan, warnings))
 
 
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import frozen
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["Draft", "Mode", "Part", "PlannedChange"]
+__all__ = ["DOWNTIME", "Draft", "Mode", "Part", "PlannedChange"]
+
+
+DOWNTIME: Final = "Index downtime is required"
+"""The warning of a mode that drops the index."""
 
 
 class Part(Enum):

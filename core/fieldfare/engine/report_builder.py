@@ -20,7 +20,7 @@ from fieldfare.report import Finding, MigrationReport, Result, Timings, Validati
 from fieldfare.report.latency import LatencyHistogram
 from fieldfare.server.inspect import read_stats
 
-__all__ = ["make_report"]
+__all__ = ["lasting_warnings", "make_report"]
 
 
 def make_report(  # noqa: PLR0913 - a report's facts
@@ -69,6 +69,17 @@ def make_report(  # noqa: PLR0913 - a report's facts
         manual_actions=_manual_actions(run, session) if result is Result.FAILED else (),
         disk_space_estimate=_estimate(run),
     )
+
+
+def lasting_warnings(plan: MigrationPlan, warnings: Sequence[str]) -> tuple[str, ...]:
+    """Return the warnings that still hold when a run is complete: not those of its outage, or of how to plan it.
+
+    Args:
+        plan: of the run.
+        warnings: those of the plan, and of the run.
+    """
+    about_changes = {line for each in plan.claims for line in each.warnings}
+    return tuple(line for line in warnings if line in about_changes or line not in plan.warnings)
 
 
 def _manual_actions(run: ActiveRun, session: Session) -> tuple[str, ...]:

@@ -66,6 +66,12 @@ class ClaimedChange:
     plugin: str
     claim: Claim
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before this change, and after it."""
+        lossy = (f"Lossy: {self.change}; only the backup can undo it",) if self.claim.lossy else ()
+        return (*lossy, *self.claim.warnings)
+
     def __str__(self) -> str:
         """Return one line for people."""
         if self.claim.is_supported:

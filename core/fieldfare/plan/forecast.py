@@ -19,6 +19,9 @@ class Forecast:
         index_seconds: to build the new index.
         downtime_seconds: for how long the index cannot be queried; 0 in the modes alter and shadow.
         memory_bytes: memory of the index when the plan was made.
+        memory_delta_bytes: change of the server's memory afterwards; negative for a saving.
+        disk_bytes: new bytes in the backup directory.
+        rdb_bytes: bytes of the rewritten values in the next RDB snapshot.
         basis: what the figures are based on, one line each.
     """
 
@@ -27,6 +30,9 @@ class Forecast:
     index_seconds: float = 0.0
     downtime_seconds: float = 0.0
     memory_bytes: int = 0
+    memory_delta_bytes: int = 0
+    disk_bytes: int = 0
+    rdb_bytes: int = 0
     basis: tuple[str, ...] = ()
 
     @property

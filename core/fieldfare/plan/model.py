@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from attrs import field, frozen
@@ -12,7 +13,7 @@ from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.plan.claim import ClaimedChange
 from fieldfare.plan.forecast import Forecast
-from fieldfare.plan.step import Step
+from fieldfare.plan.step import Phase, Step
 from fieldfare.plan.summary import DiffClassification, RenameOperations, ValidationPolicy
 
 __all__ = ["Estimate", "MigrationPlan"]
@@ -58,7 +59,7 @@ class Estimate:
         )
 
 
-@frozen(hash=False)
+@frozen(hash=False, repr=False)
 class MigrationPlan:
     """A reviewed migration of one index.
 
@@ -85,6 +86,22 @@ class MigrationPlan:
     plugins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     forecast: Forecast | None = field(default=None, eq=False, kw_only=True)
+
+    def __str__(self) -> str:
+        """Return the text that ``fieldfare show`` writes."""
+        from fieldfare.plan.text import plan_text  # noqa: PLC0415 - start-up time
+
+        return plan_text(self)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        from fieldfare.plan.text import plan_line  # noqa: PLC0415 - start-up time
+
+        return f"<{type(self).__name__} {plan_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook."""
+        return f"<pre>{escape(str(self))}</pre>"
 
     @property
     def index(self) -> str:
@@ -137,6 +154,11 @@ class MigrationPlan:
         return [
             changed[old] + key[len(old) :] if old in changed else key for key, old in zip(keys, matching, strict=True)
         ]
+
+    @property
+    def has_outage(self) -> bool:
+        """Whether the index cannot be queried during a part of the run."""
+        return any(step.phase is Phase.DROP for step in self.steps)
 
     @property
     def lossy(self) -> bool:

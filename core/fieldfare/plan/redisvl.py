@@ -76,7 +76,7 @@ class StatedSchema:
         return attribute in self.stated.get(name, ())
 
 
-@frozen(hash=False)
+@frozen(hash=False, repr=False)
 class RedisVLPlan(MigrationPlan):
     """A plan that RedisVL wrote. Its changes are not claimed by any plugin, and it has no steps.
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 from redis.exceptions import RedisError
 
 from fieldfare.definition.attribute import Algorithm
-from fieldfare.errors import FieldfareError
-from fieldfare.plan import Phase
+from fieldfare.errors import FieldfareError, PluginError
+from fieldfare.plan import Estimate
 from fieldfare.plan.forecast import Forecast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fieldfare.definition import Field, IndexDefinition, Snapshot
-    from fieldfare.plan import Step
+    from fieldfare.hooks.manager import Plugins
+    from fieldfare.plan import MigrationPlan
     from fieldfare.planning.sampling import DocumentSampler
     from fieldfare.server import Server
 
@@ -52,18 +51,16 @@ DROP_SECONDS: Final = 0.05
 """Between the last answer of the old index and the first command that builds the new one."""
 
 
-def make_forecast(
-    server: Server, snapshot: Snapshot, target: IndexDefinition, steps: Sequence[Step], sampler: DocumentSampler
-) -> Forecast | None:
-    """Return how long the steps will take; None if there is nothing to do.
+def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan, sampler: DocumentSampler) -> Forecast | None:
+    """Return how long the steps of a plan will take, and what they need; None if there is nothing to do.
 
     Args:
         server: where the index lives.
-        snapshot: the source, with the time that the server took to index a document of it.
-        target: what will be built.
-        steps: of the plan.
+        plugins: that estimate what their steps need.
+        plan: with the time that the server took to index a document of the source.
         sampler: reads a few documents if the steps rewrite some.
     """
+    snapshot, target, steps = plan.source, plan.target, plan.steps
     if not steps:
         return None
     count = snapshot.stats.num_docs
@@ -74,13 +71,19 @@ def make_forecast(
     per_document, index_basis = _index_seconds(snapshot, target)
     index = count * per_document + max(_key_count(server) - count, 0) * SCAN_SECONDS
     rewrite = count * (read * REWRITE + moves * MOVED_SECONDS)
-    outage = any(step.phase is Phase.DROP for step in steps)
+    try:
+        needed = plugins.estimate(plan)
+    except PluginError:  # 'fieldfare estimate' reports it
+        needed = Estimate()
     return Forecast(
         backup_seconds=round(count * read * BACKUP, 3),
         rewrite_seconds=round(rewrite, 3),
         index_seconds=round(index, 3),
-        downtime_seconds=round(index + rewrite + DROP_SECONDS, 3) if outage else 0.0,
+        downtime_seconds=round(index + rewrite + DROP_SECONDS, 3) if plan.has_outage else 0.0,
         memory_bytes=int((snapshot.stats.vector_index_size_mb + snapshot.stats.other_memory_size_mb) * 1024 * 1024),
+        memory_delta_bytes=needed.memory_delta_bytes,
+        disk_bytes=needed.disk_bytes,
+        rdb_bytes=needed.rdb_bytes,
         basis=(*index_basis, *read_basis),
     )
 

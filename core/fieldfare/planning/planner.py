@@ -111,12 +111,12 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         steps = [*map(choice.mode.adapt, (*steps, *further)), *choice.mode.frame(draft, target)]
     ordered = order_steps(steps) if supported else ()
     owners = {each.plugin for each in claims} | {step.owner for step in ordered}
-    forecast = make_forecast(server, snapshot, target, ordered, sampler)
     key_sample = _key_sample(sampler, snapshot)
     facts = PlanFacts(sampler.key_count, live.unreadable_indexes)
     framed = any(step.owner in BUILTIN for step in ordered)
-    of_mode = (*choice.mode.warnings(draft, target), *choice.reasons) if framed else ()
-    return MigrationPlan(
+    of_mode = tuple(choice.mode.warnings(draft, target)) if framed else ()
+    hints = choice.reasons if framed else ()
+    made = MigrationPlan(
         version=PLAN_VERSION,
         mode=choice.mode.name,
         source=evolve(snapshot, key_sample=key_sample),
@@ -125,9 +125,9 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         claims=claims,
         steps=ordered,
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
-        warnings=plan_warnings(server, snapshot, claims, ordered, facts=facts, of_mode=of_mode),
-        forecast=forecast,
+        warnings=plan_warnings(server, snapshot, claims, ordered, facts=facts, of_mode=of_mode, hints=hints),
     )
+    return evolve(made, forecast=make_forecast(server, plugins, made, sampler))
 
 
 def _supported(claims: Sequence[ClaimedChange]) -> bool:

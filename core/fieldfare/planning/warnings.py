@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from fieldfare.definition import Snapshot
+from fieldfare.engine.mode import DOWNTIME
 from fieldfare.engine.preflight import replica_refusal
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
+from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.inspect import read_stats
 from fieldfare.support.wording import counted
 
@@ -37,8 +39,11 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     *,
     facts: PlanFacts,
     of_mode: Sequence[str],
+    hints: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Return what a user should know before a plan is applied, one line each.
+    """Return what a user should know before a plan is applied, one line each: what is at stake most comes first.
+
+    That is what is lost for good, then what only the backup restores, then the outage.
 
     Args:
         server: for its memory settings.
@@ -46,40 +51,48 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
         claims: with the warnings of plugins.
         steps: of the plan; empty if there is nothing to do.
         facts: what was found out besides.
-        of_mode: the warnings of the plan's mode, which come first.
+        of_mode: the warnings of the plan's mode.
+        hints: about other modes, which come last.
     """
     replica = server.capabilities.replica_of
-    lines: list[str] = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
-    lines += of_mode
     rewrites = any(step.rewrites_documents for step in steps)
+    lossy = [line for each in claims if each.claim.lossy for line in each.warnings]
+    others = [line for each in claims if not each.claim.lossy for line in each.warnings]
+    lines = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
+    lines += [line for line in of_mode if line != DOWNTIME] + lossy
+    lines += [DOWNTIME] if DOWNTIME in of_mode else []
     if steps:
-        lines.extend(_outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites))
-    if failures := snapshot.stats.hash_indexing_failures:
-        lines.append(
-            f"This index counts {failures:,} hash indexing failures (FT.INFO): documents that it could not index, or "
-            "not always. They stay as they are until they are repaired"
+        lines += _outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites)
+    lines += [*_failure_warnings(snapshot, rewrites=rewrites), *_memory_warnings(server.capabilities), *others]
+    if steps:
+        lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in facts.unreadable)
+        lines.extend(_unknown_facts(server))
+    return tuple(dict.fromkeys((*lines, *hints)))
+
+
+def _failure_warnings(snapshot: Snapshot, *, rewrites: bool) -> Iterator[str]:
+    failures = snapshot.stats.hash_indexing_failures
+    if not failures:
+        return
+    yield (
+        f"This index counts {failures:,} hash indexing failures (FT.INFO): documents that it could not index, or "
+        "not always. They stay as they are until they are repaired"
+    )
+    if snapshot.definition.filter and rewrites:
+        yield (
+            "Only the index knows what its FILTER accepts: documents that it does not hold are not converted. "
+            "Repair them first, or drop the FILTER"
         )
-        if snapshot.definition.filter and rewrites:
-            lines.append(
-                "Only the index knows what its FILTER accepts: documents that it does not hold are not converted. "
-                "Repair them first, or drop the FILTER"
-            )
-    for each in claims:
-        lines.extend(each.claim.warnings)
-        if each.claim.lossy:
-            lines.append(f"Lossy: {each.change}; only the backup can undo it")
-    capabilities = server.capabilities
+
+
+def _memory_warnings(capabilities: Capabilities) -> Iterator[str]:
     if capabilities.max_memory and capabilities.used_memory > 0.9 * capabilities.max_memory:
-        lines.append(
+        yield (
             f"The server uses {capabilities.used_memory:,} of {capabilities.max_memory:,} bytes (maxmemory): "
             "building the index may run out of memory"
         )
     if capabilities.max_memory and capabilities.eviction_policy.startswith("allkeys"):
-        lines.append(f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run")
-    if steps:
-        lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in facts.unreadable)
-        lines.extend(_unknown_facts(server))
-    return tuple(dict.fromkeys(lines))
+        yield f"maxmemory-policy is {capabilities.eviction_policy}: Redis may evict documents during the run"
 
 
 def _outside_warnings(server: Server, snapshot: Snapshot, key_count: int, *, rewrites: bool) -> list[str]:

@@ -25,7 +25,7 @@ from fieldfare.engine.drop_recreate.steps import (
     source_is_gone,
 )
 from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.mode import Draft, Part, PlannedChange
+from fieldfare.engine.mode import DOWNTIME, Draft, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearse_definition
 from fieldfare.engine.rights import recreation_commands
@@ -78,7 +78,7 @@ class DropRecreate:
     def warnings(self, draft: Draft, _: IndexDefinition) -> Sequence[str]:
         """Warn of the outage, and of what a dropped index loses unless it is named."""
         snapshot = draft.snapshot
-        lines = ["Index downtime is required"]
+        lines = [DOWNTIME]
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
                 "This server does not list aliases: name each alias of this index with --alias, "
