@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.confirmation import confirm_apply
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.next_steps import VALIDATED, stage_lines
 from fieldfare.cli.options import (
     DEFAULT_PLAN,
@@ -32,6 +34,7 @@ from fieldfare.cli.options import (
     Url,
     VerifyOption,
     Workers,
+    Yes,
 )
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
@@ -81,11 +84,13 @@ def apply(  # noqa: PLR0913 - the command's options
     ] = False,
     report_out: ReportOut = None,
     benchmark_out: BenchmarkOut = None,
+    yes: Yes = False,
 ) -> None:
     """Apply a migration plan. After a crash, the same command resumes it.
 
     Originals are on disk before anything is changed. With the mode drop_recreate the index cannot be queried
-    from the moment it is dropped until the new one is ready. Ctrl-C stops after the current batch.
+    from the moment it is dropped until the new one is ready. Before that, and before information is lost, the command
+    asks if it is typed at a terminal; --yes answers. Ctrl-C stops after the current batch.
     """
     session = Session.of(context)
     if not backup_dir:
@@ -97,37 +102,41 @@ def apply(  # noqa: PLR0913 - the command's options
     loaded = load_migration_plan(plan)
     stop = StopRequest()
     try:
-        with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+        with connect(url, cluster=cluster) as server:
             if loaded.is_unplanned:
                 loaded = MigrationPlanner(plugins=session.plugins).with_steps(
                     loaded, server=server, backup_dir=backup_dir
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
-            _warn_of_losses(loaded)
-            report = _apply(
-                session,
-                loaded,
-                asynchronous=asynchronous,
-                server=server,
-                backup_dir=backup_dir,
-                batch_size=batch_size,
-                num_workers=workers,
-                allow={"overflow"} if allow_overflow else (),
-                on_conflict=on_conflict,
-                retry_for=retry_for,
-                timeout=timeout,
-                stall_timeout=stall_timeout,
-                verify=verify.value,
-                query_check_file=query_check_file,
-                min_overlap=min_overlap,
-                switch=not no_switch,
-                plan_path=plan,
-                index_workers=index_workers,
-                max_rate=max_rate,
-                max_latency=max_latency,
-                pause_file=pause_file,
-                stop=stop,
-            )
+            again = command_line("apply", plan=plan, backup_dir=backup_dir)
+            if yes or session.json or not confirm_apply(loaded, backup_dir, again=again):
+                _warn_of_losses(loaded)
+            expected = loaded.forecast.activities if loaded.forecast else None
+            with show_progress(session.plugins, expected), stop_on_signals(stop):
+                report = _apply(
+                    session,
+                    loaded,
+                    asynchronous=asynchronous,
+                    server=server,
+                    backup_dir=backup_dir,
+                    batch_size=batch_size,
+                    num_workers=workers,
+                    allow={"overflow"} if allow_overflow else (),
+                    on_conflict=on_conflict,
+                    retry_for=retry_for,
+                    timeout=timeout,
+                    stall_timeout=stall_timeout,
+                    verify=verify.value,
+                    query_check_file=query_check_file,
+                    min_overlap=min_overlap,
+                    switch=not no_switch,
+                    plan_path=plan,
+                    index_workers=index_workers,
+                    max_rate=max_rate,
+                    max_latency=max_latency,
+                    pause_file=pause_file,
+                    stop=stop,
+                )
     except MigrationIncomplete as error:
         if error.report is not None:
             try:
@@ -138,7 +147,7 @@ def apply(  # noqa: PLR0913 - the command's options
         raise
     try:
         _write(report, report_out, benchmark_out)
-        _show_report(session, report)
+        _show_report(session, report, plan)
     except (FileError, OutputLost) as lost:
         again = command_line(
             "apply", plan=plan, backup_dir=backup_dir, report_out=report_out, benchmark_out=benchmark_out
@@ -161,7 +170,7 @@ def _apply(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **cho
 
 
 def _warn_of_losses(loaded: MigrationPlan) -> None:
-    """Warn of steps that lose information. No question is asked: the plan was reviewed."""
+    """Warn of steps that lose information."""
     lossy = [step.summary for step in loaded.steps if step.lossy]
     if lossy:
         notice(f"Warning: this loses information that only the backup can restore: {'; '.join(lossy)}")
@@ -180,7 +189,7 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
         write_benchmark(report, benchmark_out)
 
 
-def _show_report(session: Session, report: MigrationReport) -> None:
+def _show_report(session: Session, report: MigrationReport, plan_path: Path) -> None:
     rollback = _rollback_command(report)
     if session.json or not report.steps:
         show_report(session, report, rollback=rollback)
@@ -190,8 +199,9 @@ def _show_report(session: Session, report: MigrationReport) -> None:
     [migration] = MigrationExecutor(plugins=session.plugins).status(report.backup_dir, report.index)
     waits = migration["stage"] == VALIDATED
     show_report(session, report, title="Built and checked; no name has moved" if waits else "")
-    lines = stage_lines(migration) or [f"To roll back: {rollback}"]
-    show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *lines]))
+    check = command_line("validate", plan=plan_path, backup_dir=report.backup_dir)
+    done = [command_text("To roll back:", rollback), command_text("Next:", check)]
+    show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *(stage_lines(migration) or done)]))
 
 
 def _rollback_command(report: MigrationReport) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, Url
-from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.output import bullets, notice, show, show_json
+from fieldfare.cli.plan import apply_line
 from fieldfare.cli.session import Session
 from fieldfare.errors import ServerUnavailable
 from fieldfare.plan import Estimate, MigrationPlan
@@ -26,7 +27,7 @@ def estimate(
     url: Url = "",
     cluster: Cluster = None,
 ) -> None:
-    """Estimate the disk and memory that a plan needs.
+    """Estimate the disk, memory and time that a plan needs.
 
     Without --url (or FIELDFARE_URL, REDIS_URL) the server is not asked. With it, the server says whether it writes an
     append-only file. A plan of RedisVL needs the server.
@@ -53,10 +54,14 @@ def estimate(
                 "total_new_disk_bytes": new_bytes,
                 "memory_delta_bytes": total.memory_delta_bytes,
                 "lines": list(total.lines),
+                "downtime_seconds": loaded.forecast.downtime_seconds if loaded.forecast else None,
+                "total_seconds": sum(loaded.forecast.activities.values()) if loaded.forecast else None,
+                "time_basis": list(loaded.forecast.basis) if loaded.forecast else [],
             }
         )
     else:
-        show("\n".join(_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof)))
+        lines = [*_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof), *_times(loaded)]
+        show("\n".join([*lines, "", apply_line(loaded, plan)] if loaded.steps else lines))
 
 
 def _ask_server(
@@ -94,6 +99,16 @@ def _lines(plan: MigrationPlan, total: Estimate, new_bytes: int, *, aof: bool | 
         f"Total new disk required: ~{bytes_text(new_bytes)}",
         _memory(total),
     ]
+
+
+def _times(plan: MigrationPlan) -> list[str]:
+    """Return how long it will take, as it was estimated when the plan was made."""
+    if plan.forecast is None:
+        return []
+    from fieldfare.plan.text import forecast_lines  # noqa: PLC0415 - start-up time
+
+    times = [f"{name}: {value}" for name, value in forecast_lines(plan, plan.forecast)]
+    return [*times, *bullets("The times are based on:", plan.forecast.basis)]
 
 
 def _memory(total: Estimate) -> str:

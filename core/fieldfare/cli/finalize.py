@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReconnectTimeout, Url, Yes
-from fieldfare.cli.output import notice
+from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
@@ -63,6 +64,9 @@ def finalize(  # noqa: PLR0913 - the command's options
         )
     done_before = report.result is Result.NOTHING_TO_DO
     show_report(session, report, title="Nothing to do: it is finalized" if done_before else "Finalized")
+    if not session.json:
+        again = command_line("rollback", backup_dir=backup_dir, index=report.index)
+        show("\n" + command_text("To roll back:", again))
 
 
 def _confirm(plan: MigrationPlan, *, backup_dir: Path, index: str | None, session: Session) -> None:

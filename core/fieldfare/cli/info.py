@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fieldfare.cli.layout import facts as aligned
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
 from fieldfare.cli.output import bullets, show, show_json, table
 from fieldfare.cli.session import Session
@@ -77,7 +78,7 @@ def _text(snapshot: Snapshot) -> str:
     synonyms = [f"{group}: {', '.join(terms)}" for group, terms in snapshot.synonyms.items()]
     return "\n".join(
         [
-            *(f"{f'{name}:':<19}{value}" for name, value in facts),
+            *aligned(facts),
             "",
             fields,
             *bullets("\nSynonyms:", synonyms),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fieldfare.cli.layout import command_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,12 +25,12 @@ def next_lines(migration: Mapping[str, Any]) -> list[str]:
         case "done", _:
             return ["Everything was rolled back. Nothing is left to do."]
         case "running", _:
-            return [f"To finish the rollback: {undo}"]
+            return [command_text("To finish the rollback:", undo)]
     if lines := stage_lines(migration):
         return lines
     if migration["phase"] == "validated":
-        return ["The migration is done.", f"To roll back: {undo}"]
-    return [f"To resume:    {resume}", f"To roll back: {undo}"]
+        return ["The migration is done.", command_text("To roll back:", undo)]
+    return [command_text("To roll back:", undo), command_text("To resume:   ", resume)]
 
 
 def stage_lines(migration: Mapping[str, Any]) -> list[str]:
@@ -36,5 +38,6 @@ def stage_lines(migration: Mapping[str, Any]) -> list[str]:
     command = STAGES.get(migration["stage"])
     if command is None:
         return []
-    follow = [f"To sync:      {migration['sync']} --watch"] if migration["sync"] else []
-    return [*follow, f"{f'To {command}:':<13} {migration[command]}", f"To roll back: {migration['undo']}"]
+    follow = [command_text("To sync:     ", f"{migration['sync']} --watch")] if migration["sync"] else []
+    back = command_text("To roll back:", migration["undo"])
+    return [back, *follow, command_text(f"{f'To {command}:':<13}", migration[command])]

@@ -54,7 +54,7 @@ __all__ = [
 
 DEFAULT_URL: Final = "redis://localhost:6379"
 DEFAULT_PLAN: Final = Path("migration_plan.yaml")
-DEFAULT_BACKUPS: Final = Path("migration_backups")
+DEFAULT_BACKUPS: Final = "./migration_backups"
 """The backup directory in commands that a message names, where the user has not named one."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -31,7 +30,7 @@ from fieldfare.cli.options import (
 )
 from fieldfare.cli.output import bullets, notice, show, show_json
 from fieldfare.cli.session import Session
-from fieldfare.cli.styles import has_colours, styled
+from fieldfare.cli.styles import with_marks
 from fieldfare.errors import ChangeBlocked, UsageError
 from fieldfare.plan import MigrationPlan
 
@@ -39,10 +38,6 @@ __all__ = ["apply_line", "plan", "plan_document", "plan_summary", "shown_plan"]
 
 CHANGES: Final = 5
 """The exit code of ``plan --exit-code`` for a plan that changes something."""
-
-MARKED: Final = re.compile(r"^  ([-+~!]) .*", re.MULTILINE)
-MARKS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
-"""What a line about a change starts with → its style."""
 
 
 def plan(  # noqa: PLR0913 - the command's options
@@ -143,8 +138,7 @@ def shown_plan(made: MigrationPlan) -> str:
     """Return a plan as text for the terminal: what is added in green, changed in yellow, removed or blocked in red."""
     from fieldfare.plan.text import plan_text  # noqa: PLC0415 - start-up time
 
-    text = plan_text(made, width_of(sys.stdout), table_style)
-    return MARKED.sub(lambda match: styled(match[0], MARKS[match[1]]), text) if has_colours() else text
+    return with_marks(plan_text(made, width_of(sys.stdout), table_style), sys.stdout)
 
 
 def apply_line(made: MigrationPlan, path: Path, backup_dir: str | Path = DEFAULT_BACKUPS) -> str:

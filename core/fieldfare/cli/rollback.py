@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.confirmation import is_typed, read_yes
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
@@ -25,12 +26,15 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
+from fieldfare.errors import FieldfareError, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
+from fieldfare.support.units import rough_seconds
+from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
     from fieldfare.api import MigrationExecutor
+    from fieldfare.backup.journal import Journal
 
 __all__ = ["rollback"]
 
@@ -86,18 +90,22 @@ def rollback(  # noqa: PLR0913 - the command's options
     and after a failure at any point; the same command again resumes it.
     """
     session = Session.of(context)
-    if sys.stdin.isatty() and not yes and not session.json and not _confirm(backup_dir, index):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     stop = StopRequest()
     executor = MigrationExecutor(plugins=session.plugins)
     indexes = _all_indexes(executor, backup_dir) if yes and index is None else [index]
+    about = [] if session.json else [find_backup(backup_dir, name) for name in indexes]
+    if about:
+        notice("\n".join(map(_announcement, about)))
+    if about and is_typed() and not yes:
+        _confirm(backup_dir, index)
+    expected = _expected(about[0]) if len(about) == 1 else None
     reports: list[MigrationReport] = []
-    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+    with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
         for name in indexes:
             report = executor.rollback(
                 server=server,
@@ -122,6 +130,8 @@ def rollback(  # noqa: PLR0913 - the command's options
 
         documents = list(map(report_to_dict, reports))
         show_json(documents[0] if len(documents) == 1 else {"rollbacks": documents})
+    else:
+        show("\n".join(["", *(command_text("Next:", command_line("info", index=each.index)) for each in reports)]))
     if not all(each.validation.passed for each in reports):
         raise typer.Exit(RollbackFailed.exit_code)
 
@@ -133,11 +143,26 @@ def _all_indexes(executor: MigrationExecutor, backup_dir: Path) -> list[str | No
     return [str(each["index"]) for each in newest] if len(newest) > 1 else [None]
 
 
-def _confirm(backup_dir: Path, index: str | None) -> bool:
-    what = f"the migration of {index!r}" if index else "the migration"
-    try:
-        return typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True)
-    except typer.Abort:  # Ctrl-C, and Ctrl-D
-        notice("")
-        again = command_line("rollback", backup_dir=backup_dir, index=index)
-        raise Interrupted("Nothing was changed.", resume=again) from None
+def _announcement(journal: Journal) -> str:
+    """Say which index is rolled back, how many documents it has, and how long it will take if that is known."""
+    plan, expected = journal.plan, _expected(journal)
+    names = repr(plan.index) if plan.target.name == plan.index else f"{plan.target.name!r} to {plan.index!r}"
+    what = f"{counted(journal.progress.documents, 'document')}, started {journal.progress.started_at}"
+    seconds = sum(expected.values())
+    if not seconds:
+        return f"Rolling back {names}: {what}"
+    outage = "; the index cannot be queried meanwhile" if plan.has_outage else ""
+    return f"Rolling back {names}: {what}; about {rough_seconds(seconds)}, as the migration took{outage}"
+
+
+def _expected(journal: Journal) -> dict[str, float]:
+    """Return activity → the seconds that it took in the migration."""
+    timings = journal.progress.timings
+    return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
+
+
+def _confirm(backup_dir: Path, index: str | None) -> None:
+    again = command_line("rollback", backup_dir=backup_dir, index=index)
+    if not read_yes("Roll back? Only 'yes' does it: ", again):
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)

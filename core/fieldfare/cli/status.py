@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from fieldfare.cli.layout import facts as aligned
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
@@ -84,8 +85,7 @@ def _text(migration: Mapping[str, Any]) -> str:
         [[step["summary"], step["status"], f"{step['completed_batches']:,}"] for step in migration["steps"]],
     )
     hidden = [f"Warning: {each}" for each in migration.get("hidden_names", ())]
-    lines = [f"{f'{name}:':<11}{value}" for name, value in facts]
-    return "\n".join([*lines, "", steps, "", *hidden, *next_lines(migration)])
+    return "\n".join([*aligned(facts), "", steps, "", *hidden, *next_lines(migration)])
 
 
 def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -8,10 +8,14 @@ import sys
 from functools import partial
 from typing import Final, TextIO
 
-__all__ = ["has_colours", "highlighted", "styled"]
+__all__ = ["has_colours", "highlighted", "styled", "with_marks"]
 
 CODES: Final = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
 END: Final = "\x1b[0m"
+MARKED: Final = re.compile(r"^  ([-+~!]) .*", re.MULTILINE)
+MARKS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
+"""What a line about a change starts with → its style."""
+
 LABELS: Final = (
     (re.compile(r"^(Error|Failed)(?=:)", re.MULTILINE), "bold red"),
     (re.compile(r"^(Warning|Warnings)(?=:)", re.MULTILINE), "yellow"),
@@ -37,6 +41,13 @@ def highlighted(text: str, stream: TextIO) -> str:
         for pattern, style in LABELS:
             text = pattern.sub(partial(_label, style, stream), text)
     return text
+
+
+def with_marks(text: str, stream: TextIO) -> str:
+    """Return text about changes in colour: what is added green, changed yellow, removed or blocked red."""
+    if not has_colours(stream):
+        return text
+    return MARKED.sub(lambda match: styled(match[0], MARKS[match[1]], stream), text)
 
 
 def _label(style: str, stream: TextIO, match: re.Match[str]) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
@@ -18,6 +20,7 @@ from fieldfare.cli.options import (
     ReportOut,
     Url,
 )
+from fieldfare.cli.output import show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
@@ -72,3 +75,5 @@ def sync(  # noqa: PLR0913 - the command's options
     if report_out is not None:
         write_migration_report(report, report_out)
     show_report(session, report, title="Synchronized")
+    if not session.json:
+        show("\n" + command_text("Next:", command_line("finalize", backup_dir=backup_dir, index=report.index)))

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
+    DEFAULT_BACKUPS,
     DEFAULT_PLAN,
     DEFAULT_URL,
     BenchmarkOut,
@@ -18,6 +21,7 @@ from fieldfare.cli.options import (
     Url,
     directory_option,
 )
+from fieldfare.cli.output import show
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
@@ -70,5 +74,8 @@ def validate(  # noqa: PLR0913 - the command's options
         write_benchmark(report, benchmark_out)
     passed = report.validation.passed
     show_report(session, report, title="Validation passed" if passed else "Validation failed")
+    if not session.json:
+        back = command_line("rollback", backup_dir=backup_dir or DEFAULT_BACKUPS, index=loaded.index)
+        show("\n" + command_text("To roll back:", back))
     if not passed:
         raise typer.Exit(FieldfareError.exit_code)

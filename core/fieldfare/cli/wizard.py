@@ -10,7 +10,7 @@ import typer
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, Mode, PlanOut, Url, file_option
 from fieldfare.cli.output import notice, show, show_json
-from fieldfare.cli.plan import plan_document, plan_summary
+from fieldfare.cli.plan import apply_line, plan_document, plan_summary
 from fieldfare.cli.session import Session
 from fieldfare.cli.terminal import Console
 from fieldfare.errors import ChangeBlocked, Interrupted, UsageError
@@ -86,7 +86,8 @@ def _show_result(session: Session, made: MigrationPlan, patch_path: Path, plan_p
     if session.json:
         show_json({"patch_path": str(patch_path), **plan_document(made, plan_path)})
     else:
-        show("\n".join([f"Schema patch written to {patch_path}", *plan_summary(made, plan_path)]))
+        following = ["", apply_line(made, plan_path)] if made.supported else []
+        show("\n".join([f"Schema patch written to {patch_path}", *plan_summary(made, plan_path), *following]))
     if not made.supported:
         if not session.json:
             notice(f"Error: {ChangeBlocked(made.blocked_reasons)}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fieldfare.plan.forecast import Forecast
     from fieldfare.plan.model import MigrationPlan
 
-__all__ = ["NO_CHANGES", "forecast_lines", "plan_line", "plan_text"]
+__all__ = ["NO_CHANGES", "forecast_lines", "plan_line", "plan_text", "summary_text"]
 
 NO_CHANGES: Final = "No changes: the index matches the target."
 REQUESTED: Final = "requested"
@@ -38,6 +38,22 @@ def plan_text(plan: MigrationPlan, width: int | None = None, style: Style | None
         width: of a line of a table; None for lines of any length.
         style: of the lines of tables.
     """
+    blocks = [summary_text(plan, width)]
+    if plan.forecast is not None:
+        blocks.append("\n".join(bullets("The times are based on:", plan.forecast.basis)))
+    blocks.append("\n".join(bullets("Warnings:", plan.warnings)))
+    blocks += [
+        "\n".join([f"About {each.change}:", *details(each.claim.details, width, style)])
+        for each in plan.claims
+        if each.claim.details
+    ]
+    if plan.steps:
+        blocks.append(_steps(plan, width, style))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def summary_text(plan: MigrationPlan, width: int | None = None) -> str:
+    """Return the changes of a plan and their consequences as text: the start of :func:`plan_text`."""
     source = plan.source
     about = f"{counted(source.stats.num_docs, 'document')}, {source.definition.storage}, mode {plan.mode}"
     names = plan.index if plan.target.name == plan.index else f"{plan.index} → {plan.target.name}"
@@ -50,17 +66,7 @@ def plan_text(plan: MigrationPlan, width: int | None = None, style: Style | None
         blocks.append("\n".join(["Changes:", *(line for each in plan.claims for line in _change_lines(plan, each))]))
     if plan.steps:
         blocks.append("\n".join(facts(list(_consequences(plan)), width)))
-    if plan.forecast is not None:
-        blocks.append("\n".join(bullets("The times are based on:", plan.forecast.basis)))
-    blocks.append("\n".join(bullets("Warnings:", plan.warnings)))
-    blocks += [
-        "\n".join([f"About {each.change}:", *details(each.claim.details, width, style)])
-        for each in plan.claims
-        if each.claim.details
-    ]
-    if plan.steps:
-        blocks.append(_steps(plan, width, style))
-    return "\n\n".join(block for block in blocks if block)
+    return "\n\n".join(blocks)
 
 
 def forecast_lines(plan: MigrationPlan, forecast: Forecast) -> Iterator[tuple[str, str]]:
@@ -126,10 +132,10 @@ def _documents(plan: MigrationPlan) -> str:
     rewriting = [step for step in plan.steps if step.rewrites_documents]
     if not rewriting:
         return "none is changed"
-    count = counted(plan.source.stats.num_docs, "document")
+    count = plan.source.stats.num_docs
     if plan.mode == "shadow":
-        return f"{count} get new values beside the old ones, which stay until 'fieldfare finalize'"
-    return f"{count} rewritten; originals go to the backup first"
+        return f"{count:,} get new values beside the old ones, which stay until 'fieldfare finalize'"
+    return f"{count:,} are rewritten; their originals go to the backup first"
 
 
 def _memory(plan: MigrationPlan, forecast: Forecast) -> str:

@@ -1,0 +1,88 @@
+"""Questions before a change that takes an index away, or loses information. They are asked at a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from fieldfare.cli.layout import width_of
+from fieldfare.cli.output import notice
+from fieldfare.cli.styles import with_marks
+from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
+
+__all__ = ["confirm_apply", "is_typed", "read_yes"]
+
+NOTHING_CHANGED: Final = ("dump", "ready")
+"""Phases of a run that has changed nothing on the server yet."""
+
+DONE: Final = "validated"
+
+
+def is_typed() -> bool:
+    """Whether the command is typed at a terminal that shows questions: else nobody could answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) -> bool:
+    """Ask before an index becomes unavailable, or information is lost. A run that is resumed was asked about before.
+
+    Args:
+        plan: what is about to be carried out.
+        backup_dir: of the run.
+        again: the command, for a message.
+
+    Returns:
+        Whether it was asked.
+
+    Raises:
+        Interrupted: Ctrl-C, or Ctrl-D.
+        typer.Exit: the answer is not yes.
+    """
+    loses = plan.lossy and plan.mode != "shadow"  # there, 'finalize' removes old values, and asks
+    if not is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, Path(backup_dir)):
+        return False
+    from fieldfare.plan.text import summary_text  # noqa: PLC0415 - start-up time
+
+    reasons = ["The index cannot be queried during a part of the run."] if plan.has_outage else []
+    reasons += ["Information is lost that only the backup can restore."] if loses else []
+    summary = with_marks(summary_text(plan, width_of(sys.stderr)), sys.stderr)
+    notice("\n\n".join([summary, "\n".join(reasons)]))
+    if not read_yes("Apply this plan? Only 'yes' does it: ", again):
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)
+    return True
+
+
+def read_yes(question: str, again: str) -> bool:
+    """Ask, on stderr, and say whether the answer is ``yes``.
+
+    Args:
+        question: the question.
+        again: the command, for the message if the question is interrupted.
+
+    Raises:
+        Interrupted: Ctrl-C, or Ctrl-D.
+    """
+    try:
+        answer = typer.prompt(question, prompt_suffix="", default="", show_default=False, err=True)
+    except typer.Abort:
+        notice("")
+        raise Interrupted("Nothing was changed.", resume=again) from None
+    return str(answer).strip().lower() == "yes"
+
+
+def _is_resumed(plan: MigrationPlan, backup_dir: Path) -> bool:
+    from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
+
+    try:
+        journal = find_backup(backup_dir, plan.index)
+    except BackupUnusable:
+        return False
+    phase, undo = journal.progress.phase.value, journal.progress.undo.value
+    return journal.belongs_to(plan) and undo == "none" and phase not in {*NOTHING_CHANGED, DONE}
