@@ -30,6 +30,7 @@ from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
 from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.rollback import rollback
+from fieldfare.cli.sandbox import sandbox
 from fieldfare.cli.session import Session
 from fieldfare.cli.show import show as show_plan
 from fieldfare.cli.status import status
@@ -132,6 +133,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ("cleanup", cleanup, ("fieldfare cleanup --backup-dir ./migration_backups",)),
     ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
     ("helper", helper, ("fieldfare helper --url redis://localhost:6379",)),
+    ("sandbox", sandbox, ("fieldfare sandbox --data examples/wordnet",)),
     ("demo", demo, ("fieldfare demo --data examples/wordnet",)),
 )
 """Name, function and examples of the kernel's commands, in the order of the help."""

@@ -9,13 +9,20 @@ from fieldfare.cli.layout import command_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VALIDATED", "next_lines", "stage_lines"]
+__all__ = ["VALIDATED", "is_finished", "next_lines", "stage_lines"]
 
 VALIDATED: Final = "validated"
 """The stage of an index beside the source that has no name yet."""
 
 STAGES: Final = {VALIDATED: "switch", "switched": "finalize"}
 """How far an index beside the source got → the command that goes on."""
+
+
+def is_finished(migration: Mapping[str, Any]) -> bool:
+    """Whether nothing is left to do of a migration; the argument is as for :func:`next_lines`."""
+    if migration["rollback"] != "none":
+        return bool(migration["rollback"] == "done")
+    return migration["phase"] == "validated" and migration["stage"] not in STAGES
 
 
 def next_lines(migration: Mapping[str, Any]) -> list[str]:

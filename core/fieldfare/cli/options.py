@@ -8,6 +8,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
+from fieldfare.cli.completion import (
+    complete_backed_up_index,
+    complete_backup_directory,
+    complete_index,
+    complete_plan,
+)
 from fieldfare.errors import UsageError
 from fieldfare.hooks.run_options import Verify
 
@@ -91,14 +97,15 @@ def index_workers_choice(value: str | None) -> str | None:
     return value
 
 
-def file_option(text: str, *, is_output: bool = False) -> Any:
+def file_option(text: str, *, is_output: bool = False, autocompletion: Any = None) -> Any:
     """Return an option that takes a file, with its help; an output must be writable."""
-    return typer.Option(help=text, metavar="FILE", dir_okay=False, callback=writable_file if is_output else None)
+    check = writable_file if is_output else None
+    return typer.Option(help=text, metavar="FILE", dir_okay=False, callback=check, autocompletion=autocompletion)
 
 
 def directory_option(text: str) -> Any:
     """Return an option that takes a directory, with its help."""
-    return typer.Option(help=text, metavar="DIR", file_okay=False)
+    return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
 def refuse_overwriting_inputs(output: Path, *inputs: Path | None) -> None:
@@ -126,18 +133,33 @@ Cluster: TypeAlias = Annotated[
     typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
 ]
 Index: TypeAlias = Annotated[
-    str, typer.Option("--index", "-i", help="Name of the index, or an alias of it.", metavar="NAME")
+    str,
+    typer.Option(
+        "--index",
+        "-i",
+        help="Name of the index, or an alias of it.",
+        metavar="NAME",
+        autocompletion=complete_index,
+    ),
 ]
 BackupIndex: TypeAlias = Annotated[
     str | None,
-    typer.Option("--index", "-i", help="A name of the index, if the directory holds several.", metavar="NAME"),
+    typer.Option(
+        "--index",
+        "-i",
+        help="A name of the index, if the directory holds several.",
+        metavar="NAME",
+        autocompletion=complete_backed_up_index,
+    ),
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Aliases: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
 ]
-Plan: TypeAlias = Annotated[Path, file_option("Migration plan, as 'fieldfare plan' wrote it.")]
+Plan: TypeAlias = Annotated[
+    Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
+]
 PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
 BackupDirectory: TypeAlias = Annotated[Path, directory_option("Directory with the backup of the migration.")]
 VerifyOption: TypeAlias = Annotated[
@@ -164,7 +186,11 @@ ReportOut: TypeAlias = Annotated[Path | None, file_option("Write the report here
 BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Directory for originals and progress; needed to resume and to roll back.", metavar="DIR"),
+    typer.Option(
+        help="Directory for originals and progress; needed to resume and to roll back.",
+        metavar="DIR",
+        autocompletion=complete_backup_directory,
+    ),
 ]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
 Workers: TypeAlias = Annotated[

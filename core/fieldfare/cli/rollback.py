@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.confirmation import is_typed, read_yes
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
@@ -52,6 +53,7 @@ def rollback(  # noqa: PLR0913 - the command's options
             "-i",
             help="Index of the migration, if the directory holds several: its name before.",
             metavar="NAME",
+            autocompletion=complete_backed_up_index,
         ),
     ] = None,
     url: Url = DEFAULT_URL,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fieldfare.cli.completion import complete_plan
 from fieldfare.cli.options import DEFAULT_PLAN
 from fieldfare.cli.output import show as show_text
 from fieldfare.cli.output import show_json
@@ -18,7 +19,9 @@ __all__ = ["show"]
 
 def show(
     context: typer.Context,
-    plan: Annotated[Path, typer.Argument(help="The plan file.", metavar="PLAN", dir_okay=False)] = DEFAULT_PLAN,
+    plan: Annotated[
+        Path, typer.Argument(help="The plan file.", metavar="PLAN", dir_okay=False, autocompletion=complete_plan)
+    ] = DEFAULT_PLAN,
 ) -> None:
     """Show a migration plan: what it changes, how long the index is unavailable, what it needs.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.layout import facts as aligned
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.cli.options import BackupDirectory
@@ -25,7 +26,12 @@ def status(
     *,
     backup_dir: BackupDirectory,
     index: Annotated[
-        str | None, typer.Option(help="Only the migration of this index: its name before.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="Only the migration of this index: its name before.",
+            metavar="NAME",
+            autocompletion=complete_backed_up_index,
+        ),
     ] = None,
     url: Annotated[
         str | None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.options import BackupDirectory, MaxLatency, MaxRate
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
@@ -27,6 +28,7 @@ def throttle(  # noqa: PLR0913 - the command's options
             "-i",
             help="Only the migration of this index: its name before. Left out, every one that runs.",
             metavar="NAME",
+            autocompletion=complete_backed_up_index,
         ),
     ] = None,
     max_rate: MaxRate = None,

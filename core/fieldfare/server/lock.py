@@ -20,7 +20,7 @@ from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
 from fieldfare.support.fault_points import OUTSIDE, during
 
-__all__ = ["IndexLock", "lock_holder"]
+__all__ = ["IndexLock", "describe_lock", "lock_command", "lock_holder"]
 
 PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
@@ -118,7 +118,7 @@ class IndexLock:
         while not self._lock.acquire(token=self._token):
             holder = self._server.command(b"GET", self._name)
             if holder is not None and not self._remove_stale_lock(holder):
-                raise LockHeld(self._what, describe(holder))
+                raise LockHeld(self._what, describe_lock(holder))
             started = _now()
         self._renewed_at = started
 
@@ -151,7 +151,7 @@ class IndexLock:
         if isinstance(holder, ResponseError):
             raise holder
         if self._may_be_lost or holder != encode(self._token):
-            raise LockLost(self._what, "no process" if holder is None else describe(holder))
+            raise LockLost(self._what, "no process" if holder is None else describe_lock(holder))
         self._confirmed_at = _now()
 
     @property
@@ -196,11 +196,16 @@ def _now() -> float:
 
 def lock_holder(server: Server, index: str) -> str | None:
     """Return who holds the lock on an index, as text; None if nobody does."""
-    token = server.command(b"GET", PREFIX + encode(index))
-    return None if token is None else describe(token)
+    token = server.command(*lock_command(index))
+    return None if token is None else describe_lock(token)
 
 
-def describe(token: bytes) -> str:
+def lock_command(index: str) -> Command:
+    """Return the command that reads the lock on an index."""
+    return b"GET", PREFIX + encode(index)
+
+
+def describe_lock(token: bytes) -> str:
     """Name the holder of a lock: host, process, start."""
     facts = _facts(token)
     if not {"host", "pid", "started"} <= facts.keys():
