@@ -69,12 +69,13 @@ class MigrationPlanner(Planner):
         server: Server | None = None,
         schema_patch_path: str | Path | None = None,
         target_schema_path: str | Path | None = None,
+        schema_patch: SchemaPatch | Mapping[str, Any] | None = None,
         aliases: Sequence[str] = (),
         key_sample_limit: int | None = None,
         mode: str | None = None,
         logical_renames: bool = False,
     ) -> MigrationPlan:
-        """Make a plan from a patch file or from a file with the whole target schema.
+        """Make a plan from a patch, in a file or in memory, or from a file with the whole target schema.
 
         Args:
             index_name: the index, or one of its aliases.
@@ -82,7 +83,8 @@ class MigrationPlanner(Planner):
             redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
             server: an open connection of fieldfare, in place of both.
             schema_patch_path: the patch file.
-            target_schema_path: the file with the target schema; give exactly one of the two.
+            target_schema_path: the file with the target schema.
+            schema_patch: the patch, or the content of a patch file as a mapping; give exactly one of the three.
             aliases: further aliases of the index, which the target index gets, too.
             key_sample_limit: how many keys to sample for the validation; None for the planner's own.
             mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that the patch names, or else
@@ -90,14 +92,16 @@ class MigrationPlanner(Planner):
             logical_renames: rename fields in the index alone, also those for which the patch does not say so.
 
         Raises:
-            UsageError: both files or neither are given, or a file cannot be used (all problems at once).
+            UsageError: more than one of the three or none is given, or a file cannot be used (all problems at once).
             PreconditionError: no server, no index, or an unsupported server.
             PluginError: no plugin, or more than one, claims a change.
         """
-        if (schema_patch_path is None) == (target_schema_path is None):
-            raise UsageError("Give exactly one of schema_patch_path and target_schema_path. Nothing was changed.")
-        if schema_patch_path is not None:
-            patch = load_patch(Path(schema_patch_path))
+        if [schema_patch_path, target_schema_path, schema_patch].count(None) != 2:  # noqa: PLR2004 - of three
+            raise UsageError(
+                "Give exactly one of schema_patch_path, target_schema_path and schema_patch. Nothing was changed."
+            )
+        patch = schema_patch if schema_patch_path is None else load_patch(Path(schema_patch_path))
+        if patch is not None:
             return self.create_plan_from_patch(
                 index_name,
                 schema_patch=patch,

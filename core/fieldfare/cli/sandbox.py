@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
@@ -73,6 +75,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _introduction(url: str, index: str, count: int, data: Path) -> str:
+    plan = command_line("plan", index=index, schema_patch=data / "schema_patch.yaml")
     return "\n".join(
         [
             f"A private Redis is at {url}, with the index {index!r} of {count:,} documents.",
@@ -80,7 +83,7 @@ def _introduction(url: str, index: str, count: int, data: Path) -> str:
             "",
             f"  export FIELDFARE_URL={url}",
             "  fieldfare list",
-            f"  fieldfare plan --index {index} --schema-patch {data / 'schema_patch.yaml'}",
+            *(f"  {line}" for line in command_text("", plan).split("\n")),
             "  fieldfare apply --backup-dir ./migration_backups",
             "  fieldfare rollback --backup-dir ./migration_backups",
         ]

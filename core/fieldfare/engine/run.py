@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final
+from typing import Final
 
 from attrs import Factory, define, evolve, field
+from redis import Redis, RedisCluster
 
 from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, BackupStore
 from fieldfare.backup.journal import Journal
@@ -99,7 +100,7 @@ class ActiveRun:
     _halted: bool = field(init=False, default=False)
 
     @property
-    def redis(self) -> Any:
+    def redis(self) -> Redis | RedisCluster:
         """redis-py's client."""
         return self.server.client
 

@@ -8,14 +8,21 @@ The name of the entry point is the name of the class or function::
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 from fieldfare.errors import PluginConflict
 
-__all__ = ["GROUP", "load_api_entry_point"]
+__all__ = ["GROUP", "load_api_entry_point", "names_of_api_entry_points"]
 
 GROUP: Final = "fieldfare.api"
+
+
+def names_of_api_entry_points() -> list[str]:
+    """Return the names of what installed plugins provide, sorted, without those that several provide."""
+    found = Counter(point.name for point in entry_points(group=GROUP))
+    return sorted(name for name, count in found.items() if count == 1)
 
 
 def load_api_entry_point(name: str, module: str) -> Any:

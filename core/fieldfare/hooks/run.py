@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from redis import Redis, RedisCluster
 
     from fieldfare.definition import IndexDefinition, IndexStats
     from fieldfare.documents import Batch, Note
@@ -61,7 +63,7 @@ class Run(Protocol):
         """The server, with bulk reads and writes."""
 
     @property
-    def redis(self) -> Any:
+    def redis(self) -> Redis | RedisCluster:
         """redis-py's client: ``redis.Redis`` or ``redis.cluster.RedisCluster``; replies are bytes."""
 
     def move_keys(self, pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[bool]:

@@ -5,7 +5,8 @@ A plugin adds a class through an entry point of the group ``fieldfare.api`` with
     [project.entry-points."fieldfare.api"]
     BatchMigrationPlanner = "fieldfare_batch:BatchMigrationPlanner"
 
-Then ``from fieldfare.migration import BatchMigrationPlanner`` imports it.
+Then ``from fieldfare.migration import BatchMigrationPlanner`` imports it, and so does ``import *``. The stub
+``__init__.pyi`` beside this module tells type checkers those of the plugins that fieldfare comes with.
 
 The modules of this package have the names of those of RedisVL's migrator, so that a script that imports from
 ``redisvl.migration.utils``, say, runs with ``fieldfare.migration.utils``. See ``docs/coming-from-rvl-migrate.md``.
@@ -27,10 +28,11 @@ from fieldfare.api import (
 )
 from fieldfare.api.asynchronous import AsyncMigrationExecutor, AsyncMigrationPlanner, AsyncMigrationValidator
 from fieldfare.backup import VectorBackup
-from fieldfare.hooks.api_entry_points import load_api_entry_point
+from fieldfare.hooks.api_entry_points import load_api_entry_point, names_of_api_entry_points
 from fieldfare.patch import SchemaPatch
 
-__all__ = [
+__all__ = [  # noqa: PLE0604 - names of plugins, too
+    *names_of_api_entry_points(),
     "AsyncMigrationExecutor",
     "AsyncMigrationPlanner",
     "AsyncMigrationValidator",

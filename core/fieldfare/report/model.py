@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from html import escape
 from typing import Any
 
 from attrs import field, frozen
@@ -127,7 +128,7 @@ class Validation(ValidationNames):
         return self._named("indexing_failures")
 
 
-@frozen(hash=False)
+@frozen(hash=False, repr=False)
 class MigrationReport(ReportNames):
     """The outcome of a run.
 
@@ -179,3 +180,19 @@ class MigrationReport(ReportNames):
     manual_actions: tuple[str, ...] = ()
     disk_space_estimate: Estimate | None = None
     version: int = 1
+
+    def __str__(self) -> str:
+        """Return the text that ``fieldfare apply`` writes."""
+        from fieldfare.report.text import report_text  # noqa: PLC0415 - start-up time
+
+        return report_text(self)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        from fieldfare.report.text import report_line  # noqa: PLC0415 - start-up time
+
+        return f"<{type(self).__name__} {report_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook."""
+        return f"<pre>{escape(str(self))}</pre>"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from redis import RedisCluster
 from redis.crc import key_slot
 
 from fieldfare.definition.reply import encode
@@ -31,9 +32,9 @@ def source_visibility(run: Run) -> Callable[[bytes], bool]:
 
 def _visibility(run: Run, *, live: str, index: str) -> Callable[[bytes], bool]:
     server = run.server
-    if not server.capabilities.cluster:
-        return lambda _: True
     if all(has_index(server, node, live) for node in server.nodes()):
+        return lambda _: True
+    if not isinstance(run.redis, RedisCluster):
         return lambda _: True
     node_of: Callable[[int], Any] = cache(run.redis.nodes_manager.get_node_from_slot)
     node = node_of(key_slot(encode(index))).name

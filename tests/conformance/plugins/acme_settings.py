@@ -21,17 +21,23 @@ def fieldfare_plan_steps(change: CustomChange) -> list[Step]:
     return [Step.new(KIND, Phase.REWRITE, params=change.params)]
 
 
+def _settings(run: Run) -> bytes:
+    value = run.redis.get(KEY)
+    assert isinstance(value, bytes)
+    return value
+
+
 @hookimpl
 def fieldfare_backup(step: Step, run: Run) -> None:
     """Save the settings, unless the step does so itself."""
     if step.params["save"] == "backup":
-        run.save_bytes(step, KEY, run.redis.get(KEY))
+        run.save_bytes(step, KEY, _settings(run))
 
 
 @hookimpl
 def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
     """Write the new settings; save the old ones first or, if that is what is wrong, afterwards."""
-    original = run.redis.get(KEY)
+    original = _settings(run)
     if step.params["save"] == "before":
         run.save_bytes(step, KEY, original)
     run.redis.set(KEY, step.params["settings"])
@@ -43,7 +49,7 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
 @hookimpl
 def fieldfare_verify_step(step: Step, run: Run) -> bool:
     """Compare the settings."""
-    return bool(run.redis.get(KEY) == step.params["settings"].encode())
+    return bool(_settings(run) == step.params["settings"].encode())
 
 
 @hookimpl

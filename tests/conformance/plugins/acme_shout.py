@@ -42,7 +42,7 @@ def fieldfare_execute_step(step: Step, run: Run) -> Receipt:
             batch = next(each for each in originals if each.keys == keys)
             values = list(batch[field])
         for key, value in zip(keys, values, strict=True):
-            if value is not None:
+            if isinstance(value, bytes):
                 run.redis.hset(key, field, value + BANG)
                 written += 1
         run.done(keys)
