@@ -12,6 +12,7 @@ from attrs import field, frozen
 from fieldfare.api.arguments import required_verify, server_at
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
+from fieldfare.engine.report_builder import lasting_warnings
 from fieldfare.engine.rights import require_reading_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import read_backup
@@ -29,7 +30,7 @@ from fieldfare.server.inspect import read_stats
 __all__ = ["MigrationValidator", "ValidationReport"]
 
 
-@frozen(hash=False)
+@frozen(hash=False, repr=False)
 class ValidationReport(MigrationReport):
     """The report of a validation. Unpacks as RedisVL's does: findings, figures of the live index, seconds.
 
@@ -110,7 +111,7 @@ class MigrationValidator:
             backup_prefix="",
             timings=Timings(validate_duration_seconds=seconds, total_duration_seconds=seconds),
             validation=findings,
-            warnings=plan.warnings,
+            warnings=lasting_warnings(plan, plan.warnings),
             mode=plan.mode,
             target_info=target_info,
         )

@@ -78,10 +78,14 @@ def forecast_lines(plan: MigrationPlan, forecast: Forecast) -> Iterator[tuple[st
     shown = ", ".join(text for text, seconds in parts if seconds)
     whole = forecast.backup_seconds + forecast.rewrite_seconds + forecast.index_seconds
     if plan.has_outage:
-        yield "Downtime", f"about {rough_seconds(forecast.downtime_seconds)}{f' ({shown})' if shown else ''}"
+        yield "Downtime", f"{_about(forecast.downtime_seconds)}{f' ({shown})' if shown else ''}"
     else:
         yield "Downtime", "none: the index answers all the time"
-    yield "Whole run", f"about {rough_seconds(whole)}, and the checks at its end"
+    yield "Whole run", f"{_about(whole)}, and the checks at its end"
+
+
+def _about(seconds: float) -> str:
+    return f"about {rough_seconds(seconds)}" if seconds >= 1 else rough_seconds(seconds)
 
 
 def _change_lines(plan: MigrationPlan, claimed: ClaimedChange) -> Iterator[str]:

@@ -34,7 +34,7 @@ def rough_seconds(seconds: float) -> str:
     """Return a duration as text for an estimate or a display that counts: ``4 s``, ``1 min 5 s``, ``2 h 10 min``."""
     whole = round(seconds)
     if 0 < seconds < 1:
-        return "under 1 s"
+        return "less than 1 s"
     minutes, rest = divmod(whole, MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     if hours:
