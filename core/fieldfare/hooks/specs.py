@@ -5,7 +5,7 @@ The default protocol of one migration:
 1. ``fieldfare_classify`` for every change of the patch; exactly one plugin must claim it.
 2. ``fieldfare_plan_steps`` of the claiming plugin, and at the end ``fieldfare_plan_further_steps`` of every
    plugin; the plan is written and reviewed.
-3. ``fieldfare_estimate`` of every plugin, when the user asks.
+3. ``fieldfare_estimate`` of every plugin, at the end of planning and when the user asks.
 4. ``fieldfare_rehearse_step`` of each step's owner.
 5. ``fieldfare_backup`` of each step's owner, before anything is changed. Rewrite steps are backed up by
    the kernel, which also runs ``fieldfare_transform`` over every document as a rehearsal.
@@ -84,7 +84,7 @@ def fieldfare_plan_further_steps(live: LiveIndex) -> Sequence[Step] | None:
 def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
     """Estimate the disk, memory and time that this plugin's steps will need.
 
-    When: on ``fieldfare estimate``; may not talk to the server.
+    When: when a plan is made, and on ``fieldfare estimate``; may not talk to the server.
     Who: plugins whose steps write. None means "nothing worth a line".
     Raises: nothing on purpose.
 
