@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fieldfare.backup.journal import Journal
+from fieldfare.backup.progress import RunPhase
 from fieldfare.cli.app import run
 from fieldfare.server import Server
 from fieldfare.support.yamlfile import load_yaml
@@ -85,14 +87,48 @@ def articles(server: Server) -> Server:
 
 def test_list(fieldfare: Program, articles: Server) -> None:
     articles.command("FT.CREATE", "zoo", "SCHEMA", "animal", "TAG")
-    assert fieldfare("list")[0] == "Indices:\n1. articles\n2. zoo\n"
-    assert fieldfare.json("list") == {"indexes": ["articles", "zoo"]}
+    articles.command("SET", "fieldfare:lock:zoo", '{"host": "db1", "pid": 7, "started": "2026-11-29"}')
+    lines = fieldfare("list")[0].splitlines()
+    assert lines[0] == "Indices:"
+    assert lines[1].split() == ["Name", "Documents", "Storage", "Fields", "Vectors", "Memory"]
+    assert lines[2].startswith("1.  articles  40         hash     2       embedding FLAT float32 4  ")
+    assert lines[3].startswith("2.  zoo       40         hash     1       -  ")
+    assert "   zoo: running: process 7 on db1 since 2026-11-29" in lines
+    assert lines[-1] == "Next: fieldfare wizard --index NAME"
+    machine = fieldfare.json("list")
+    assert machine["indexes"] == ["articles", "zoo"]
+    first, second = machine["details"]
+    assert first["memory_bytes"] > 0
+    assert first == {
+        "name": "articles",
+        "documents": COUNT,
+        "storage": "hash",
+        "prefixes": ["doc:"],
+        "fields": 2,
+        "vectors": [{"field": "embedding", "algorithm": "FLAT", "datatype": "float32", "dims": DIMS}],
+        "memory_bytes": first["memory_bytes"],
+        "aliases": None,
+        "migration": None,
+    }
+    assert second["migration"] == "running: process 7 on db1 since 2026-11-29"
+
+
+@pytest.mark.usefixtures("articles")
+def test_list_names_a_migration_that_is_not_complete(fieldfare: Program, tmp_path: Path) -> None:
+    fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
+    fieldfare("apply", "--backup-dir", "backup")
+    assert fieldfare.json("list", "--backup-dir", "backup")["details"][0]["migration"] is None, "it is complete"
+    journal = Journal.load(next((tmp_path / "backup").glob("*.header")))
+    journal.update(phase=RunPhase.ACTIVE)
+    (listed,) = fieldfare.json("list", "--backup-dir", "backup")["details"]
+    assert listed["migration"].endswith("fieldfare status --backup-dir backup")
+    assert "articles_v2: " in fieldfare("list", "--backup-dir", "backup")[0]
 
 
 def test_list_without_indexes(fieldfare: Program, server: Server) -> None:
     del server
     assert fieldfare("list")[0] == "Indices:\n"
-    assert fieldfare.json("list") == {"indexes": []}
+    assert fieldfare.json("list") == {"indexes": [], "details": []}
 
 
 @pytest.mark.usefixtures("articles")
@@ -120,13 +156,16 @@ def test_info_by_alias(fieldfare: Program) -> None:
 def test_plan(fieldfare: Program, tmp_path: Path) -> None:
     text, err = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--alias", "news")
     assert err == ""
-    head = text.splitlines()[:4]
+    head = text.splitlines()[:3]
     assert head == [
         f"Migration plan written to {tmp_path / 'migration_plan.yaml'}",
         "Mode: drop_recreate",
         "Supported",
-        "Warnings:",
     ]
+    assert "  + field 'kind' (tag) [fields]\n" in text
+    assert text.endswith("\nNext: fieldfare apply --plan migration_plan.yaml --backup-dir ./migration_backups\n")
+    shown, _ = fieldfare("show")
+    assert text.endswith(shown), "show says the same"
     assert "- Index downtime is required" in text
     assert "field 'embedding': datatype: float32 → float16" in text
     assert "rewrites documents, lossy" in text
@@ -139,13 +178,22 @@ def test_plan(fieldfare: Program, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("articles")
+def test_a_script_can_tell_whether_a_plan_changes_something(fieldfare: Program) -> None:
+    words = ("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--exit-code")
+    fieldfare(*words, code=5)
+    assert fieldfare.json(*words, code=5)["supported"] is True
+
+
+@pytest.mark.usefixtures("articles")
 def test_a_blocked_plan_is_written_and_says_why(fieldfare: Program, tmp_path: Path) -> None:
     (tmp_path / "patch.yaml").write_text(
         "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {dims: 8}}\n"
     )
     out, err = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", code=4)
     assert "Not supported\n" in out
+    assert "  ! field 'embedding': dims: 4 → 8: BLOCKED\n" in out
     assert "Migration blocked: unsupported change" in err
+    assert "Next, without the blocked changes: fieldfare plan --index articles --schema-patch patch.yaml" in err
     assert "dims: 4 → 8" in err
     assert load_yaml(tmp_path / "migration_plan.yaml").data["diff_classification"]["supported"] is False
 
@@ -159,8 +207,8 @@ def test_a_blocked_plan_is_written_and_says_why(fieldfare: Program, tmp_path: Pa
 @pytest.mark.usefixtures("articles")
 def test_a_patch_that_changes_nothing(fieldfare: Program, tmp_path: Path) -> None:
     (tmp_path / "patch.yaml").write_text("version: 1\nchanges: {}\n")
-    out, _ = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
-    assert "Nothing to do" in out
+    out, _ = fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml", "--exit-code")
+    assert "No changes" in out
     out, _ = fieldfare("apply", "--backup-dir", "backup")
     assert out.startswith("Nothing to do")
 
@@ -174,6 +222,8 @@ def test_estimate_needs_no_server(fieldfare: Program, monkeypatch: pytest.Monkey
     assert "Vector field 'embedding': 4 dims, float32 -> float16" in out
     assert "AOF growth: not estimated (pass --aof-enabled if AOF is on, or --url to ask the server)" in out
     assert "(50% reduction)" in out
+    assert "Downtime: less than 1 s" in out
+    assert "- indexing: this server took " in out
     assert "not estimated" not in fieldfare("estimate", "--aof-enabled")[0]
 
     without, counted = fieldfare.json("estimate"), fieldfare.json("estimate", "--aof-enabled")
@@ -189,8 +239,10 @@ def test_apply_reports_everything_and_rollback_restores_it(fieldfare: Program, t
     out, err = fieldfare("apply", "--backup-dir", "backup", *outputs)
     assert out.startswith("Migration succeeded: articles → articles_v2\n")
     assert "the live definition is the planned one" in out
-    assert "Index downtime is required" in out
+    assert "Index downtime is required" not in out, "it is over"
+    assert "- Lossy: field 'embedding'" in out
     assert "To roll back: fieldfare rollback --backup-dir " in out
+    assert out.splitlines()[-1].startswith("Next: fieldfare validate --plan migration_plan.yaml --backup-dir ")
     assert "only the backup can restore" in err
     assert "40 docs" in err
     assert load_yaml(tmp_path / "report.yaml").data["result"] == "succeeded"
@@ -209,7 +261,10 @@ def test_apply_reports_everything_and_rollback_restores_it(fieldfare: Program, t
 
     out, err = fieldfare("rollback", "--backup-dir", "backup", "--index", "articles")
     assert out.startswith("Rolled back: articles\n")
-    assert fieldfare.json("list") == {"indexes": ["articles"]}
+    assert out.endswith("\nNext: fieldfare info --index articles\n")
+    assert err.startswith("Rolling back 'articles_v2' to 'articles': 40 documents, started ")
+    assert "; the index cannot be queried meanwhile\n" in err
+    assert fieldfare.json("list")["indexes"] == ["articles"]
     assert fieldfare.json("info", "--index", "news")["index"] == "articles"
 
 

@@ -42,9 +42,11 @@ def test_a_name_cannot_add_rows_to_a_table() -> None:
     assert escape_line("a\tb\nc") == "a\\tb\\nc"
 
 
-def test_our_own_formatting_is_kept() -> None:
-    text = "\x1b[1mName\x1b[0m\n\tü: 1\n"
-    assert escape_text(text) == text
+def test_our_own_formatting_is_kept_in_a_terminal() -> None:
+    text = "\x1b[1mName\x1b[0m\n\tü: \x1b[1;31m1\x1b[0m\n"
+    assert escape_text(text, with_styles=True) == text
+    assert "\x1b" not in escape_text(text)
+    assert escape_text("\x1b[8mhidden\x1b[38;5;1m", with_styles=True) == "\\x1b[8mhidden\\x1b[38;5;1m"
 
 
 @pytest.mark.parametrize(

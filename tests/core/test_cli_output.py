@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fieldfare.cli.output import bullets, show_json, table
+from fieldfare.cli.output import bullets, notice, show, show_json, table
 from fieldfare.support.units import bytes_text, seconds_text
 
 
@@ -62,13 +62,37 @@ def test_durations_as_text(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
 
 
-def test_lists_break_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_break_between_words_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     line = "'embedding': float16 keeps about 3 significant digits of values-up-to 65504"
     assert bullets("Warnings:", [line]) == ["Warnings:", f"- {line}"]
     monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert bullets("Warnings:", [line, "one\ntwo"]) == [
+    show("\n".join(bullets("Warnings:", [line, "one\ntwo"])))
+    assert capsys.readouterr().out.splitlines() == [
         "Warnings:",
-        "- 'embedding': float16 keeps about 3\n  significant digits of values-up-to\n  65504",
-        "- one\ntwo",
+        "- 'embedding': float16 keeps about 3",
+        "  significant digits of values-up-to",
+        "  65504",
+        "- one",
+        "  two",
     ]
+
+
+def test_labels_have_colours_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Error: a\nWarning: b\nNext: c\nError"
+    notice(text)
+    assert capsys.readouterr().err == f"{text}\n"
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    notice(text)
+    coloured = capsys.readouterr().err
+    assert coloured == "\x1b[1;31mError\x1b[0m: a\n\x1b[33mWarning\x1b[0m: b\n\x1b[36mNext\x1b[0m: c\nError\n"
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        monkeypatch.setenv(name, value)
+        notice(text)
+        assert capsys.readouterr().err == f"{text}\n"
+        monkeypatch.setenv(name, "")

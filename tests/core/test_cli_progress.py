@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 from itertools import count
 
 import pytest
 from attrs import evolve
 from rich.console import Console
 
+from fieldfare.cli.overall_progress import OverallProgress
 from fieldfare.cli.progress import LineReporter, show_progress
 from fieldfare.cli.progress_bars import BarReporter
 from fieldfare.hooks.manager import load_plugins
@@ -63,28 +66,79 @@ def test_a_log_shows_skipped_and_failed_work(capsys: pytest.CaptureFixture[str])
     ]
 
 
-def test_a_terminal_gets_one_bar_per_activity() -> None:
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
-    drop = StepReport("idx", "drop", Moment.STARTED, step="drop-1", title="Drop [the] index")
-    reporter = BarReporter(console)
+def drawn(reporter: BarReporter, screen: io.StringIO) -> list[str]:
+    """Return what the screen shows now, line by line."""
+    screen.truncate(0)
+    screen.seek(0)
+    reporter.display.refresh()
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", screen.getvalue()).splitlines()]
+
+
+def console(screen: io.StringIO) -> Console:
+    return Console(file=screen, force_terminal=True, width=80, color_system=None)
+
+
+def test_a_terminal_gets_a_bar_for_the_activity_and_one_for_all() -> None:
+    screen, long = io.StringIO(), "Quantize " + "very long vectors " * 6
+    reporter = BarReporter(console(screen), {"rewrite": 20.0, "index": 100.0})
     with reporter.display:
-        for report in [STARTED, progress(450_000), FINISHED, drop, evolve(drop, moment=Moment.FINISHED)]:
-            reporter.fieldfare_step_report(report)
-    final = screen.getvalue().rpartition("\x1b[2K")[2]
-    assert "1,000,000/1,000,000 docs" in final
-    assert "Drop [the] index" in final
+        reporter.fieldfare_step_report(evolve(STARTED, title=long))
+        half = evolve(progress(500_000), title=long, seconds=10.0, unavailable_since=time.time() - 7.2)
+        reporter.fieldfare_step_report(half)
+        lines = drawn(reporter, screen)
+        reporter.fieldfare_step_report(evolve(FINISHED, title=long))
+        after = drawn(reporter, screen)
+    assert lines[:2] == [
+        "Quantize very long vectors very long vectors very long vectors very long vectors",
+        "  very long vectors very long vectors",
+    ]
+    assert re.fullmatch(r"  +\S+ +500,000/1,000,000 docs  50,000/s  10 s left", lines[2])
+    assert re.fullmatch(r"All steps +\S+ +less than 1 s, about 1 min 50 s left", lines[3])
+    assert lines[4] == "Index unavailable for 7 s"
+    assert all(len(line) <= 80 for line in lines)
+    assert after == [], "the index answers, and nothing runs"
 
 
-def test_a_bar_shows_skipped_and_failed_work() -> None:
+def test_what_has_ended_stays_on_the_screen() -> None:
     screen = io.StringIO()
-    reporter = BarReporter(Console(file=screen, force_terminal=True, width=120, color_system=None))
+    reporter = BarReporter(console(screen))
     with reporter.display:
         reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.SKIPPED))
-        reporter.fieldfare_step_report(evolve(STARTED, activity="drop", title="Drop", moment=Moment.FAILED))
-    final = screen.getvalue()
-    assert "Quantize vectors (done earlier)" in final
-    assert "Drop (failed)" in final
+        reporter.fieldfare_step_report(
+            evolve(STARTED, title="Drop [the] index", moment=Moment.FAILED, error="no\nmore")
+        )
+        reporter.fieldfare_step_report(evolve(STARTED, moment=Moment.STALLED, error="no progress for 30 s"))
+        reporter.fieldfare_step_report(FINISHED)
+    shown = screen.getvalue()
+    assert "Quantize vectors: done by an earlier run\n" in shown
+    assert "Drop [the] index: failed: no\n" in shown
+    assert "Quantize vectors: no progress for 30 s\n" in shown
+    assert "Quantize vectors: done, 1,000,000 docs in 12.3 s\n" in shown
+
+
+def test_the_end_of_a_run_follows_from_what_was_expected_and_from_its_pace() -> None:
+    now = 0.0
+    overall = OverallProgress({"dump": 10.0, "rewrite": 20.0, "index": 30.0}, lambda: now)
+    overall.add(evolve(STARTED, activity="dump"))
+    assert overall.seconds_left == 60
+    now = 5.0
+    overall.add(evolve(STARTED, activity="dump", moment=Moment.FINISHED))
+    overall.add(STARTED)
+    now = 9.0
+    overall.add(evolve(progress(TOTAL // 4), seconds=4.0))
+    assert overall.seconds_left == 12 + 30, "at its pace, the rewriting takes 16 s"
+    assert overall.share == 9 / (9 + 42)
+    assert OverallProgress().seconds_left is None
+
+
+def test_a_log_says_for_how_long_the_index_has_been_unavailable(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = count(step=20)
+    reporter = LineReporter(lambda: next(seconds))
+    reporter.fieldfare_step_report(STARTED)
+    reporter.fieldfare_step_report(evolve(progress(5), unavailable_since=time.time() - 65.2))
+    assert capsys.readouterr().err.splitlines()[1] == (
+        "Quantize vectors: 5/1,000,000 docs; index unavailable for 1 min 5 s"
+    )
 
 
 def test_the_reporter_is_registered_only_during_a_run(capsys: pytest.CaptureFixture[str]) -> None:

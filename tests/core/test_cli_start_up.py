@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -33,7 +34,7 @@ def test_help_names_every_command_in_the_order_of_work(capsys: pytest.CaptureFix
     listed = [line.split()[0] for line in capsys.readouterr().out.partition("Commands:\n")[2].splitlines() if line]
     names = [name for name, _, _ in COMMANDS]
     assert listed[: len(names)] == names
-    assert names[:6] == ["list", "info", "wizard", "plan", "estimate", "apply"]
+    assert names[:7] == ["list", "info", "wizard", "plan", "show", "estimate", "apply"]
 
 
 def test_summaries_fit_on_their_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,8 +48,10 @@ def test_help_of_a_command_shows_examples(
 ) -> None:
     assert run([name, "--help"]) == 0
     shown = capsys.readouterr().out
+    assert max(map(len, shown.partition("Examples:")[2].splitlines())) <= 80
+    joined = re.sub(r" \\\n +", " ", shown)
     for example in examples:
-        assert f"  {example}\n" in shown
+        assert f"  {example}\n" in joined
 
 
 @pytest.mark.parametrize("name", ["apply", "batch-apply"])

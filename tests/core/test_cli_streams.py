@@ -114,7 +114,10 @@ def test_a_second_run_shows_no_figures_of_the_first(fieldfare: CommandLine) -> N
     assert "index unavailable" not in again.stdout
     assert "index unavailable" in fieldfare(*ROLLBACK.split()).stdout
     again = fieldfare(*ROLLBACK.split())
-    assert (again.code, again.stdout) == (0, "Nothing to do: everything is rolled back: articles\n")
+    assert (again.code, again.stdout) == (
+        0,
+        "Nothing to do: everything is rolled back: articles\n\nNext: fieldfare info --index articles\n",
+    )
 
 
 def test_arrows_are_readable_without_utf8(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

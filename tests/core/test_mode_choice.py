@@ -35,7 +35,10 @@ def plan(server: Server, changes: dict[str, Any], mode: str | None = None, **mor
 def test_the_default_is_drop_recreate_and_names_the_mode_without_an_outage(server: Server) -> None:
     made = plan(server, ADD)
     assert made.mode == "drop_recreate"
-    assert made.warnings[0] == "Index downtime is required"
+    lost, downtime, hint = made.warnings
+    assert "or it is gone once the index is dropped" in lost, "what is lost for good comes first"
+    assert downtime == "Index downtime is required"
+    assert hint == "Without an outage: plan with --mode alter"
     assert "Without an outage: plan with --mode alter" in made.warnings
 
 

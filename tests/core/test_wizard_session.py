@@ -136,9 +136,10 @@ Migration plan written to {tmp_path / PLAN}
 Mode: drop_recreate
 Supported
 Warnings:
-- Index downtime is required
 """
     )
+    assert "- Index downtime is required\n" in wizard.shown
+    assert wizard.shown.endswith(f"\nNext: fieldfare apply --plan {tmp_path / PLAN} --backup-dir ./migration_backups\n")
     assert wizard.messages == ""
 
 

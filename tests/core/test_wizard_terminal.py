@@ -71,7 +71,9 @@ class Screen:
 def screen(server: Server, redis_url: str, tmp_path: Path) -> Iterator[Screen]:
     """Start the wizard in a terminal, which stays open and shows the exit code."""
     server.command("FT.CREATE", "myindex", "PREFIX", 1, "doc:", "SCHEMA", "title", "TEXT", "size", "NUMERIC")
-    command = shlex.join([sys.executable, "-m", "fieldfare", "wizard", "--index", "myindex", "--url", redis_url])
+    command = shlex.join(
+        ["env", "-u", "COLUMNS", sys.executable, "-m", "fieldfare", "wizard", "--index", "myindex", "--url", redis_url]
+    )
     screen = Screen(tmp_path, f"{command}; echo ended with $?; cat")
     yield screen
     screen.close()

@@ -16,7 +16,7 @@ from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
 
-__all__ = ["confirm_apply", "is_typed", "read_yes"]
+__all__ = ["confirm_apply"]
 
 NOTHING_CHANGED: Final = ("dump", "ready")
 """Phases of a run that has changed nothing on the server yet."""
@@ -24,7 +24,7 @@ NOTHING_CHANGED: Final = ("dump", "ready")
 DONE: Final = "validated"
 
 
-def is_typed() -> bool:
+def _is_typed() -> bool:
     """Whether the command is typed at a terminal that shows questions: else nobody could answer."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -45,7 +45,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
         typer.Exit: the answer is not yes.
     """
     loses = plan.lossy and plan.mode != "shadow"  # there, 'finalize' removes old values, and asks
-    if not is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, Path(backup_dir)):
+    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, Path(backup_dir)):
         return False
     from fieldfare.plan.text import summary_text  # noqa: PLC0415 - start-up time
 
@@ -53,13 +53,13 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
     reasons += ["Information is lost that only the backup can restore."] if loses else []
     summary = with_marks(summary_text(plan, width_of(sys.stderr)), sys.stderr)
     notice("\n\n".join([summary, "\n".join(reasons)]))
-    if not read_yes("Apply this plan? Only 'yes' does it: ", again):
+    if not _read_yes("Apply this plan? Only 'yes' does it: ", again):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
     return True
 
 
-def read_yes(question: str, again: str) -> bool:
+def _read_yes(question: str, again: str) -> bool:
     """Ask, on stderr, and say whether the answer is ``yes``.
 
     Args:

@@ -36,7 +36,11 @@ def list_indexes(
         ),
     ] = None,
 ) -> None:
-    """Show the indexes of a server: documents, storage, fields, vectors, memory, aliases, unfinished migrations."""
+    """Show the indexes of a server with their figures.
+
+    These are documents, storage, fields, vectors, memory, aliases where the server lists them, and migrations that are
+    not complete.
+    """
     session = Session.of(context)
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
     from fieldfare.server.index_list import list_with_figures  # noqa: PLC0415 - start-up time

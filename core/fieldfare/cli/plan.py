@@ -101,7 +101,11 @@ def plan(  # noqa: PLR0913 - the command's options
         show(_text(made, path, plan_out))
     if not made.supported:
         if not session.json:
+            again = command_line(
+                "plan", index=index, schema_patch=schema_patch, target_schema=target_schema, plan_out=plan_out
+            )
             notice(f"Error: {ChangeBlocked(made.blocked_reasons)}")
+            notice(command_text("Next, without the blocked changes:", again))
         raise typer.Exit(ChangeBlocked.exit_code)
     if exit_code and made.claims:
         raise typer.Exit(CHANGES)

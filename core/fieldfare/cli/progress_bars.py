@@ -19,7 +19,7 @@ from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
 from fieldfare.support.escape import escape_line
 from fieldfare.support.text_layout import text_width, wrap_text
-from fieldfare.support.units import rough_seconds, seconds_text
+from fieldfare.support.units import about_seconds, rough_seconds, seconds_text
 
 __all__ = ["BarReporter", "make_display"]
 
@@ -87,7 +87,7 @@ class BarReporter:
 
     def _times(self, elapsed: float) -> str:
         left = self._overall.seconds_left
-        rest = "" if left is None else f", about {rough_seconds(left)} left"
+        rest = "" if left is None else f", {about_seconds(left)} left"
         return f"{rough_seconds(elapsed)}{rest}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -9,7 +10,6 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.completion import complete_backed_up_index
-from fieldfare.cli.confirmation import is_typed, read_yes
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
     DEFAULT_URL,
@@ -27,10 +27,10 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, RollbackFailed
+from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
-from fieldfare.support.units import rough_seconds
+from fieldfare.support.units import about_seconds
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ def rollback(  # noqa: PLR0913 - the command's options
     about = [] if session.json else [find_backup(backup_dir, name) for name in indexes]
     if about:
         notice("\n".join(map(_announcement, about)))
-    if about and is_typed() and not yes:
-        _confirm(backup_dir, index)
+    if about and sys.stdin.isatty() and not yes and not _confirm(backup_dir, index):
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)
     expected = _expected(about[0]) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
@@ -154,7 +155,7 @@ def _announcement(journal: Journal) -> str:
     if not seconds:
         return f"Rolling back {names}: {what}"
     outage = "; the index cannot be queried meanwhile" if plan.has_outage else ""
-    return f"Rolling back {names}: {what}; about {rough_seconds(seconds)}, as the migration took{outage}"
+    return f"Rolling back {names}: {what}; {about_seconds(seconds)}, as the migration took{outage}"
 
 
 def _expected(journal: Journal) -> dict[str, float]:
@@ -163,8 +164,11 @@ def _expected(journal: Journal) -> dict[str, float]:
     return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
 
 
-def _confirm(backup_dir: Path, index: str | None) -> None:
-    again = command_line("rollback", backup_dir=backup_dir, index=index)
-    if not read_yes("Roll back? Only 'yes' does it: ", again):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
+def _confirm(backup_dir: Path, index: str | None) -> bool:
+    what = f"the migration of {index!r}" if index else "the migration"
+    try:
+        return typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True)
+    except typer.Abort:  # Ctrl-C, and Ctrl-D
+        notice("")
+        again = command_line("rollback", backup_dir=backup_dir, index=index)
+        raise Interrupted("Nothing was changed.", resume=again) from None

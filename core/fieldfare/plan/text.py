@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fieldfare.changes import AddField, Change, RemoveField
 from fieldfare.support.text_layout import Style, bullets, details, facts, table
-from fieldfare.support.units import bytes_text, rough_seconds
+from fieldfare.support.units import about_seconds, bytes_text, rough_seconds
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
+    from fieldfare.definition import IndexDefinition, Snapshot
     from fieldfare.plan.claim import ClaimedChange
     from fieldfare.plan.forecast import Forecast
-    from fieldfare.plan.model import MigrationPlan
+    from fieldfare.plan.step import Step
 
 __all__ = ["NO_CHANGES", "forecast_lines", "plan_line", "plan_text", "summary_text"]
 
@@ -22,7 +23,55 @@ REQUESTED: Final = "requested"
 """How the note of a predicted row starts that is about the change itself."""
 
 
-def plan_line(plan: MigrationPlan) -> str:
+class ShownPlan(Protocol):
+    """What is shown of a plan: :class:`~fieldfare.plan.model.MigrationPlan`, which must not be imported here."""
+
+    @property
+    def index(self) -> str:
+        """The real name of the index."""
+
+    @property
+    def source(self) -> Snapshot:
+        """The live index as it was."""
+
+    @property
+    def target(self) -> IndexDefinition:
+        """The definition afterwards."""
+
+    @property
+    def mode(self) -> str:
+        """The mode."""
+
+    @property
+    def claims(self) -> tuple[ClaimedChange, ...]:
+        """Every change with its claim."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """In the order in which they run."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know."""
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """How long it will take."""
+
+    @property
+    def blocked_reasons(self) -> tuple[str, ...]:
+        """Why it cannot be applied."""
+
+    @property
+    def is_unplanned(self) -> bool:
+        """Whether it has no steps yet."""
+
+    @property
+    def has_outage(self) -> bool:
+        """Whether the index cannot be queried meanwhile."""
+
+
+def plan_line(plan: ShownPlan) -> str:
     """Return a plan in one line."""
     names = plan.index if plan.target.name == plan.index else f"{plan.index} → {plan.target.name}"
     blocked = len(plan.blocked_reasons)
@@ -30,7 +79,7 @@ def plan_line(plan: MigrationPlan) -> str:
     return f"{names}: {counted(len(plan.claims), 'change')}{state}, mode {plan.mode}, {len(plan.steps)} steps"
 
 
-def plan_text(plan: MigrationPlan, width: int | None = None, style: Style | None = None) -> str:
+def plan_text(plan: ShownPlan, width: int | None = None, style: Style | None = None) -> str:
     """Return a plan as text.
 
     Args:
@@ -52,7 +101,7 @@ def plan_text(plan: MigrationPlan, width: int | None = None, style: Style | None
     return "\n\n".join(block for block in blocks if block)
 
 
-def summary_text(plan: MigrationPlan, width: int | None = None) -> str:
+def summary_text(plan: ShownPlan, width: int | None = None) -> str:
     """Return the changes of a plan and their consequences as text: the start of :func:`plan_text`."""
     source = plan.source
     about = f"{counted(source.stats.num_docs, 'document')}, {source.definition.storage}, mode {plan.mode}"
@@ -69,7 +118,7 @@ def summary_text(plan: MigrationPlan, width: int | None = None) -> str:
     return "\n\n".join(blocks)
 
 
-def forecast_lines(plan: MigrationPlan, forecast: Forecast) -> Iterator[tuple[str, str]]:
+def forecast_lines(plan: ShownPlan, forecast: Forecast) -> Iterator[tuple[str, str]]:
     """Return how long an index cannot be queried, and how long all takes, with their names."""
     parts = [
         (f"documents {rough_seconds(forecast.rewrite_seconds)}", forecast.rewrite_seconds),
@@ -78,17 +127,13 @@ def forecast_lines(plan: MigrationPlan, forecast: Forecast) -> Iterator[tuple[st
     shown = ", ".join(text for text, seconds in parts if seconds)
     whole = forecast.backup_seconds + forecast.rewrite_seconds + forecast.index_seconds
     if plan.has_outage:
-        yield "Downtime", f"{_about(forecast.downtime_seconds)}{f' ({shown})' if shown else ''}"
+        yield "Downtime", f"{about_seconds(forecast.downtime_seconds)}{f' ({shown})' if shown else ''}"
     else:
         yield "Downtime", "none: the index answers all the time"
-    yield "Whole run", f"{_about(whole)}, and the checks at its end"
+    yield "Whole run", f"{about_seconds(whole)}, and the checks at its end"
 
 
-def _about(seconds: float) -> str:
-    return f"about {rough_seconds(seconds)}" if seconds >= 1 else rough_seconds(seconds)
-
-
-def _change_lines(plan: MigrationPlan, claimed: ClaimedChange) -> Iterator[str]:
+def _change_lines(plan: ShownPlan, claimed: ClaimedChange) -> Iterator[str]:
     claim, change = claimed.claim, claimed.change
     if not claim.is_supported:
         yield f"  ! {change}: BLOCKED"
@@ -103,7 +148,7 @@ def _change_lines(plan: MigrationPlan, claimed: ClaimedChange) -> Iterator[str]:
     yield f"  {_described(plan, change)} {owner}"
 
 
-def _described(plan: MigrationPlan, change: Change) -> str:
+def _described(plan: ShownPlan, change: Change) -> str:
     match change:
         case AddField(field):
             return f"+ field {field.name!r} ({field.type})"
@@ -114,7 +159,7 @@ def _described(plan: MigrationPlan, change: Change) -> str:
             return f"~ {change}"
 
 
-def _consequences(plan: MigrationPlan) -> Iterator[tuple[str, str]]:
+def _consequences(plan: ShownPlan) -> Iterator[tuple[str, str]]:
     yield "Documents", _documents(plan)
     for each in plan.claims:
         recall = _predicted_recall(each.claim.details)
@@ -132,7 +177,7 @@ def _consequences(plan: MigrationPlan) -> Iterator[tuple[str, str]]:
     yield "Memory", _memory(plan, forecast)
 
 
-def _documents(plan: MigrationPlan) -> str:
+def _documents(plan: ShownPlan) -> str:
     rewriting = [step for step in plan.steps if step.rewrites_documents]
     if not rewriting:
         return "none is changed"
@@ -142,7 +187,7 @@ def _documents(plan: MigrationPlan) -> str:
     return f"{count:,} are rewritten; their originals go to the backup first"
 
 
-def _memory(plan: MigrationPlan, forecast: Forecast) -> str:
+def _memory(plan: ShownPlan, forecast: Forecast) -> str:
     change = forecast.memory_delta_bytes
     after = (
         f"about {bytes_text(abs(change))} {'more' if change > 0 else 'less'} afterwards" if change else "about the same"
@@ -158,7 +203,7 @@ def _predicted_recall(values: Any) -> float | None:
     return next((each for each in found if isinstance(each, int | float)), None)
 
 
-def _steps(plan: MigrationPlan, width: int | None, style: Style | None) -> str:
+def _steps(plan: ShownPlan, width: int | None, style: Style | None) -> str:
     rows = [
         [
             str(number),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fieldfare.support.text_layout import Style, bullets
 from fieldfare.support.text_layout import table as text_table
@@ -11,9 +11,11 @@ from fieldfare.support.units import bytes_text, seconds_text
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import StrEnum
+
     from fieldfare.documents import Note
     from fieldfare.report.findings import Finding
-    from fieldfare.report.model import MigrationReport, Timings
 
 __all__ = ["report_line", "report_text"]
 
@@ -45,7 +47,51 @@ MEMORY: Final = (
 )
 
 
-def report_line(report: MigrationReport) -> str:
+class ShownReport(Protocol):
+    """What is shown of a report: :class:`~fieldfare.report.model.MigrationReport`, which must not be imported here."""
+
+    @property
+    def index(self) -> str:
+        """The source index."""
+
+    @property
+    def target(self) -> str:
+        """The target index."""
+
+    @property
+    def result(self) -> StrEnum:
+        """How the run ended."""
+
+    @property
+    def timings(self) -> Any:
+        """Seconds per activity."""
+
+    @property
+    def validation(self) -> Any:
+        """The findings."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Documents that were not converted as usual."""
+
+    @property
+    def memory(self) -> Mapping[str, float]:
+        """MiB before and after."""
+
+    @property
+    def latency(self) -> Mapping[str, float]:
+        """Milliseconds that the server took to answer."""
+
+    @property
+    def error(self) -> str | None:
+        """Why the run failed."""
+
+
+def report_line(report: ShownReport) -> str:
     """Return a report in one line."""
     names = report.index if report.index == report.target else f"{report.index} → {report.target}"
     failed = sum(not each.passed for each in report.validation.findings)
@@ -54,7 +100,7 @@ def report_line(report: MigrationReport) -> str:
 
 
 def report_text(
-    report: MigrationReport,
+    report: ShownReport,
     *,
     title: str = "",
     comparison: str = "",
@@ -106,12 +152,12 @@ def _verdict(finding: Finding) -> str:
     return "yes" if finding.passed else f"NO ({finding.severity.value})"
 
 
-def _timings(timings: Timings) -> list[list[str]]:
+def _timings(timings: object) -> list[list[str]]:
     spent = [(name, getattr(timings, attribute)) for name, attribute in TIMINGS]
     return [[name, seconds_text(seconds)] for name, seconds in spent if seconds]
 
 
-def _memory(report: MigrationReport) -> list[list[str]]:
+def _memory(report: ShownReport) -> list[list[str]]:
     figures = report.memory
     rows = []
     for name, key in MEMORY:
@@ -122,7 +168,7 @@ def _memory(report: MigrationReport) -> list[list[str]]:
     return rows
 
 
-def _latency(report: MigrationReport) -> list[list[str]]:
+def _latency(report: ShownReport) -> list[list[str]]:
     figures = report.latency
     if not figures:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["bytes_text", "rough_seconds", "seconds_text"]
+__all__ = ["about_seconds", "bytes_text", "rough_seconds", "seconds_text"]
 
 UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 STEP: Final = 1024
@@ -28,6 +28,11 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.3f} s"
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:,.0f} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def about_seconds(seconds: float) -> str:
+    """Return an estimated duration as text: ``about 4 s``, ``less than 1 s``."""
+    return f"about {rough_seconds(seconds)}" if seconds >= 1 else rough_seconds(seconds)
 
 
 def rough_seconds(seconds: float) -> str:
