@@ -146,7 +146,9 @@ def shown_plan(made: MigrationPlan) -> str:
 
 
 def apply_line(made: MigrationPlan, path: Path, backup_dir: str | Path = DEFAULT_BACKUPS) -> str:
-    """Return the command that applies a plan, as the last line of an output."""
+    """Return what to do with a plan next, as the last line of an output; nothing if it changes nothing."""
+    if not made.supported:
+        return "Next: take the blocked changes out of the patch, and plan again"
     return command_text("Next:", command_line("apply", plan=path, backup_dir=backup_dir)) if made.steps else ""
 
 

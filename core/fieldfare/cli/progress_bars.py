@@ -108,4 +108,4 @@ def _counts(report: StepReport) -> str:
     if report.seconds and report.documents_done:
         parts.append(f"{report.documents_done / report.seconds:,.0f}/s")
     left = seconds_left(report)
-    return "  ".join(parts + ([f"{rough_seconds(left)} left"] if left is not None else []))
+    return "  ".join(parts + ([f"{rough_seconds(left)} left"] if left else []))

@@ -34,4 +34,4 @@ def show(
     if session.json:
         show_json(plan_document(loaded, plan.absolute()))
         return
-    show_text("\n\n".join(filter(None, [shown_plan(loaded), apply_line(loaded, plan) if loaded.supported else ""])))
+    show_text("\n\n".join(filter(None, [shown_plan(loaded), apply_line(loaded, plan)])))

@@ -7,7 +7,7 @@ from rich.progress import MofNCompleteColumn, TaskID
 
 from fieldfare.cli.progress_bars import make_display
 from fieldfare.hooks.markers import hookimpl
-from fieldfare.report import StepReport
+from fieldfare.report import Moment, StepReport
 from fieldfare.support.escape import escape_line
 from fieldfare_batch.state import RUNNING_STATUSES
 
@@ -49,6 +49,8 @@ class BarReporter:
         """Update the bar of an index."""
         task = self._tasks.get(report.index)
         if task is not None:
+            if report.moment is Moment.STARTED:
+                self.display.reset(task)  # else the time of the first activity that ended would stay
             self.display.update(
                 task,
                 description=escape_line(f"{report.index}: {report.title or report.activity}"),
