@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
@@ -115,7 +116,7 @@ def first_line(reason: str | None) -> str:
 
 def command_lines(commands: Mapping[str, str]) -> list[str]:
     """Return the commands to run next, a line each."""
-    return [f"{LABELS[name]:<14} {command}" for name, command in commands.items()]
+    return [command_text(f"{LABELS[name]:<14}", command) for name, command in commands.items()]
 
 
 def exit_code_of(report: BatchReport, state: BatchState) -> int:

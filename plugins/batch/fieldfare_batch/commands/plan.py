@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fieldfare.cli.errors import describe
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
     DEFAULT_URL,
     AcceptRecallLoss,
@@ -158,7 +159,8 @@ def _text(plan: BatchPlan, path: Path) -> str:
     if applicable:
         accept = " --accept-data-loss" if any(each.lossy for each in applicable) else ""
         command = f"fieldfare batch-apply --plan {path} --backup-dir ./migration_backups{accept}"
-        lines += ["", f"Review the plans in {Path(str(applicable[0].plan_path)).parent}. Then run: {command}"]
+        plans = Path(str(applicable[0].plan_path)).parent
+        lines += ["", f"Review the plans in {plans}.", command_text("Next:", command)]
     return "\n".join(lines)
 
 
