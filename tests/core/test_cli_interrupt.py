@@ -169,6 +169,47 @@ def test_at_the_question_of_a_rollback_ctrl_c_changes_nothing(
     assert "FLOAT16" in repr(server.command("FT.INFO", "articles"))
 
 
+def typed(environment: dict[str, str], answer: str) -> tuple[int, str]:
+    """Type ``apply`` and an answer at a terminal; return the exit code, and what the terminal shows."""
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, answer.encode())
+    with subprocess.Popen(
+        [sys.executable, "-m", "fieldfare", *APPLY],
+        env={**environment, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"},
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        while chunk := _read(keyboard):
+            shown += chunk
+    os.close(keyboard)
+    return process.returncode, shown.decode()
+
+
+def test_in_a_terminal_apply_asks_before_the_index_becomes_unavailable(
+    environment: dict[str, str], server: Server
+) -> None:
+    code, shown = typed(environment, "y\n")
+    assert code == 1, "only yes is yes"
+    assert "~ field 'embedding': datatype: float32 → float16" in shown
+    assert "The index cannot be queried during a part of the run." in shown
+    assert "Information is lost that only the backup can restore." in shown
+    assert "Nothing was changed." in shown
+    assert "FLOAT32" in repr(server.command("FT.INFO", "articles"))
+    code, shown = typed(environment, "yes\n")
+    assert code == 0
+    assert "FLOAT16" in repr(server.command("FT.INFO", "articles"))
+
+
+def test_a_run_that_is_resumed_is_not_asked_about_again(interrupted: Interrupted, environment: dict[str, str]) -> None:
+    assert interrupted("rewrite", 1).code == 130
+    code, shown = typed(environment, "")
+    assert code == 0
+    assert "Apply this plan?" not in shown
+
+
 def test_in_a_terminal_bars_are_drawn_without_colour_if_asked(environment: dict[str, str], server: Server) -> None:
     del server
     screen, terminal = pty.openpty()
