@@ -14,7 +14,7 @@ MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
 # plan, apply, validate, resume, roll back and the command line, end to end
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
-.PHONY: help demo smoke test torture mutations clients bench compare zero-downtime lint format docs clean
+.PHONY: help demo smoke test torture mutations clients bench compare zero-downtime supported lint format docs clean
 
 help:
 	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench     all benchmarks, on a quiet machine"
 	@echo "make compare   the first of them: fieldfare and RedisVL; COMPARE='--rounds 1 --only HNSW' writes no page"
 	@echo "make zero-downtime  the second: clients query and write during migrations; ZERO_DOWNTIME as COMPARE"
+	@echo "make supported write the table of the page 'What can I change?', by plans"
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
 	@echo "make docs      build the documentation into site/"
@@ -71,6 +72,9 @@ compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 
 zero-downtime: $(VENV)/dev.stamp
 	@$(BIN)/python benchmarks/zero_downtime.py $(or $(ZERO_DOWNTIME),--out docs)
+
+supported: $(VENV)/dev.stamp
+	@WRITE_PAGES=1 $(BIN)/python -m pytest tests/core/test_supported.py -k the_page
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .

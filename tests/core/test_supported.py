@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -11,12 +12,17 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from comparison.markdown import write_between
+from fieldfare.api import MigrationPlanner
 from fieldfare.definition import IndexDefinition, Storage
+from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.inspect import read_definition
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.servers import clear
+from supported_page import BEGIN, END, PAGE, ROWS, Row, make_page_table, table_on_page
 from torture import pairs
 
 COUNT, DIMS = 60, 4
@@ -111,6 +117,11 @@ SUPPORTED_BY_NEWER: dict[str, Callable[[Capabilities], bool]] = {
 @pytest.fixture
 def fieldfare(redis_url: str, server: Server, storage: Storage, tmp_path: Path) -> CommandLine:
     """Sixty documents with every type of field, and an index over some of them."""
+    _fill(server, storage)
+    return CommandLine(redis_url, tmp_path)
+
+
+def _fill(server: Server, storage: Storage) -> None:
     vectors = np.random.default_rng(2).standard_normal((COUNT, DIMS)).astype("<f4")
     documents = [
         {
@@ -131,7 +142,6 @@ def fieldfare(redis_url: str, server: Server, storage: Storage, tmp_path: Path) 
     server.command("PEXPIREAT", "doc:1", 4102444800123)
     server.command(*_create(storage))
     server.command("FT.SYNUPDATE", "articles", "group", "title", "heading")
-    return CommandLine(redis_url, tmp_path)
 
 
 def _write(storage: Storage, key: str, document: Mapping[str, Any]) -> tuple[str | bytes | int, ...]:
@@ -162,6 +172,34 @@ def _patch(changes: Mapping[str, Any], storage: Storage) -> str:
     other = ("hash", "elsewhere") if storage is Storage.JSON else ("json", "elsewhere")
     text = json.dumps({"version": 1, "changes": changes})
     return text.replace('"storage_type": "OTHER"', f'"storage_type": "{other[0]}"').replace("OTHER", other[1])
+
+
+def test_the_page_says_what_plans_say(server: Server) -> None:
+    """With WRITE_PAGES in the environment, the page is written (``make supported``)."""
+    planned: dict[Storage, dict[str, list[MigrationPlan]]] = {}
+    for storage in Storage:
+        clear(server)
+        _fill(server, storage)
+        planned[storage] = {row.change: _plans(server, row, storage) for row in ROWS if storage in row.storages}
+    table = make_page_table(lambda row, storage: planned[storage][row.change], table_on_page())
+    if "WRITE_PAGES" in os.environ:
+        write_between(PAGE, BEGIN, END, table)
+    assert table == table_on_page(), "the page says something else than plans do: 'make supported' writes it"
+
+
+def _plans(server: Server, row: Row, storage: Storage) -> list[MigrationPlan]:
+    """Return the plans of a row with the mode ``auto``; none if this server cannot do it."""
+    plans = []
+    for each in row.patches:
+        patch = json.loads(_patch(SUPPORTED[each] if isinstance(each, str) else each, storage))
+        for custom in patch["changes"].get("custom", ()):
+            custom["field"] = f"$.{custom['field']}" if storage is Storage.JSON else custom["field"]
+        plan = MigrationPlanner().create_plan_from_patch("articles", schema_patch=patch, server=server, mode="auto")
+        if plan.supported:
+            plans.append(plan)
+        else:
+            assert any("8.0" in line for line in plan.blocked_reasons), plan.blocked_reasons
+    return plans
 
 
 def _state(server: Server) -> tuple[str, Mapping[str, tuple[IndexDefinition, Mapping[str, tuple[str, ...]], int]]]:

@@ -19,7 +19,7 @@ from fieldfare.engine.shadow.checks import check_target, find_problems
 from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
-from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS, has_shadow_fields
+from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.index_commands import find_differences
