@@ -395,7 +395,7 @@ def test_the_estimate_and_the_status_know_shadow_fields(server: Server, tmp_path
     assert any("PARTIAL_INDEXED_DOCS is off" in each for each in plan.warnings)
     migration.apply(plan)
     [status] = migration.executor.status(migration.backup_dir)
-    assert next_lines(status)[0] == f"To sync:      {status['sync']} --watch"
+    assert next_lines(status)[-1] == f"To sync:      {status['sync']} --watch"
 
 
 def test_sync_ends_with_sigterm(server: Server, redis_url: str, tmp_path: Path) -> None:

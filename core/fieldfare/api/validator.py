@@ -23,6 +23,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.planning.redisvl import with_live_target
 from fieldfare.queries.file import load_query_checks
 from fieldfare.report import MigrationReport, Result, Timings, Validation
+from fieldfare.report.changes import definition_diff, reported_changes
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_stats
@@ -113,6 +114,8 @@ class MigrationValidator:
             validation=findings,
             warnings=lasting_warnings(plan, plan.warnings),
             mode=plan.mode,
+            changes=reported_changes(plan),
+            definition_diff=definition_diff(plan.source.definition, plan.target),
             target_info=target_info,
         )
 

@@ -24,6 +24,7 @@ from fieldfare.documents import Note
 from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
+from fieldfare.report.timeline import Timeline
 from fieldfare.support.structure import make_converter, require, structure
 
 __all__ = ["FORMAT", "Journal"]
@@ -64,6 +65,7 @@ class Journal:
     _plan_mapping: dict[str, Any] = field(init=False)
     _saved_at: float = field(init=False, default=0.0)
     _counted_at: float = field(init=False, factory=time.monotonic)
+    _documents_counted: tuple[str, float] = field(init=False, default=("", 0.0))
 
     def __attrs_post_init__(self) -> None:
         """Convert the plan to plain values once; it is written with every change of the progress."""
@@ -159,6 +161,8 @@ class Journal:
     def count_time_since(self, started: float) -> None:
         """Count the time of the current attempt from ``started``, as ``time.monotonic()`` gave it."""
         self._counted_at = started
+        passed = time.monotonic() - started
+        self._set_timeline(self.progress.timeline.with_attempt(self.total_seconds - passed, time.time() - passed))
 
     def add_time(self, activity: str, seconds: float) -> None:
         """Add seconds to an activity's time, and what has passed to the total; both are over all attempts."""
@@ -166,6 +170,38 @@ class Journal:
         self._counted_at = time.monotonic()
         timings[activity] = timings.get(activity, 0.0) + seconds
         self.progress = evolve(self.progress, timings=timings)
+
+    def add_activity(self, activity: str, title: str, seconds: float) -> None:
+        """Record an activity that ends now: its time, and its place in the timeline."""
+        self.add_time(activity, seconds)
+        end = self.total_seconds
+        self._set_timeline(self.progress.timeline.with_span(activity, title, max(end - seconds, 0.0), seconds))
+
+    def add_outage(self, dropped_at: float) -> None:
+        """Record that the index answers again.
+
+        Args:
+            dropped_at: when it was dropped, in seconds since the epoch.
+        """
+        self.add_time("downtime", time.time() - dropped_at)
+        self._set_timeline(self.progress.timeline.with_outage(dropped_at, self.total_seconds))
+
+    def add_documents(self, activity: str, count: int) -> None:
+        """Record the documents that an activity has just processed."""
+        now = self.total_seconds
+        known, since = self._documents_counted
+        self._documents_counted = (activity, now)
+        if count:
+            since = since if known == activity else now
+            self._set_timeline(self.progress.timeline.with_documents(since, now, activity, count))
+
+    def add_latency(self, milliseconds: float) -> None:
+        """Record how long the server took to answer."""
+        self.progress = evolve(self.progress, latencies=self.progress.latencies.add(milliseconds))
+        self._set_timeline(self.progress.timeline.with_latency(self.total_seconds, milliseconds))
+
+    def _set_timeline(self, timeline: Timeline) -> None:
+        self.progress = evolve(self.progress, timeline=timeline)
 
     @property
     def total_seconds(self) -> float:

@@ -11,6 +11,7 @@ from fieldfare.definition import IndexStats
 from fieldfare.documents import Note
 from fieldfare.plan import Receipt
 from fieldfare.report.latency import LatencyHistogram
+from fieldfare.report.timeline import Timeline
 
 __all__ = ["Progress", "RaisedWorkers", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
 
@@ -137,6 +138,7 @@ class Progress:
         warnings: for the report, of this run or of its rollback.
         latencies: how long the server took to answer, over all attempts.
         timings: seconds per activity, and their ``total``, over all attempts.
+        timeline: when the activities took place, over all attempts.
     """
 
     phase: RunPhase
@@ -163,3 +165,4 @@ class Progress:
     warnings: tuple[str, ...] = ()
     latencies: LatencyHistogram = field(factory=LatencyHistogram)
     timings: Mapping[str, float] = field(factory=dict)
+    timeline: Timeline = field(factory=Timeline)

@@ -29,6 +29,7 @@ from fieldfare.cli.output import notice, replace_closed_streams, show
 from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
 from fieldfare.cli.process_title import mask_secrets
+from fieldfare.cli.report import report
 from fieldfare.cli.rollback import rollback
 from fieldfare.cli.sandbox import sandbox
 from fieldfare.cli.session import Session
@@ -96,6 +97,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
             "fieldfare compare --index products_idx --against products_v2 --min-overlap 0.95 --report-out report.yaml",
         ),
     ),
+    ("report", report, ("fieldfare report report.yaml -o report.html",)),
     ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
     ("switch", switch, ("fieldfare switch --backup-dir ./migration_backups",)),
     (

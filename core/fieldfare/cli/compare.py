@@ -65,9 +65,11 @@ def compare(  # noqa: PLR0913 - the command's options
             plugins=session.plugins,
         )
     if report_out is not None:
-        from fieldfare.support.yamlfile import write_yaml  # noqa: PLC0415 - start-up time
+        from fieldfare.comparison.page import comparison_page  # noqa: PLC0415 - start-up time
+        from fieldfare.report.file import write_yaml_or_page  # noqa: PLC0415 - start-up time
 
-        write_yaml(report_out, comparison_document(comparison))
+        document = comparison_document(comparison)
+        write_yaml_or_page(report_out, document, page=lambda: comparison_page(comparison))
     if session.json:
         show_json(comparison_document(comparison))
     else:

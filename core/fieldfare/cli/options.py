@@ -108,14 +108,20 @@ def directory_option(text: str) -> Any:
     return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
-def refuse_overwriting_inputs(output: Path, *inputs: Path | None) -> None:
-    """Refuse to overwrite an input of the plan with the plan.
+def refuse_overwriting_inputs(output: Path, *inputs: Path | None, option: str = "--plan-out") -> None:
+    """Refuse to overwrite an input of a command with its output.
+
+    Args:
+        output: the file to be written.
+        inputs: files that the command reads.
+        option: that names the output.
 
     Raises:
         UsageError: one of the inputs is that file.
     """
     if any(path is not None and path.resolve() == output.resolve() for path in inputs):
-        raise UsageError(f"{output} is an input of the plan. Name another file for --plan-out.")
+        what = "an input of the plan" if option == "--plan-out" else "the input"
+        raise UsageError(f"{output} is {what}. Name another file for {option}.")
 
 
 Url: TypeAlias = Annotated[
@@ -182,7 +188,10 @@ MinOverlap: TypeAlias = Annotated[
         max=1,
     ),
 ]
-ReportOut: TypeAlias = Annotated[Path | None, file_option("Write the report here, as YAML.", is_output=True)]
+ReportOut: TypeAlias = Annotated[
+    Path | None,
+    file_option("Write the report here, as YAML; as a page for a browser, if FILE ends with .html.", is_output=True),
+]
 BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
     str | None,

@@ -175,6 +175,9 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
         info = read_info(run.server, name)
         cost = time.monotonic() - asked
         stats = info.stats
+        if not seen:  # documents that were indexed before it was watched tell nothing about its speed
+            run.report_done(stats.num_docs)
+            seen = stats.num_docs
         run.advance(max(stats.num_docs - seen, 0))
         seen = max(stats.num_docs, seen)
         if info.build_failure:

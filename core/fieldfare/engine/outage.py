@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import Status
 from fieldfare.engine.run import ActiveRun
@@ -21,4 +19,4 @@ def end_outage(run: ActiveRun) -> None:
     """Count the time since the index was dropped, if it was."""
     since = run.journal.progress.dropped_at
     if since is not None:
-        run.add_time("downtime", time.time() - since)
+        run.journal.add_outage(since)

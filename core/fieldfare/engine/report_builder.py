@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from fieldfare.backup.progress import RollbackStatus, StepRecord
+from fieldfare.backup.progress import Progress, RollbackStatus, StepRecord
 from fieldfare.changes import ChangePrefix, RenameField
 from fieldfare.definition import IndexStats
 from fieldfare.engine.modes import mode_of
@@ -17,7 +17,9 @@ from fieldfare.engine.session import Session
 from fieldfare.errors import IndexNotFound, PluginError
 from fieldfare.plan import Estimate, MigrationPlan, Step
 from fieldfare.report import Finding, MigrationReport, Result, Timings, Validation
+from fieldfare.report.changes import definition_diff, reported_changes
 from fieldfare.report.latency import LatencyHistogram
+from fieldfare.report.timeline import Timeline
 from fieldfare.server.inspect import read_stats
 
 __all__ = ["lasting_warnings", "make_report"]
@@ -68,6 +70,9 @@ def make_report(  # noqa: PLR0913 - a report's facts
         rewrites_documents=run.plan.rewrites_documents,
         manual_actions=_manual_actions(run, session) if result is Result.FAILED else (),
         disk_space_estimate=_estimate(run),
+        changes=reported_changes(run.plan),
+        definition_diff=definition_diff(run.plan.source.definition, run.plan.target),
+        timeline=_timeline(progress),
     )
 
 
@@ -80,6 +85,13 @@ def lasting_warnings(plan: MigrationPlan, warnings: Sequence[str]) -> tuple[str,
     """
     about_changes = {line for each in plan.claims for line in each.warnings}
     return tuple(line for line in warnings if line in about_changes or line not in plan.warnings)
+
+
+def _timeline(progress: Progress) -> Timeline:
+    """Return the timeline, with an outage that has not ended."""
+    if progress.dropped_at is None or progress.timeline.outages or "downtime" in progress.timings:
+        return progress.timeline
+    return progress.timeline.with_outage(progress.dropped_at, None)
 
 
 def _manual_actions(run: ActiveRun, session: Session) -> tuple[str, ...]:

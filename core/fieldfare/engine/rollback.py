@@ -99,6 +99,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
                 notes_before=(),
                 warnings=(),
                 latencies=LatencyHistogram(),
+                timeline=journal.progress.timeline.restarted(),
             )
         try:
             findings = with_retries(run, lambda: _roll_back(run))

@@ -25,7 +25,7 @@ from fieldfare.errors import BackupUnusable, FieldfareError, InvalidHookResult
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Receipt, Step
-from fieldfare.report import Finding
+from fieldfare.report import Finding, StepReport
 from fieldfare.server import Server
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.change_tracking import ChangeTracking
@@ -45,7 +45,7 @@ def _reporter(run: ActiveRun) -> StepReporter:
     return StepReporter(
         run.plugins,
         run.plan.index,
-        run.add_time,
+        run.end_activity,
         lambda: run.journal.unavailable_since if run.has_backup else None,
     )
 
@@ -297,11 +297,15 @@ class ActiveRun:
         if self._journal is not None:
             self._journal.add_time(activity, seconds)
 
+    def end_activity(self, ended: StepReport, seconds: float) -> None:
+        """Record an activity that ended: its time, and its place in the timeline."""
+        if self._journal is not None:
+            self._journal.add_activity(ended.activity, ended.title, seconds)
+
     def add_latency(self, milliseconds: float) -> None:
         """Record how long the server took to answer another connection."""
         if self._journal is not None:
-            progress = self._journal.progress
-            self._journal.progress = evolve(progress, latencies=progress.latencies.add(milliseconds))
+            self._journal.add_latency(milliseconds)
 
     def report_stall(self, state: str) -> None:
         """Report that the current activity makes no progress, with what was seen."""
@@ -314,6 +318,8 @@ class ActiveRun:
         self.report_done(documents)
         with self.guard:
             if self._reports.current is not None:
+                if self._journal is not None:
+                    self._journal.add_documents(self._reports.current.activity, documents)
                 self._throttle.wait(self._reports.current, documents)
 
     def report_done(self, documents: int) -> None:

@@ -23,13 +23,13 @@ class StepReporter:
     Attributes:
         plugins: the observers are among them.
         index: the index's real name.
-        on_end: called with the name of an activity and its seconds when it ends, however it ends.
+        on_end: called with an activity and its seconds when it ends, however it ends.
         unavailable_since: returns since when the index cannot be queried, None while it answers.
     """
 
     plugins: Plugins
     index: str
-    on_end: Callable[[str, float], None]
+    on_end: Callable[[StepReport, float], None]
     unavailable_since: Callable[[], float | None] = lambda: None
     _activity: StepReport | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
@@ -52,7 +52,7 @@ class StepReporter:
             done = max(self._activity.documents_done, total)
             self._send(evolve(self._activity, moment=Moment.FINISHED, documents_done=done, seconds=self._seconds()))
         finally:
-            self.on_end(name, self._seconds())
+            self.on_end(self._activity, self._seconds())
             self._activity, self._started = outer, outer_started
 
     @property

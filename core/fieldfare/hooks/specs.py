@@ -20,8 +20,8 @@ All arguments are passed by keyword; an implementation names only those that it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fieldfare.hooks.markers import hookspec
 
@@ -252,6 +252,22 @@ def fieldfare_encode_query(
     Raises: ``UsageError`` if what is needed is unknown; the query then counts as failed, with the message.
 
     Example: ``return np.asarray(vector[: int(field.attrs["dims"])], "<f4").tobytes()``
+    """
+
+
+# ================================ Reports
+
+
+@hookspec(firstresult=True)
+def fieldfare_report_page(document: Mapping[str, Any], path: str) -> str | None:
+    """Make an HTML page of a report file that this plugin's commands write.
+
+    When: on ``fieldfare report FILE``, for a file that is neither the report of a run nor a comparison. ``document`` is
+    its content, ``path`` the file.
+    Who: plugins with reports of their own. None means "not mine, call the next plugin".
+    Raises: ``FileError`` if the file is damaged.
+
+    Example: ``return page(document["title"], element("h1", document["title"])) if "acme" in document else None``
     """
 
 

@@ -13,8 +13,9 @@ from fieldfare.documents import Note
 from fieldfare.plan import Estimate
 from fieldfare.report.findings import Finding
 from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
+from fieldfare.report.timeline import Timeline
 
-__all__ = ["MigrationReport", "Moment", "Result", "StepReport", "Timings", "Validation"]
+__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "StepReport", "Timings", "Validation"]
 
 
 class Moment(StrEnum):
@@ -128,6 +129,25 @@ class Validation(ValidationNames):
         return self._named("indexing_failures")
 
 
+@frozen(hash=False)
+class ReportedChange:
+    """A change of the plan, as a report repeats it.
+
+    Attributes:
+        summary: one line for people.
+        plugin: the plugin that carries it out.
+        rewrites_documents: whether document bytes are overwritten.
+        lossy: whether information is lost.
+        details: of the plugin's claim: facts and figures by title, the prediction of recall among them.
+    """
+
+    summary: str
+    plugin: str
+    rewrites_documents: bool = False
+    lossy: bool = False
+    details: Mapping[str, Any] = field(factory=dict)
+
+
 @frozen(hash=False, repr=False)
 class MigrationReport(ReportNames):
     """The outcome of a run.
@@ -157,6 +177,9 @@ class MigrationReport(ReportNames):
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
         manual_actions: what a person is to do next, one line each: the commands after a failed run.
         disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
+        changes: of the plan.
+        definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.
+        timeline: when the activities took place.
     """
 
     index: str
@@ -179,6 +202,9 @@ class MigrationReport(ReportNames):
     rewrites_documents: bool = False
     manual_actions: tuple[str, ...] = ()
     disk_space_estimate: Estimate | None = None
+    changes: tuple[ReportedChange, ...] = ()
+    definition_diff: tuple[str, ...] = ()
+    timeline: Timeline = field(factory=Timeline)
     version: int = 1
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ from fieldfare_batch.resume import (
     resume_or_start,
 )
 from fieldfare_batch.rollback import Rollbacks
-from fieldfare_batch.state import BatchState, Settings, Status
+from fieldfare_batch.state import BatchState, Settings, Status, next_commands
 from fieldfare_batch.state_file import StateFile, load_state, lock_state
 
 __all__ = ["BatchMigrationExecutor", "default_report_path"]
@@ -304,6 +304,6 @@ def _changed(settings: Settings, batch_size: int | None, num_workers: int | None
 
 
 def _write_report(file: StateFile, report_path: str | Path | None) -> BatchReport:
-    report = make_report(file.state)
+    report = make_report(file.state, next_commands(file.path.absolute(), file.state))
     write_report(report, report_path or default_report_path(file.path))
     return report

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     import typer
+
+
+@hookimpl
+def fieldfare_report_page(document: Mapping[str, Any], path: str) -> str | None:
+    """Make the page of a batch report."""
+    from fieldfare_batch.page import is_batch_report, page_of_document  # noqa: PLC0415 - start-up time
+
+    return page_of_document(document, path) if is_batch_report(document) else None
 
 
 @hookimpl

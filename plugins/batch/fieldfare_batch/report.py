@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from fieldfare.backup.progress import RollbackStatus
+from fieldfare.report.file import write_yaml_or_page
 from fieldfare.support.structure import make_converter
-from fieldfare.support.yamlfile import write_yaml
 from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
 
 __all__ = [
@@ -97,6 +99,7 @@ class BatchReport:
         completed_at: UTC, ISO 8601.
         started_at: UTC, ISO 8601.
         backup_dir: the resolved backup directory.
+        next: ``resume`` or ``rollback`` → the command that does it.
     """
 
     version: int
@@ -107,10 +110,16 @@ class BatchReport:
     completed_at: str
     started_at: str
     backup_dir: str
+    next: Mapping[str, str] = field(factory=dict)
 
 
-def make_report(state: BatchState) -> BatchReport:
-    """Return the report of a batch that is not running."""
+def make_report(state: BatchState, commands: Mapping[str, str] | None = None) -> BatchReport:
+    """Return the report of a batch that is not running.
+
+    Args:
+        state: of the batch.
+        commands: the commands to run next, if they are known.
+    """
     summary = Summary(
         total_indexes=len(state.indexes),
         successful=len(state.with_status(Status.SUCCESS)),
@@ -130,6 +139,7 @@ def make_report(state: BatchState) -> BatchReport:
         completed_at=utc_timestamp(),
         started_at=state.started_at,
         backup_dir=state.backup_dir,
+        next=dict(commands or {}),
     )
 
 
@@ -140,12 +150,15 @@ def batch_report_to_dict(report: BatchReport) -> dict[str, Any]:
 
 
 def write_report(report: BatchReport, path: Path | str) -> None:
-    """Write a report file atomically.
+    """Write a report file atomically: YAML, or a page for a browser if its name ends with ``.html``.
 
     Raises:
         FileError: it cannot be written.
     """
-    write_yaml(path, batch_report_to_dict(report))
+    from fieldfare_batch.page import batch_page  # noqa: PLC0415 - it shows what this module describes
+
+    page = partial(batch_page, report, directory=Path(path).parent)
+    write_yaml_or_page(path, batch_report_to_dict(report), page=page)
 
 
 def _status(state: BatchState, summary: Summary) -> BatchStatus:

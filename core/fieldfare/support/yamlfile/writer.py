@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.nodes import ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
 
@@ -21,7 +21,11 @@ from fieldfare.support.yamlfile.file import Location, show
 
 __all__ = ["dump_yaml", "write_text", "write_yaml"]
 
+SHORT_LIST: Final = 8
+"""A list of more numbers is written on one line."""
+
 _TEXT: Final = "tag:yaml.org,2002:str"
+_LIST: Final = "tag:yaml.org,2002:seq"
 _LINE_BREAKS: Final = frozenset("\n\r\x85\u2028\u2029")
 
 
@@ -115,6 +119,11 @@ class _Representer(SafeRepresenter):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - ruamel's signature
         return True
 
+    def represent_figures(self, figures: list[Any]) -> SequenceNode:
+        """Write a long list of numbers on one line."""
+        is_series = len(figures) > SHORT_LIST and all(isinstance(each, (int, float)) for each in figures)
+        return self.represent_sequence(_LIST, figures, flow_style=True if is_series else None)
+
     def represent_text(self, text: str) -> ScalarNode:
         style = '"' if _LINE_BREAKS.intersection(text) else None
         if str(_older_yaml().resolve(ScalarNode, text, (True, False))) != _TEXT:
@@ -123,6 +132,7 @@ class _Representer(SafeRepresenter):
 
 
 _Representer.add_representer(str, _Representer.represent_text)
+_Representer.add_representer(list, _Representer.represent_figures)
 
 
 def _plain(value: Any, at: Location) -> Any:

@@ -29,5 +29,9 @@ AcceptDataLoss: TypeAlias = Annotated[
 ]
 BatchReportOut: TypeAlias = Annotated[
     Path | None,
-    file_option("Write the batch report here. Default: batch_report.yaml beside the state file.", is_output=True),
+    file_option(
+        "Write the batch report here; as a page for a browser, if FILE ends with .html. Default: batch_report.yaml "
+        "beside the state file.",
+        is_output=True,
+    ),
 ]
