@@ -27,6 +27,7 @@ LATER: Final = {
     "fieldfare_add_commands",
     "fieldfare_encode_query",
     "fieldfare_name_keys",
+    "fieldfare_report_page",
     "fieldfare_transform_back",
 }
 """Hooks that this migration does not call: tests of plugins, of the comparison, and of the mode ``shadow`` do."""

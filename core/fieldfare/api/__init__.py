@@ -11,6 +11,7 @@ from fieldfare.api.planner import MigrationPlanner
 from fieldfare.api.validator import MigrationValidator
 from fieldfare.plan.file import load_plan as load_migration_plan
 from fieldfare.plan.file import write_plan as write_migration_plan
+from fieldfare.report.file import load_report as load_migration_report
 from fieldfare.report.file import write_report as write_migration_report
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "find_abandoned",
     "find_abandoned_fields",
     "load_migration_plan",
+    "load_migration_report",
     "remove_abandoned_fields",
     "write_migration_plan",
     "write_migration_report",

@@ -23,6 +23,7 @@ from fieldfare.api import (
     MigrationValidator,
     compare_indexes,
     load_migration_plan,
+    load_migration_report,
     write_migration_plan,
     write_migration_report,
 )
@@ -43,6 +44,7 @@ __all__ = [  # noqa: PLE0604 - names of plugins, too
     "VectorBackup",
     "compare_indexes",
     "load_migration_plan",
+    "load_migration_report",
     "write_migration_plan",
     "write_migration_report",
 ]

@@ -23,7 +23,8 @@ from fieldfare_batch.migration import Migrations
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.planner import BatchMigrationPlanner
 from fieldfare_batch.redisvl import with_index_plans
-from fieldfare_batch.report import BatchReport, make_report, write_report
+from fieldfare_batch.report import BatchReport, make_report
+from fieldfare_batch.report_file import write_report
 from fieldfare_batch.resume import (
     add_batch_plan,
     initial_state,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from fieldfare.backup.progress import RollbackStatus
-from fieldfare.report.file import write_yaml_or_page
 from fieldfare.support.structure import make_converter
 from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
 
@@ -22,7 +19,6 @@ __all__ = [
     "Summary",
     "batch_report_to_dict",
     "make_report",
-    "write_report",
 ]
 
 VERSION: Final = 1
@@ -147,18 +143,6 @@ def batch_report_to_dict(report: BatchReport) -> dict[str, Any]:
     """Return the content of the report's file, as plain values."""
     plain: dict[str, Any] = _CONVERTER.unstructure(report)
     return plain
-
-
-def write_report(report: BatchReport, path: Path | str) -> None:
-    """Write a report file atomically: YAML, or a page for a browser if its name ends with ``.html``.
-
-    Raises:
-        FileError: it cannot be written.
-    """
-    from fieldfare_batch.page import batch_page  # noqa: PLC0415 - it shows what this module describes
-
-    page = partial(batch_page, report, directory=Path(path).parent)
-    write_yaml_or_page(path, batch_report_to_dict(report), page=page)
 
 
 def _status(state: BatchState, summary: Summary) -> BatchStatus:

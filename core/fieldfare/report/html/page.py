@@ -26,7 +26,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .quiet,footer{color:var(--quiet)}footer{font-size:.85rem;margin-top:1.5rem}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 .badge{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .55rem;font-size:.8rem;
-margin:0 .35rem .25rem 0;white-space:nowrap}
+margin:0 .35rem .25rem 0;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.7rem .9rem}
 .card b{display:block;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}.card span{font-size:.85rem}
