@@ -26,6 +26,7 @@ HOOKS: Final = {name for name in vars(specs) if name.startswith("fieldfare_")}
 LATER: Final = {
     "fieldfare_add_commands",
     "fieldfare_encode_query",
+    "fieldfare_examine",
     "fieldfare_name_keys",
     "fieldfare_report_page",
     "fieldfare_transform_back",

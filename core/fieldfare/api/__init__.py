@@ -1,11 +1,12 @@
 """The classes for programs: planner, executor and validator, synchronous and asynchronous.
 
 The command line uses these classes, too.
-May import: ``planning`` and below. Must not know: the command line, the wizard, plugins.
+May import: ``examination`` and below. Must not know: the command line, the wizard, plugins.
 """
 
 from fieldfare.api.cleanup import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
 from fieldfare.api.comparison import compare_indexes
+from fieldfare.api.examination import examine_index
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
 from fieldfare.api.validator import MigrationValidator
@@ -20,6 +21,7 @@ __all__ = [
     "MigrationValidator",
     "compare_indexes",
     "drop_abandoned",
+    "examine_index",
     "find_abandoned",
     "find_abandoned_fields",
     "load_migration_plan",

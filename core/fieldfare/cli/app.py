@@ -18,6 +18,7 @@ from fieldfare.cli.cleanup import cleanup
 from fieldfare.cli.compare import compare
 from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.demo import demo
+from fieldfare.cli.doctor import doctor
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.estimate import estimate
 from fieldfare.cli.finalize import finalize
@@ -95,6 +96,14 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
         (
             "fieldfare compare --index products_idx --against products_v2 --query-check-file queries.yaml",
             "fieldfare compare --index products_idx --against products_v2 --min-overlap 0.95 --report-out report.yaml",
+        ),
+    ),
+    (
+        "doctor",
+        doctor,
+        (
+            "fieldfare doctor --index products_idx",
+            "fieldfare doctor --index products_idx --all --schema schema.yaml --fail-on warning",
         ),
     ),
     ("report", report, ("fieldfare report report.yaml -o report.html",)),

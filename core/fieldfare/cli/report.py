@@ -23,7 +23,9 @@ __all__ = ["report", "report_page"]
 def report(
     context: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(help="Report of a run, a batch or a comparison, as YAML.", metavar="FILE")],
+    file: Annotated[
+        Path, typer.Argument(help="Report of a run, a batch, a comparison or a doctor, as YAML.", metavar="FILE")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -88,8 +90,16 @@ def _of_comparison(document: Mapping[str, Any]) -> str:
     return comparison_page(comparison_from_dict(document))
 
 
+def _of_examination(document: Mapping[str, Any]) -> str:
+    from fieldfare.examination.model import examination_from_dict  # noqa: PLC0415 - start-up time
+    from fieldfare.examination.page import examination_page  # noqa: PLC0415 - start-up time
+
+    return examination_page(examination_from_dict(document))
+
+
 PAGES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "source_index": _of_run,
     "against": _of_comparison,
+    "examined_index": _of_examination,
 }
 """Key that only one kind of report has → what makes its page."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fieldfare.changes import Change
     from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
+    from fieldfare.hooks.examination import ExaminedIndex, Examiner
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
@@ -252,6 +253,22 @@ def fieldfare_encode_query(
     Raises: ``UsageError`` if what is needed is unknown; the query then counts as failed, with the message.
 
     Example: ``return np.asarray(vector[: int(field.attrs["dims"])], "<f4").tobytes()``
+    """
+
+
+# ================================ Examining an index
+
+
+@hookspec
+def fieldfare_examine(index: ExaminedIndex) -> Examiner | None:
+    """Give an examiner, which looks at the documents of an index. Read-only.
+
+    When: once on ``fieldfare doctor``, before documents are read. Every examiner then gets each batch, and is asked for
+    its findings at the end.
+    Who: plugins with checks of documents. None means "nothing to look at".
+    Raises: nothing on purpose.
+
+    Example: ``return PlainEmails() if index.definition.find("email") else None``
     """
 
 

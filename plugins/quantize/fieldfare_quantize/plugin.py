@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
+    from fieldfare.hooks.examination import ExaminedIndex, Examiner
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
@@ -160,6 +161,14 @@ def fieldfare_validate(plan: MigrationPlan, run: Run) -> Sequence[Finding]:
     from fieldfare_vectors.recall_check import check_recall  # noqa: PLC0415 - plans are made without it
 
     return [*check_recall(RECALL, plan, run), *_query_encoding(plan)]
+
+
+@hookimpl
+def fieldfare_examine(index: ExaminedIndex) -> Examiner | None:
+    """Look at the lengths of vectors, at zeros, NaN and norms, and for duplicates."""
+    from fieldfare_vectors.vector_examiner import vector_examiner  # noqa: PLC0415 - numpy costs start-up time
+
+    return vector_examiner(index)
 
 
 @hookimpl
