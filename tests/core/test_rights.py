@@ -83,6 +83,7 @@ COMMANDS: Final = {
     "cleanup --fields": Command(("cleanup", "--fields", "--yes"), QUANTIZE, before=(SHADOW, BUILD)),
     "validate": Command(("validate", "--backup-dir", "backup"), before=(PLAN, APPLY)),
     "compare": Command(("compare", "--index", "articles", "--against", "more", "--min-overlap", "0")),
+    "doctor": Command(("doctor", "--index", "articles")),
     "rollback": Command(ROLLBACK, before=(PLAN, APPLY)),
     "rollback that renames a field": Command(ROLLBACK, RENAME, before=(PLAN, APPLY)),
     "rollback that renames a field, JSON": Command(ROLLBACK, RENAME, before=(PLAN, APPLY), json=True),

@@ -7,7 +7,7 @@ migration may take hours, and would block other users of the executor's few thre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cached_property, partial, wraps
@@ -112,9 +112,10 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
         key_sample_limit: how many keys to sample for the validation, where a call does not say.
+        prefer: plugins that carry out a change which another plugin claims, too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the choices of a plan
         self,
         *,
         plugins: Plugins | None = None,
@@ -122,6 +123,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         accept_recall_loss: bool = False,
         allow_document_expiry: bool = False,
         key_sample_limit: int = 10,
+        prefer: Sequence[str] = (),
     ) -> None:
         super().__init__(
             partial(
@@ -131,6 +133,7 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
                 accept_recall_loss=accept_recall_loss,
                 allow_document_expiry=allow_document_expiry,
                 key_sample_limit=key_sample_limit,
+                prefer=prefer,
             )
         )
 

@@ -17,7 +17,7 @@ from fieldfare.patch.target_schema import load_target_schema, with_unnamed_value
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
 from fieldfare.plan.redisvl import RedisVLPlan
-from fieldfare.planning.options import plan_options
+from fieldfare.planning.options import plan_options, with_preferred
 from fieldfare.planning.planner import make_plan, require_known
 from fieldfare.planning.redisvl import add_steps
 from fieldfare.server import Server
@@ -30,7 +30,7 @@ __all__ = ["MigrationPlanner", "Planner"]
 class Planner:
     """Base class of the planners for one index and for many."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the choices of a plan
         self,
         *,
         plugins: Plugins | None = None,
@@ -38,12 +38,24 @@ class Planner:
         accept_recall_loss: bool = False,
         allow_document_expiry: bool = False,
         key_sample_limit: int = 10,
+        prefer: Sequence[str] = (),
     ) -> None:
         self.key_sample_limit = key_sample_limit
         self.plugins = plugins or load_plugins()
         self.options = plan_options(
-            min_recall, accept_recall_loss=accept_recall_loss, allow_document_expiry=allow_document_expiry
+            min_recall,
+            accept_recall_loss=accept_recall_loss,
+            allow_document_expiry=allow_document_expiry,
+            prefer=prefer,
         )
+
+    def options_with(self, patch: SchemaPatch | None) -> dict[str, Any]:
+        """Return the options, with the plugins that a patch prefers.
+
+        Raises:
+            UsageError: no plugin has one of the names.
+        """
+        return with_preferred(self.options, () if patch is None else patch.prefer, self.plugins.names)
 
 
 class MigrationPlanner(Planner):
@@ -55,6 +67,7 @@ class MigrationPlanner(Planner):
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
         key_sample_limit: how many keys to sample for the validation, where a call does not say.
+        prefer: plugins that carry out a change which another plugin claims, too; beside those that a patch names.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -118,9 +131,9 @@ class MigrationPlanner(Planner):
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_schema(snapshot.definition, with_unnamed_values(target, snapshot.definition))
-            request = {"target_schema": content}
+            request, options = {"target_schema": content}, self.options_with(None)
             return make_plan(
-                opened, self.plugins, snapshot, changes, request, options=self.options, name=index_name, mode=chosen
+                opened, self.plugins, snapshot, changes, request, options=options, name=index_name, mode=chosen
             )
 
     def create_plan_from_patch(  # noqa: PLR0913 - the signature in RedisVL's migration guide
@@ -158,9 +171,9 @@ class MigrationPlanner(Planner):
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
             changes = changes_from_patch(snapshot.definition, patch)
-            request = patch_to_dict(patch)
+            request, options = patch_to_dict(patch), self.options_with(patch)
             return make_plan(
-                opened, self.plugins, snapshot, changes, request, options=self.options, name=index_name, mode=chosen
+                opened, self.plugins, snapshot, changes, request, options=options, name=index_name, mode=chosen
             )
 
     def _read(self, server: Server, index: str, aliases: Sequence[str], limit: int | None) -> Snapshot:

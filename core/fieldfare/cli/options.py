@@ -44,6 +44,7 @@ __all__ = [
     "PauseFile",
     "Plan",
     "PlanOut",
+    "Prefer",
     "QueryCheckFile",
     "ReconnectTimeout",
     "ReportOut",
@@ -307,6 +308,11 @@ LogicalRenames: TypeAlias = Annotated[
 MinRecall: TypeAlias = Annotated[
     float,
     typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
+]
+
+Prefer: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="The plugin that carries out a change which another claims, too. Repeatable.", metavar="NAME"),
 ]
 
 AcceptRecallLoss: TypeAlias = Annotated[

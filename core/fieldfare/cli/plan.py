@@ -24,6 +24,7 @@ from fieldfare.cli.options import (
     MinRecall,
     Mode,
     PlanOut,
+    Prefer,
     Url,
     file_option,
     refuse_overwriting_inputs,
@@ -59,6 +60,7 @@ def plan(  # noqa: PLR0913 - the command's options
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, with 0 if it does not.")
     ] = False,
+    prefer: Prefer = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -81,6 +83,7 @@ def plan(  # noqa: PLR0913 - the command's options
         min_recall=min_recall,
         accept_recall_loss=accept_recall_loss,
         allow_document_expiry=allow_document_expiry,
+        prefer=tuple(prefer or ()),
     )
     with connect(url, cluster=cluster) as server:
         made = planner.create_plan(

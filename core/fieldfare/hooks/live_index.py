@@ -33,7 +33,7 @@ class LiveIndex:
             index or not. It scans the keyspace.
         patch: the request as the user wrote it (plain YAML values).
         options: the user's options for this plan, by name: ``min_recall``, ``accept_recall_loss``,
-            ``allow_document_expiry``.
+            ``allow_document_expiry``, ``prefer``.
         unreadable_indexes: what the user may not read of the other indexes, one line each.
         previous_changes: the changes before this one in the same plan, with their claims.
     """

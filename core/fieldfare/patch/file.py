@@ -18,7 +18,7 @@ from fieldfare.support.yamlfile import Problem, YamlFile, load_yaml
 __all__ = ["load_patch", "patch_from_dict", "patch_to_dict"]
 
 VERSION: Final = 1
-KEYS: Final = ("version", "mode", "changes")
+KEYS: Final = ("version", "mode", "prefer", "changes")
 
 
 def load_patch(path: Path | str) -> SchemaPatch:
@@ -31,7 +31,7 @@ def load_patch(path: Path | str) -> SchemaPatch:
 
 
 def patch_from_dict(mapping: Mapping[str, Any]) -> SchemaPatch:
-    """Read a patch from the content of its file: ``version``, ``mode`` and ``changes``.
+    """Read a patch from the content of its file: ``version``, ``mode``, ``prefer`` and ``changes``.
 
     Raises:
         FileError: it cannot be used; all problems at once.
@@ -56,6 +56,9 @@ def _read(file: YamlFile) -> SchemaPatch:
     mode = file.data.get("mode")
     if mode is not None and mode not in list(ModeName):
         problems.append((("mode",), f"must be one of {', '.join(ModeName)}"))
+    prefer = file.data.get("prefer") or []
+    if not isinstance(prefer, list) or not all(isinstance(each, str) for each in prefer):
+        problems.append((("prefer",), "must be a list of names of plugins"))
     if "changes" not in file.data:
         problems.append(((), "the key 'changes' is missing"))
     sections = Sections()
@@ -68,5 +71,6 @@ def _read(file: YamlFile) -> SchemaPatch:
     return SchemaPatch(
         version=VERSION,
         mode=None if mode is None else ModeName(mode),
+        prefer=tuple(prefer),
         **{each.name: getattr(sections, each.name) for each in fields(Sections)},
     )

@@ -149,10 +149,12 @@ class SchemaPatch(Sections):
     Attributes:
         version: of the file format.
         mode: how to change the index; None if the patch does not say.
+        prefer: plugins that carry out a change which another plugin claims, too.
     """
 
     version: int = 1
     mode: ModeName | None = None
+    prefer: tuple[str, ...] = ()
 
     def with_logical_renames(self) -> SchemaPatch:
         """Return the patch with every field renamed in the index alone."""

@@ -22,6 +22,7 @@ from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
 from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
+from fieldfare.planning.options import PREFER
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
@@ -268,13 +269,20 @@ def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
             "Nothing was changed. Install the plugin that knows it, or take it out of the patch.",
             plugins_called,
         )
-    if len(names) > 1:
+    if len(names) == 1:
+        return ClaimedChange(change, names[0], results[0][1])
+    preferred = [(name, claim) for name, claim in results if name in live.options.get(PREFER, ())]
+    if len(preferred) != 1:
         raise PluginConflict(
             f"Several plugins claim this change: {change}: {', '.join(names)}. Nothing was changed. "
-            f"Leave one out with '-p no:NAME'.",
+            f"Say which one carries it out with '--prefer NAME', or leave one out with '-p no:NAME'.",
             names,
         )
-    return ClaimedChange(change, names[0], results[0][1])
+    [(chosen, claim)] = preferred
+    others = [name for name in names if name != chosen]
+    note = f"{change}: carried out by the preferred plugin {chosen}; {', '.join(others)} would do it, too"
+    details = {**claim.details, "preferred_over": others}
+    return ClaimedChange(change, chosen, evolve(claim, warnings=(*claim.warnings, note), details=details))
 
 
 def _owned(step: object, owner: str, params: Mapping[str, Any] | None, hook: str = PLAN_STEPS) -> Step:

@@ -22,7 +22,8 @@ WIDTH: Final = 1_000_000  # folded lines are hard to read and to compare
 def document_of(patch: SchemaPatch) -> dict[str, Any]:
     """Return the content of a patch file, as plain values."""
     mode = {} if patch.mode is None else {"mode": patch.mode.value}
-    return {"version": patch.version, **mode, "changes": patch_to_dict(patch)}
+    prefer = {"prefer": list(patch.prefer)} if patch.prefer else {}
+    return {"version": patch.version, **mode, **prefer, "changes": patch_to_dict(patch)}
 
 
 def write_new(document: dict[str, Any]) -> str:

@@ -61,6 +61,7 @@ class BatchMigrationPlanner(Planner):
         min_recall: the required recall@10 of changed vectors, 0 to 1; predicted on a sample.
         accept_recall_loss: only warn about a lower recall.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
+        prefer: plugins that carry out a change which another plugin claims, too.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -146,7 +147,9 @@ class BatchMigrationPlanner(Planner):
         with server_at(server, redis_url, redis_client) as opened:
             live = list_user_indexes(opened) if pattern is not None else ()
             names = select_indexes(live, pattern=pattern, indexes=indexes, indexes_file=indexes_file)
-            planner = CandidatePlanner(opened, self.plugins, patch, aliases=aliases, options=self.options, mode=chosen)
+            planner = CandidatePlanner(
+                opened, self.plugins, patch, aliases=aliases, options=self.options_with(patch), mode=chosen
+            )
             candidates = planner.plan(names)
             plans = [each.plan for each in candidates if each.plan is not None]
             conflict = find_conflict(planner, plans, strict=strict_overlap)

@@ -19,6 +19,7 @@ from fieldfare.cli.options import (
     LogicalRenames,
     MinRecall,
     Mode,
+    Prefer,
     Url,
     directory_option,
     file_option,
@@ -74,6 +75,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     min_recall: MinRecall = 0.95,
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
+    prefer: Prefer = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -92,6 +94,7 @@ def batch_plan(  # noqa: PLR0913 - the command's options
         min_recall=min_recall,
         accept_recall_loss=accept_recall_loss,
         allow_document_expiry=allow_document_expiry,
+        prefer=tuple(prefer or ()),
     )
     names = None if indexes is None else [name for words in csv.reader(indexes) for name in words]
     with connect(url, cluster=cluster) as server:
