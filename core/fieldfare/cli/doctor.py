@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from fieldfare.cli.layout import table
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, ReportOut, Url, file_option
-from fieldfare.cli.output import bullets, show, show_json, table, wrap
+from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
-from fieldfare.support.units import bytes_text
 from fieldfare.errors import FieldfareError, UsageError
+from fieldfare.support.text_layout import bullets
+from fieldfare.support.units import bytes_text
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def _text(found: Examination) -> str:
         for each in found.fields
     ]
     passed = [_line(each) for each in found.findings if each.passed]
-    lines = [wrap(f"{found.examined_index}: {how}")]
+    lines = [f"{found.examined_index}: {how}"]
     for severity, title in TITLES.items():
         lines += bullets(f"\n{title}", [_line(each) for each in found.findings if _is(each, severity)])
     lines += bullets("\nPassed:", passed)
