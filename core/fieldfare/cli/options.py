@@ -109,6 +109,11 @@ def directory_option(text: str) -> Any:
     return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
+def index_option(text: str, completion: Any) -> Any:
+    """Return the option for the name of an index, with its help."""
+    return typer.Option("--index", "-i", help=text, metavar="NAME", autocompletion=completion)
+
+
 def refuse_overwriting_inputs(output: Path, *inputs: Path | None, option: str = "--plan-out") -> None:
     """Refuse to overwrite an input of a command with its output.
 
@@ -139,25 +144,9 @@ Cluster: TypeAlias = Annotated[
     bool | None,
     typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
 ]
-Index: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "--index",
-        "-i",
-        help="Name of the index, or an alias of it.",
-        metavar="NAME",
-        autocompletion=complete_index,
-    ),
-]
+Index: TypeAlias = Annotated[str, index_option("Name of the index, or an alias of it.", complete_index)]
 BackupIndex: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--index",
-        "-i",
-        help="A name of the index, if the directory holds several.",
-        metavar="NAME",
-        autocompletion=complete_backed_up_index,
-    ),
+    str | None, index_option("A name of the index, if the directory holds several.", complete_backed_up_index)
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Aliases: TypeAlias = Annotated[
