@@ -33,9 +33,9 @@ def sandbox(
         Path, typer.Option(help="Directory with the entries and their vectors.", metavar="DIR", file_okay=False)
     ] = Path("examples/wordnet"),
 ) -> None:
-    """Start a private Redis with an example index, and keep it until Ctrl-C.
+    """Start a private Redis with an example index.
 
-    It listens on a free port of this machine. Nothing is kept: when the command ends, server and data are gone.
+    It listens on a free port of this machine until Ctrl-C. Nothing is kept: when the command ends, server and data are gone.
     """
     session = Session.of(context)
     from fieldfare.cli.demo_data import SOURCE, create, load  # noqa: PLC0415 - start-up time

@@ -23,9 +23,9 @@ def show(
         Path, typer.Argument(help="The plan file.", metavar="PLAN", dir_okay=False, autocompletion=complete_plan)
     ] = DEFAULT_PLAN,
 ) -> None:
-    """Show a migration plan: what it changes, how long the index is unavailable, what it needs.
+    """Show a migration plan as people read it.
 
-    The server is not asked. Downtime, disk and memory are those that were expected when the plan was made.
+    That is what it changes, for how long the index is unavailable, and what it needs. The server is not asked. Downtime, disk and memory are those that were expected when the plan was made.
     """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
