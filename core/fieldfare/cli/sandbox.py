@@ -35,7 +35,8 @@ def sandbox(
 ) -> None:
     """Start a private Redis with an example index.
 
-    It listens on a free port of this machine until Ctrl-C. Nothing is kept: when the command ends, server and data are gone.
+    It listens on a free port of this machine until Ctrl-C. Nothing is kept: when the command ends, server and data are
+    gone.
     """
     session = Session.of(context)
     from fieldfare.cli.demo_data import SOURCE, create, load  # noqa: PLC0415 - start-up time

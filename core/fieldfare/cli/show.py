@@ -25,7 +25,8 @@ def show(
 ) -> None:
     """Show a migration plan as people read it.
 
-    That is what it changes, for how long the index is unavailable, and what it needs. The server is not asked. Downtime, disk and memory are those that were expected when the plan was made.
+    That is what it changes, for how long the index is unavailable, and what it needs. The server is not asked:
+    downtime, disk and memory are those that were expected when the plan was made.
     """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
