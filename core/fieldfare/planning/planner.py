@@ -20,7 +20,7 @@ from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
-from fieldfare.planning.forecast import make_forecast
+from fieldfare.planning.forecast import TRIAL_READ, make_forecast
 from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.options import PREFER
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
@@ -169,7 +169,8 @@ def require_known(snapshot: Snapshot) -> None:
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:
     """Return a sample of as many keys as the server gave, which does not depend on the order of its answer."""
     try:
-        keys = sampler.keys(len(snapshot.key_sample) or 1)  # all keys are counted in any case
+        # all keys are counted in any case, and a forecast needs some
+        keys = sampler.keys(max(len(snapshot.key_sample), TRIAL_READ))
         return tuple(sorted(map(text, keys[: len(snapshot.key_sample)])))
     except ResponseError:
         return snapshot.key_sample  # this user may search, and may not list all keys
