@@ -20,6 +20,7 @@ from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits
 from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import find_backup, list_backups, throttle
+from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.synchronize import synchronize
 from fieldfare.errors import UsageError
@@ -283,6 +284,7 @@ class MigrationExecutor:
         max_latency: float | None = None,
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
+        progress: SyncProgress | None = None,
     ) -> MigrationReport:
         """Convert what applications have written to the originals of shadow fields since these were converted.
 
@@ -301,6 +303,7 @@ class MigrationExecutor:
             max_latency: as for :meth:`apply`.
             stop: set to stop; with ``watch`` that is the usual end.
             progress_callback: called with a step and a detail.
+            progress: tells how far behind it is while it goes on, to any thread that looks.
 
         Raises:
             FieldfareError: as :func:`fieldfare.engine.synchronize.synchronize`.
@@ -310,7 +313,9 @@ class MigrationExecutor:
         plugins = with_progress_callback(self.plugins, progress_callback)
         options = RunOptions(batch_size=batch_size, retry_for=retry_for, max_rate=max_rate, max_latency=max_latency)
         with server_at(server, redis_url, redis_client) as opened:
-            return synchronize(opened, plugins, directory, index=index, watch=watch, options=options, stop=stop)
+            return synchronize(
+                opened, plugins, directory, index=index, watch=watch, options=options, stop=stop, progress=progress
+            )
 
     def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.

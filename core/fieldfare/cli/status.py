@@ -14,6 +14,7 @@ from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.support.units import seconds_text
+from fieldfare.support.wording import counted
 
 __all__ = ["status"]
 
@@ -98,6 +99,9 @@ def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Return what a run that is under way does, how fast it is, and why it waits."""
     if speed is None:
         return []
+    if speed["lag_keys"] is not None:
+        behind = f"{counted(speed['lag_keys'], 'key')}, {seconds_text(speed['lag_seconds'])}"
+        return [("Running", "sync --watch"), ("Lag", behind if speed["lag_keys"] else "none")]
     total = f" of {speed['documents_total']:,}" if speed["documents_total"] else ""
     facts = [f"{speed['documents_done']:,}{total} documents"]
     if speed["documents_per_second"] is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,12 +22,16 @@ from fieldfare.cli.options import (
     ReportOut,
     Url,
 )
-from fieldfare.cli.output import show
+from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
+from fieldfare.errors import UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions
+
+if TYPE_CHECKING:
+    from fieldfare.engine.shadow.sync_progress import SyncProgress
 
 __all__ = ["sync"]
 
@@ -46,6 +52,15 @@ def sync(  # noqa: PLR0913 - the command's options
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Answer Prometheus at this port, with the path /metrics; 0 for any free one."
+        ),
+    ] = None,
+    metrics_address: Annotated[
+        str, typer.Option(help="Where to listen for Prometheus.", metavar="ADDRESS")
+    ] = "127.0.0.1",
     report_out: ReportOut = None,
 ) -> None:
     """Convert what applications go on writing to old fields, or copy what they write to old keys.
@@ -56,11 +71,17 @@ def sync(  # noqa: PLR0913 - the command's options
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.shadow.sync_progress import SyncProgress  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    stop = StopRequest()
-    with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
+    stop, progress = StopRequest(), SyncProgress()
+    with (
+        connect(url, cluster=cluster) as server,
+        show_progress(session.plugins),
+        stop_on_signals(stop),
+        _metrics(progress, metrics_address, metrics_port),
+    ):
         report = MigrationExecutor(plugins=session.plugins).sync(
             server=server,
             backup_dir=backup_dir,
@@ -71,9 +92,31 @@ def sync(  # noqa: PLR0913 - the command's options
             max_latency=max_latency,
             retry_for=retry_for,
             stop=stop,
+            progress=progress,
         )
     if report_out is not None:
         write_migration_report(report, report_out)
     show_report(session, report, title="Synchronized")
     if not session.json:
         show("\n" + command_text("Next:", command_line("finalize", backup_dir=backup_dir, index=report.index)))
+
+
+@contextmanager
+def _metrics(progress: SyncProgress, address: str, port: int | None) -> Iterator[None]:
+    """Publish metrics during the body, if a port is given.
+
+    Raises:
+        UsageError: the library for it is not installed.
+        PreconditionError: the port cannot be used.
+    """
+    if port is None:
+        yield
+        return
+    try:
+        from fieldfare.cli.metrics import publishing  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        message = "--metrics-port needs the extra 'metrics': pip install 'fieldfare[metrics]'. Nothing was changed."
+        raise UsageError(message) from error
+    with publishing(progress, address, port) as found:
+        notice(f"Metrics: http://{address}:{found}/metrics")
+        yield

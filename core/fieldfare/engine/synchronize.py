@@ -19,6 +19,7 @@ from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.shadow.steps import is_built
+from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.shadow.synchronization import Synchronizer
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -41,6 +42,7 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
     watch: bool = False,
     options: RunOptions | None = None,
     stop: StopRequest | None = None,
+    progress: SyncProgress | None = None,
 ) -> MigrationReport:
     """Convert documents whose original was written since it was last converted.
 
@@ -52,6 +54,7 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
         watch: whether to follow further changes until ``stop`` is set.
         options: of the run.
         stop: set to stop.
+        progress: changes while this goes on.
 
     Returns:
         The report; its finding ``sync`` counts documents.
@@ -68,7 +71,9 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
         session.store.sync()
         require_rights(run, ())
         check_server_identity(run, rollback=session.commands.rollback)
-        synchronizer = Synchronizer(run)
+        progress = progress or SyncProgress()
+        progress.index = run.source.name
+        synchronizer = Synchronizer(run, progress)
         try:
             with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
         except StopRequested as request:

@@ -39,6 +39,8 @@ class RunState:
         seconds_left: of this activity; None while it is not known.
         pace: whether it waits between batches.
         reason: why it waits.
+        lag_keys: of ``sync --watch``: keys that were changed, and are not looked at yet; None for other commands.
+        lag_seconds: since the server has told of the first of them.
     """
 
     process: Process
@@ -49,6 +51,8 @@ class RunState:
     seconds_left: float | None = None
     pace: Pace = Pace.FULL_SPEED
     reason: str = ""
+    lag_keys: int | None = None
+    lag_seconds: float | None = None
 
 
 def write_state(prefix: Path, state: RunState) -> None:

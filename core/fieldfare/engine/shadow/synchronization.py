@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -9,19 +11,25 @@ from typing import Final
 from attrs import define, field
 
 from fieldfare.engine.copied_keys import copies_keys
+from fieldfare.engine.load.state import RunState, write_state
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.fields import switch_has_begun
 from fieldfare.engine.shadow.keys import compare_copies
+from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.shadow_fields.fill import convert_changes, convert_every, covered
 from fieldfare.engine.shadow_fields.synchronization import Synchronization
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, followed_prefixes
 from fieldfare.report import Finding, Severity
 from fieldfare.server.change_follower import ChangeFollower
+from fieldfare.server.process import this_process
 
 __all__ = ["Synchronizer"]
 
 LOOK_SECONDS: Final = 0.2
 """How often a watch that has nothing to do looks whether it is to stop."""
+
+STATE_SECONDS: Final = 0.5
+"""How often the state for ``status`` is written."""
 
 PAUSE_SECONDS: Final = 1.0
 """The pause between two passes over all documents where the server cannot tell what is changed."""
@@ -33,9 +41,12 @@ class Synchronizer:
 
     Attributes:
         run: with a target.
+        progress: how far it is.
     """
 
     run: ActiveRun
+    progress: SyncProgress = field(factory=SyncProgress)
+    _written_at: float = field(init=False, default=-math.inf)
     _after_switch: Synchronization | KeySynchronization | None = field(init=False, default=None)
 
     def pass_once(self) -> None:
@@ -52,13 +63,19 @@ class Synchronizer:
         while True:
             prefixes = followed_prefixes(run) if copies_keys(run.plan) else run.target.prefixes
             with ChangeFollower.start(run.server, run.target.name, prefixes) as follower:
+                self.progress.is_following = follower.is_reliable
                 change = self._compare_every(remembers=True)
                 while follower.is_reliable:
                     run.check()
                     keys = follower.wait(LOOK_SECONDS)
                     if keys is None:
                         break
-                    self._convert(sorted(keys if copies_keys(run.plan) else covered(run, keys)), change)
+                    with self.progress.catching_up(len(keys)):
+                        self._show_lag()
+                        self._convert(sorted(keys if copies_keys(run.plan) else covered(run, keys)), change)
+                    self._count()
+                    self._show_lag()
+                self.progress.is_following = False
             if run.stop.wait(PAUSE_SECONDS):
                 run.check()
 
@@ -84,6 +101,12 @@ class Synchronizer:
 
     def _compare_every(self, *, remembers: bool) -> Callable[[Sequence[bytes]], object]:
         """Compare every document, and return what converts further ones."""
+        change = self._compared(remembers=remembers)
+        self.progress.passes += 1
+        self._count()
+        return change
+
+    def _compared(self, *, remembers: bool) -> Callable[[Sequence[bytes]], object]:
         if copies_keys(self.run.plan):
             return self._compare_copies(remembers=remembers)
         if not switch_has_begun(self.run):
@@ -104,6 +127,22 @@ class Synchronizer:
         self._after_switch = current
         compare_copies(self.run, current, "sync")
         return current.follow
+
+    def _count(self) -> None:
+        """Take the figures of what was done."""
+        done, progress = self._after_switch, self.progress
+        if isinstance(done, KeySynchronization):
+            progress.converted, progress.left_alone = done.copied.count, done.left_alone.count
+        elif done is not None:
+            progress.converted, progress.left_alone = done.converted.count, done.left_alone.count
+
+    def _show_lag(self) -> None:
+        """Write how far behind this is where ``status`` looks for it, a few times per second."""
+        if (now := time.monotonic()) - self._written_at < STATE_SECONDS:
+            return
+        self._written_at = now
+        keys, seconds = self.progress.lag_keys, self.progress.lag_seconds
+        write_state(self.run.store.prefix, RunState(this_process(), "sync", lag_keys=keys, lag_seconds=seconds))
 
     def _convert(self, keys: Sequence[bytes], change: Callable[[Sequence[bytes]], object]) -> None:
         size = self.run.options.batch_size
