@@ -56,8 +56,8 @@ def test_metrics_and_status_tell_the_lag(switched: Migration, capsys: pytest.Cap
             wait_for(lambda: switched.executor.status(switched.backup_dir)[0]["speed"]["lag_keys"] == 0)
             assert run(["status", "--backup-dir", str(switched.backup_dir)]) == 0
             shown = " ".join(capsys.readouterr().out.split())
-            assert "Running sync --watch" in shown
-            assert "Lag none" in shown
+            assert "Running: sync --watch" in shown
+            assert "Lag: none" in shown
         finally:
             stop.set()
             thread.join()

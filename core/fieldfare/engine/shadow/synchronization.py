@@ -73,7 +73,7 @@ class Synchronizer:
                     with self.progress.catching_up(len(keys)):
                         self._show_lag()
                         self._convert(sorted(keys if copies_keys(run.plan) else covered(run, keys)), change)
-                    self._count()
+                        self._count()
                     self._show_lag()
                 self.progress.is_following = False
             if run.stop.wait(PAUSE_SECONDS):
