@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.errors import PreconditionError, UnconvertibleDocuments
+from fieldfare.engine.shadow_paths import COPY
+from fieldfare.errors import PlanEdited, PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
@@ -125,6 +127,13 @@ def test_a_rewritten_field_with_values_under_the_new_name_needs_two_plans(server
     server.bulk([migration.shape.write_shadow("d:4", 901)])
     with pytest.raises(UnconvertibleDocuments, match="'w' exists already in 1 document, such as d:4: use two plans"):
         migration.apply()
+
+
+def test_a_plan_that_copies_to_another_name_than_it_says_is_refused(migration: Migration) -> None:
+    plan = migration.plan()
+    steps = [evolve(each, params={"moves": {"v": "t"}}) if each.kind == COPY else each for each in plan.steps]
+    with pytest.raises(PlanEdited):
+        migration.apply(evolve(plan, steps=tuple(steps)))
 
 
 def plan_renames(server: Server, renames: dict[str, str], mode: str = "shadow", **changes: Any) -> MigrationPlan:

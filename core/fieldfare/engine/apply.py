@@ -15,7 +15,8 @@ from fieldfare.engine.concurrent.catch_up import catch_up
 from fieldfare.engine.concurrent.followed_changes import follow_changes
 from fieldfare.engine.index_workers import put_back_index_workers, require_known_cores
 from fieldfare.engine.modes import mode_of
-from fieldfare.engine.preflight import check_plan, refuse_replica, require_comparable
+from fieldfare.engine.plan_check import check_plan
+from fieldfare.engine.preflight import refuse_replica, require_comparable
 from fieldfare.engine.report_builder import lasting_warnings, make_report
 from fieldfare.engine.resume import open_journal
 from fieldfare.engine.retry import with_retries
@@ -23,7 +24,6 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
 from fieldfare.engine.session import Session, open_session
-from fieldfare.engine.shadow.fields import stop_following
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.step_execution import execute_step
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -133,7 +133,7 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
     put_back_index_workers(run)
     reset_after_restart(run)
-    with follow_changes(run), stop_following(run):
+    with follow_changes(run), mode_of(run.plan).during(run):
         if run.journal.progress.phase is RunPhase.DUMP:
             capture(run)
         check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED

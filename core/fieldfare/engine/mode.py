@@ -9,6 +9,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from fieldfare.backup.journal import Journal
     from fieldfare.definition import IndexDefinition, Snapshot
@@ -98,6 +99,17 @@ class Mode(Protocol):
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Return what a user should know before a plan with this frame is applied."""
 
+    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
+        """Return the target that a plan of this mode must have.
+
+        Args:
+            plan: the plan; it may have been edited.
+            changed: what its changes make of the source.
+
+        Raises:
+            ValueError: the plan is none of this mode.
+        """
+
     # ---- before a run
 
     def back_up(self, run: ActiveRun) -> None:
@@ -128,7 +140,10 @@ class Mode(Protocol):
             UnsupportedServer: it will not.
         """
 
-    # ---- the mode's own steps
+    # ---- a run, and the mode's own steps
+
+    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
+        """Return what surrounds the steps of a run, and closes what they have opened."""
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Carry out one of them; idempotent."""

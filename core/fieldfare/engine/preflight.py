@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from attrs import evolve
-
-from fieldfare.changes import apply_changes
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.engine.shadow_paths import shadow_paths, with_shadow_paths
-from fieldfare.errors import PlanEdited, PreconditionError, StalePlan, UsageError
+from fieldfare.errors import PreconditionError, StalePlan, UsageError
 from fieldfare.patch.mode import ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.queries import QueryChecks
@@ -19,45 +15,12 @@ from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import index_exists, read_snapshot
 
 __all__ = [
-    "check_plan",
     "check_source",
     "refuse_replica",
     "replica_refusal",
     "require_comparable",
     "source_differences",
 ]
-
-
-def check_plan(plan: MigrationPlan) -> None:
-    """Make sure that the target is what the changes make of the source, so that a plan does what it says.
-
-    Raises:
-        PlanEdited: it is not; whoever wrote the plan, it was not fieldfare.
-    """
-    try:
-        expected = apply_changes(plan.source.definition, plan.changes)
-        if plan.mode == ModeName.SHADOW and expected.name == plan.index:
-            expected = evolve(expected, name=plan.target.name)  # it is built beside the source, under another name
-        expected = with_shadow_paths(expected, _possible_shadow_paths(plan))
-        found = find_mismatches(expected, plan.target)
-    except (AttributeError, LookupError, TypeError, ValueError):
-        found = ("the changes fit no index",)
-    if found:
-        raise PlanEdited(f"for {plan.index!r}", f"merged_target_schema does not follow from changes: {found[0]}")
-
-
-def _possible_shadow_paths(plan: MigrationPlan) -> Mapping[str, str]:
-    """Return the shadow paths of a plan, if no value that is not rewritten or that somebody else reads is among them.
-
-    Raises:
-        ValueError: one is.
-    """
-    paths = shadow_paths(plan)
-    rewritten = {path for step in plan.steps if step.transforms for path in step.fields}
-    taken = {field.path for field in plan.source.definition.fields}
-    if paths and (set(paths) != rewritten or len(set(paths.values())) < len(paths) or taken & set(paths.values())):
-        raise ValueError("shadow fields are not those of the rewritten fields")
-    return paths
 
 
 def require_comparable(plan: MigrationPlan, checks: QueryChecks) -> None:

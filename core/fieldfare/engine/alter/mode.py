@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from attrs import evolve, frozen
@@ -93,6 +94,11 @@ class Alter:
             lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
         return lines
 
+    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
+        """Return what the changes make of the source."""
+        del plan
+        return changed
+
     def back_up(self, run: ActiveRun) -> None:
         """Save nothing."""
 
@@ -109,6 +115,11 @@ class Alter:
         """Add the fields to a trial index, and create the source for a rollback."""
         rehearse_alter(server, plan)
         rehearse_definition(server, plan.source.definition, "source")
+
+    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
+        """Return nothing: no step leaves anything open."""
+        del run
+        return nullcontext()
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Add the fields."""

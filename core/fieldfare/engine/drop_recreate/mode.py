@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -87,6 +88,11 @@ class DropRecreate:
         lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
 
+    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
+        """Return what the changes make of the source."""
+        del plan
+        return changed
+
     def back_up(self, run: ActiveRun) -> None:
         """Save nothing."""
 
@@ -100,6 +106,11 @@ class DropRecreate:
         if any(step.phase is Phase.DROP for step in plan.steps):
             rehearse_definition(server, plan.target, "target")
             rehearse_definition(server, plan.source.definition, "source")
+
+    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
+        """Return nothing: no step leaves anything open."""
+        del run
+        return nullcontext()
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Drop the source, or create the target."""

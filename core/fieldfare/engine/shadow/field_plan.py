@@ -12,7 +12,7 @@ from fieldfare.definition.jsonpath import split_path
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.mode import Draft, PlannedChange
 from fieldfare.engine.shadow.names import names_to_move, split_version
-from fieldfare.engine.shadow_paths import shadow_path, shadow_paths
+from fieldfare.engine.shadow_paths import moved_paths, shadow_path, shadow_paths
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import MigrationPlan, Step
 from fieldfare.server import Server
@@ -21,6 +21,7 @@ from fieldfare.server.inspect import read_overlapping_indexes
 from fieldfare.server.refusal import optional
 
 __all__ = [
+    "checked_shadow_paths",
     "choose_shadow_paths",
     "describe_shadow_fields",
     "indexes_whole_documents",
@@ -124,6 +125,22 @@ def _are_taken(draft: Draft, paths: list[str]) -> bool:
     sample = [encode(key) for key in draft.snapshot.key_sample]
     found, _ = read_documents(draft.server, source.storage, sample, paths)
     return any(value is not None for column in found.columns.values() for value in column)
+
+
+def checked_shadow_paths(plan: MigrationPlan) -> Mapping[str, str]:
+    """Return the shadow paths of a plan, if no value that is not rewritten or that somebody else reads is among them.
+
+    Raises:
+        ValueError: one is.
+    """
+    paths = shadow_paths(plan)
+    rewritten = {path for step in plan.steps if step.transforms for path in step.fields}
+    taken = {field.path for field in plan.source.definition.fields}
+    if paths and (set(paths) != rewritten or len(set(paths.values())) < len(paths) or taken & set(paths.values())):
+        raise ValueError("shadow fields are not those of the rewritten fields")
+    if any(paths.get(old) != new for old, new in moved_paths(plan).items()):
+        raise ValueError("shadow fields are not the new names of fields")
+    return paths
 
 
 def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -24,11 +25,13 @@ from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
 from fieldfare.engine.shadow.field_plan import (
+    checked_shadow_paths,
     choose_shadow_paths,
     describe_shadow_fields,
     require_free_paths,
     rewrite_blocker,
 )
+from fieldfare.engine.shadow.fields import stop_following
 from fieldfare.engine.shadow.finalization import (
     remove_superseded_keys,
     remove_superseded_originals,
@@ -164,6 +167,12 @@ class Shadow:
         lines += map(unreadable_warning, snapshot.unreadable)
         return lines
 
+    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
+        """Return the target with its own name, and with the paths of shadow fields."""
+        if changed.name == plan.index:
+            changed = evolve(changed, name=plan.target.name)
+        return with_shadow_paths(changed, checked_shadow_paths(plan))
+
     def back_up(self, run: ActiveRun) -> None:
         """Save what documents have under the new names of fields."""
         if moved_paths(run.plan):
@@ -188,6 +197,10 @@ class Shadow:
         require_free_prefixes(server, plan)
         rehearse_definition(server, plan.target, "target")
         rehearse_definition(server, plan.source.definition, "source")
+
+    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
+        """Return what closes the follower of shadow fields."""
+        return stop_following(run)
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Build, check, switch, retire or remove originals."""
