@@ -21,6 +21,7 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import Storage
+from fieldfare.engine.session import find_backup
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
@@ -340,21 +341,33 @@ def test_a_server_that_does_not_tell_of_changes(
 def test_queries_find_each_document_once_at_any_time(server: Server, redis_url: str, tmp_path: Path) -> None:
     migration = Migration("hash", server, tmp_path / "backup")
     migration.fill()
+    with counting(redis_url) as found:
+        migration.apply()
+        migration.finalize()
+    assert set(found) == {DOCUMENTS}
+    server.command(*migration.write("n:own", "new"))
+    with counting(redis_url) as found:
+        migration.rollback()
+    assert set(found) == {DOCUMENTS + 1}
+
+
+@contextmanager
+def counting(url: str) -> Iterator[Counter[int]]:
+    """Count all documents again and again; yields how often each result was seen."""
     stop, found = threading.Event(), Counter[int]()
 
-    def query() -> None:
-        with connect(redis_url) as other:
+    def count() -> None:
+        with connect(url) as server:
             while not stop.is_set():
-                found[count_results(other, "books", "*")] += 1
+                found[count_results(server, "books", "*")] += 1
 
-    thread = threading.Thread(target=query)
+    thread = threading.Thread(target=count)
     thread.start()
-    migration.apply()
-    migration.finalize()
-    migration.rollback()
-    stop.set()
-    thread.join()
-    assert set(found) == {DOCUMENTS}
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_between_apply_and_switch_copies_are_kept_equal(migration: Migration) -> None:
@@ -397,6 +410,18 @@ def test_a_new_key_that_an_application_wrote_is_left_alone(migration: Migration)
     assert [migration.read("n:1"), migration.read("n:4")] == ["again", "again"]
 
 
+def test_copies_that_a_restarted_server_has_lost_are_made_again(server: Server, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    server.command("DEL", "n:1")
+    find_backup(migration.backup_dir, None).update(server_processes=("another",))
+    with pytest.raises(PreconditionError, match="such as d:1"):
+        migration.finalize()
+    migration.sync()
+    assert migration.read("n:1") == "word1"
+
+
 def test_a_rollback_keeps_what_applications_wrote_to_new_keys(migration: Migration) -> None:
     migration.fill()
     server, write = migration.server, migration.write
@@ -422,11 +447,14 @@ def test_a_rollback_after_finalize_keeps_what_applications_wrote(migration: Migr
     migration.apply()
     server.bulk([write("d:1", "updated"), write("d:new", "inserted"), ("DEL", "d:5")])
     migration.sync()
+    server.bulk([write("d:8", "both"), write("n:8", "both")])
     migration.finalize()
-    server.bulk([write("n:2", "new"), write("n:own", "new"), ("DEL", "n:6")])
+    server.bulk(
+        [write("n:2", "new"), write("n:own", "new"), ("DEL", "n:6"), write("n:1", "word1"), write("n:8", "new")]
+    )
     report = migration.rollback()
-    names = ("1", "new", "2", "own", "5", "6", "7")
-    expected = ["updated", "inserted", "new", "new", None, None, "word7"]
+    names = ("1", "new", "2", "own", "5", "6", "7", "8")
+    expected = ["word1", "inserted", "new", "new", None, None, "word7", "new"]
     assert [migration.read(f"d:{name}") for name in names] == expected
     assert migration.keys("n:") == set()
     [note] = report.notes

@@ -16,6 +16,7 @@ from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.server.connection import Server
+from fieldfare.server.key_scripts import COPY, READ, REMOVE, WRITE
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Argument
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
@@ -25,6 +26,7 @@ __all__ = [
     "OTHER_TYPE",
     "KeyCopy",
     "copy_keys",
+    "hold_documents",
     "read_states",
     "require_copy_rights",
     "restore_keys",
@@ -43,92 +45,10 @@ KEYS_PER_CALL: Final = 100
 DUMPS_AT_ONCE: Final = 50
 """How many values are in memory at once."""
 
-EXPIRY_FIELDS: Final = 500
-"""Fields that one HPEXPIRETIME names; Lua passes a few thousand arguments at most."""
-
 TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 
 State: TypeAlias = bytes
 """A digest of a key's value and expiries, as the server computes it; or :data:`GONE`, or :data:`OTHER_TYPE`."""
-
-_STATE: Final = b"""\
-local function state(key)
-  local kind = redis.call('TYPE', key)['ok']
-  if kind == 'none' then return '' end
-  if kind ~= ARGV[1] then return 'other' end
-  local parts = {}
-  if kind == 'hash' then
-    local found, names = redis.call('HGETALL', key), {}
-    for place = 1, #found, 2 do
-      names[#names + 1] = found[place]
-      parts[#parts + 1] = redis.sha1hex(#found[place] .. ':' .. found[place] .. found[place + 1])
-    end
-    for first = 1, ARGV[2] == 'expire' and #names or 0, %d do
-      local last = math.min(first + %d - 1, #names)
-      local times = redis.call('HPEXPIRETIME', key, 'FIELDS', last - first + 1, unpack(names, first, last))
-      for number, time in ipairs(times) do
-        local place = first + number - 1
-        if time > 0 then parts[place] = redis.sha1hex(parts[place] .. time) end
-      end
-    end
-    table.sort(parts)
-  else
-    parts[1] = redis.call('JSON.GET', key)
-  end
-  return redis.sha1hex(redis.call('PEXPIRETIME', key) .. ' ' .. table.concat(parts))
-end
-""" % (EXPIRY_FIELDS, EXPIRY_FIELDS)
-"""A function that returns the state of a key. Fields are sorted by their digests: Redis has no order of fields."""
-
-READ: Final = (
-    _STATE
-    + b"""\
-local states = {}
-for place, key in ipairs(KEYS) do states[place] = state(key) end
-return states
-"""
-)
-"""Returns the states of keys. Arguments: the type of documents, and ``expire`` if fields can expire."""
-
-COPY: Final = (
-    _STATE
-    + b"""\
-local changed = {}
-for place = 1, #KEYS, 2 do
-  local source, copy = ARGV[place + 2], ARGV[place + 3]
-  if state(KEYS[place]) ~= source or state(KEYS[place + 1]) ~= copy then
-    changed[#changed + 1] = (place + 1) / 2
-  elseif source == '' or source == 'other' then
-    redis.call('UNLINK', KEYS[place + 1])
-  else
-    redis.call('COPY', KEYS[place], KEYS[place + 1], 'REPLACE')
-  end
-end
-return changed
-"""
-)
-"""Copies pairs of keys, and returns the numbers of the pairs that are not as expected.
-
-Arguments: those of ``READ``, then the expected states of each pair. The copy of a key that holds no document is
-removed.
-"""
-
-WRITE: Final = (
-    _STATE
-    + b"""\
-if state(KEYS[1]) ~= ARGV[3] then return 0 end
-if ARGV[4] then
-  redis.call('RESTORE', KEYS[1], ARGV[5], ARGV[4], 'REPLACE', 'ABSTTL')
-else
-  redis.call('UNLINK', KEYS[1])
-end
-return 1
-"""
-)
-"""Restores a key from a dump, or removes it, and returns whether it was as expected.
-
-Arguments: those of ``READ``, the expected state, the dump, and when the key expires.
-"""
 
 
 @frozen
@@ -165,6 +85,16 @@ def read_states(server: Server, storage: Storage, keys: Sequence[bytes]) -> list
     return [state for reply in replies for state in reply]
 
 
+def hold_documents(server: Server, storage: Storage, keys: Sequence[bytes]) -> list[bool]:
+    """Return whether each key holds a document, of whatever content.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused.
+    """
+    replies = server.bulk([(b"TYPE", key) for key in keys]) if keys else []
+    return [_raised(reply) == TYPES[storage] for reply in replies]
+
+
 def copy_keys(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
     """Copy keys with their expiries.
 
@@ -190,8 +120,14 @@ def unlink_keys(server: Server, storage: Storage, keys: Sequence[tuple[bytes, St
     Raises:
         redis.exceptions.ResponseError: the server refused; some may have been removed.
     """
-    calls = [ScriptCall(WRITE, [key], [*_arguments(server, storage), state]) for key, state in keys]
-    return {key for (key, _), reply in zip(keys, _call(server, calls), strict=True) if not reply}
+    size = 1 if server.capabilities.cluster else KEYS_PER_CALL
+    parts = [keys[start : start + size] for start in range(0, len(keys), size)]
+    arguments = _arguments(server, storage)
+    calls = [
+        ScriptCall(REMOVE, [key for key, _ in part], [*arguments, *(state for _, state in part)]) for part in parts
+    ]
+    replies = zip(parts, _call(server, calls), strict=True)
+    return {part[number - 1][0] for part, reply in replies for number in reply}
 
 
 def restore_keys(server: Server, storage: Storage, values: Sequence[tuple[bytes, bytes, int]]) -> int:

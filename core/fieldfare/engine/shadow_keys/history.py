@@ -26,6 +26,9 @@ STATE_SIZE: Final = 2 * DIGEST_SIZE
 ABSENT: Final = bytes(DIGEST_SIZE)
 """In place of the digest of a key that holds no document."""
 
+COPIED: Final = b"\xfe" * DIGEST_SIZE
+"""In place of the digest of an old key: the new key was made a copy."""
+
 FORGOTTEN: Final = 2 * ABSENT
 """The state after the removal of a copy: what was known before says nothing of a new document."""
 
@@ -71,7 +74,7 @@ class KeyHistory:
     Attributes:
         run: its backup holds what was seen and copied.
         states: old key → pairs of digests, one behind the other: of the old key, and of the new key beside it. Two
-            equal ones: the document was to be copied. The digest of no document, and that of a copy: it was copied.
+            equal ones: the document was to be copied. ``COPIED`` and the digest of a copy: it was copied.
     """
 
     run: ActiveRun
@@ -88,7 +91,7 @@ class KeyHistory:
         """Remember pairs whose new keys are as they should be, in memory alone; what was known before is of no use."""
         for pair in pairs:
             digest = _digest(pair.old_state)
-            self.states[pair.old] = digest + digest + ABSENT + digest
+            self.states[pair.old] = digest + digest + COPIED + digest
 
     def record_intention(self, pairs: Sequence[PairState]) -> None:
         """Remember that documents are about to be copied; it is on disk when this returns."""
@@ -97,7 +100,7 @@ class KeyHistory:
 
     def record_copies(self, pairs: Sequence[PairState]) -> None:
         """Remember that documents were copied, and forget those whose copies were removed."""
-        copied = [(pair.old, ABSENT + _digest(pair.old_state)) for pair in pairs if pair.has_old]
+        copied = [(pair.old, COPIED + _digest(pair.old_state)) for pair in pairs if pair.has_old]
         self._record(copied, is_urgent=False)
         self._record([(pair.old, FORGOTTEN) for pair in pairs if not pair.has_old], is_urgent=True)
 
@@ -113,7 +116,7 @@ class KeyHistory:
     def originals(self, pair: PairState) -> set[bytes]:
         """Return digests of what the old key was when the new one was known to be as it is now."""
         now = _digest(pair.new_state)
-        return {state[:DIGEST_SIZE] for state in self._known(pair) if state[DIGEST_SIZE:] == now} - {ABSENT}
+        return {state[:DIGEST_SIZE] for state in self._known(pair) if state[DIGEST_SIZE:] == now} - {COPIED}
 
     def is_original(self, pair: PairState) -> bool:
         """Whether the old key is as it was when the new one was known to be as it is now."""
@@ -125,7 +128,7 @@ class KeyHistory:
 
     def was_copied(self, pair: PairState) -> bool:
         """Whether the old key is as it was when a run had copied it."""
-        return ABSENT + _digest(pair.old_state) in self._known(pair)
+        return COPIED + _digest(pair.old_state) in self._known(pair)
 
     def is_known_original(self, pair: PairState) -> bool:
         """Whether the old key is as a run has seen or copied it."""
@@ -156,6 +159,8 @@ class KeyHistory:
             state = states[place : place + STATE_SIZE]
             if state == FORGOTTEN:
                 self.states.pop(key, None)
+            elif state.startswith(COPIED):  # it was copied: the new key has been nothing else since
+                self.states[key] = 2 * state[DIGEST_SIZE:] + state
             elif not self._has(key, state):
                 self.states[key] = self.states.get(key, b"") + state
 

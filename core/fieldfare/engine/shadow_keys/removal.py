@@ -11,7 +11,7 @@ from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.copied_keys import Pair, pairs_of
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_keys.history import PairState
+from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, every_pair, read_pairs
 from fieldfare.engine.shadow_keys.values import DUMP, EXPIRES, save_values, saved_values
 from fieldfare.server.key_copy import GONE, restore_keys, unlink_keys
@@ -88,6 +88,9 @@ def restore_old_keys(run: ActiveRun) -> int:
             if pair.has_new
         ]
         restored += restore_keys(run.server, run.source.storage, values)
+        # a new key that differs from its old one by now was written last
+        again = read_pairs(run, [(pair.old, pair.new) for pair in missing if pair.has_new])
+        KeyHistory(run).record_seen([pair for pair in again if pair.has_old and not pair.is_equal])
         run.advance(len(batch))
     if deleted.count:
         detail = f"not created again; the values are in the backup as {REMOVED_ORIGINALS!r}"

@@ -20,7 +20,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
 from fieldfare.plan import Step
 from fieldfare.server.inspect import index_exists
-from fieldfare.server.key_copy import KeyCopy, copy_keys, read_states
+from fieldfare.server.key_copy import KeyCopy, copy_keys, hold_documents, read_states
 from fieldfare.server.keys import iterate_scan
 
 __all__ = ["KeySynchronization", "every_pair", "followed_prefixes", "live_index", "read_pairs"]
@@ -111,37 +111,37 @@ class KeySynchronization:
             self.history.forget(pair.old for pair in found if pair.is_equal and not pair.has_old)
         missing = [pair for pair in found if self._quick_action(pair) is Action.COPY]
         if missing:
-            self._carry_out([(pair.old, pair.new) for pair in missing])
+            self._carry_out(missing)
         return [(pair.old, pair.new) for pair in found if self._quick_action(pair) is Action.UNDECIDED]
 
     def _decide(self, pairs: Sequence[Pair], *, is_loaded: bool = False) -> Sequence[bytes]:
         if pairs and not is_loaded:
             self.history.load({old for old, _ in pairs})
-        return [key for part in self._parts(pairs) for key in self._carry_out(part)]
+        return [key for part in self._parts(pairs) for key in self._carry_out(read_pairs(self.run, part))]
 
     def _parts(self, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
         size = self.run.options.batch_size
         yield from (pairs[start : start + size] for start in range(0, len(pairs), size))
 
-    def _carry_out(self, pairs: Sequence[Pair]) -> Sequence[bytes]:
+    def _carry_out(self, found: Sequence[PairState]) -> Sequence[bytes]:
         """Copy what is to be copied, of documents whose history is known as far as it matters."""
-        every = [old for old, _ in pairs]
+        every = [pair.old for pair in found]
         for _ in range(ATTEMPTS):
-            found = read_pairs(self.run, pairs)
             actions = [(pair, self._action(pair)) for pair in found]
             alone = [pair for pair, action in actions if action is Action.LEAVE]
             self.history.record_seen(alone)
             self.left_alone.add(pair.old for pair in alone)
             chosen = [pair for pair, action in actions if action is Action.COPY]
             changed = self._copy(chosen) if chosen else set()
-            pairs = [pair for pair in pairs if pair[0] in changed]
-            if not pairs:
+            again = [(pair.old, pair.new) for pair in found if pair.old in changed]
+            if not again:
                 break
+            found = read_pairs(self.run, again)
         else:
-            self.run.note(problem_notes({CONTENDED: [old for old, _ in pairs]}))
+            self.run.note(problem_notes({CONTENDED: [old for old, _ in again]}))
         if not self.remembers:
             self.history.forget(every)
-        return [old for old, _ in pairs]
+        return [old for old, _ in again]
 
     def _copy(self, chosen: Sequence[PairState]) -> set[bytes]:
         """Copy documents, and return the old keys of those that were changed in between."""
@@ -186,9 +186,11 @@ def every_pair(run: ActiveRun) -> Iterator[list[PairState]]:
     for definition in (run.source, run.target):
         scanned = evolve(definition, name=live_index(run), filter=None)
         for keys in iterate_scan(run.server, scanned, run.options.batch_size):
-            found = read_pairs(run, pairs_of(run.plugins, run.plan, keys))
-            # those with an old key have come before
-            yield found if definition is run.source else [pair for pair in found if not pair.has_old]
+            pairs = pairs_of(run.plugins, run.plan, keys)
+            if definition is run.target:  # those with an old key have come before
+                there = hold_documents(run.server, run.source.storage, [old for old, _ in pairs])
+                pairs = [pair for pair, is_there in zip(pairs, there, strict=True) if not is_there]
+            yield read_pairs(run, pairs)
             run.advance(len(keys))
 
 
