@@ -19,6 +19,7 @@ from fieldfare_batch import BatchMigrationPlanner as BatchMigrationPlanner
 from fieldfare_batch import BatchPlan as BatchPlan
 from fieldfare_batch import BatchState as BatchState
 from fieldfare_quantize import encode_query as encode_query
+from fieldfare_quantize import encoder as encoder
 
 __all__ = [
     "AsyncMigrationExecutor",
@@ -36,6 +37,7 @@ __all__ = [
     "VectorBackup",
     "compare_indexes",
     "encode_query",
+    "encoder",
     "load_migration_plan",
     "write_migration_plan",
     "write_migration_report",
