@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.cli.report_text import report_text
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan.file import write_plan
-from fieldfare.report import Timings
+from fieldfare.report import StepReport, Timings
 from fieldfare.report.file import report_to_dict, write_report
 from fieldfare.server import Server
 from fieldfare.support.yamlfile import load_yaml
@@ -35,6 +37,41 @@ def test_every_step_has_its_time(server: Server, tmp_path: Path) -> None:
     report = MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
     assert set(report.steps) == {step.id for step in plan.steps}
     assert all(details["seconds"] > 0 for details in report.steps.values())
+
+
+class OutageWatcher:
+    """Notes for each activity whether the index was said to be unavailable."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, set[bool]] = {}
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:
+        self.seen.setdefault(report.activity, set()).add(report.unavailable_since is not None)
+
+
+def test_reports_say_since_when_the_index_is_unavailable(server: Server, tmp_path: Path) -> None:
+    create(server)
+    plan = MigrationPlanner().create_plan("i", schema_patch=PATCH, server=server)
+    plugins, there, back = load_plugins(), OutageWatcher(), OutageWatcher()
+    plugins.register(there, "there")
+    executor = MigrationExecutor(plugins=plugins)
+    executor.apply(plan, server=server, backup_dir=tmp_path)
+    assert {name: there.seen[name] for name in ("enumerate", "dump", "drop", "rewrite", "index", "validate")} == {
+        "enumerate": {False},
+        "dump": {False},
+        "validate": {False},
+        "drop": {True},
+        "rewrite": {True},
+        "index": {True},
+    }
+    plugins.register(back, "back")
+    executor.rollback(server=server, backup_dir=tmp_path)
+    assert {name: back.seen[name] for name in ("restore", "index", "validate")} == {
+        "restore": {True},
+        "index": {True},
+        "validate": {False},
+    }
 
 
 def test_notes_without_a_field_are_sentences(server: Server, tmp_path: Path) -> None:
