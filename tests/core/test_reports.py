@@ -47,6 +47,7 @@ class OutageWatcher:
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
+        """Note it."""
         self.seen.setdefault(report.activity, set()).add(report.unavailable_since is not None)
 
 
