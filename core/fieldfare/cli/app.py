@@ -26,6 +26,7 @@ from fieldfare.cli.help_text import Command, Group, fit_examples
 from fieldfare.cli.helper import helper
 from fieldfare.cli.indexes import list_indexes
 from fieldfare.cli.info import info
+from fieldfare.cli.new_plugin import new_plugin
 from fieldfare.cli.output import notice, replace_closed_streams, show
 from fieldfare.cli.plan import plan
 from fieldfare.cli.plugins import list_plugins
@@ -143,6 +144,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     ("cleanup", cleanup, ("fieldfare cleanup --backup-dir ./migration_backups",)),
     ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
+    ("new-plugin", new_plugin, ("fieldfare new-plugin acme-mask",)),
     ("helper", helper, ("fieldfare helper --url redis://localhost:6379",)),
     ("sandbox", sandbox, ("fieldfare sandbox --data examples/wordnet",)),
     ("demo", demo, ("fieldfare demo --data examples/wordnet",)),

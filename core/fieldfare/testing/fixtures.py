@@ -8,9 +8,9 @@ ALL ITS DATA IS DELETED.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import pytest
 from redis import Redis
@@ -36,11 +36,29 @@ __all__ = [
 
 pytest.register_assert_rewrite("fieldfare.testing.conformance")
 
+SUITE: Final = "fieldfare.testing.conformance."
+
 PrivateServer: TypeAlias = Callable[..., EmbeddedServer]
 """Takes the arguments of :class:`~fieldfare.server.embedded.EmbeddedServer`, and returns a running one."""
 
 RecordHooks: TypeAlias = Callable[[Plugins], HookRecorder]
 """Takes plugins, and returns a recorder of their hook calls until the test ends."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show a failure of the conformance suite as what was promised and what was seen; ``--tb`` shows more."""
+    report = yield
+    if report.failed and call.excinfo is not None and item.config.getoption("tbstyle") == "auto":
+        from fieldfare.testing.conformance.failure import failure_text  # noqa: PLC0415 - start-up time
+        from fieldfare.testing.conformance.plugin_under_test import PluginUnderTest  # noqa: PLC0415 - start-up time
+
+        kind, test = getattr(item, "cls", None), getattr(item, "function", None)
+        if kind is not None and issubclass(kind, PluginUnderTest) and (test.__module__ or "").startswith(SUITE):
+            report.longrepr = failure_text(test, call.excinfo.value)
+    return report
 
 
 @pytest.fixture(scope="session")
