@@ -106,6 +106,36 @@ def test_plugin_on_the_page_rewrites_documents(  # noqa: PLR0913, PLR0917 - a pa
     assert client.hgetall("person:2") == {b"name": b"Bob"}
 
 
+@pytest.mark.parametrize("original", [b"large-v1", None], ids=["a key", "no key"])
+def test_step_on_the_page_does_its_own_work(
+    original: bytes | None, redis_url: str, client: Any, tmp_path: Path
+) -> None:
+    plugin = ModuleType("acme")
+    page = DOCS / "plugin-own-step.md"
+    exec(next(block for block in blocks(page, "python") if "fieldfare_undo_step" in block), vars(plugin))  # noqa: S102 - our own page
+    plugins = load_plugins()
+    plugins.register(plugin, "acme_set_key", "1.0")
+    client.execute_command("FT.CREATE", "articles", "PREFIX", 1, "a:", "SCHEMA", "title", "TAG")
+    client.hset("a:1", mapping={"title": "a"})
+    if original is not None:
+        client.set("app:model", original)
+    (tmp_path / "patch.yaml").write_text(blocks(page, "yaml")[0])
+    plan = MigrationPlanner(plugins=plugins).create_plan(
+        "articles", schema_patch_path=tmp_path / "patch.yaml", redis_url=redis_url
+    )
+    executor = MigrationExecutor(plugins=plugins)
+    report = executor.apply(plan, redis_url=redis_url, backup_dir=tmp_path / "backup")
+    assert client.get("app:model") == b"small-v2"
+    assert [each.passed for each in report.validation.findings if each.name == "acme.set_key"] == [True]
+    executor.rollback(redis_url=redis_url, backup_dir=tmp_path / "backup")
+    assert client.get("app:model") == original
+
+
+def test_examples_of_the_reference_run() -> None:
+    for block in blocks(DOCS / "plugin-reference.md", "python"):
+        exec(block, {})  # noqa: S102 - our own page
+
+
 def test_killed_and_resumed_as_the_page_does(redis_url: str, client: Any, tmp_path: Path) -> None:
     names: dict[str, Any] = {}
     page = DOCS / "writing-a-plugin.md"

@@ -27,9 +27,10 @@ def new_plugin(
         Path | None, directory_option("Directory to write into; it may not exist yet. Left out, NAME.")
     ] = None,
 ) -> None:
-    """Write a new plugin: a distribution with a transform and its tests.
+    """Write a new plugin, with tests that pass.
 
-    The tests are the conformance suite, and pass. Change the transform and the examples to what you need.
+    It is a distribution with a transform; its tests are the conformance suite. Change the transform and the examples
+    to what you need.
     """
     session = Session.of(context)
     if not NAME.fullmatch(name):
