@@ -65,9 +65,9 @@ def sync(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Convert what applications go on writing to old fields, or copy what they write to old keys.
 
-    It is for migrations whose new values stand in shadow fields (EMBEDDING__v2). Every document is compared once: where
-    the old field was written since, the shadow field gets its value, converted. A shadow field that an application
-    wrote itself is left alone. The same goes for migrations that copy documents to new keys.
+    It is for migrations whose new values stand in shadow fields (EMBEDDING__v2), under the new name of a field, or
+    under new keys. Every document is compared once: where the old field or key was written since, the new one gets its
+    value, converted. What an application wrote to the new one itself is left alone.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time
