@@ -59,7 +59,7 @@ def test_a_rewrite_and_its_disk_are_in_it(articles: Server) -> None:
     assert 0 < forecast.rewrite_seconds < forecast.downtime_seconds
     assert forecast.disk_bytes == COUNT * 16
     assert forecast.memory_delta_bytes == -COUNT * 8
-    assert "trial read" in forecast.basis[1]
+    assert "usual rates" in forecast.basis[1]
 
 
 def test_without_an_outage_there_is_no_downtime(articles: Server) -> None:

@@ -5,7 +5,9 @@ from fieldfare.api import MigrationExecutor as MigrationExecutor
 from fieldfare.api import MigrationPlanner as MigrationPlanner
 from fieldfare.api import MigrationValidator as MigrationValidator
 from fieldfare.api import compare_indexes as compare_indexes
+from fieldfare.api import examine_index as examine_index
 from fieldfare.api import load_migration_plan as load_migration_plan
+from fieldfare.api import load_migration_report as load_migration_report
 from fieldfare.api import write_migration_plan as write_migration_plan
 from fieldfare.api import write_migration_report as write_migration_report
 from fieldfare.api.asynchronous import AsyncMigrationExecutor as AsyncMigrationExecutor
@@ -38,7 +40,9 @@ __all__ = [
     "compare_indexes",
     "encode_query",
     "encoder",
+    "examine_index",
     "load_migration_plan",
+    "load_migration_report",
     "write_migration_plan",
     "write_migration_report",
 ]

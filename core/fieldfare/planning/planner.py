@@ -20,7 +20,7 @@ from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
-from fieldfare.planning.forecast import TRIAL_READ, make_forecast
+from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.options import PREFER
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
@@ -128,7 +128,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         plugins={name: plugins.versions[name] for name in sorted(owners - set(BUILTIN) - {""})},
         warnings=plan_warnings(server, snapshot, claims, ordered, facts=facts, of_mode=of_mode, hints=hints),
     )
-    return evolve(made, forecast=make_forecast(server, plugins, made, sampler))
+    return evolve(made, forecast=make_forecast(server, plugins, made))
 
 
 def _supported(claims: Sequence[ClaimedChange]) -> bool:
@@ -169,8 +169,7 @@ def require_known(snapshot: Snapshot) -> None:
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:
     """Return a sample of as many keys as the server gave, which does not depend on the order of its answer."""
     try:
-        # all keys are counted in any case, and a forecast needs some
-        keys = sampler.keys(max(len(snapshot.key_sample), TRIAL_READ))
+        keys = sampler.keys(len(snapshot.key_sample) or 1)  # all keys are counted in any case
         return tuple(sorted(map(text, keys[: len(snapshot.key_sample)])))
     except ResponseError:
         return snapshot.key_sample  # this user may search, and may not list all keys
