@@ -43,9 +43,10 @@ def cleanup(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Drop indexes that migrations have left behind, and with --fields remove their shadow fields from documents.
 
-    Dropped are trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that answers
-    to NAME. Documents stay. Removed are fields FIELD__v2 where an index reads FIELD, if no index reads them. Name the
-    backup directories: without them, what a rollback needs looks abandoned.
+    The command drops trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that
+    answers to NAME. Documents stay. With --fields it removes fields FIELD__v2 where an index reads FIELD, if no index
+    reads them. Name the backup directory of each migration that may still be rolled back: without it, the command
+    cannot know what the rollback needs.
     """
     session = Session.of(context)
     from fieldfare.api import (  # noqa: PLC0415 - start-up time

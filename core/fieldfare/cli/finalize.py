@@ -45,9 +45,9 @@ def finalize(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Remove the old index, and the old values or keys of a migration.
 
-    That is what a switch has left behind. Old values are those that have a shadow field, old keys those of documents
-    that were copied; what the backup lacks of them is saved first. Other documents stay, and so does the backup: a
-    later rollback builds the old index again. After a crash, the same command resumes it.
+    The switch leaves them in place for a rollback. Old values are those of fields that have a shadow field; old keys
+    are those of documents that were copied. The command saves first what the backup lacks of them. Other documents and
+    the backup stay: a later rollback builds the old index again. After a crash, the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

@@ -63,11 +63,11 @@ def sync(  # noqa: PLR0913 - the command's options
     ] = "127.0.0.1",
     report_out: ReportOut = None,
 ) -> None:
-    """Convert what applications go on writing to old fields, or copy what they write to old keys.
+    """Convert what applications still write to old fields, and copy what they write to old keys.
 
-    It is for migrations whose new values stand in shadow fields (EMBEDDING__v2), under the new name of a field, or
-    under new keys. Every document is compared once: where the old field or key was written since, the new one gets its
-    value, converted. What an application wrote to the new one itself is left alone.
+    For migrations whose new values stand in shadow fields (EMBEDDING__v2), under the new name of a field, or under new
+    keys. The command compares every document once. Where an application has written the old field or key, it writes
+    the converted value to the new one. It does not change what an application wrote to the new one itself.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time

@@ -43,8 +43,8 @@ def throttle(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Change the limits of a migration that runs, or pause it.
 
-    It looks between two batches, a few times per second. What is not given stays as it is. The limits last until
-    the command that runs ends; the next one starts with its own.
+    The migration reads its limits between two batches, a few times per second. A limit that is not given stays as it
+    is. The limits end with the command that runs; the next one starts with its own.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
