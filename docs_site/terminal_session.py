@@ -57,7 +57,7 @@ RECORDINGS: Final = {
         82,
         (
             "fieldfare plan --index words --schema-patch patch.yaml | head -n 3",
-            "fieldfare apply --plan migration_plan.yaml --backup-dir backups",
+            "fieldfare apply --plan migration_plan.yaml --backup-dir backups --yes",
             "fieldfare status --backup-dir backups",
             "fieldfare apply --plan migration_plan.yaml --backup-dir backups | head -n 1",
             "fieldfare rollback --backup-dir backups --yes 2> log | head -n 1",
@@ -67,7 +67,7 @@ RECORDINGS: Final = {
         48,
         (
             "fieldfare plan --index words \\\n    --schema-patch patch.yaml | grep Mode",
-            "fieldfare apply --plan migration_plan.yaml \\\n    --backup-dir backups 2> log",
+            "fieldfare apply --plan migration_plan.yaml \\\n    --backup-dir backups --yes 2> log",
             "fieldfare status --backup-dir backups \\\n    | grep -E 'Phase|Backed up'",
             "fieldfare apply --plan migration_plan.yaml \\\n    --backup-dir backups 2> log | head -n 1",
             "fieldfare rollback --backup-dir backups \\\n    --yes 2> log | head -n 1",
