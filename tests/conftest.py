@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,10 @@ LEAST_MEMORY: Final = 1 << 30
 # runs sync whatever they write, and no test needs a disk for that: what a power loss leaves is simulated
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= LEAST_MEMORY:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# a shell starts programs in the background with Ctrl-C ignored, and they would start commands so that tests interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["fieldfare.testing.fixtures"]
 
