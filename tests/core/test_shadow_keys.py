@@ -208,7 +208,7 @@ def test_the_plan_says_what_becomes_of_the_keys(server: Server, tmp_path: Path) 
     assert any(f"{DOCUMENTS} documents for a second time" in line for line in lines)
     migration.apply(plan)
     [status] = migration.executor.status(migration.backup_dir)
-    assert next_lines(status)[0] == f"To sync:      {status['sync']} --watch"
+    assert next_lines(status)[1] == f"To sync:      {status['sync']} --watch"
 
 
 @pytest.mark.parametrize(

@@ -171,9 +171,9 @@ def field(target: Articles, name: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("articles")
 def test_the_file_of_the_index_asks_for_nothing(fieldfare: Program, storage: Storage) -> None:
-    assert "Nothing to do: the index matches the target." in fieldfare.plan(ARTICLES[storage])
+    assert "No changes: the index matches the target." in fieldfare.plan(ARTICLES[storage])
     backwards = edited(storage, lambda target: target["fields"].reverse())
-    assert "Nothing to do" in fieldfare.plan(backwards)
+    assert "No changes" in fieldfare.plan(backwards)
 
 
 def retune(target: Articles) -> None:
@@ -218,7 +218,7 @@ def test_what_is_asked_for_is_what_is_live_then(
     assert find_mismatches(target, live) == ()
     assert read_stats(articles, target.name).num_docs == COUNT
     again = fieldfare("plan", "--index", target.name, "--target-schema", "target.yaml", "--plan-out", "again.yaml")
-    assert "Nothing to do" in again
+    assert "No changes" in again
 
     fieldfare("rollback", "--backup-dir", "backups", "--yes")
     assert (database_digest(articles), index_state(articles)) == before

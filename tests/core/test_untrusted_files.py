@@ -144,10 +144,11 @@ def sign(content: Any, path: Path) -> bool:
     """Write a plan with a fingerprint that fits; whether such a file can be written."""
     if not isinstance(content, dict):
         return False
-    plain = {key: value for key, value in content.items() if key != "fingerprint"}
+    signed = {key: value for key, value in content.items() if key not in {"fingerprint", "forecast"}}
+    forecast = {"forecast": content["forecast"]} if "forecast" in content else {}
     try:
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-        path.write_text(dump_yaml({**plain, "fingerprint": sha256(text.encode()).hexdigest()}))
+        text = json.dumps(signed, sort_keys=True, separators=(",", ":"))
+        path.write_text(dump_yaml({**signed, **forecast, "fingerprint": sha256(text.encode()).hexdigest()}))
     except (TypeError, ValueError):
         return False
     return True

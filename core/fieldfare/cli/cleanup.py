@@ -41,7 +41,7 @@ def cleanup(  # noqa: PLR0913 - options of a command
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Drop indexes that migrations have left behind, and with --fields remove their shadow fields from documents.
+    """Drop what migrations have left behind.
 
     The command drops trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that
     answers to NAME. Documents stay. With --fields it removes fields FIELD__v2 where an index reads FIELD, if no index

@@ -43,7 +43,7 @@ def finalize(  # noqa: PLR0913 - the command's options
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
-    """Remove the old index, and the old values or keys of a migration.
+    """Remove the old index, and old values or keys.
 
     The switch leaves them in place for a rollback. Old values are those of fields that have a shadow field; old keys
     are those of documents that were copied. The command saves first what the backup lacks of them. Other documents and

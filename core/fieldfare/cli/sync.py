@@ -63,7 +63,7 @@ def sync(  # noqa: PLR0913 - the command's options
     ] = "127.0.0.1",
     report_out: ReportOut = None,
 ) -> None:
-    """Convert what applications still write to old fields, and copy what they write to old keys.
+    """Convert what is still written to old fields.
 
     For migrations whose new values stand in shadow fields (EMBEDDING__v2), under the new name of a field, or under new
     keys. The command compares every document once. Where an application has written the old field or key, it writes

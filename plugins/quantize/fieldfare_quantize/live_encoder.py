@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from redis.exceptions import ResponseError
-
 from fieldfare_quantize.query_encoder import encode, read_encoding_of
 from fieldfare_quantize.query_encoding import QueryEncoding, read_encoding
 
@@ -126,6 +124,8 @@ def encoder(
 
 def _is_about_length(error: BaseException | None) -> bool:
     """Whether the server refused the length of a vector; clients wrap its error in errors of their own."""
+    from redis.exceptions import ResponseError  # noqa: PLC0415 - start-up time
+
     while error is not None:
         if isinstance(error, ResponseError) and WRONG_SIZE in str(error):
             return True
