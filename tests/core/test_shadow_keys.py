@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import Storage
 from fieldfare.engine.session import find_backup
+from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
@@ -34,6 +35,7 @@ from fieldfare.server.inspect import list_indexes
 from fieldfare.server.keys import scan_keys
 from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
+from fieldfare.support import fault_points
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 
@@ -459,6 +461,45 @@ def test_a_rollback_after_finalize_keeps_what_applications_wrote(migration: Migr
     assert migration.keys("n:") == set()
     [note] = report.notes
     assert (note.kind, note.count, note.keys) == ("deleted under the new key", 1, (b"d:6",))
+
+
+def test_a_rollback_follows_what_applications_write_to_new_keys_until_the_names_move(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.bulk([write("n:1", "first"), write("n:2", "first"), write("n:3", "first")])
+
+    def write_late(point: str) -> None:
+        if point.startswith("drop:"):  # what was written to new keys is copied back by now
+            fault_points.listen(None)
+            server.bulk([write("n:1", "late"), write("d:2", "late")])
+
+    fault_points.listen(write_late)
+    try:
+        report = migration.rollback()
+    finally:
+        fault_points.listen(None)
+    assert [migration.read(f"d:{name}") for name in (1, 2, 3)] == ["late", "late", "first"]
+    assert (migration.keys("n:"), report.notes) == (set(), ())
+
+
+def test_finalize_copies_an_old_key_that_is_written_just_before_its_removal(
+    migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration.fill()
+    migration.apply()
+    migration.server.command(*migration.write("n:1", "new"))
+    follow, late = KeySynchronization.follow, [migration.write("d:1", "late")]
+
+    def follow_and_write(self: KeySynchronization, keys: Iterable[bytes]) -> Sequence[bytes]:
+        found = follow(self, keys)
+        if late:
+            migration.server.command(*late.pop())
+        return found
+
+    monkeypatch.setattr(KeySynchronization, "follow", follow_and_write)
+    assert migration.finalize().result is Result.SUCCEEDED
+    assert (migration.read("n:1"), migration.read("d:1")) == ("late", None)
 
 
 def test_what_applications_wrote_to_old_keys_stops_finalize(migration: Migration) -> None:

@@ -104,6 +104,10 @@ class KeyHistory:
         self._record(copied, is_urgent=False)
         self._record([(pair.old, FORGOTTEN) for pair in pairs if not pair.has_old], is_urgent=True)
 
+    def record_copies_back(self, pairs: Sequence[PairState]) -> None:
+        """Remember that the old keys of these pairs were made copies of the new ones; it is on disk when this returns."""
+        self._record([(pair.old, 2 * _digest(pair.new_state)) for pair in pairs], is_urgent=True)
+
     def record_seen(self, pairs: Sequence[PairState]) -> None:
         """Remember pairs whose new keys are left alone; it is on disk when this returns."""
         self._record([(pair.old, _digest(pair.old_state) + _digest(pair.new_state)) for pair in pairs], is_urgent=True)

@@ -41,16 +41,19 @@ def remove_old_keys(run: ActiveRun) -> int:
         removed += len(equal) - len(changed)
         later += [(pair.old, pair.new) for pair in found if pair.has_old and not pair.is_equal]
         later += [(pair.old, pair.new) for pair in equal if pair.old in changed]
+    synchronization = KeySynchronization(run, is_switched=True, remembers=True)
+    synchronization.history.load({old for old, _ in later})
     for _ in range(ATTEMPTS):
         if not later:
             return removed
-        KeySynchronization(run, is_switched=True).follow([old for old, _ in later])
+        synchronization.follow([old for old, _ in later])
         size, again = run.options.batch_size, []
         for start in range(0, len(later), size):
             found = [pair for pair in read_pairs(run, later[start : start + size]) if pair.has_old]
-            changed = _remove(run, found)
-            removed += len(found) - len(changed)
-            again += [(pair.old, pair.new) for pair in found if pair.old in changed]
+            settled = [pair for pair in found if not synchronization.is_outdated(pair)]
+            changed = _remove(run, settled)
+            removed += len(settled) - len(changed)
+            again += [(pair.old, pair.new) for pair in found if pair not in settled or pair.old in changed]
         later = again
     run.note(problem_notes({CONTENDED: [old for old, _ in later]}))
     return removed

@@ -138,6 +138,7 @@ class _ReturnPath:
             self.run.check()
         copies = [KeyCopy(pair.new, pair.old, pair.new_state, pair.old_state) for pair in pairs]
         changed = copy_keys(self.run.server, self.run.source.storage, copies)
+        self._history.record_copies_back([pair for pair in pairs if pair.new not in changed])
         self.copied += len(pairs) - len(changed)
         return changed
 

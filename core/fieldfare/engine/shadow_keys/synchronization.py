@@ -102,7 +102,11 @@ class KeySynchronization:
         if every:
             self.history.load({old for old, _ in every})
         for part in self._parts(every):
-            yield from (pair for pair in read_pairs(self.run, part) if self._action(pair) is Action.COPY)
+            yield from filter(self.is_outdated, read_pairs(self.run, part))
+
+    def is_outdated(self, pair: PairState) -> bool:
+        """Whether a pair would be copied; its history has to be loaded."""
+        return self._action(pair) is Action.COPY
 
     def _copy_missing(self, found: Sequence[PairState]) -> list[Pair]:
         """Copy documents that have no copy yet; return those for which it has to be known what was there before."""
