@@ -23,6 +23,7 @@ from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
 from fieldfare.server.search import count_results
+from fieldfare.support import fault_points
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 from shadow_migration import DIMS, DOCUMENTS, RENAMED, SHAPES, Migration, Shape, vector, writing
@@ -207,6 +208,29 @@ def test_what_applications_wrote_in_the_old_form_stops_finalize(migration: Migra
     assert migration.finalize(force=True) is Result.SUCCEEDED
     assert shape.read(server, "d:1", shape.shadow) == expected
     assert shape.read(server, "d:1", shape.path) is None
+
+
+@with_renamed
+def test_finalize_converts_an_original_that_is_written_meanwhile(migration: Migration) -> None:
+    migration.fill()
+    shape, server, seeds = migration.shape, migration.server, {"d:1": 77, "d:2": 78, "d:new": 79, "d:5": 90}
+    migration.apply()
+    server.command(*shape.write_shadow("d:5", 90))
+
+    def write_late(point: str) -> None:
+        if point.startswith("finalize:"):  # what was written so far is converted: that was looked at
+            fault_points.listen(None)
+            server.bulk([shape.update("d:1", 77), shape.write("d:2", 78), shape.write("d:new", 79)])
+
+    fault_points.listen(write_late)
+    try:
+        assert migration.finalize() is Result.SUCCEEDED
+    finally:
+        fault_points.listen(None)
+    converted = {key: vector(seed)[: shape.attrs.get("dims", DIMS)] for key, seed in seeds.items()}
+    assert {key: migration.values(key) for key in seeds} == {key: (None, new) for key, new in converted.items()}
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert migration.values("d:1")[0] == vector(77)
 
 
 def test_finalize_leaves_fields_that_another_index_reads(server: Server, tmp_path: Path) -> None:

@@ -7,11 +7,16 @@ from hashlib import blake2b
 from itertools import chain
 from typing import Final
 
+from attrs import define, field
+
 from fieldfare.backup import CONCURRENT_UPDATES, REMOVED_ORIGINALS, REWRITE
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
+from fieldfare.engine.shadow_fields.synchronization import Synchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite
@@ -20,6 +25,9 @@ from fieldfare.server.keys import iterate_keys
 
 __all__ = ["remove_originals", "write_originals"]
 
+ATTEMPTS: Final = 20
+"""How often a document is converted again that an application updates between our conversion and our removal."""
+
 OLD_FORM: Final = "written in the old form only"
 """The kind of notes about documents that have no shadow field."""
 
@@ -27,47 +35,110 @@ OLD_FORM: Final = "written in the old form only"
 def remove_originals(run: ActiveRun) -> int:
     """Remove the originals of documents that have their shadow fields; what the backup lacks is saved first.
 
+    What an application has written to an original in the meantime is converted before.
+
     Returns:
         How many documents had one.
     """
-    saved = _SavedOriginals(run)
-    removed = 0
+    removal = _Removal(run, _SavedOriginals(run))
     for batch in chain.from_iterable(shard.iter_batches(REWRITE) for shard in run.store.shards):
-        removed += _remove(run, saved, batch.keys, batch)
+        removal.remove(batch.keys, batch)
         run.advance(len(batch))
     stats = read_stats(run.server, run.target.name)
     for keys in iterate_keys(run.server, run.target, stats, run.options.batch_size):  # those that were added since
-        removed += _remove(run, saved, keys, None)
-    return removed
+        removal.remove(keys)
+    removal.remove_outdated()
+    return removal.removed
 
 
-def _remove(run: ActiveRun, saved: _SavedOriginals, keys: Sequence[bytes], dumped: Batch | None) -> int:
-    paths = shadow_paths(run.plan)
+@define
+class _Removal:
+    """Removes originals.
 
-    def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
-        found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
-        rows = [row for row in range(len(found)) if any(found[path][row] is not None for path in paths)]
-        if not rows:
+    Attributes:
+        run: the run.
+        saved: what the backup holds.
+        removed: how many documents were written.
+        outdated: documents whose shadow fields are not what their originals become: who wrote which is to be found out.
+    """
+
+    run: ActiveRun
+    saved: _SavedOriginals
+    removed: int = 0
+    outdated: set[bytes] = field(init=False, factory=set)
+
+    def remove(self, keys: Sequence[bytes], dumped: Batch | None = None) -> None:
+        """Remove the originals of those documents whose shadow fields are what these become; remember the others."""
+
+        def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
+            found = self._with_originals(keys)
+            outdated = set(found.outdated())
+            self.outdated.update(found.originals.keys[row] for row in outdated)
+            return self._removal(
+                found.select([row for row in range(len(found.originals)) if row not in outdated]), dumped
+            )
+
+        self.removed += _write(self.run, keys, decide)
+
+    def remove_outdated(self) -> None:
+        """Convert documents whose originals applications have written, and remove these originals, too."""
+        keys = sorted(self.outdated)
+        if not keys:
+            return
+        synchronization = Synchronization(self.run, remembers=True)
+        synchronization.history.load(self.outdated)
+        for _ in range(ATTEMPTS):
+            again, size = set[bytes](), self.run.options.batch_size
+            for start in range(0, len(keys), size):
+                again |= self._remove_converted(synchronization, keys[start : start + size])
+            keys = sorted(again)
+            if not keys:
+                return
+        self.run.note(problem_notes({CONTENDED: keys}))
+
+    def _remove_converted(self, synchronization: Synchronization, keys: Sequence[bytes]) -> set[bytes]:
+        """Convert documents, and remove the originals of those that nobody has written since; return the others."""
+        again: set[bytes] = set()
+
+        def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
+            again.difference_update(keys)
+            synchronization.convert_changes(keys)
+            found = self._with_originals(keys)
+            to_convert = synchronization.to_convert(found)
+            again.update(to_convert)
+            rows = [row for row, key in enumerate(found.originals.keys) if key not in to_convert]
+            return self._removal(found.select(rows), None)
+
+        self.removed += _write(self.run, keys, decide)
+        return again
+
+    def _with_originals(self, keys: Sequence[bytes]) -> ShadowedDocuments:
+        found, _ = read_shadowed(self.run, keys)
+        columns = found.originals.columns.values()
+        return found.select(
+            [row for row in range(len(found.originals)) if any(each[row] is not None for each in columns)]
+        )
+
+    def _removal(self, found: ShadowedDocuments, dumped: Batch | None) -> GuardedWrite | None:
+        """Save originals, and return what removes them from documents with shadow fields; None for no documents."""
+        originals, shadows = found.originals, found.shadows
+        if not originals.keys:
             return None
-        found = found.select(rows, found.columns)
-        saved.save(found.select(range(len(found)), list(paths)), dumped)
+        self.saved.save(originals, dumped)
+        pairs = [(old, originals[old], shadows[new]) for old, new in shadow_paths(self.run.plan).items()]
         without = [
             key
-            for row, key in enumerate(found.keys)
-            if any(found[old][row] is not None and found[new][row] is None for old, new in paths.items())
+            for row, key in enumerate(originals.keys)
+            if any(original[row] is not None and shadow[row] is None for _, original, shadow in pairs)
         ]
-        new = saved.take_new(without)
+        new = self.saved.take_new(without)
         if new:
-            run.note(problem_notes({OLD_FORM: new}))
+            self.run.note(problem_notes({OLD_FORM: new}))
         after = {
-            old: Column.of(
-                original if shadow is None else None for original, shadow in zip(found[old], found[new], strict=True)
-            )
-            for old, new in paths.items()
+            old: Column.of(value if kept is None else None for value, kept in zip(original, shadow, strict=True))
+            for old, original, shadow in pairs
         }
-        return GuardedWrite(Batch(found.keys, after), before=found, guards=found)
-
-    return _write(run, keys, decide)
+        return GuardedWrite(Batch(originals.keys, after), before=originals, guards=shadows)
 
 
 def _write(run: ActiveRun, keys: Sequence[bytes], decide: Callable[[Sequence[bytes]], GuardedWrite | None]) -> int:

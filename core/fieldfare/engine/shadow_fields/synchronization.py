@@ -80,6 +80,10 @@ class Synchronization:
                 part.extend(group.originals.keys)
         return parts
 
+    def to_convert(self, found: ShadowedDocuments) -> set[bytes]:
+        """Return the keys of documents that would be converted as they are; what was there before has to be loaded."""
+        return set(self._choose(found.select(found.outdated()))[0].originals.keys)
+
     def _convert_missing(self, keys: Sequence[bytes]) -> list[bytes]:
         """Convert documents without shadow fields; return those for which it has to be known what was there before."""
         found, _ = read_shadowed(self.run, keys)

@@ -105,7 +105,7 @@ class KeyHistory:
         self._record([(pair.old, FORGOTTEN) for pair in pairs if not pair.has_old], is_urgent=True)
 
     def record_copies_back(self, pairs: Sequence[PairState]) -> None:
-        """Remember that the old keys of these pairs were made copies of the new ones; it is on disk when this returns."""
+        """Remember that old keys were made copies of the new ones; it is on disk when this returns."""
         self._record([(pair.old, 2 * _digest(pair.new_state)) for pair in pairs], is_urgent=True)
 
     def record_seen(self, pairs: Sequence[PairState]) -> None:
