@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from fieldfare.cli.output import notice, show, show_json, table
-from fieldfare.support.escape import UNSHOWABLE, escape_line, escape_text
+from fieldfare.cli.styles import styled
+from fieldfare.support.escape import UNSHOWABLE, escape_line, escape_text, style_sequence
 
 ESCAPES = (
     "\x1b]0;title\x07",
@@ -43,9 +46,23 @@ def test_a_name_cannot_add_rows_to_a_table() -> None:
 
 
 def test_our_own_formatting_is_kept_in_a_terminal() -> None:
-    text = "\x1b[1mName\x1b[0m\n\tü: \x1b[1;31m1\x1b[0m\n"
-    assert escape_text(text, with_styles=True) == text
+    bold, red, end = map(style_sequence, ("1", "1;31", "0"))
+    text = f"{bold}Name{end}\n\tü: {red}1{end}\n"
+    assert escape_text(text, with_styles=True) == "\x1b[1mName\x1b[0m\n\tü: \x1b[1;31m1\x1b[0m\n"
     assert "\x1b" not in escape_text(text)
+
+
+def test_a_name_has_no_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    name = "\x1b[31mred\x1b[0m"
+    show(table(["Name"], [[name]]))
+    notice(f"Error: no index {name}, {styled('bold', 'bold')}")
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ["\x1b[1mName\x1b[0m", "\\x1b[31mred\\x1b[0m"]
+    assert err == "\x1b[1;31mError\x1b[0m: no index \\x1b[31mred\\x1b[0m, \x1b[1mbold\x1b[0m\n"
     assert escape_text("\x1b[8mhidden\x1b[38;5;1m", with_styles=True) == "\\x1b[8mhidden\\x1b[38;5;1m"
 
 

@@ -17,6 +17,7 @@ from fieldfare.errors import UsageError
 from fieldfare.hooks.run import Run
 from fieldfare.migration import BatchMigrationPlanner
 from fieldfare.server import Server
+from fieldfare.support.escape import escape_text
 from fieldfare.testing.indexing import wait_until_indexed
 
 CHANGES: dict[str, Any] = {
@@ -71,7 +72,8 @@ def test_blocked_changes_stand_out(index: Server, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\x1b[1;31m  ! add vector field 'v': BLOCKED\x1b[0m" in shown_plan(plan)
+    shown = escape_text(shown_plan(plan), with_styles=True)
+    assert "\x1b[1;31m  ! add vector field 'v': BLOCKED\x1b[0m" in shown
 
 
 def test_exactly_one_request_is_needed(index: Server) -> None:

@@ -52,8 +52,8 @@ def replace_closed_streams() -> None:
 
 
 def _laid_out(text: str, stream: TextIO) -> str:
-    escaped = escape_text(text, with_styles=has_colours(stream))
-    return highlighted(wrap_text(escaped, width_of(stream)), stream)
+    escaped = escape_text(highlighted(text, stream), with_styles=has_colours(stream))
+    return wrap_text(escaped, width_of(stream))
 
 
 def _write(stream: TextIO, text: str) -> None:

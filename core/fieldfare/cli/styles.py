@@ -8,10 +8,11 @@ import sys
 from functools import partial
 from typing import Final, TextIO
 
+from fieldfare.support.escape import style_sequence
+
 __all__ = ["has_colours", "highlighted", "styled", "with_marks"]
 
 CODES: Final = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
-END: Final = "\x1b[0m"
 MARKED: Final = re.compile(r"^  ([-+~!]) .*", re.MULTILINE)
 MARKS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
 """What a line about a change starts with → its style."""
@@ -30,9 +31,12 @@ def has_colours(stream: TextIO | None = None) -> bool:
 
 
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:
-    """Return text in styles such as ``bold red``; as it is where the stream, stdout if left out, has no colours."""
+    """Return text in styles such as ``bold red``; as it is where the stream, stdout if left out, has no colours.
+
+    The text is for :func:`fieldfare.cli.output.show` or ``notice``, which escape all other control sequences.
+    """
     codes = ";".join(CODES[each] for each in style.split())
-    return f"\x1b[{codes}m{text}{END}" if codes and text and has_colours(stream) else text
+    return f"{style_sequence(codes)}{text}{style_sequence('0')}" if codes and text and has_colours(stream) else text
 
 
 def highlighted(text: str, stream: TextIO) -> str:

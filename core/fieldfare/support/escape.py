@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import codecs
 import re
+from random import SystemRandom
 from typing import Final
 
-__all__ = ["UNSHOWABLE", "escape_line", "escape_text"]
+__all__ = ["UNSHOWABLE", "escape_line", "escape_text", "style_sequence"]
 
 UNSHOWABLE: Final = "fieldfare.unshowable"
 """The error handler of streams: what their encoding does not have is spelled out, an arrow as ``->``."""
 
-STYLES: Final = r"\x1b\[(?:0|(?:[12]|3[1-6])(?:;(?:[12]|3[1-6]))*)m"
+SECRET: Final = str(SystemRandom().randrange(10**8, 10**9))
+"""Tells the control sequences of this process from those in names, which are read from a server."""
+
+STYLES: Final = rf"\x1b\[([0-9;]*);{SECRET}m"
 """Control sequences of our own output: bold, dim and colours."""
 
 CONTROLS: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-IN_STYLED: Final = re.compile(rf"({STYLES})|[{CONTROLS}]")
+IN_STYLED: Final = re.compile(rf"{STYLES}|[{CONTROLS}]")
 IN_TEXT: Final = re.compile(rf"[{CONTROLS}]")
 IN_LINE: Final = re.compile(rf"[{CONTROLS}\t\n]")
 
@@ -29,11 +33,20 @@ def escape_text(text: str, *, with_styles: bool = False) -> str:
 
     Args:
         text: what is shown.
-        with_styles: whether colours and bold stay: they do nothing else.
+        with_styles: whether the sequences of :func:`style_sequence` stay.
     """
     if with_styles:
-        return IN_STYLED.sub(lambda match: match[1] or _escaped(match[0]), text)
+        return IN_STYLED.sub(lambda match: f"\x1b[{match[1]}m" if match[1] else _escaped(match[0]), text)
     return IN_TEXT.sub(lambda match: _escaped(match[0]), text)
+
+
+def style_sequence(codes: str) -> str:
+    """Return a control sequence for text that :func:`escape_text` is given; there it becomes one for a terminal.
+
+    Args:
+        codes: of the styles, such as ``1;31``; ``0`` ends them.
+    """
+    return f"\x1b[{codes};{SECRET}m"
 
 
 def escape_line(text: str) -> str:
