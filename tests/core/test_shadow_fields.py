@@ -410,6 +410,35 @@ def test_a_rollback_converts_back_what_applications_wrote_in_the_new_form(migrat
 # ---- commands
 
 
+@with_renamed
+def test_a_rollback_loses_nothing_that_is_written_while_it_removes_shadow_fields(migration: Migration) -> None:
+    migration.fill()
+    shape, server = migration.shape, migration.server
+    migration.apply()
+    keys = iter([f"d:{row}" for row in range(10, 40)])
+    written: dict[str, float] = {}
+
+    def write(point: str) -> None:
+        if point == "restore:server.send:before" and (key := next(keys, None)):
+            fault_points.listen(None)
+            written[key] = 100 + len(written)
+            server.command(*shape.write_shadow(key, written[key]))
+            fault_points.listen(write)
+
+    fault_points.listen(write)
+    try:
+        report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    finally:
+        fault_points.listen(None)
+    notes = {note.kind: note.count for note in report.notes}
+    read = {key: (migration.values(key), vector(seed)) for key, seed in written.items()}
+    there = [key for key, ((_, new), wanted) in read.items() if new == wanted[: shape.attrs.get("dims", DIMS)]]
+    back = [key for key, ((old, new), wanted) in read.items() if new is None and old == wanted]
+    lost = len(written) - len(there) - len(back)  # to the backup
+    assert len(written) > 3
+    assert (notes.get("converted back", 0), notes.get("written in the new form", 0)) == (len(back), lost)
+
+
 def test_the_estimate_and_the_status_know_shadow_fields(server: Server, tmp_path: Path) -> None:
     migration = Migration(SHAPES["hash-dims"], server, tmp_path / "backup")
     migration.fill()

@@ -9,6 +9,8 @@ from attrs import evolve
 
 from fieldfare.backup import OVERWRITTEN
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
+from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.back_conversion import convert_back
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
@@ -21,6 +23,9 @@ from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["every_document", "remove_shadow_fields"]
+
+ATTEMPTS: Final = 20
+"""How often a document is saved again that an application updates between our save and our removal."""
 
 NEW_FORM: Final = "written in the new form"
 """The kind of notes about documents whose shadow field an application wrote itself, and that lose this value."""
@@ -47,23 +52,32 @@ def remove_shadow_fields(run: ActiveRun) -> int:
         found, _ = read_shadowed(run, keys)
         others = {found.originals.keys[row] for row in found.outdated()}
         outdated += sorted(others)
-        removed += _remove(run, [key for key in found.originals.keys if key not in others and key not in former])
+        settled = [row for row, key in enumerate(found.originals.keys) if key not in others and key not in former]
+        written, changed = _remove_as_read(run, found.shadows.select(settled, found.shadows.columns))
+        removed += written
+        outdated += changed
         run.advance(len(keys))
     synchronization = Synchronization(run)
     _, theirs = synchronization.divide(outdated)
     noted = set(theirs)
-    converted, left = list[bytes](), list[bytes]()
+    converted, left = set[bytes](), set[bytes]()
     outdated = [key for key in outdated if key not in former]
     for start in range(0, len(outdated), run.options.batch_size):
         part = outdated[start : start + run.options.batch_size]
         own = [key for key in part if key in noted]
-        _save(run, own)
-        for kind, found_keys in zip((converted, left), convert_back(run, synchronization.history, own), strict=True):
-            kind.extend(found_keys)
-        removed += _remove(run, part)
+        for _ in range(ATTEMPTS):
+            shadows = _save(run, part, own)
+            for kind, keys in zip((converted, left), convert_back(run, synchronization.history, own), strict=True):
+                kind.update(keys)
+            written, part = _remove_as_read(run, shadows)
+            removed += written
+            own = part  # by an application, since they were saved
+            if not part:
+                break
+        run.note(problem_notes({CONTENDED: part}))
     for batch in former_values(run):
-        removed += _remove(run, batch.keys, batch, noted)
-    _note(run, converted, CONVERTED_BACK)
+        removed += _restore(run, batch, noted)
+    _note(run, converted - left, CONVERTED_BACK)
     _note(run, left, NEW_FORM)
     return removed
 
@@ -74,39 +88,50 @@ def _note(run: ActiveRun, keys: Collection[bytes], kind: str) -> None:
         run.note([Note(kind, "", len(keys), examples, detail=f"in the backup as {OVERWRITTEN!r}")])
 
 
-def _save(run: ActiveRun, keys: Sequence[bytes]) -> None:
-    if keys:
-        paths = shadow_paths(run.plan)
-        found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
-        run.store.append(OVERWRITTEN, found)
+def _save(run: ActiveRun, keys: Sequence[bytes], own: Collection[bytes]) -> Batch:
+    """Read the shadow fields of some documents; those of some among them go to the backup, with their originals."""
+    paths = shadow_paths(run.plan)
+    found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
+    rows = [row for row, key in enumerate(found.keys) if key in own]
+    if rows:
+        run.store.append(OVERWRITTEN, found.select(rows, found.columns))
         run.store.sync()
+    return found.select(range(len(found)), list(paths.values()))
 
 
-def _remove(run: ActiveRun, keys: Sequence[bytes], former: Batch | None = None, kept: Collection[bytes] = ()) -> int:
-    """Remove the shadow fields of some documents, whatever they hold.
+def _remove_as_read(run: ActiveRun, shadows: Batch) -> tuple[int, list[bytes]]:
+    """Remove shadow fields that are as they were read; return how many documents had some, and which have others."""
+    rows = [row for row in range(len(shadows)) if any(column[row] is not None for column in shadows.columns.values())]
+    there = shadows.select(rows, shadows.columns)
+    if not rows:
+        return 0, []
+    run.check()
+    nothing = Column.of([None] * len(rows))
+    write = GuardedWrite(Batch(there.keys, dict.fromkeys(there.columns, nothing)), before=there)
+    result = write_guarded(run.server, run.source.storage, write, shadow_paths(run.plan))
+    return result.written, list(result.changed)
+
+
+def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
+    """Give documents back what they had under new names before the run, and remove their other shadow fields.
 
     Args:
         run: the rollback.
-        keys: of the documents.
         former: values that the documents get back.
         kept: documents that keep what they have where they had a former value.
     """
     paths = shadow_paths(run.plan)
-    if not keys:
-        return 0
-    found, _ = read_documents(run.server, run.source.storage, keys, list(paths.values()))
+    found, _ = read_documents(run.server, run.source.storage, former.keys, list(paths.values()))
     rows = [row for row in range(len(found)) if any(column[row] is not None for column in found.columns.values())]
     there = [found.keys[row] for row in rows]
     run.check()
     found = found.select(rows, found.columns)
     after = {path: Column.of([None] * len(there)) for path in paths.values()}
-    before = None
-    if former is not None:
-        row_of = {key: row for row, key in enumerate(former.keys)}
-        for path, column in former.columns.items():
-            pairs = [(now, column[row_of[key]], key in kept) for key, now in zip(there, found[path], strict=True)]
-            after[path] = Column.of(now if is_kept and value is not None else value for now, value, is_kept in pairs)
-        before = found.select(range(len(there)), list(former.columns))
+    row_of = {key: row for row, key in enumerate(former.keys)}
+    for path, column in former.columns.items():
+        pairs = [(now, column[row_of[key]], key in kept) for key, now in zip(there, found[path], strict=True)]
+        after[path] = Column.of(now if is_kept and value is not None else value for now, value, is_kept in pairs)
+    before = found.select(range(len(there)), list(former.columns))
     write = GuardedWrite(Batch(tuple(there), after), before)
     return write_guarded(run.server, run.source.storage, write, paths).written
 
