@@ -21,7 +21,9 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import Storage
+from fieldfare.engine.concurrent import known_states
 from fieldfare.engine.session import find_backup
+from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
@@ -410,6 +412,32 @@ def test_a_new_key_that_an_application_wrote_is_left_alone(migration: Migration)
     server.bulk([write("d:1", "again"), write("d:4", "again")])  # by an old version of the application, after the new
     assert synced(migration)["converted"] == 2
     assert [migration.read("n:1"), migration.read("n:4")] == ["again", "again"]
+
+
+def test_a_watch_remembers_a_limited_number_of_states_of_a_document(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in (("FIRST", 2), ("LATEST", 2), ("MOST", 6)):
+        monkeypatch.setattr(known_states, name, number)
+    sizes: list[int] = []
+    record_seen = KeyHistory.record_seen
+
+    def record(self: KeyHistory, pairs: Sequence[PairState]) -> None:
+        record_seen(self, pairs)
+        sizes.extend(len(self.states[pair.old]) // known_states.STATE_SIZE for pair in pairs)
+
+    monkeypatch.setattr(KeyHistory, "record_seen", record)
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    with migration.watching():
+        for number in range(20):
+            server.bulk([migration.write("n:1", f"new{number}"), migration.write("d:2", f"seen{number}")])
+            assert migration.copies("n:2", f"seen{number}")  # it has looked at the other one, too
+        server.command(*migration.write("d:1", "old"))
+        assert migration.copies("n:1", "old")
+    assert len(sizes) > 10
+    assert max(sizes) == 6
 
 
 def test_copies_that_a_restarted_server_has_lost_are_made_again(server: Server, tmp_path: Path) -> None:

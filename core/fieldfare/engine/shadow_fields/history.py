@@ -16,6 +16,7 @@ from attrs import define, field
 from fieldfare.backup import CONCURRENT_UPDATES, REPLACED_VALUES, REWRITE, SHADOW_STATES
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
+from fieldfare.engine.concurrent.known_states import STATE_SIZE, bounded
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, renamed
 from fieldfare.engine.shadow_paths import shadow_paths
@@ -25,9 +26,6 @@ __all__ = ["ShadowHistory"]
 
 DIGEST_SIZE: Final = 8
 """Bytes of the digest of one value."""
-
-STATE_SIZE: Final = 2 * DIGEST_SIZE
-"""Bytes of a state: an original and its shadow field."""
 
 ABSENT: Final = bytes(DIGEST_SIZE)
 """In place of the digest of a value that is not there."""
@@ -88,6 +86,8 @@ class ShadowHistory:
             self.run.store.append(SHADOW_STATES, states)
             self.run.store.sync()
         self._add(states)
+        for path, key, _ in _values(states):
+            self.states[path][key] = bounded(self.states[path][key])
 
     def was_written_by_application(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether a shadow field is not to be replaced by what its original becomes.

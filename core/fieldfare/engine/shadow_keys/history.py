@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from fieldfare.backup import SHADOW_STATES
 from fieldfare.documents import Batch, Column
+from fieldfare.engine.concurrent.known_states import STATE_SIZE, bounded
 from fieldfare.engine.run import ActiveRun
 from fieldfare.server.key_copy import GONE, OTHER_TYPE
 
@@ -20,8 +21,6 @@ __all__ = ["KeyHistory", "PairState"]
 
 DIGEST_SIZE: Final = 8
 """Bytes of the digest of one key."""
-
-STATE_SIZE: Final = 2 * DIGEST_SIZE
 
 ABSENT: Final = bytes(DIGEST_SIZE)
 """In place of the digest of a key that holds no document."""
@@ -153,6 +152,8 @@ class KeyHistory:
                 self.run.store.sync()
         for key, state in new:
             self._add(key, state)
+            if key in self.states:
+                self.states[key] = bounded(self.states[key])
 
     def _has(self, key: bytes, state: bytes) -> bool:
         known = self.states.get(key, b"")
