@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fieldfare.api import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
+from fieldfare.errors import PreconditionError
 from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
@@ -77,3 +78,14 @@ def test_a_migration_is_rolled_back_after_fields_of_another_were_removed(migrati
     remove_abandoned_fields(find_abandoned_fields(server=server), server=server)
     assert again.apply() is Result.SUCCEEDED
     assert again.outdated() == {}
+
+
+def test_a_field_that_an_index_reads_by_now_is_not_removed(migration: Migration) -> None:
+    server, shape = migration.server, migration.shape
+    migration.apply(switch=False)
+    drop_abandoned(find_abandoned(server=server), server=server)
+    found = find_abandoned_fields(server=server)
+    server.command("FT.CREATE", "new", "ON", shape.storage, "PREFIX", 1, "d:", "SCHEMA", shape.shadow, "AS", "v", "TAG")
+    with pytest.raises(PreconditionError, match=r"The index 'new' reads '.*v__v2' by now\. It was not removed"):
+        remove_abandoned_fields(found, server=server)
+    assert shape.read(server, "d:2", shape.shadow) is not None

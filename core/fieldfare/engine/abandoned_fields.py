@@ -21,9 +21,15 @@ from fieldfare.engine.modes import mode_of
 from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.session import load_journals
 from fieldfare.engine.shadow_paths import shadow_path, shadow_paths, shadow_version
+from fieldfare.errors import PreconditionError
 from fieldfare.server import Server
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
-from fieldfare.server.inspect import find_overlapping_indexes, list_user_indexes, read_info, read_stats
+from fieldfare.server.inspect import (
+    find_overlapping_indexes,
+    list_user_indexes,
+    read_info,
+    read_stats,
+)
 from fieldfare.server.keys import iterate_keys
 from fieldfare.server.lock import IndexLock, lock_holder
 from fieldfare.server.permissions import require_allowed
@@ -92,14 +98,31 @@ def remove_abandoned_fields(server: Server, fields: Iterable[AbandonedField]) ->
 
     Raises:
         LockHeld: a migration works on their index.
+        PreconditionError: an index reads one of them by now.
     """
     refuse_replica(server)
     for field in fields:
         with IndexLock(server, field.index, backup_dir=""):
             index = read_info(server, field.index).definition
+            _require_unread(server, index, field)
             for keys in _keys(server, index):
                 nothing = Batch(tuple(keys), {field.path: Column.of([None] * len(keys))})
                 write_guarded(server, index.storage, GuardedWrite(nothing), {field.path: field.path})
+
+
+def _require_unread(server: Server, index: IndexDefinition, field: AbandonedField) -> None:
+    """Refuse to remove what a migration has begun to use since it was found.
+
+    Raises:
+        PreconditionError: says which index reads it.
+    """
+    others = [read_info(server, name).definition for name in list_user_indexes(server) if name != index.name]
+    for reader in (index, *find_overlapping_indexes(index, others)):
+        if any(is_same_place(field.path, each.path, index.storage) for each in reader.fields):
+            raise PreconditionError(
+                f"The index {reader.name!r} reads {field.path!r} by now. It was not removed. See what is left: "
+                "fieldfare cleanup --fields"
+            )
 
 
 def _fields_of(
