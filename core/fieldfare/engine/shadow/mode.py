@@ -15,7 +15,7 @@ from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import copies_keys, keeps_originals
-from fieldfare.engine.drop_recreate.mode import temporary_blocker, unreadable_warning
+from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.drop_recreate.steps import drop_target
 from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.mode import Draft, Part, PlannedChange
@@ -27,7 +27,6 @@ from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, che
 from fieldfare.engine.shadow.field_plan import (
     checked_shadow_paths,
     choose_shadow_paths,
-    describe_shadow_fields,
     require_free_paths,
     rewrite_blocker,
 )
@@ -40,7 +39,6 @@ from fieldfare.engine.shadow.finalization import (
 from fieldfare.engine.shadow.keys import (
     REMOVE_KEYS,
     copy_blocker,
-    describe_copies,
     require_free_prefixes,
     require_unused_keys,
     with_copies,
@@ -55,6 +53,7 @@ from fieldfare.engine.shadow.restore import (
     restored_run,
 )
 from fieldfare.engine.shadow.room import lack_of_room
+from fieldfare.engine.shadow.state import describe, state_of
 from fieldfare.engine.shadow.steps import (
     BUILD,
     CHECK,
@@ -70,7 +69,7 @@ from fieldfare.engine.shadow.steps import (
     retire,
     switch,
 )
-from fieldfare.engine.shadow.way import describe_way
+from fieldfare.engine.shadow.warnings import plan_warnings
 from fieldfare.engine.shadow_fields.new_names import back_up_new_names
 from fieldfare.engine.shadow_fields.originals import write_originals
 from fieldfare.engine.shadow_keys.removal import restore_old_keys
@@ -150,22 +149,7 @@ class Shadow:
 
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Say that the index answers, how each name moves, and what stays to be done."""
-        snapshot, names = draft.snapshot, names_to_move(draft)
-        source = snapshot.definition.name
-        lines = [f"The index answers all the time: {target.name!r} is built and checked beside {source!r}"]
-        lines += [describe_way(draft.server, each, target.name, is_own=each == source) for each in names]
-        if source not in names:
-            lines.append(f"{source!r} stays until 'fieldfare finalize' drops it: until then there are two indexes")
-        if draft.target.name != source:
-            lines.append(f"Nothing moves {source!r}: the application takes {target.name!r} by itself")
-        if not snapshot.aliases_listed:
-            others = "Other aliases" if snapshot.aliases else "Aliases"
-            lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
-        lines += describe_shadow_fields(draft, choose_shadow_paths(draft, target))
-        lines += describe_copies(draft)
-        lines += filter(None, [lack_of_room(draft.server, [snapshot])])
-        lines += map(unreadable_warning, snapshot.unreadable)
-        return lines
+        return plan_warnings(draft, target)
 
     def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
         """Return the target with its own name, and with the paths of shadow fields."""
@@ -306,27 +290,8 @@ class Shadow:
 
     def state(self, journal: Journal) -> str:
         """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``."""
-        last = [step.kind for step in journal.plan.steps if step.phase is Phase.CONTRACT][-1]
-        for kind, name in ((last, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
-            if step_status(journal, kind) is Status.DONE:
-                return name
-        return "building" if step_status(journal, BUILD) is Status.RUNNING else ""
+        return state_of(journal)
 
     def describe(self, journal: Journal) -> str:
         """Say which index answers, and what is left to do."""
-        plan = journal.plan
-        source, target, names = plan.source.definition.name, plan.target.name, moved_names(plan)
-        shown = ", ".join(map(repr, names))
-        state = self.state(journal)
-        if state == "finalized":
-            gone = "" if source in names else f", and {source!r} is dropped"
-            leads = f"{target!r} answers to {shown}" if names else f"{target!r} answers"
-            return f"finalized: {leads}{gone}"
-        if step_status(journal, SWITCH) is Status.RUNNING:
-            return f"switching: {shown} may lead to {target!r} or still to {source!r}"
-        if state == "switched":
-            return f"switched: {target!r} answers to {shown}"
-        ready = f"{target!r} is beside it"
-        built = "did not pass its checks" if step_status(journal, CHECK) is Status.REJECTED else "built"
-        what = {"validated": f"{ready}, validated", "built": f"{ready}, {built}", "building": f"{ready}, incomplete"}
-        return f"{state or 'nothing is built'}: the source {source!r} answers" + (f"; {what[state]}" if state else "")
+        return describe(journal)

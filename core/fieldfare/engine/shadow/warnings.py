@@ -1,0 +1,36 @@
+"""What a user should know about a plan of the mode ``shadow``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fieldfare.definition import IndexDefinition
+from fieldfare.engine.drop_recreate.mode import unreadable_warning
+from fieldfare.engine.mode import Draft
+from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields
+from fieldfare.engine.shadow.keys import describe_copies
+from fieldfare.engine.shadow.names import names_to_move
+from fieldfare.engine.shadow.room import lack_of_room
+from fieldfare.engine.shadow.way import describe_way
+
+__all__ = ["plan_warnings"]
+
+
+def plan_warnings(draft: Draft, target: IndexDefinition) -> Sequence[str]:
+    """Say that the index answers, how each name moves, and what stays to be done."""
+    snapshot, names = draft.snapshot, names_to_move(draft)
+    source = snapshot.definition.name
+    lines = [f"The index answers all the time: {target.name!r} is built and checked beside {source!r}"]
+    lines += [describe_way(draft.server, each, target.name, is_own=each == source) for each in names]
+    if source not in names:
+        lines.append(f"{source!r} stays until 'fieldfare finalize' drops it: until then there are two indexes")
+    if draft.target.name != source:
+        lines.append(f"Nothing moves {source!r}: the application takes {target.name!r} by itself")
+    if not snapshot.aliases_listed:
+        others = "Other aliases" if snapshot.aliases else "Aliases"
+        lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
+    lines += describe_shadow_fields(draft, choose_shadow_paths(draft, target))
+    lines += describe_copies(draft)
+    lines += filter(None, [lack_of_room(draft.server, [snapshot])])
+    lines += map(unreadable_warning, snapshot.unreadable)
+    return lines
