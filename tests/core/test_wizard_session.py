@@ -259,7 +259,8 @@ def test_a_rename_may_leave_documents_alone(wizard: Wizard) -> None:
     again = ("4", "title", "heading", "y", "4", "heading", "headline", "y", "8")
     assert wizard(*again, options=shadow) == logical
     del logical["rename_fields"][0]["logical"]
-    assert wizard("4", "title", "headline", "n", "8", options=("--mode", "auto")) == logical
+    for mode in ("auto", "shadow"):
+        assert wizard("4", "title", "headline", "n", "8", options=("--mode", mode)) == logical
 
 
 @pytest.mark.usefixtures("myindex")
