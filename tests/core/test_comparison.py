@@ -192,7 +192,7 @@ def test_what_a_query_lacks_is_told_and_counts_as_failed(server: Server) -> None
     wait_until_indexed(server, "b")
     comparison = compare(server, near("d:none"), near("d:1"), search("@t:{broken"), search("hoots"))
     errors = [each.error for each in comparison.queries]
-    assert errors[0] == "The document 'd:none' has no vector that can be queried in the field 'v'"
+    assert errors[0] == "There is no document 'd:none' with a vector in the field 'v' that can be queried"
     assert errors[1] == "The index 'b' has no vector field for the parameter 'q' (the query names 'v')"
     assert "Syntax error" in errors[2]
     assert [each.passed for each in comparison.queries] == [False, False, False, True]

@@ -57,6 +57,25 @@ def test_the_queries_that_differ_are_a_table(
     status = capsys.readouterr().out
     assert "did not pass its checks" in status
     assert "running" not in status
+    assert err.count("--query-check-file queries.yaml") == status.count("--query-check-file queries.yaml") == 1
+
+    assert run(["apply", "--backup-dir", "backup"]) == 4, "a resumed run does not forget the queries"
+    assert "'queries.yaml'" in capsys.readouterr().err
+    assert real_name(planned, "books") == "books"
+    Path("none.yaml").write_text("queries: []\n")
+    assert run(["apply", "--backup-dir", "backup", "--query-check-file", "none.yaml"]) == 0
+    assert real_name(planned, "books") == "books__v2"
+
+
+def test_a_vector_that_is_not_there_is_missed_before_anything_is_built(
+    planned: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("queries.yaml").write_text(
+        "queries:\n  - {name: near, search: '*=>[KNN 1 @t $v]', params: {v: {key: 'd:99', field: t}}}\n"
+    )
+    assert run(APPLY) == 4
+    assert "Nothing was changed.\n  - query 'near': " in capsys.readouterr().err
+    assert real_name(planned, "books__v2") is None
 
 
 def test_json_has_the_queries_in_the_report(planned: Server, capsys: pytest.CaptureFixture[str]) -> None:

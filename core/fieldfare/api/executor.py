@@ -124,6 +124,8 @@ class MigrationExecutor:
             index_workers=required_index_workers(index_workers),
             verify=required_verify(verify),
             query_checks=required_query_checks(query_check_file, min_overlap),
+            query_check_file=Path(query_check_file) if query_check_file else None,
+            min_overlap=min_overlap,
             plan_path=Path(plan_path) if plan_path else None,
             switch=switch,
             max_rate=max_rate,

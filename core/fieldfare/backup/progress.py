@@ -119,6 +119,8 @@ class Progress:
         started_at: UTC, ISO 8601.
         source_stats: of the source index when the run started.
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
+        query_check_file: path of the user's queries, of the last attempt that had any; "" if none had.
+        min_overlap: the least overlap that came with them; None for that of the file.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
         expires_at: when the last document of a sample expires, in seconds since the epoch; None if one never does.
@@ -146,6 +148,8 @@ class Progress:
     started_at: str
     source_stats: IndexStats
     plan_path: str = ""
+    query_check_file: str = ""
+    min_overlap: float | None = None
     undo: RollbackStatus = RollbackStatus.NONE
     dump_completed_batches: int = 0
     documents: int = 0

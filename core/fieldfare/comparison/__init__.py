@@ -8,6 +8,7 @@ from fieldfare.comparison.compare import compare_indexes
 from fieldfare.comparison.count import count_query_results
 from fieldfare.comparison.findings import comparison_findings
 from fieldfare.comparison.model import IndexComparison, Latency, Pair, QueryComparison
+from fieldfare.comparison.query_vector import VectorEncoder, find_unusable
 from fieldfare.comparison.sample_queries import sample_queries
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Latency",
     "Pair",
     "QueryComparison",
+    "VectorEncoder",
     "comparable_queries",
     "compare_checks",
     "compare_indexes",
     "comparison_findings",
     "count_query_results",
+    "find_unusable",
     "sample_queries",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import field, frozen
@@ -19,7 +20,7 @@ from fieldfare.server.document_vector import read_vector
 from fieldfare.server.knn import pack_values, unpack
 from fieldfare.server.pipeline import Argument
 
-__all__ = ["Asked", "VectorEncoder"]
+__all__ = ["Asked", "VectorEncoder", "find_unusable"]
 
 INTEGERS: Final = ("int8", "uint8")
 
@@ -80,7 +81,7 @@ class VectorEncoder:
 
     def _value(self, parameter: str, given: Parameter, asked: Asked) -> Argument:
         if isinstance(given, DocumentVector):
-            source = self._document(given)
+            source = self.read_document(given)
         elif isinstance(given, VectorValues):
             source = _Source(given.values, given.datatype)
         else:
@@ -105,14 +106,19 @@ class VectorEncoder:
             )
         return vector
 
-    def _document(self, given: DocumentVector) -> _Source:
+    def read_document(self, given: DocumentVector) -> _Source:
+        """Read the vector of a document.
+
+        Raises:
+            PreconditionError: there is no such vector.
+        """
         field = self.source.find(given.field)
         if field is None or not field.is_vector:
             raise PreconditionError(f"The index {self.source.name!r} has no vector field {given.field!r}")
         vector = read_vector(self.server, self.source.storage, encode(given.key), field)
         if vector is None:
             raise PreconditionError(
-                f"The document {given.key!r} has no vector that can be queried in the field {given.field!r}"
+                f"There is no document {given.key!r} with a vector in the field {given.field!r} that can be queried"
             )
         datatype = str(field.attrs["datatype"]).lower()
         return _Source(tuple(map(float, unpack(vector, datatype))), datatype, vector)
@@ -134,6 +140,19 @@ class VectorEncoder:
             plan=asked.plan,
         )
         return None if answer is None else bytes(answer)
+
+
+def find_unusable(queries: Iterable[Query], encoder: VectorEncoder) -> list[str]:
+    """Return a line for each query that takes its vector from a document which has none."""
+    problems = []
+    for query in queries:
+        for given in query.params.values():
+            if isinstance(given, DocumentVector):
+                try:
+                    encoder.read_document(given)
+                except PreconditionError as error:
+                    problems.append(f"query {query.name!r}: {error}")
+    return problems
 
 
 def _numbers(values: tuple[float, ...], datatype: str) -> tuple[float, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fieldfare.comparison import VectorEncoder, find_unusable
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.errors import PreconditionError, StalePlan, UsageError
+from fieldfare.hooks.manager import Plugins
 from fieldfare.patch.mode import ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.queries import QueryChecks
@@ -19,6 +21,7 @@ __all__ = [
     "refuse_replica",
     "replica_refusal",
     "require_comparable",
+    "require_query_vectors",
     "source_differences",
 ]
 
@@ -36,6 +39,18 @@ def require_comparable(plan: MigrationPlan, checks: QueryChecks) -> None:
             "has no two indexes to compare. Keep 'keys_exist', 'fetch_ids' and queries with 'query' here, and give "
             "the others to 'fieldfare validate' afterwards, or to 'fieldfare compare'. Nothing was changed."
         )
+
+
+def require_query_vectors(server: Server, plugins: Plugins, plan: MigrationPlan, checks: QueryChecks) -> None:
+    """Look for the vectors that queries take from documents, which would be missed only when the target is built.
+
+    Raises:
+        PreconditionError: a document is not there, or has no such vector.
+    """
+    problems = find_unusable(checks.queries, VectorEncoder(server, plugins, plan.source.definition))
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise PreconditionError(f"Queries take vectors from documents without any. Nothing was changed.{lines}")
 
 
 def replica_refusal(primary: str) -> str:

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from attrs import evolve
 
 from fieldfare.backup.journal import Journal
-from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase
+from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase, Status
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
-from fieldfare.engine.preflight import check_source, source_differences
+from fieldfare.engine.preflight import check_source, require_query_vectors, source_differences
 from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session
 from fieldfare.engine.state import describe_state
-from fieldfare.errors import BackupUnusable, IndexNotFound, StalePlan
+from fieldfare.errors import BackupUnusable, IndexNotFound, PreconditionError, StalePlan
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
@@ -43,12 +43,14 @@ def open_journal(
         session.store.sync()  # drops a frame that a crash cut short
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
+        _note_queries(earlier, options)
         return earlier
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP:
         drop_rehearsals(server, plan)
     # all checks first: until they pass, the backup of a completed run still serves its rollback
     live = check_source(server, plan)
     _require_rights(server, plugins, plan, options)
+    require_query_vectors(server, plugins, plan, options.query_checks)
     mode_of(plan).rehearse(server, plan)
     rehearse_writing(server, plan)
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP and not earlier.progress.steps:
@@ -61,11 +63,31 @@ def open_journal(
         datetime.now(UTC).isoformat(timespec="seconds"),
         live.stats,
         plan_path=str(options.plan_path or ""),
+        query_check_file=str(options.query_check_file or ""),
+        min_overlap=options.min_overlap,
         server_processes=server.run_ids(),
     )
     journal = Journal(session.header, plan, progress)
     journal.save()
     return journal
+
+
+def _note_queries(journal: Journal, options: RunOptions) -> None:
+    """Write down which queries decide from now on; a target that failed them is not accepted without any.
+
+    Raises:
+        PreconditionError: this attempt has no queries, and an earlier one failed its checks.
+    """
+    if options.query_check_file is not None:
+        journal.update(query_check_file=str(options.query_check_file), min_overlap=options.min_overlap)
+        return
+    rejected = any(each.status is Status.REJECTED for each in journal.progress.steps.values())
+    if rejected and journal.progress.query_check_file:
+        raise PreconditionError(
+            f"The new index did not pass its checks, and nothing would ask the queries of "
+            f"{journal.progress.query_check_file!r} again. Nothing was changed. Give them with --query-check-file, or "
+            "others; a file with 'queries: []' asks none"
+        )
 
 
 def _require_rights(server: Server, plugins: Plugins, plan: MigrationPlan, options: RunOptions) -> None:

@@ -106,7 +106,7 @@ def open_session(
         IndexLock(server, index, backup_dir=str(directory)) as lock,
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
-        yield Session(directory, prefix, store, lock, NextCommands(index, backup_dir, options.plan_path))
+        yield Session(directory, prefix, store, lock, NextCommands.of_run(index, backup_dir, options))
 
 
 @contextmanager
@@ -229,7 +229,8 @@ def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
 def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
     progress = journal.progress
     plan_path = Path(progress.plan_path) if progress.plan_path else None
-    commands = NextCommands(journal.plan.index, backup_dir, plan_path)
+    queries = Path(progress.query_check_file) if progress.query_check_file else None
+    commands = NextCommands(journal.plan.index, backup_dir, plan_path, queries, progress.min_overlap)
     return {
         "index": journal.plan.index,
         "target": journal.plan.target.name,

@@ -48,6 +48,8 @@ class RunOptions:
             their number as it is.
         verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
+        query_check_file: its path, for messages that name the next command.
+        min_overlap: the least overlap in place of that of the file, for the same messages.
         force: on rollback, drop the index under the target's name even if it is another index, and write to the
             server even if it does not seem to be the one of the backup.
         switch: whether names are moved to a target that was built beside the source.
@@ -69,6 +71,8 @@ class RunOptions:
     index_workers: int | Literal["auto"] | None = None
     verify: Verify = Verify.SAMPLE
     query_checks: QueryChecks = field(factory=QueryChecks)
+    query_check_file: Path | None = None
+    min_overlap: float | None = None
     force: bool = False
     switch: bool = True
     restore_own_name: bool = False

@@ -24,7 +24,7 @@ def require_unused_originals(run: ActiveRun) -> None:
     Raises:
         PreconditionError: says who still needs them.
     """
-    commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
+    commands = NextCommands.of_run(run.plan.index, run.journal.path.parent, run.options)
     originals = sorted(shadow_paths(run.plan))
     for other in read_overlapping_indexes(run.server, run.target):
         readers = [each.path for each in other.fields]

@@ -211,7 +211,7 @@ def require_unused_keys(run: ActiveRun) -> None:
     with run.activity("sync", "Compare copies with originals"):
         outdated = synchronization.count_outdated()
     if outdated.count:
-        commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
+        commands = NextCommands.of_run(run.plan.index, run.journal.path.parent, run.options)
         raise PreconditionError(
             f"Applications wrote old keys since these were copied: {outdated}. Nothing was changed. First run: "
             f"{commands.sync} (or finalize with --force, which copies them and removes the old keys all the same)"

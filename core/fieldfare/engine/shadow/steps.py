@@ -155,7 +155,7 @@ def check(run: ActiveRun, step: Step) -> Receipt:
         problems = find_problems(run.findings, comparison)
         if problems:
             run.journal.mark(step.id, StepRecord(Status.REJECTED))
-            commands = NextCommands(run.plan.index, run.journal.path.parent, run.options.plan_path)
+            commands = NextCommands.of_run(run.plan.index, run.journal.path.parent, run.options)
             raise TargetRejected(
                 run.source.name,
                 problems,
