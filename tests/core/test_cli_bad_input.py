@@ -199,6 +199,27 @@ def test_a_missing_backup(expect_error: ExpectError, command: tuple[str, ...]) -
     assert "no-backup" in expect_error(*command, "--backup-dir", "no-backup", code=4)
 
 
+@pytest.mark.parametrize(
+    ("command", "says", "code"),
+    [
+        (("status",), "migration_backups", 4),
+        (("apply", "--backup-dir", "backup"), "'fieldfare plan' writes one", 2),
+        (("sandbox", "--data", "nowhere"), "in a clone of the repository", 2),
+        (("plan", "--index", "articles", "--mode", "shadw"), "'--mode': 'shadw' is not one of 'auto'", 2),
+    ],
+    ids=["status", "apply", "sandbox", "mode"],
+)
+def test_an_error_says_what_to_give(expect_error: ExpectError, command: tuple[str, ...], says: str, code: int) -> None:
+    assert says in expect_error(*command, code=code)
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_plan_that_is_not_applied_is_not_rolled_back(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(["validate"]) == 1
+    assert "If it is not applied yet: fieldfare apply --plan " in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("planned")
 def test_a_backup_of_another_plan(expect_error: ExpectError, tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()

@@ -124,14 +124,18 @@ def test_in_a_terminal_rollback_asks(
     assert run(APPLY) == 0
     keyboard, terminal = pty.openpty()
     try:
-        os.write(keyboard, f"{answer}\n".encode())
-        done = subprocess.run(
-            [sys.executable, "-m", "fieldfare", "rollback", "--backup-dir", "backup"],
-            env=environment,
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            check=False,
+        os.write(keyboard, f"{answer}\n{answer}\n".encode())
+        done, again = (
+            subprocess.run(
+                [sys.executable, "-m", "fieldfare", "rollback", "--backup-dir", "backup"],
+                env=environment,
+                stdin=terminal,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+            for _ in range(2)
         )
     finally:
         os.close(keyboard)
@@ -139,6 +143,9 @@ def test_in_a_terminal_rollback_asks(
     assert done.returncode == code
     assert "Roll back the migration recorded in backup? [y/N]" in done.stderr
     assert index in repr(server.command("FT.INFO", "articles")).encode()
+    if answer == "y":
+        assert "[y/N]" not in again.stderr, "what is done already is not asked about"
+        assert "Nothing to do: everything is rolled back" in again.stdout
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from fieldfare.cli.confirmation import agreed_to
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, directory_option
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
-from fieldfare.errors import FieldfareError, Interrupted, UsageError
+from fieldfare.errors import FieldfareError, UsageError
 
 if TYPE_CHECKING:
     from fieldfare.engine.abandoned_fields import AbandonedField
@@ -95,11 +96,6 @@ def _confirm(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField], 
     questions = [f"Drop {len(found)} indexes? Documents stay."] if found else []
     if fields:
         questions.append(f"Remove {len(fields)} fields from documents? No backup has their values.")
-    try:
-        agreed = all(typer.confirm(each, err=True) for each in questions)
-    except typer.Abort:
-        notice("")
-        raise Interrupted("Nothing was changed.", resume="fieldfare cleanup") from None
-    if not agreed:
+    if not all(agreed_to(each, "fieldfare cleanup") for each in questions):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)

@@ -12,11 +12,13 @@ from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import notice
 from fieldfare.cli.styles import with_marks
 from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
+from fieldfare.support.escape import escape_text
+from fieldfare.support.text_layout import wrap_text
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
 
-__all__ = ["confirm_apply"]
+__all__ = ["agreed_to", "confirm_apply"]
 
 NOTHING_CHANGED: Final = ("dump", "ready")
 """Phases of a run that has changed nothing on the server yet."""
@@ -57,6 +59,24 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
     return True
+
+
+def agreed_to(question: str, again: str) -> bool:
+    """Ask, on stderr, whether to go on: y or n. Lines break between words.
+
+    Args:
+        question: the question.
+        again: the command, for the message if the question is interrupted.
+
+    Raises:
+        Interrupted: Ctrl-C, or Ctrl-D.
+    """
+    lines = wrap_text(escape_text(f"{question} [y/N]:"), width_of(sys.stderr))
+    try:
+        return typer.confirm(lines, prompt_suffix=" ", show_default=False, err=True)
+    except typer.Abort:
+        notice("")
+        raise Interrupted("Nothing was changed.", resume=again) from None
 
 
 def _read_yes(question: str, again: str) -> bool:

@@ -103,6 +103,9 @@ def load(directory: Path, documents: str, vectors: str) -> list[Entry]:
         rows = np.load(directory / vectors, allow_pickle=False).astype("<f4", copy=False)
         pairs = list(zip(map(json.loads, lines), rows, strict=True))
         return [Entry(each["word"], each["pos"], each["gloss"], row.tobytes()) for each, row in pairs]
+    except FileNotFoundError as error:
+        where = "the example data is in a clone of the repository, in examples/wordnet: name it with --data"
+        raise FileError(directory, [f"there is no {error.filename}; {where}"]) from error
     except (OSError, ValueError, KeyError) as error:
         raise FileError(directory, [f"{documents} and {vectors}: {error}"]) from error
 

@@ -23,6 +23,8 @@ INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
+PREFIX: Final = "Value error, "
+"""What a library puts before the message of a value that is none of the choices."""
 SPLIT_URL: Final = re.compile(r"[^\s'\"(]+@")
 """The end of a URL with a blank in its password, as a usage error quotes it."""
 
@@ -54,7 +56,8 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
         facts = {key: _fact(value, secrets) for key, value in vars(error).items() if not key.startswith("_")}
         return Failure(type(error).__name__, redact(_message(error), secrets), error.exit_code, facts)
     if isinstance(error, typer.TyperException):
-        message = SPLIT_URL.sub("***@", redact(error.format_message(), secrets))
+        shown = error.format_message().replace(PREFIX, "")
+        message = SPLIT_URL.sub("***@", redact(shown, secrets))
         return Failure("UsageError", message, error.exit_code)
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         message = "Interrupted. If a migration was running, the same command resumes it."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldfare.cli.command_line import command_line
+from fieldfare.cli.confirmation import agreed_to
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReconnectTimeout, Url, Yes
 from fieldfare.cli.output import notice, show
@@ -16,7 +17,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, Interrupted, UsageError
+from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
 
@@ -51,12 +52,14 @@ def finalize(  # noqa: PLR0913 - the command's options
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
-    if not yes:
-        _confirm(find_backup(backup_dir, index).plan, backup_dir=backup_dir, index=index, session=session)
+    journal = None if yes else find_backup(backup_dir, index)
+    if journal is not None and mode_of(journal.plan).state(journal) != "finalized":
+        _confirm(journal.plan, backup_dir=backup_dir, index=index, session=session)
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):
         report = MigrationExecutor(plugins=session.plugins).finalize(
@@ -72,13 +75,7 @@ def finalize(  # noqa: PLR0913 - the command's options
 def _confirm(plan: MigrationPlan, *, backup_dir: Path, index: str | None, session: Session) -> None:
     if session.json or not sys.stdin.isatty():
         raise UsageError("finalize drops the old index and asks before; without a terminal, pass --yes.")
-    try:
-        agreed = typer.confirm(_question(plan), err=True)
-    except typer.Abort:
-        notice("")
-        again = command_line("finalize", backup_dir=backup_dir, index=index)
-        raise Interrupted("Nothing was changed.", resume=again) from None
-    if not agreed:
+    if not agreed_to(_question(plan), command_line("finalize", backup_dir=backup_dir, index=index)):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
 

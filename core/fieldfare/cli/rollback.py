@@ -10,6 +10,7 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.completion import complete_backed_up_index
+from fieldfare.cli.confirmation import agreed_to
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import (
     DEFAULT_URL,
@@ -27,7 +28,7 @@ from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed
+from fieldfare.errors import FieldfareError, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
 from fieldfare.support.units import about_seconds
@@ -93,6 +94,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.backup.progress import RollbackStatus  # noqa: PLC0415 - start-up time
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
@@ -101,6 +103,8 @@ def rollback(  # noqa: PLR0913 - the command's options
     executor = MigrationExecutor(plugins=session.plugins)
     indexes = _all_indexes(executor, backup_dir) if yes and index is None else [index]
     about = [] if session.json else [find_backup(backup_dir, name) for name in indexes]
+    if not restore_own_name:
+        about = [each for each in about if each.progress.undo is not RollbackStatus.DONE]
     if about:
         notice("\n".join(map(_announcement, about)))
     if about and sys.stdin.isatty() and not yes and not _confirm(backup_dir, index):
@@ -166,9 +170,5 @@ def _expected(journal: Journal) -> dict[str, float]:
 
 def _confirm(backup_dir: Path, index: str | None) -> bool:
     what = f"the migration of {index!r}" if index else "the migration"
-    try:
-        return typer.confirm(f"Roll back {what} recorded in {backup_dir}?", err=True)
-    except typer.Abort:  # Ctrl-C, and Ctrl-D
-        notice("")
-        again = command_line("rollback", backup_dir=backup_dir, index=index)
-        raise Interrupted("Nothing was changed.", resume=again) from None
+    again = command_line("rollback", backup_dir=backup_dir, index=index)
+    return agreed_to(f"Roll back {what} recorded in {backup_dir}?", again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.layout import facts as aligned
 from fieldfare.cli.next_steps import next_lines
-from fieldfare.cli.options import BackupDirectory
+from fieldfare.cli.options import DEFAULT_BACKUPS, BackupDirectory
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.support.units import seconds_text
@@ -25,7 +26,7 @@ MOVED: Final = ("switched", "finalized")
 def status(
     context: typer.Context,
     *,
-    backup_dir: BackupDirectory,
+    backup_dir: BackupDirectory = Path(DEFAULT_BACKUPS),
     index: Annotated[
         str | None,
         typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,8 +24,11 @@ from fieldfare.cli.options import (
 from fieldfare.cli.output import show
 from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
-from fieldfare.errors import FieldfareError
+from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.hooks.run_options import Verify
+
+if TYPE_CHECKING:
+    from fieldfare.plan import MigrationPlan
 
 __all__ = ["validate"]
 
@@ -75,7 +78,22 @@ def validate(  # noqa: PLR0913 - the command's options
     passed = report.validation.passed
     show_report(session, report, title="Validation passed" if passed else "Validation failed")
     if not session.json:
-        back = command_line("rollback", backup_dir=backup_dir or DEFAULT_BACKUPS, index=loaded.index)
-        show("\n" + command_text("To roll back:", back))
+        show("\n" + _next(loaded, plan, backup_dir or Path(DEFAULT_BACKUPS), passed=passed))
     if not passed:
         raise typer.Exit(FieldfareError.exit_code)
+
+
+def _next(loaded: MigrationPlan, path: Path, backup_dir: Path, *, passed: bool) -> str:
+    """Return what to run next: without a backup to be seen, nobody knows where it is, or whether there is one."""
+    from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
+
+    try:
+        find_backup(backup_dir, loaded.index)
+    except BackupUnusable:
+        back = command_text("To roll back:", command_line("rollback", backup_dir="DIR", index=loaded.index))
+        if passed:
+            return back
+        return (
+            command_text("If it is not applied yet:", command_line("apply", plan=path, backup_dir="DIR")) + "\n" + back
+        )
+    return command_text("To roll back:", command_line("rollback", backup_dir=backup_dir, index=loaded.index))

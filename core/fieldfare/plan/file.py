@@ -84,6 +84,8 @@ def load_plan(path: Path | str) -> MigrationPlan:
         FileError: this is not a plan, or one of a newer fieldfare; all problems at once, with line numbers.
         PlanEdited: its content does not match its fingerprint.
     """
+    if not Path(path).exists():
+        raise FileError(path, ["there is no such file: 'fieldfare plan' writes one, and --plan names another"])
     return _read(load_yaml(path))
 
 
