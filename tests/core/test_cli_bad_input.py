@@ -213,8 +213,8 @@ def test_an_error_says_what_to_give(expect_error: ExpectError, command: tuple[st
     assert says in expect_error(*command, code=code)
 
 
-@pytest.mark.usefixtures("planned")
-def test_a_plan_that_is_not_applied_is_not_rolled_back(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("directory", "planned")
+def test_a_plan_that_is_not_applied_is_not_rolled_back(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run(["validate"]) == 1
     assert "If it is not applied yet: fieldfare apply --plan " in capsys.readouterr().out
