@@ -40,6 +40,11 @@ PROVIDED: Final = ("encode_query", "encoder")
 __version__ = "0.2.0"
 
 
+def __dir__() -> list[str]:
+    """Name what the package offers, with what plugins provide."""
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """Load what a plugin provides."""
     if name not in PROVIDED:
