@@ -173,8 +173,15 @@ def _consequences(plan: ShownPlan) -> Iterator[tuple[str, str]]:
     yield from forecast_lines(plan, forecast)
     new = forecast.disk_bytes + forecast.rdb_bytes
     parts = f"backup {bytes_text(forecast.disk_bytes)}, next RDB snapshot {bytes_text(forecast.rdb_bytes)}"
-    yield "Disk", f"about {bytes_text(new)} more ({parts})" if new else "nothing but the keys in the backup"
+    yield "Disk", f"about {bytes_text(new)} more ({parts})" if new else _disk_unestimated(plan)
     yield "Memory", _memory(plan, forecast)
+
+
+def _disk_unestimated(plan: ShownPlan) -> str:
+    """Say what the backup holds if no plugin has estimated its size."""
+    if any(step.rewrites_documents for step in plan.steps):
+        return "the originals in the backup; their plugins have not estimated how large they are"
+    return "nothing but the keys in the backup"
 
 
 def _documents(plan: ShownPlan) -> str:
