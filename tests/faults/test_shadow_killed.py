@@ -23,7 +23,7 @@ from torture import TORTURE
 
 Bench = Any  # the class in conftest.py, which tests cannot import
 
-SHAPES: Final = ("hash-shadow-fields-1", "json-shadow-fields-1", *(("hash-shadow-copy-1",) if TORTURE else ()))
+SHAPES: Final = ("hash-shadow-fields-1", *(("json-shadow-fields-1", "hash-shadow-copy-1") if TORTURE else ()))
 COPIED: Final = ("hash-shadow-prefix-1", "json-shadow-prefix-1") if TORTURE else ()
 """Shapes whose documents are copied to other keys."""
 

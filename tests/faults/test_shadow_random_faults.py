@@ -31,7 +31,7 @@ from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.pipeline import exchange
 from fieldfare.testing.indexing import wait_until_indexed
 
-EXAMPLES: Final = 200 if "TORTURE" in os.environ else 2
+EXAMPLES: Final = 200 if "TORTURE" in os.environ else 1
 DOCUMENTS: Final = 60
 DIMS: Final = 4
 FAULTS: Final = ("cut", "restart", "kill", "overflow")
