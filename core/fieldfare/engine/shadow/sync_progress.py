@@ -42,5 +42,7 @@ class SyncProgress:
     def catching_up(self, keys: int) -> Iterator[None]:
         """Count keys that are looked at during the body."""
         self._behind_since, self.lag_keys = time.monotonic(), keys
-        yield
-        self._behind_since, self.lag_keys = None, 0
+        try:
+            yield
+        finally:  # after a failure all documents are compared
+            self._behind_since, self.lag_keys = None, 0
