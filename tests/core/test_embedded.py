@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from time import monotonic, sleep
 import pytest
 from redis import Redis
 
+import fieldfare.server.embedded
 from fieldfare.errors import PreconditionError, ServerUnavailable
 from fieldfare.server import connect
-from fieldfare.server.embedded import EmbeddedServer
+from fieldfare.server.embedded import EmbeddedServer, free_port
 from fieldfare.testing.fixtures import PrivateServer
 
 PARENT = """
@@ -77,6 +79,23 @@ def test_tcp_and_socket_lead_to_the_same_server(private_server: PrivateServer) -
 def test_a_server_that_does_not_start_says_why() -> None:
     with pytest.raises(ServerUnavailable, match="no-such-option"):
         EmbeddedServer(["--no-such-option", "1"]).start()
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["port", "bus port"])
+def test_a_port_that_another_process_took_is_replaced(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = [free_port(), free_port()]
+        ports[place] = taken.getsockname()[1]
+        monkeypatch.setattr(fieldfare.server.embedded, "free_port", lambda: ports.pop(0) if ports else free_port())
+        with EmbeddedServer(tcp=True, cluster=True, search=False, json=False) as server:
+            assert taken.getsockname()[1] not in {server.port, server.bus_port}
+
+
+def test_ports_that_are_always_taken_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(fieldfare.server.embedded, "free_port", lambda: taken.getsockname()[1])
+        with pytest.raises(ServerUnavailable, match="took 20 ports"):
+            EmbeddedServer(tcp=True, search=False, json=False).start()
 
 
 def test_a_server_that_was_not_started_has_no_url() -> None:

@@ -27,6 +27,7 @@ from fieldfare.errors import PreconditionError, ServerUnavailable
 __all__ = ["EmbeddedServer", "find_programs", "free_port"]
 
 START_SECONDS: Final = 30
+PORT_ATTEMPTS: Final = 20
 STOP_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.005
 
@@ -44,6 +45,7 @@ class EmbeddedServer:
         password: for the default user.
         directory: for data files; by default a temporary directory, which is removed at the end.
         tcp: whether to listen on a free loopback port as well as on a unix socket.
+        cluster: whether it is a node of a cluster, with a free port for its bus.
         loaded: whether to wait until data files are loaded.
     """
 
@@ -56,14 +58,17 @@ class EmbeddedServer:
         password: str | None = None,
         directory: Path | None = None,
         tcp: bool = False,
+        cluster: bool = False,
         loaded: bool = True,
     ) -> None:
         self.port = 0
+        self.bus_port = 0
         self._arguments = tuple(arguments)
         self._modules = [name for name, is_loaded in (("redisearch.so", search), ("rejson.so", json)) if is_loaded]
         self._password = password
         self._directory = directory
         self._tcp = tcp
+        self._cluster = cluster
         self._loaded = loaded
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,14 +112,17 @@ class EmbeddedServer:
         self._home = Path(mkdtemp(prefix="fieldfare-"))
         atexit.register(self.stop)
         try:
-            self.port = free_port() if self._tcp else 0
-            while not self._launch(program, modules):
+            for _ in range(PORT_ATTEMPTS):
+                self.port = free_port() if self._tcp else 0
+                self.bus_port = free_port() if self._cluster else 0
+                if self._launch(program, modules):
+                    return self
                 self._end_process()
-                self.port = free_port()
         except BaseException:
             self.stop()
             raise
-        return self
+        self.stop()
+        raise ServerUnavailable("embedded://", f"other processes took {PORT_ATTEMPTS} ports that had been free")
 
     def restart(self) -> None:
         """Stop the server if it runs, and start it again with the same address and the data files on disk.
@@ -124,7 +132,8 @@ class EmbeddedServer:
         """
         self._end_process()
         if not self._launch(*find_programs()):
-            raise ServerUnavailable("embedded://", f"another process has taken port {self.port}")
+            ports = " or ".join(str(port) for port in (self.port, self.bus_port) if port)
+            raise ServerUnavailable("embedded://", f"another process has taken port {ports}")
 
     def stop(self) -> None:
         """Stop the server and remove its temporary directory. May be called more than once."""
@@ -149,7 +158,7 @@ class EmbeddedServer:
         return self.socket.with_name("redis.log")
 
     def _launch(self, program: Path, modules: Path) -> bool:
-        """Start the process; False if another process listens on the port, so that another port is needed.
+        """Start the process; False if another process listens on one of its ports.
 
         Raises:
             ServerUnavailable: it did not start.
@@ -158,6 +167,7 @@ class EmbeddedServer:
         command = [str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
         command += ["--dir", str(self._directory or home), "--save", "", "--appendonly", "no"]
         command += [part for name in self._modules for part in ("--loadmodule", str(modules / name))]
+        command += ["--cluster-enabled", "yes", "--cluster-port", str(self.bus_port)] if self._cluster else []
         command += ["--requirepass", self._password] if self._password else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program

@@ -10,7 +10,7 @@ from typing import Any, Final
 from redis import Redis
 
 from fieldfare.server.connection import Server
-from fieldfare.server.embedded import EmbeddedServer, free_port
+from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.pipeline import exchange
 
 __all__ = ["clear", "start_cluster", "start_cluster_nodes"]
@@ -54,16 +54,17 @@ def start_cluster_nodes(
         TimeoutError: the nodes did not find each other.
     """
     with ExitStack() as stack:
-        buses = [free_port() for _ in range(size)]
-        nodes = [stack.enter_context(_cluster_node(bus, arguments, search=search)) for bus in buses]
+        nodes = [
+            stack.enter_context(EmbeddedServer(arguments, search=search, tcp=True, cluster=True)) for _ in range(size)
+        ]
         clients: list[Any] = [Redis(unix_socket_path=str(node.socket)) for node in nodes]
         for place, client in enumerate(clients):
             stack.callback(client.close)
             first, last = place * SLOTS // size, (place + 1) * SLOTS // size - 1
             client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", place + 1)
-        for node, bus in zip(nodes[1:], buses[1:], strict=True):
-            clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
+        for node in nodes[1:]:
+            clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, node.bus_port)
         deadline = monotonic() + JOIN_SECONDS
         while not all(_has_joined(client, size) for client in clients):
             if monotonic() > deadline:
@@ -71,10 +72,6 @@ def start_cluster_nodes(
                 raise TimeoutError(message)
             sleep(POLL_SECONDS)
         yield nodes
-
-
-def _cluster_node(bus: int, arguments: Sequence[str], *, search: bool) -> EmbeddedServer:
-    return EmbeddedServer(["--cluster-enabled", "yes", "--cluster-port", str(bus), *arguments], tcp=True, search=search)
 
 
 def _has_joined(client: Any, size: int) -> bool:
