@@ -24,23 +24,23 @@ from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
+from fieldfare.engine.shadow.convergence import stop_following
 from fieldfare.engine.shadow.field_plan import (
     checked_shadow_paths,
     choose_shadow_paths,
     require_free_paths,
     rewrite_blocker,
 )
-from fieldfare.engine.shadow.fields import stop_following
 from fieldfare.engine.shadow.finalization import (
     remove_superseded_keys,
     remove_superseded_originals,
+    require_unused_keys,
     require_unused_originals,
 )
 from fieldfare.engine.shadow.keys import (
     REMOVE_KEYS,
     copy_blocker,
     require_free_prefixes,
-    require_unused_keys,
     with_copies,
 )
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
