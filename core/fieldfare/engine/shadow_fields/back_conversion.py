@@ -8,7 +8,7 @@ from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.history import FieldHistory
-from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
+from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.guarded_write import GuardedWrite
 
@@ -49,9 +49,8 @@ def convert_back(run: ActiveRun, history: FieldHistory, keys: Sequence[bytes]) -
         after = Batch(found.keys, columns)
         return GuardedWrite(after, before=found.originals, guards=found.shadows)
 
-    done = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
-    note_contended(run, done)
-    left.update(done.contended)
+    _, contended = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
+    left.update(contended)
     return sorted(converted - left), sorted(left)
 
 

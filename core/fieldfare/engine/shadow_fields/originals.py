@@ -14,7 +14,7 @@ from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
-from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
+from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
@@ -117,9 +117,7 @@ def _with_originals(found: ShadowedDocuments) -> ShadowedDocuments:
 
 def _write(run: ActiveRun, keys: Sequence[bytes], decide: Callable[[Sequence[bytes]], GuardedWrite | None]) -> int:
     """Write originals, guarded by their shadow fields; return how many documents were written."""
-    done = write_repeatedly(run, keys, decide, _guarded_fields(run))
-    note_contended(run, done)
-    return done.count
+    return write_repeatedly(run, keys, decide, _guarded_fields(run))[0]
 
 
 def _guarded_fields(run: ActiveRun) -> Mapping[str, str]:

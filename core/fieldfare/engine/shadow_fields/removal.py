@@ -16,6 +16,7 @@ from fieldfare.engine.shadow_fields.back_conversion import convert_back
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
+from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
@@ -23,9 +24,6 @@ from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["every_document", "remove_shadow_fields"]
-
-ATTEMPTS: Final = 20
-"""How often a document is saved again that an application updates between our save and our removal."""
 
 NEW_FORM: Final = "written in the new form"
 """The kind of notes about documents whose shadow field an application wrote itself, and that lose this value."""

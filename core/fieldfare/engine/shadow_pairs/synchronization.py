@@ -19,7 +19,7 @@ from fieldfare.report import Finding, Severity
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.inspect import index_exists
 
-__all__ = ["Synchronization", "live_index"]
+__all__ = ["ATTEMPTS", "Synchronization", "live_index"]
 
 ATTEMPTS: Final = 20
 """How often a document is looked at again that an application writes between our look and our write."""
