@@ -69,6 +69,11 @@ class Draft:
     further_steps: tuple[Step, ...] = ()
     overlapping_indexes: tuple[IndexDefinition, ...] = ()
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all changes, and the further ones."""
+        return (*(step for change in self.changes for step in change.steps), *self.further_steps)
+
 
 class Mode(ABC):
     """One way to change an index. The engine has one object for each mode, and never asks which one it has.

@@ -35,15 +35,14 @@ NEEDED_VERSION: Final = (7, 0, 0)
 
 def copy_blocker(draft: Draft) -> str | None:
     """Return why documents cannot be copied to other keys; None if they can, or need not be."""
-    steps = _steps(draft)
-    if not any(step.moves_keys for step in steps):
+    if not any(step.moves_keys for step in draft.steps):
         return None
-    return next(_problems(draft, steps), None)
+    return next(_problems(draft), None)
 
 
-def _problems(draft: Draft, steps: Sequence[Step]) -> Iterator[str]:
+def _problems(draft: Draft) -> Iterator[str]:
     source, target, capabilities = draft.snapshot.definition, draft.target, draft.server.capabilities
-    if any(step.rewrites_documents and not step.moves_keys for step in steps):
+    if any(step.rewrites_documents and not step.moves_keys for step in draft.steps):
         yield "it moves keys of documents that the same patch rewrites: two migrations, one after the other, do that"
     if not names_to_move(draft):
         yield "it moves keys, and with a new name of the index there is no switch after which to sync"
@@ -67,10 +66,6 @@ def _problems(draft: Draft, steps: Sequence[Step]) -> Iterator[str]:
             yield f"keys below {prefix!r} exist already, and could not be told from copies"
 
 
-def _steps(draft: Draft) -> tuple[Step, ...]:
-    return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-
-
 def require_free_prefixes(server: Server, plan: MigrationPlan) -> None:
     """Refuse copies that another index would hold by now, beside the documents or without them.
 
@@ -92,7 +87,7 @@ def with_copies(draft: Draft, frame: Sequence[Step]) -> tuple[Step, ...]:
 
     The target is built after documents are copied: its server then indexes each document once.
     """
-    if not any(step.moves_keys for step in _steps(draft)):
+    if not any(step.moves_keys for step in draft.steps):
         return tuple(frame)
     source, target = draft.snapshot.definition, draft.target
     old = ", ".join(repr(each) for each in source.prefixes if each not in target.prefixes)
@@ -110,7 +105,7 @@ def with_copies(draft: Draft, frame: Sequence[Step]) -> tuple[Step, ...]:
 
 def describe_copies(draft: Draft) -> list[str]:
     """Return what a user should know about a plan that copies documents; nothing if it does not."""
-    if not any(step.moves_keys for step in _steps(draft)):
+    if not any(step.moves_keys for step in draft.steps):
         return []
     lines = (
         "Documents are copied to their new keys, and keep their old ones until 'fieldfare finalize'",

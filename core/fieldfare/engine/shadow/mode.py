@@ -139,8 +139,7 @@ class Shadow(Mode):
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the steps from build to retire."""
         names = names_to_move(draft)
-        planned = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-        measurements = [step.id for step in planned if step.phase is Phase.VALIDATE]
+        measurements = [step.id for step in draft.steps if step.phase is Phase.VALIDATE]
         paths = choose_shadow_paths(draft, target)
         return with_copies(draft, plan_frame(draft.snapshot.definition, target, names, paths, measurements))
 

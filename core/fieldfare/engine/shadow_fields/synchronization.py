@@ -55,6 +55,7 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
 
     def follow_changes(self, keys: Collection[bytes]) -> None:
         """Convert documents among keys that anybody has changed; with a FILTER, only the index knows them."""
+        self.problems.clear()
         if self.run.source.filter is not None and keys:
             keys = find_indexed(self.run.server, self.run.target.name, sorted(keys))
         super().follow_changes(keys)
@@ -78,6 +79,10 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         for reason, affected in problems.items():
             self.problems[reason].extend(affected)
         return found
+
+    def _load(self, keys: Collection[bytes]) -> None:
+        if self._paths_of_applications():
+            super()._load(keys)
 
     def _undecided(self, found: ShadowedDocuments, outdated: Sequence[int]) -> list[int]:
         pairs = [(found.shadows[new], found.converted[new]) for new in self._paths_of_applications().values()]

@@ -117,52 +117,59 @@ class Synchronization(ABC, Generic[Found]):
         return Finding("sync", passed=True, severity=Severity.INFO, detail=detail, data=data)
 
     def _convert_simple(self, found: Found) -> list[bytes]:
-        """Convert what is outdated in any case; return the documents of which it has to be known who wrote what."""
+        """Convert what is outdated in any case; return the documents of which it has to be known who wrote what.
+
+        Documents that were changed meanwhile are among these.
+        """
         outdated = found.outdated()
         if self.remembers:
             self.history.observe(found.select(sorted({*range(len(found.keys))}.difference(outdated))))
         undecided = set(self._undecided(found, outdated))
-        simple = [row for row in outdated if row not in undecided]
-        if simple:
-            self._carry_out(found.select(simple))
-        return [found.keys[row] for row in sorted(undecided)]
+        simple = found.select([row for row in outdated if row not in undecided])
+        changed = self._attempt(simple) if simple.keys else ()
+        self._forget(simple.keys)
+        return [*(found.keys[row] for row in sorted(undecided)), *changed]
 
     def _decide(self, keys: Sequence[bytes], *, is_loaded: bool = False) -> Sequence[bytes]:
+        """Convert documents by what was there before; return those that applications change all the time."""
         if not is_loaded:
             self._load(keys)
-        return [key for part in self._parts(keys) for key in self._carry_out(self._read(part))]
+        contended: list[bytes] = []
+        for part in self._parts(keys):
+            left = part
+            for _ in range(ATTEMPTS):
+                left = self._attempt(self._read(left)) if left else ()
+            if left:
+                self._give_up(left)
+            contended += left
+            self._forget(part)
+        return contended
+
+    def _attempt(self, found: Found) -> Sequence[bytes]:
+        """Convert documents whose history is known as far as it matters; return those that were changed meanwhile."""
+        chosen, alone = self._divided(found)
+        self.history.record_seen(alone)
+        done, changed = self._convert(chosen) if chosen.keys else ((), ())
+        if self.counts:
+            self.left_alone.add(alone.keys)
+            self.converted.add(done)
+        return changed
+
+    def _divided(self, found: Found) -> tuple[Found, Found]:
+        """Return the outdated documents that would be converted, and those that would be left alone."""
+        return self._divide(found.select(found.outdated()))
 
     def _load(self, keys: Collection[bytes]) -> None:
         if keys:
             self.history.load(set(keys))
 
+    def _forget(self, keys: Collection[bytes]) -> None:
+        if not self.remembers:
+            self.history.forget(keys)
+
     def _parts(self, keys: Collection[bytes]) -> Iterator[Sequence[bytes]]:
         every, size = list(keys), self.run.options.batch_size
         yield from (every[start : start + size] for start in range(0, len(every), size))
-
-    def _carry_out(self, found: Found) -> Sequence[bytes]:
-        """Convert documents whose history is known as far as it matters; return those that are changed all the time."""
-        every: Sequence[bytes] = found.keys
-        again: Sequence[bytes] = ()
-        for _ in range(ATTEMPTS):
-            chosen, alone = self._divided(found)
-            self.history.record_seen(alone)
-            done, again = self._convert(chosen) if chosen.keys else ((), ())
-            if self.counts:
-                self.left_alone.add(alone.keys)
-                self.converted.add(done)
-            if not again:
-                break
-            found = self._read(again)
-        else:
-            self._give_up(again)
-        if not self.remembers:
-            self.history.forget(every)
-        return again
-
-    def _divided(self, found: Found) -> tuple[Found, Found]:
-        """Return the outdated documents that would be converted, and those that would be left alone."""
-        return self._divide(found.select(found.outdated()))
 
     @abstractmethod
     def _comparing(self, activity: str) -> AbstractContextManager[None]:
