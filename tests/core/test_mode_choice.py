@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.cli import options
+from fieldfare.cli import plan_options
 from fieldfare.errors import FileError, UsageError
 from fieldfare.patch import load_patch, patch_from_dict
 from fieldfare.patch.mode import ModeName
@@ -84,7 +84,7 @@ def test_an_unknown_mode_is_an_error(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_options_of_the_command_line_are_all_modes() -> None:
-    choices = get_args(get_args(options.Mode)[0])[0]
+    choices = get_args(get_args(plan_options.Mode)[0])[0]
     assert get_args(choices) == tuple(ModeName)
 
 

@@ -1,4 +1,4 @@
-"""RunOptions that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ __all__ = [
     "DEFAULT_BACKUPS",
     "DEFAULT_PLAN",
     "DEFAULT_URL",
-    "AcceptRecallLoss",
-    "Aliases",
-    "AllowDocumentExpiry",
     "AllowOverflow",
     "BackupDirectory",
     "BackupIndex",
@@ -33,18 +30,13 @@ __all__ = [
     "Index",
     "IndexTimeout",
     "IndexWorkers",
-    "LogicalRenames",
     "MaxLatency",
     "MaxRate",
     "MinOverlap",
-    "MinRecall",
-    "Mode",
     "NewBackupDirectory",
     "OnConflict",
     "PauseFile",
     "Plan",
-    "PlanOut",
-    "Prefer",
     "QueryCheckFile",
     "ReconnectTimeout",
     "ReportOut",
@@ -149,14 +141,9 @@ BackupIndex: TypeAlias = Annotated[
     str | None, index_option("A name of the index, if the directory holds several.", complete_backed_up_index)
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Aliases: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
-]
 Plan: TypeAlias = Annotated[
     Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
 ]
-PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
 BackupDirectory: TypeAlias = Annotated[Path, directory_option("Directory with the backup of the migration.")]
 VerifyOption: TypeAlias = Annotated[
     Verify,
@@ -255,12 +242,6 @@ PauseFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--pause-file", help="Pause while this file exists.", metavar="PATH", callback=writable_file),
 ]
-AllowDocumentExpiry: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--allow-document-expiry", help="Make an index TEMPORARY: Redis deletes its documents when the index expires."
-    ),
-]
 AllowOverflow: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -274,36 +255,4 @@ OnConflict: TypeAlias = Annotated[
         help="Which value to keep if a document has a renamed field under both names. "
         "Left out, such documents stop the run before anything is changed.",
     ),
-]
-
-Mode: TypeAlias = Annotated[
-    Literal["auto", "alter", "shadow", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
-    typer.Option(
-        "--mode",
-        help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
-        "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
-        "Left out, the one that the patch names, or else drop_recreate.",
-    ),
-]
-
-LogicalRenames: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--logical-renames",
-        help="Rename fields in the index alone: documents keep their values under the old names.",
-    ),
-]
-
-MinRecall: TypeAlias = Annotated[
-    float,
-    typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
-]
-
-Prefer: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="The plugin that carries out a change which another claims, too. Repeatable.", metavar="NAME"),
-]
-
-AcceptRecallLoss: TypeAlias = Annotated[
-    bool, typer.Option("--accept-recall-loss", help="Plan a change even if it keeps less recall.")
 ]

@@ -15,21 +15,23 @@ from fieldfare.cli.options import (
     DEFAULT_BACKUPS,
     DEFAULT_PLAN,
     DEFAULT_URL,
-    AcceptRecallLoss,
-    Aliases,
-    AllowDocumentExpiry,
     Cluster,
     Index,
-    LogicalRenames,
-    MinRecall,
-    Mode,
-    PlanOut,
-    Prefer,
     Url,
     file_option,
     refuse_overwriting_inputs,
 )
 from fieldfare.cli.output import bullets, notice, show, show_json
+from fieldfare.cli.plan_options import (
+    AcceptRecallLoss,
+    Aliases,
+    AllowDocumentExpiry,
+    LogicalRenames,
+    MinRecall,
+    Mode,
+    PlanOut,
+    Prefer,
+)
 from fieldfare.cli.session import Session
 from fieldfare.cli.styles import with_marks
 from fieldfare.errors import ChangeBlocked, UsageError

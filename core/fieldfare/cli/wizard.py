@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, Mode, PlanOut, Url, file_option
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Url, file_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.plan import apply_line, plan_document, plan_summary
+from fieldfare.cli.plan_options import Aliases, Mode, PlanOut
 from fieldfare.cli.session import Session
 from fieldfare.cli.terminal import Console
 from fieldfare.errors import ChangeBlocked, Interrupted, UsageError

@@ -1,4 +1,4 @@
-"""Synchronize shadow fields: convert what applications wrote to originals since, once or all the time."""
+"""Synchronize shadow fields and copies: convert what applications wrote to originals since, once or all the time."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.server_identity import check_server_identity
+from fieldfare.engine.shadow.convergence import synchronization_of
 from fieldfare.engine.shadow.steps import is_built
 from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.shadow.synchronization import Synchronizer
@@ -90,7 +91,7 @@ def _carry_out(run: ActiveRun, synchronizer: Synchronizer, *, watch: bool) -> No
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not there as it was built")
     if copies_keys(run.plan) and run.server.has_restarted_since(run.journal.progress.server_processes):
-        synchronizer.restore_copies()
+        synchronization_of(run, may_lack_copies=True).compare_every()
     run.journal.update(server_processes=run.server.run_ids())  # every document is compared, whatever a restart has lost
     if watch:
         synchronizer.watch()

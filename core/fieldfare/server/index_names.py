@@ -22,7 +22,7 @@ from fieldfare.errors import IndexNotFound
 from fieldfare.server import index_commands
 from fieldfare.server.index_commands import carry_out, target_of
 from fieldfare.server.inspect import read_info
-from fieldfare.server.pipeline import acquire_connection, exchange, receive, send
+from fieldfare.server.pipeline import acquire_connection, checked, exchange, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 
 if TYPE_CHECKING:
@@ -205,9 +205,7 @@ def _replace_own(server: Server, name: str, target: str) -> None:
     held = (target_of(server, node, name) == name for node in server.nodes()) if is_coordinated else ()
     if is_own_name(server, name) and all(held):
         commands = [("FT.DROPINDEX", encode(name)), ("FT.ALIASADD", encode(name), encode(target))]
-        reply = name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0]
-        if isinstance(reply, ResponseError):
-            raise reply
+        checked(name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0])
     _drop_own(server, name)
 
 
@@ -260,5 +258,4 @@ def _update(alias: str, target: str) -> Command:
 
 def _raise_errors(replies: Sequence[object]) -> None:
     for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise reply
+        checked(reply)

@@ -28,6 +28,7 @@ __all__ = [
     "Command",
     "acquire_connection",
     "address_of",
+    "checked",
     "encode",
     "exchange",
     "pack",
@@ -208,6 +209,17 @@ def _naming(address: str) -> Iterator[None]:
 
 def _peer(connection: Connection) -> str:
     return f"{connection.host}:{connection.port}" if hasattr(connection, "port") else ""
+
+
+def checked(reply: Any) -> Any:
+    """Return a reply.
+
+    Raises:
+        redis.exceptions.ResponseError: the reply is this error.
+    """
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
 
 
 def exchange(node: Redis, commands: Sequence[Command]) -> list[Any]:

@@ -23,8 +23,8 @@ from fieldfare_batch.migration import Migrations
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.planner import BatchMigrationPlanner
 from fieldfare_batch.redisvl import with_index_plans
-from fieldfare_batch.report import BatchReport, make_report
-from fieldfare_batch.report_file import write_report
+from fieldfare_batch.report import BatchReport
+from fieldfare_batch.report_file import write_batch_report
 from fieldfare_batch.resume import (
     add_batch_plan,
     initial_state,
@@ -35,10 +35,10 @@ from fieldfare_batch.resume import (
     resume_or_start,
 )
 from fieldfare_batch.rollback import Rollbacks
-from fieldfare_batch.state import BatchState, Settings, Status, next_commands
+from fieldfare_batch.state import BatchState, Settings, Status
 from fieldfare_batch.state_file import StateFile, load_state, lock_state
 
-__all__ = ["BatchMigrationExecutor", "default_report_path"]
+__all__ = ["BatchMigrationExecutor"]
 
 DEFAULT_STATE: Final = "batch_state.yaml"
 DEFAULT_REPORTS: Final = "./reports/"
@@ -235,7 +235,7 @@ class BatchMigrationExecutor:
             create_directory(Path(file.state.report_dir))
             executor = MigrationExecutor(plugins=self.plugins)
             Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).run()
-            return _write_report(file, report_path)
+            return write_batch_report(file, report_path)
 
     def status(self, state_path: str | Path = DEFAULT_STATE) -> BatchState:
         """Return the state of a batch. Needs no server; works while the batch runs.
@@ -266,7 +266,7 @@ class BatchMigrationExecutor:
         file.update()
         executor = MigrationExecutor(plugins=self.plugins)
         Migrations(IndexRuns(server, executor, file, plans, stop or StopRequest(), callback)).run()
-        return _write_report(file, report_path)
+        return write_batch_report(file, report_path)
 
     def _planned(self, path: Path, state: BatchState, batch_plan: BatchPlan, server: Server) -> BatchState:
         """Return a state in which every index has a plan; RedisVL's batch plans have none."""
@@ -279,12 +279,6 @@ class BatchMigrationExecutor:
             plan_dir=path.absolute().parent / "plans",
         )
         return with_index_plans(state, made.indexes, NOTHING_TO_DO)
-
-
-def default_report_path(state_path: Path) -> Path:
-    """Return the default path of a batch report: ``batch_report.yaml`` beside ``batch_state.yaml``."""
-    stem = state_path.stem
-    return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
 
 
 def _changed(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
@@ -302,9 +296,3 @@ def _changed(settings: Settings, batch_size: int | None, num_workers: int | None
         if getattr(settings, name) < 1:
             raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")
     return settings
-
-
-def _write_report(file: StateFile, report_path: str | Path | None) -> BatchReport:
-    report = make_report(file.state, next_commands(file.path.absolute(), file.state))
-    write_report(report, report_path or default_report_path(file.path))
-    return report

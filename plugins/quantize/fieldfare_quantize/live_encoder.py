@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from fieldfare.server.query_reply import WRONG_VECTOR_LENGTH
 from fieldfare_quantize.query_encoder import encode, read_encoding_of
 from fieldfare_quantize.query_encoding import QueryEncoding, read_encoding
 
@@ -23,9 +24,6 @@ T = TypeVar("T")
 
 MAX_AGE: Final = 30.0
 """Seconds. FT.INFO of a large HNSW index keeps the server busy for tens of milliseconds."""
-
-WRONG_SIZE: Final = "blob size"
-"""What the server's message about a query vector of another length contains."""
 
 
 class Encoder:
@@ -127,7 +125,7 @@ def _is_about_length(error: BaseException | None) -> bool:
     from redis.exceptions import ResponseError  # noqa: PLC0415 - start-up time
 
     while error is not None:
-        if isinstance(error, ResponseError) and WRONG_SIZE in str(error):
+        if isinstance(error, ResponseError) and WRONG_VECTOR_LENGTH in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,34 +10,13 @@ import pytest
 from fieldfare.testing.commandline import CommandLine
 from fieldfare_batch.state import Status
 from fieldfare_batch.state_file import load_state
+from terminal import run_in_terminal
 
 
-def run_in_terminal(fieldfare: CommandLine, *arguments: str, typed: str = "") -> tuple[int, str]:
-    """Run a command whose messages go to a terminal, and return its exit code and what was drawn."""
-    screen, terminal = pty.openpty()
-    if typed:
-        os.write(screen, typed.encode())
-    with subprocess.Popen(
-        [sys.executable, "-m", "fieldfare", *arguments],
-        cwd=fieldfare.directory,
-        env={**os.environ, "FIELDFARE_URL": fieldfare.url, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"},
-        stdin=terminal if typed else subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        drawn = b""
-        while chunk := _read(screen):
-            drawn += chunk
-    os.close(screen)
-    return process.returncode, drawn.decode()
-
-
-def _read(screen: int) -> bytes:
-    try:
-        return os.read(screen, 65536)
-    except OSError:  # Linux says so when the other end is closed
-        return b""
+def run_batch(fieldfare: CommandLine, *arguments: str, typed: str | None = None) -> tuple[int, str]:
+    """Run a command in a terminal; return its exit code and what was drawn."""
+    environment = {**os.environ, "FIELDFARE_URL": fieldfare.url, "COLUMNS": "100"}
+    return run_in_terminal(*arguments, environment=environment, directory=fieldfare.directory, typed=typed)
 
 
 @pytest.fixture
@@ -52,7 +28,7 @@ def planned(fieldfare: CommandLine, load: Any) -> CommandLine:
 
 
 def test_one_bar_for_the_batch(planned: CommandLine) -> None:
-    code, drawn = run_in_terminal(planned, "batch-apply", "--backup-dir", "backups", "--accept-data-loss")
+    code, drawn = run_batch(planned, "batch-apply", "--backup-dir", "backups", "--accept-data-loss")
     assert code == 0, drawn
     assert "Indexes" in drawn
     assert "3/3" in drawn
@@ -62,7 +38,7 @@ def test_one_bar_for_the_batch(planned: CommandLine) -> None:
 @pytest.mark.parametrize(("answer", "code", "count"), [("n\n", 1, 0), ("y\n", 0, 3)])
 def test_rollback_asks(planned: CommandLine, answer: str, code: int, count: int) -> None:
     assert planned("batch-apply", "--backup-dir", "backups", "--accept-data-loss").code == 0
-    ended, drawn = run_in_terminal(planned, "batch-rollback", typed=answer)
+    ended, drawn = run_batch(planned, "batch-rollback", typed=answer)
     assert ended == code
     assert "a batch of 3 indexes? [y/N]" in drawn
     state = load_state(planned.directory / "batch_state.yaml")

@@ -33,10 +33,6 @@ FIRST_VERSION: Final = 2
 """Of a shadow field: the original counts as 1."""
 
 
-def _planned_steps(draft: Draft) -> tuple[Step, ...]:
-    return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-
-
 def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
     """Return the paths of the fields that steps of plugins rewrite or move."""
     found = (path for step in steps for path in (*(step.fields if step.transforms else ()), *step.moves))
@@ -45,7 +41,7 @@ def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
 
 def _moves(draft: Draft) -> Mapping[str, str]:
     """Return old path → new path of everything that steps of plugins move."""
-    return {old: new for step in _planned_steps(draft) for old, new in step.moves.items()}
+    return {old: new for step in draft.steps for old, new in step.moves.items()}
 
 
 def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
@@ -108,7 +104,7 @@ def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, s
         draft: the plan.
         target: with its name.
     """
-    originals, moves = _rewritten_paths(_planned_steps(draft)), _moves(draft)
+    originals, moves = _rewritten_paths(draft.steps), _moves(draft)
     source = draft.snapshot.definition
     version = max(split_version(target.name)[1], FIRST_VERSION)
     while True:

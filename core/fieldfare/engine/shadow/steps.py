@@ -16,7 +16,7 @@ from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import check_target, find_problems
-from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
+from fieldfare.engine.shadow.convergence import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS

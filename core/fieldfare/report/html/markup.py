@@ -50,9 +50,9 @@ def element(name: str, /, *children: object, **attributes: object) -> Html:
     return Html(f"<{name}{named}>{joined(children)}</{name}>")
 
 
-def joined(parts: Iterable[object], separator: str = "") -> Html:
+def joined(parts: Iterable[object]) -> Html:
     """Return markup and text one after the other; None is left out."""
-    return Html(separator.join(_escaped(part) for part in parts if part is not None))
+    return Html("".join(_escaped(part) for part in parts if part is not None))
 
 
 def section(title: str, *content: object, name: str) -> Html | None:

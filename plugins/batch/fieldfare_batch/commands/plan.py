@@ -11,21 +11,9 @@ import typer
 
 from fieldfare.cli.errors import describe
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    AcceptRecallLoss,
-    AllowDocumentExpiry,
-    Cluster,
-    LogicalRenames,
-    MinRecall,
-    Mode,
-    Prefer,
-    Url,
-    directory_option,
-    file_option,
-    refuse_overwriting_inputs,
-)
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, directory_option, file_option, refuse_overwriting_inputs
 from fieldfare.cli.output import bullets, notice, show, show_json, table
+from fieldfare.cli.plan_options import AcceptRecallLoss, AllowDocumentExpiry, LogicalRenames, MinRecall, Mode, Prefer
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
 from fieldfare_batch.commands.options import DEFAULT_BATCH_PLAN
