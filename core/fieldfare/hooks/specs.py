@@ -13,7 +13,8 @@ The default protocol of one migration:
    ``fieldfare_transform`` instead. ``fieldfare_step_report`` is called when a step starts, makes progress and ends.
 7. ``fieldfare_validate`` of every plugin.
 8. On rollback ``fieldfare_rehearse_step`` again; then, in reverse order, ``fieldfare_undo_step`` of each step's owner.
-   ``fieldfare_transform`` instead. ``fieldfare_step_report`` is called at the start and end of each step, and meanwhile.
+   The kernel undoes rewrite steps; it calls ``fieldfare_transform_back`` for values that applications wrote in the new
+   form.
 
 All arguments are passed by keyword; an implementation names only those that it uses.
 """
