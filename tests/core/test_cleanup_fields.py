@@ -46,7 +46,7 @@ def test_fields_of_a_migration_that_was_given_up_are_removed(
     assert done["dropped"] == ["books__v2"]
     assert [(each["path"], each["documents"]) for each in done["removed_fields"]] == [(shape.shadow, DOCUMENTS - 1)]
     assert read_state(server) == before
-    assert run("cleanup", "--fields").stdout == "Nothing is left behind.\n"
+    assert run("cleanup", "--fields").stdout == "Nothing to clean up.\n"
 
 
 def test_what_an_index_reads_or_a_migration_needs_stays(migration: Migration) -> None:

@@ -55,7 +55,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
     reasons += ["Information is lost that only the backup can restore."] if loses else []
     summary = with_marks(summary_text(plan, width_of(sys.stderr)), sys.stderr)
     notice("\n\n".join([summary, "\n".join(reasons)]))
-    if not _read_yes("Apply this plan? Only 'yes' does it: ", again):
+    if not _read_yes("Apply this plan? Type 'yes' to continue: ", again):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
     return True

@@ -17,7 +17,7 @@ SUPPORTED: Final = (
     "Move documents to another key prefix",
     "Change the algorithm, the distance metric or the parameters of a vector field",
     "Change the datatype of vectors: float64, float32, float16, bfloat16, int8, uint8",
-    "Cut vectors to fewer dimensions",
+    "Reduce the dimensions of vectors",
 )
 BLOCKED: Final = (
     "More dimensions, or other vectors: embed the documents again",

@@ -38,8 +38,8 @@ def list_indexes(
 ) -> None:
     """Show the indexes of a server with their figures.
 
-    These are documents, storage, fields, vectors, memory, aliases where the server lists them, and migrations that are
-    not complete.
+    The figures are documents, storage, fields, vectors, memory, aliases if the server lists them, and migrations that
+    are not complete.
     """
     session = Session.of(context)
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time

@@ -22,7 +22,7 @@ def info(
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     alias: Annotated[
-        list[str] | None, typer.Option(help="An alias to look up as well. Repeatable.", metavar="NAME")
+        list[str] | None, typer.Option(help="Also look up this alias. Repeatable.", metavar="NAME")
     ] = None,
 ) -> None:
     """Show one index: definition, figures, synonyms, aliases."""

@@ -111,7 +111,7 @@ pip install -e '.[test]'
 pytest
 ```
 
-A patch asks for it so:
+Use it in a patch:
 
 ```yaml
 version: 1

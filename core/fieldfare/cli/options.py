@@ -77,7 +77,7 @@ def writable_file(path: Path | None) -> Path | None:
 
 
 def number_above_zero(value: float | None) -> float | None:
-    """Refuse a limit that lets nothing through, or is none.
+    """Refuse a limit that is not a number above 0.
 
     Raises:
         typer.BadParameter: it is not a number above 0.
@@ -88,7 +88,7 @@ def number_above_zero(value: float | None) -> float | None:
 
 
 def index_workers_choice(value: str | None) -> str | None:
-    """Refuse what is no number of index workers.
+    """Refuse a value that is not a number of index workers.
 
     Raises:
         typer.BadParameter: it is neither a number above 0 nor one of the words.
@@ -142,7 +142,7 @@ Url: TypeAlias = Annotated[
 ]
 Cluster: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
+    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Default: detect it."),
 ]
 Index: TypeAlias = Annotated[str, index_option("Name of the index, or an alias of it.", complete_index)]
 BackupIndex: TypeAlias = Annotated[
@@ -151,7 +151,7 @@ BackupIndex: TypeAlias = Annotated[
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Aliases: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
+    typer.Option(help="An alias to keep, if Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
 ]
 Plan: TypeAlias = Annotated[
     Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
@@ -172,7 +172,7 @@ QueryCheckFile: TypeAlias = Annotated[
 MinOverlap: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        help="The least share of a query's results that the other index must find. Left out, that of the file, or 0.9.",
+        help="Minimum share of a query's results that the other index must find. Default: as in the file, or 0.9.",
         metavar="SHARE",
         min=0,
         max=1,
@@ -208,7 +208,7 @@ IndexTimeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--index-timeout",
-        help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
+        help="How long to wait until a new index is ready, in seconds. Default: no limit.",
         metavar="SECONDS",
         min=0,
     ),
@@ -226,8 +226,8 @@ IndexWorkers: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--index-workers",
-        help="How many threads of the server build an index (its search-workers, Redis 8): N, or as many as it has "
-        "cores with 'auto'. Afterwards there are as many as before. 'off' leaves them alone, as does leaving it out.",
+        help="How many threads of the server build an index (search-workers, Redis 8): N, or with 'auto' the number of "
+        "its cores. Afterwards the former number is restored. Default: 'off', no change.",
         metavar="N|auto|off",
         callback=index_workers_choice,
     ),
@@ -245,8 +245,7 @@ MaxLatency: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--max-latency",
-        help="Slow down, then pause, while the server takes longer than this to answer another connection, in "
-        "milliseconds.",
+        help="Slow down, then pause, while the server takes longer than this to answer a PING, in milliseconds.",
         metavar="MS",
         callback=number_above_zero,
     ),
@@ -265,14 +264,14 @@ AllowOverflow: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-overflow",
-        help="Continue if values are too large for the new datatype, are no numbers, or all become zero under cosine.",
+        help="Continue if values are too large for the new datatype, are NaN, or all become zero under cosine.",
     ),
 ]
 OnConflict: TypeAlias = Annotated[
     Literal["keep-old", "keep-new"] | None,
     typer.Option(
         help="Which value to keep if a document has a renamed field under both names. "
-        "Left out, such documents stop the run before anything is changed.",
+        "Default: these documents stop the run before anything is changed.",
     ),
 ]
 
@@ -280,9 +279,9 @@ Mode: TypeAlias = Annotated[
     Literal["auto", "alter", "shadow", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
     typer.Option(
         "--mode",
-        help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
-        "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
-        "Left out, the one that the patch names, or else drop_recreate.",
+        help="How to change the index. 'alter' adds fields to the live index, 'shadow' builds a new index beside it: "
+        "with both, the index answers all the time. 'drop_recreate' drops it first. 'auto' takes the first mode that "
+        "can do it. Default: the mode in the patch, or drop_recreate.",
     ),
 ]
 
@@ -290,18 +289,18 @@ LogicalRenames: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--logical-renames",
-        help="Rename fields in the index alone: documents keep their values under the old names.",
+        help="Rename fields only in the index: documents keep their values under the old names.",
     ),
 ]
 
 MinRecall: TypeAlias = Annotated[
     float,
-    typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
+    typer.Option(help="Minimum recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
 ]
 
 Prefer: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="The plugin that carries out a change which another claims, too. Repeatable.", metavar="NAME"),
+    typer.Option(help="The plugin to use if several plugins claim a change. Repeatable.", metavar="NAME"),
 ]
 
 AcceptRecallLoss: TypeAlias = Annotated[

@@ -120,8 +120,8 @@ def _require_unread(server: Server, index: IndexDefinition, field: AbandonedFiel
     for reader in (index, *find_overlapping_indexes(index, others)):
         if any(is_same_place(field.path, each.path, index.storage) for each in reader.fields):
             raise PreconditionError(
-                f"The index {reader.name!r} reads {field.path!r} by now. It was not removed. See what is left: "
-                "fieldfare cleanup --fields"
+                f"The index {reader.name!r} reads {field.path!r} now. The field was not removed. List what is left "
+                "with: fieldfare cleanup --fields"
             )
 
 

@@ -76,7 +76,7 @@ def create_index(
         if lines and (replaces is None or replaces.temporary is not None or find_mismatches(replaces, other)):
             raise PreconditionError(
                 f"the name {name!r} was taken by another index in the meantime{where} ({'; '.join(lines)}). "
-                "Drop that one, or give it another name; documents stay"
+                "Drop that index; documents stay"
             )
         if lines:
             index_commands.drop(server, name)
@@ -188,7 +188,7 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
         if now >= deadline:
             raise TimeoutError(
                 f"timeout waiting for index ready: {name!r} is {stats.percent_indexed:.0%} indexed "
-                f"after {timeout:g} s; it goes on by itself"
+                f"after {timeout:g} s; the server continues to build it"
             )
         stall.look(stats, now)
         pause = min(pause * 1.5, _longest_pause(now - started, stats.percent_indexed))
@@ -234,8 +234,8 @@ class _Stall:
         )
         if limit is not None and seconds >= limit:
             raise TimeoutError(
-                f"{state}; the server's log may say why. If it goes on, resuming waits for it; if it is stuck, drop "
-                "the index (FT.DROPINDEX, without DD) before you resume"
+                f"{state}; the server's log may say why. If it makes progress again, resume the run, which waits for "
+                "it; if it is stuck, drop the index (FT.DROPINDEX, without DD) before you resume"
             )
         if now - self._reported >= STALL_SECONDS:
             self._reported = now

@@ -66,7 +66,7 @@ def refuse_replica(server: Server) -> None:
     """
     primary = server.capabilities.replica_of
     if primary:
-        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Let --url name the primary")
+        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Give --url of the primary")
 
 
 def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:
@@ -99,7 +99,7 @@ def check_source(server: Server, plan: MigrationPlan) -> Snapshot:
     """
     found, live = source_differences(server, plan)
     if plan.target.name != plan.index and index_exists(server, plan.target.name):
-        found = (*found, f"an index or alias named {plan.target.name!r} exists by now")
+        found = (*found, f"an index or alias named {plan.target.name!r} exists now")
     if found:
         raise StalePlan(plan.index, found)
     return live

@@ -132,5 +132,5 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
         index_commands.drop(server, name)
     if found:
         raise UnsupportedServer(
-            what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it"
+            what, has=f"{version}, which changes it: {'; '.join(found)}", needs="a server that keeps it"
         )

@@ -84,9 +84,9 @@ def _note_queries(journal: Journal, options: RunOptions) -> None:
     rejected = any(each.status is Status.REJECTED for each in journal.progress.steps.values())
     if rejected and journal.progress.query_check_file:
         raise PreconditionError(
-            f"The new index did not pass its checks, and nothing would ask the queries of "
-            f"{journal.progress.query_check_file!r} again. Nothing was changed. Give them with --query-check-file, or "
-            "others; a file with 'queries: []' asks none"
+            "The new index did not pass its checks, and this command would not check the queries of "
+            f"{journal.progress.query_check_file!r} again. Nothing was changed. Give this file, or another one, with "
+            "--query-check-file; a file with 'queries: []' checks none"
         )
 
 

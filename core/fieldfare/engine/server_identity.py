@@ -115,9 +115,9 @@ def _refuse_other_values(run: ActiveRun, rollback: str) -> None:
     if len(others) > len(known):
         raise BackupUnusable(
             run.journal.path,
-            f"this does not seem to be the server that it is of. {len(others)} of {len(known | others)} documents "
-            "that were compared, such as "
-            f"{min(others).decode('utf-8', 'backslashreplace')}, hold neither what the run found nor what it wrote. "
+            f"this does not seem to be the server of the run. {len(others)} of {len(known | others)} documents "
+            f"that were compared, such as {min(others).decode('utf-8', 'backslashreplace')}, hold neither the value "
+            "that the run read nor the value that it wrote. "
             "Nothing was changed. Check the URL. If it is the right server, this restores the originals: "
             f"{rollback} --force",
         )

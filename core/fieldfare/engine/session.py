@@ -213,7 +213,7 @@ def throttle(backup_dir: Path, index: str | None, *, off: bool, **changes: Any) 
         running = [each for each in _prefixes(backup_dir, None) if read_state(each) is not None]
         names = [Journal.load(backup_file(prefix, "header")).plan.index for prefix in running]
     if not names:
-        raise BackupUnusable(directory, "no run is under way there. Give the limits to the command that starts one.")
+        raise BackupUnusable(directory, "no run is active there. Give the limits to the command that starts one.")
     return {name: change_limits(backup_prefix(directory, name), name, off=off, **changes) for name in names}
 
 

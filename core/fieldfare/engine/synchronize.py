@@ -105,12 +105,12 @@ def _require_shadow_fields(run: ActiveRun, journal: Journal, commands: NextComma
         PreconditionError: says why.
     """
     if not keeps_originals(run.plan):
-        raise PreconditionError("This migration has neither shadow fields nor copies: nothing is to be synchronized")
+        raise PreconditionError("This migration has neither shadow fields nor copies: there is nothing to synchronize")
     state = mode_of(run.plan).state(journal)
     if journal.progress.undo is not RollbackStatus.NONE or state == "finalized":
         raise PreconditionError(f"Nothing was changed: {describe_state(journal)}")
     if state not in {"built", "validated", "switched"}:
         raise PreconditionError(
-            f"The migration is not that far: {describe_state(journal)}. Nothing was changed. "
+            f"The migration is not ready for this: {describe_state(journal)}. Nothing was changed. "
             f"First run: {commands.resume}"
         )

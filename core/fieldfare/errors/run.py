@@ -30,7 +30,7 @@ class RunFailed(FieldfareError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
+            f"The run failed before anything was changed: {reason}. Fix this, then run the same command again."
         )
 
 
@@ -49,7 +49,7 @@ class IndexBuildFailed(FieldfareError):
         self.reason = reason
         super().__init__(
             f"the server gave up building the index {index!r} at {documents:,} documents: {reason}. "
-            "Give the server more memory (maxmemory), then resume: the index is built anew"
+            "Give the server more memory (maxmemory), then resume: the index is built again"
         )
 
 
@@ -59,8 +59,8 @@ class OutputLost(FieldfareError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The result could not be written to standard output: {reason}. What the command does to the server "
-            "it had done; for a migration, 'fieldfare status --backup-dir DIR' says how far it got."
+            f"The result could not be written to standard output: {reason}. The command's work on the server is done; "
+            "for a migration, 'fieldfare status --backup-dir DIR' shows its state."
         )
 
 
@@ -144,7 +144,7 @@ class ReportLost(MigrationIncomplete):
         self.reason = reason
         super().__init__(
             f"The migration is done and the target index is live, but its report is lost: {reason}. "
-            "The same command again changes nothing and writes one.",
+            "Run the same command again: it changes nothing and writes the report.",
             resume=resume,
             rollback=rollback,
         )
@@ -169,7 +169,7 @@ class SyncFailed(FieldfareError):
     def __init__(self, reason: str, *, resume: str) -> None:
         self.reason = reason
         self.resume = resume
-        super().__init__(f"The synchronization stopped: {reason}. No document was harmed.\n  To resume:  {resume}")
+        super().__init__(f"The synchronization stopped: {reason}. No document is damaged.\n  To resume:  {resume}")
 
 
 class Interrupted(FieldfareError):

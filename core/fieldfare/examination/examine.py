@@ -147,7 +147,7 @@ def _drift(schema: IndexDefinition | None, definition: IndexDefinition) -> Itera
 def _state(index: ExaminedIndex, keys: int | None, info: Mapping[str, Any]) -> Iterator[Finding]:
     stats = index.snapshot.stats
     if stats.indexing:
-        detail = f"it is {stats.percent_indexed:.0%} built: what is not indexed yet was not looked for"
+        detail = f"it is {stats.percent_indexed:.0%} built: unindexed documents were not checked"
         yield Finding("being_built", passed=False, severity=Severity.WARNING, detail=detail)
     elif keys is not None:
         detail = f"documents in the index: {stats.num_docs:,}; keys under its prefixes: {keys:,}"

@@ -161,8 +161,8 @@ def require_known(snapshot: Snapshot) -> None:
         raise PreconditionError(
             f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
             f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
-            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
-            "option, and migrate that one"
+            "both in the same way. Nothing was changed. Create an index by hand without such a name, prefix or "
+            "option, and migrate that index"
         )
 
 
@@ -275,7 +275,7 @@ def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
     if len(preferred) != 1:
         raise PluginConflict(
             f"Several plugins claim this change: {change}: {', '.join(names)}. Nothing was changed. "
-            f"Say which one carries it out with '--prefer NAME', or leave one out with '-p no:NAME'.",
+            f"Choose one with '--prefer NAME', or exclude one with '-p no:NAME'.",
             names,
         )
     [(chosen, claim)] = preferred

@@ -191,19 +191,19 @@ def note_values(parameters: ConversionParameters, batch: Batch, path: str, done:
     """
     target, is_cosine = parameters.target, parameters.metric == "cosine"
     nan, infinity = (
-        ("becomes the code of zero", "becomes the largest or the least code")
+        ("becomes the code of zero", "becomes the highest or lowest code")
         if target in INTEGERS
-        else ("stays not a number", "stays infinity")
+        else ("stays NaN", "stays infinity")
     )
     underflow = f"every value is too close to zero for {target}: the vector becomes all zeros"
     for kind, rows, detail in (
-        ("NaN", done.nan, f"not a number {nan} in {target}"),
+        ("NaN", done.nan, f"NaN {nan} in {target}"),
         ("infinity", done.infinite, f"infinity {infinity} in {target}"),
         ("overflow", done.overflow, beyond),
         ("underflow", done.underflow if is_cosine else (), f"{underflow} and {NO_COSINE}"),
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
-    clipped = f"a value lies a little beyond the largest or the least {target} code, and becomes that code"
+    clipped = f"a value is a little outside the range of {target} codes: it becomes the highest or lowest code"
     subnormal = f"every value is so close to zero that {target} keeps fewer digits of it than of larger ones"
     for kind, rows, detail in (
         (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),

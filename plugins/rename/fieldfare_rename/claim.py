@@ -109,11 +109,14 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
 
 def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     """Yield what else reads one of the two places; fields of other indexes that read the old one are up to the mode."""
-    for place, effect in ((rename.source, "would find no values any more"), (rename.target, "would find these values")):
+    for place, effect in (
+        (rename.source, "would no longer find the values"),
+        (rename.target, "would find these values"),
+    ):
         for reader in _readers(live.definition, place, besides=rename.old):
             yield Claim.blocked(
                 f"{reader} of this index reads {place!r} too, and {effect}",
-                workaround=f"first remove or change {reader}, in a migration of its own",
+                workaround=f"first remove or change {reader}, in a separate migration",
             )
         for other in live.overlapping_indexes:
             readers = _options(other, place) if place == rename.source else _readers(other, place)

@@ -44,7 +44,7 @@ LOST_BY_RESTART: Final = ", and the server restarted during the run: it lost the
 
 LOST_OTHERWISE: Final = (
     ", and their time to live had not passed. Redis deletes the documents of a TEMPORARY index with it; "
-    "the backup holds the originals of rewritten fields alone"
+    "the backup holds only the originals of rewritten fields"
 )
 
 
@@ -156,7 +156,7 @@ def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str
     if run.target.prefixes != run.source.prefixes:
         return Finding("document_count", passed=True, detail=f"{detail}: they have the new prefix", data=data)
     if found - expected <= run.source_stats.hash_indexing_failures:
-        detail += ": so many or more could not be indexed then"
+        detail += ": at least as many could not be indexed then"
         return Finding("document_count", passed=True, detail=detail, data=data)
     if run.has_backup and found <= run.document_count:
         detail += "; they were there before, but not in the index"

@@ -96,7 +96,7 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
         detail = f"not found by their own vector: {', '.join(lost)}"
     if baseline is not None and baseline.not_found:
         data["not_found_before"] = len(baseline.not_found)
-        detail += f"; {len(baseline.not_found)} that the source index did not find either are left out"
+        detail += f"; {len(baseline.not_found)} that the source index did not find either do not count"
     if answers.undefined or (baseline is not None and baseline.has_undefined):
         found_before = len(baseline.found) if baseline is not None else 0
         few = 2 * len(answers.lost) <= queried or found_before <= data.get("not_found_before", 0)

@@ -70,7 +70,7 @@ def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any
     """
     current = read_limits(prefix) if read_state(prefix) is not None else None
     if current is None:
-        reason = f"no run of {index!r} is under way. Give the limits to the command that starts it: --max-rate, ..."
+        reason = f"no run of {index!r} is active. Give the limits to the command that starts it: --max-rate, ..."
         raise BackupUnusable(prefix, reason)
     given = {name: value for name, value in changes.items() if value is not None}
     limits = evolve(Limits() if off else current, **given)

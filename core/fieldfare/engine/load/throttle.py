@@ -140,7 +140,7 @@ class Throttle:
         if self._pause_file_exists:
             return Wait(Pace.PAUSED, f"the file {self.options.pause_file} exists")
         if limits.max_latency:
-            reason = f"the server took {self._latency:.1f} ms to answer, of {limits.max_latency:g} ms that are allowed"
+            reason = f"the server took {self._latency:.1f} ms to answer; {limits.max_latency:g} ms are allowed"
             if self._backoff.pauses:
                 self._probe(now)
             if self._backoff.pauses:

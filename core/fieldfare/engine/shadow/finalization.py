@@ -42,7 +42,7 @@ def require_unused_originals(run: ActiveRun) -> None:
     if outdated.count:
         raise PreconditionError(
             f"Applications wrote old fields since these were converted: {outdated}. Nothing was changed. First run: "
-            f"{commands.sync} (or finalize with --force, which converts them and removes the old fields all the same)"
+            f"{commands.sync} (or finalize with --force, which converts them and then removes the old fields)"
         )
 
 

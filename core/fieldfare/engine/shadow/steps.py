@@ -92,12 +92,12 @@ def plan_frame(
         RETIRE,
         Phase.CONTRACT,
         params={"index": source.name},
-        summary=f"When told to finalize: remove what is left of {source.name!r}; documents stay",
+        summary=f"On finalize: remove what is left of {source.name!r}; documents stay",
     )
     steps = [build, check, *([switch] if names else []), retire]
     if shadow_fields:
         shown = ", ".join(map(repr, shadow_fields))
-        summary = f"When told to finalize: remove the old values of {shown}, which go to the backup"
+        summary = f"On finalize: remove the old values of {shown}, which go to the backup"
         steps.append(
             Step.new(
                 REMOVE_ORIGINALS,
@@ -208,7 +208,7 @@ def require_source(run: ActiveRun) -> None:
     found = find_mismatches(run.source, live, is_complete=True)
     if found:
         raise PreconditionError(
-            f"the index {run.source.name!r} is no longer the one that was planned for ({'; '.join(found)}), so it was "
+            f"the index {run.source.name!r} has changed since the plan was made ({'; '.join(found)}), so it was "
             "not dropped"
         )
 
