@@ -96,6 +96,7 @@ def apply(  # noqa: PLR0913 - the command's options
     if not backup_dir:
         raise BackupDirectoryRequired
     from fieldfare.api import MigrationPlanner, load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.resume import is_applied  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
@@ -109,7 +110,8 @@ def apply(  # noqa: PLR0913 - the command's options
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
             again = command_line("apply", plan=plan, backup_dir=backup_dir)
-            if yes or session.json or not confirm_apply(loaded, backup_dir, again=again):
+            is_new = not is_applied(server, loaded, Path(backup_dir))
+            if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
             expected = loaded.forecast.activities if loaded.forecast else None
             with show_progress(session.plugins, expected), stop_on_signals(stop):

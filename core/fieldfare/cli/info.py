@@ -67,6 +67,7 @@ def _text(snapshot: Snapshot) -> str:
         ("Vector memory", f"{stats.vector_index_size_mb:,.2f} MB"),
         *_options(definition),
         ("Aliases", ", ".join(snapshot.aliases) or _no_aliases(snapshot)),
+        *(("Example key", key) for key in snapshot.key_sample[:1]),
     ]
     fields = table(
         ["Field", "Type", "Path", "Attributes"],

@@ -31,7 +31,7 @@ TITLES: Final = {
     BatchStatus.ROLLED_BACK: "Batch rolled back",
 }
 KINDS: Final = {Status.SUCCESS: "good", Status.BUILT: "good", Status.FAILED: "bad"}
-NEXT: Final = {"resume": "Resume", "rollback": "Roll back"}
+NEXT: Final = {"resume": "Resume", "finalize": "Finalize", "rollback": "Roll back"}
 COUNTS: Final = ("successful", "built", "failed", "skipped", "remaining", "rolled_back")
 
 _CONVERTER: Final = make_converter()

@@ -95,7 +95,7 @@ class BatchReport:
         completed_at: UTC, ISO 8601.
         started_at: UTC, ISO 8601.
         backup_dir: the resolved backup directory.
-        next: ``resume`` or ``rollback`` → the command that does it.
+        next: ``resume``, ``finalize`` or ``rollback`` → the command that does it.
     """
 
     version: int
