@@ -60,7 +60,7 @@ class Case:
         is_alias: whether the name is an alias.
         rolls_back: whether it is rolled back before ``finalize``; else it is finalized.
         rewritten: what becomes of vectors; None if they stay. Then ``sync --watch`` runs after the switch, for clients
-            go on writing the old form, and nothing is finalized.
+            continue writing the old form, and nothing is finalized.
         prefix: of keys after the migration.
     """
 

@@ -19,7 +19,7 @@ class Figures:
 
     Attributes:
         seconds: how long the part took.
-        queries: that were under way.
+        queries: that were running.
         errors: of these.
         empty: of these, answers without a result.
         p50_ms: half of the queries took no longer.

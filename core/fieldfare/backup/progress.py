@@ -136,7 +136,7 @@ class Progress:
         server_processes: run ids of the servers when they were last read.
         server_changes: how often the run ids changed during the run.
         self_queries: vector field of the source index → what it found.
-        raised_workers: address of a server → its index workers, from before they are raised until they are put back.
+        raised_workers: address of a server → its index workers, from before they are raised until they are restored.
         warnings: for the report, of this run or of its rollback.
         latencies: how long the server took to answer, over all attempts.
         timings: seconds per activity, and their ``total``, over all attempts.

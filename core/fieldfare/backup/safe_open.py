@@ -54,7 +54,7 @@ def open_regular(path: Path, flags: int) -> int:
 
 
 def require_regular_file(path: Path) -> None:
-    """Check that a path is no link, pipe or device, before other code opens it.
+    """Check that a path is not a link, pipe or device, before other code opens it.
 
     Raises:
         BackupUnusable: it is one.

@@ -62,7 +62,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
 
 
 def agreed_to(question: str, again: str) -> bool:
-    """Ask, on stderr, whether to go on: y or n. Lines break between words.
+    """Ask, on stderr, whether to continue: y or n. Lines break between words.
 
     Args:
         question: the question.

@@ -63,7 +63,7 @@ class MigrationWizard:
 
         Args:
             index_name: the index, or an alias of it; asked for if left out.
-            redis_url: where it lives.
+            redis_url: the URL of the server.
             redis_client: or a client of that server, which stays open.
             server: or an open connection.
             existing_patch_path: a patch to start from.

@@ -26,7 +26,7 @@ BAR_WIDTH = 24
 
 
 class BarReporter:
-    """Draws a bar for what is going on and one for the whole run; writes a line for each activity that has ended.
+    """Draws a bar for what is running and one for the whole run; writes a line for each activity that has ended.
 
     Attributes:
         display: a context manager: shows the bars during the run.

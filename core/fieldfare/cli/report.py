@@ -59,7 +59,7 @@ def report_page(file: YamlFile, plugins: Plugins) -> str:
     """Return the page of a report file.
 
     Raises:
-        FileError: it is no report that the kernel or a plugin knows, or a damaged one.
+        FileError: it is not a report that the kernel or a plugin knows, or a damaged one.
     """
     from fieldfare.support.structure import StructureError  # noqa: PLC0415 - start-up time
 

@@ -97,7 +97,7 @@ def _text(migration: Mapping[str, Any]) -> str:
 
 
 def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Return what a run that is under way does, how fast it is, and why it waits."""
+    """Return what a run that is active does, how fast it is, and why it waits."""
     if speed is None:
         return []
     if speed["lag_keys"] is not None:

@@ -98,7 +98,7 @@ def remove_abandoned_fields(server: Server, fields: Iterable[AbandonedField]) ->
 
     Raises:
         LockHeld: a migration works on their index.
-        PreconditionError: an index reads one of them by now.
+        PreconditionError: an index reads one of them now.
     """
     refuse_replica(server)
     for field in fields:

@@ -98,7 +98,7 @@ def make_primaries_agree(run: ActiveRun, *, replaces: IndexDefinition) -> None:
 
     Args:
         run: its target is what every primary should hold.
-        replaces: the definition before, which none of them should hold any more.
+        replaces: the definition before, which none of them should still hold.
 
     Raises:
         PreconditionError: a primary holds an index of this name that is neither of them.

@@ -111,7 +111,7 @@ def _raise_workers(run: ActiveRun, node: Redis) -> None:
     """Raise the number of workers of one node, after it is in the journal.
 
     Raises:
-        WorkersUnchangeable: it cannot be changed, or not put back without a risk.
+        WorkersUnchangeable: it cannot be changed, or not restored without a risk.
     """
     server = run.server
     before = read_workers(server, node)

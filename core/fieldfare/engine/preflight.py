@@ -74,7 +74,7 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
 
     Raises:
         IndexNotFound: there is no such index.
-        PreconditionError: an alias does not lead to it any more.
+        PreconditionError: an alias no longer leads to it.
     """
     live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
     found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))

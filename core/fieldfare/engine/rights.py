@@ -74,7 +74,7 @@ def require_reading_rights(run: ActiveRun) -> None:
 
 
 def _require_listing(server: Server, index: bytes) -> None:
-    """See whether the user may list the keys of an index: with a scan, or else with a cursor."""
+    """See whether the user may list the keys of an index: with a scan, or with a cursor."""
     try:
         require_allowed(server, [("SCAN", 0, "COUNT", 1)])
     except CommandNotAllowed as refusal:

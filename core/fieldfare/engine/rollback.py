@@ -54,10 +54,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     Works after success and after a failure at any point, and can itself be interrupted and run again.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
         backup_dir: of the run.
-        index: source or target name; may be left out if the directory holds one backup.
+        index: source or target name; optional if the directory holds one backup.
         options: ``batch_size`` and ``query_checks`` do not matter here.
         stop: set to stop after the current batch.
 

@@ -217,7 +217,7 @@ class ActiveRun:
             self.advance(len(batch))
 
     def save_bytes(self, step: Step, name: str, data: bytes) -> None:
-        """Write an original that is no document to the backup, durably; the first one under a name stays."""
+        """Write an original that is not a document to the backup, durably; the first one under a name stays."""
         with self.guard:
             if self.saved_bytes(step, name) is None:
                 append_bytes(self.store, step.id, name, data)

@@ -83,7 +83,7 @@ def _has_index(run: ActiveRun, definition: IndexDefinition) -> bool:
 def _is_known_by_its_index(run: ActiveRun) -> bool:
     """Whether an index tells that this is the server, where values tell nothing.
 
-    Until shadow fields are finalized, applications go on writing the originals, so that after a while none is what the
+    Until shadow fields are finalized, applications continue writing the originals: after a while none is what the
     run found. A rollback drops the target before it removes shadow fields.
     """
     finalize = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]

@@ -47,14 +47,14 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
     """Convert documents whose original was written since it was last converted.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
         backup_dir: of the run.
-        index: a name of its index; may be left out if the directory holds one backup.
+        index: a name of its index; optional if the directory holds one backup.
         watch: whether to follow further changes until ``stop`` is set.
         options: of the run.
         stop: set to stop.
-        progress: changes while this goes on.
+        progress: changes while this continues.
 
     Returns:
         The report; its finding ``sync`` counts documents.

@@ -81,7 +81,7 @@ class FieldRename:
     Attributes:
         old_name: its name.
         new_name: its name afterwards.
-        logical: rename it in the index alone: documents keep the value where it is.
+        logical: rename it only in the index: documents keep the value where it is.
     """
 
     old_name: str
@@ -157,5 +157,5 @@ class SchemaPatch(Sections):
     prefer: tuple[str, ...] = ()
 
     def with_logical_renames(self) -> SchemaPatch:
-        """Return the patch with every field renamed in the index alone."""
+        """Return the patch with every field renamed only in the index."""
         return evolve(self, rename_fields=tuple(evolve(each, logical=True) for each in self.rename_fields))

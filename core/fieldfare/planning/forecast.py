@@ -54,7 +54,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     """Return how long the steps of a plan will take, and what they need; None if there is nothing to do.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: that estimate what their steps need.
         plan: with the time that the server took to index a document of the source.
     """

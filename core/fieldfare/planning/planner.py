@@ -58,7 +58,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     """Have every change claimed by a plugin and turned into steps.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: the plugins that may claim changes.
         snapshot: the index as it is now.
         changes: in order.

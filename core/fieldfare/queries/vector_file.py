@@ -23,7 +23,7 @@ def read_numpy_vector(path: Path, row: int | None) -> tuple[tuple[float, ...], s
         row: which one, from 0; None for the only one.
 
     Raises:
-        FileError: it cannot be read, is no file of numpy, or has no such vector.
+        FileError: it cannot be read, is not a file of numpy, or has no such vector.
     """
     import numpy as np  # noqa: PLC0415 - start-up time
 

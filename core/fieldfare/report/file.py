@@ -88,7 +88,7 @@ def load_report(path: Path | str) -> MigrationReport:
     """Read the report of a run.
 
     Raises:
-        FileError: it cannot be read, or is no report; all problems at once, with line numbers.
+        FileError: it cannot be read, or is not a report; all problems at once, with line numbers.
     """
     return read_report(load_yaml(path))
 
@@ -97,7 +97,7 @@ def read_report(file: YamlFile) -> MigrationReport:
     """Return the report in a file.
 
     Raises:
-        FileError: it is no report; all problems at once, with line numbers.
+        FileError: it is not a report; all problems at once, with line numbers.
     """
     try:
         return report_from_dict(file.data)

@@ -101,7 +101,7 @@ class Server:
             lock: asked for its holder along with each batch. Once it is lost, no further batch is sent.
 
         Raises:
-            LockLost: this process does not hold the lock any more; two batches may have been sent since.
+            LockLost: this process no longer holds the lock; two batches may have been sent since.
         """
         return self._nodes.stream(batches, lock)
 

@@ -19,7 +19,7 @@ __all__ = ["HidingIndex", "find_hiding_index"]
 
 @frozen
 class HidingIndex:
-    """A real index that answers in place of an alias.
+    """A real index that answers instead of an alias.
 
     Attributes:
         alias: the name of both.

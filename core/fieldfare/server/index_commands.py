@@ -171,9 +171,9 @@ def find_differences(server: Server, expected: Snapshot, *, former: Sequence[str
     """Return one line for each thing that a primary holds otherwise; none without a coordinator.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         expected: the definition, synonyms and aliases that every primary should hold.
-        former: names under which no primary should hold an index any more, unless all of them do.
+        former: names under which no primary should still hold an index, unless all of them do.
     """
     nodes = server.nodes() if server.capabilities.coordinator else ()
     former = [name for name in former if not all(has_index(server, node, name) for node in nodes)]

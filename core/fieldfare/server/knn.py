@@ -41,7 +41,7 @@ def nearest(  # noqa: PLR0913 - what a query consists of
     """Return the documents nearest to a vector, key → distance, nearest first.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         index: its name.
         field: the vector field's name.
         vector: as bytes of the field's datatype.

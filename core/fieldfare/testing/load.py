@@ -59,7 +59,7 @@ class Load:
 
     @property
     def errors(self) -> list[str]:
-        """What the server said in place of answers."""
+        """What the server said instead of answers."""
         return [each.error for each in (*self.answers, *self.writes) if each.error]
 
     @property
@@ -68,7 +68,7 @@ class Load:
         return sum(not each.error and not each.results for each in self.answers)
 
     def between(self, first: float, last: float) -> list[Answer]:
-        """Return the queries that were under way between two moments."""
+        """Return the queries that were running between two moments."""
         return [each for each in self.answers if each.started + each.seconds >= first and each.started <= last]
 
 

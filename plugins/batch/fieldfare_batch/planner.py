@@ -84,7 +84,7 @@ class BatchMigrationPlanner(Planner):
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
             aliases: of any of these indexes, to keep.
             mode: how to change each index: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that
-                the patch names, or else ``drop_recreate``.
+                the patch names, or ``drop_recreate``.
             logical_renames: rename fields in the indexes alone, also those for which the patch does not say so.
 
         Raises:

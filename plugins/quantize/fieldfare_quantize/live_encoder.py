@@ -59,7 +59,7 @@ class Encoder:
                 are fine too.
 
         Raises:
-            UsageError: the field is no vector field, the vector does not fit it, or its calibration is unknown.
+            UsageError: the field is not a vector field, the vector does not fit it, or its calibration is unknown.
             IndexNotFound: there is no such index.
             redis.exceptions.ConnectionError: the server does not answer.
         """

@@ -146,12 +146,12 @@ def _all_gone(run: ActiveRun, expected: int, found: int) -> str:
 
 
 def _have_expired(progress: Progress) -> bool:
-    """Whether documents that are gone can have expired: whether a sample of them has by now."""
+    """Whether documents that are gone can have expired: whether a sample of them has expired."""
     return progress.expires_at is not None and progress.expires_at <= time.time()
 
 
 def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str, int]) -> Finding:
-    """More documents than before is no loss: they were added, or are indexed for the first time."""
+    """More documents than before is not a loss: they were added, or are indexed for the first time."""
     detail = f"{found:,} documents, {found - expected:,} more than before"
     if run.target.prefixes != run.source.prefixes:
         return Finding("document_count", passed=True, detail=f"{detail}: they have the new prefix", data=data)

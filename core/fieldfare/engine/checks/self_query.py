@@ -73,7 +73,7 @@ def query_source(run: ActiveRun) -> dict[str, SelfQueryBaseline]:
 
 
 def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Finding:
-    """Whether documents are found by their own vectors; one that the source index did not find is no loss.
+    """Whether documents are found by their own vectors; one that the source index did not find is not a loss.
 
     A vector of zeros has no cosine: a server that ranks by NaN leaves out other documents, one index these and another
     index those. Where an index does so, a few lost documents are a warning, and all are if the source index lost most.

@@ -18,7 +18,7 @@ MOST: Final = 64
 def bounded(known: bytes) -> bytes:
     """Return known states, one behind the other, without those between the first and the latest ones if there are many.
 
-    What is not known any more counts as written by an application, which is left alone.
+    What is no longer known counts as written by an application, which is left alone.
     """
     if len(known) <= MOST * STATE_SIZE:
         return known

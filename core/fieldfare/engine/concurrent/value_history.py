@@ -109,7 +109,7 @@ def find_origins(storage: Storage, found: Batch, known: Sequence[ValueVersion]) 
     """Find out where values come from.
 
     Args:
-        storage: of the documents; JSON is compared by meaning, for Redis spells it anew.
+        storage: of the documents; JSON is compared by meaning, for Redis spells it again.
         found: what was read.
         known: versions of these documents and maybe others, the oldest first.
     """

@@ -54,7 +54,7 @@ def require_limits(max_rate: float | None, max_latency: float | None, pause_file
 
 
 def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any) -> Limits:
-    """Change the limits of a run that is under way.
+    """Change the limits of a run that is active.
 
     Args:
         prefix: of its backup.
@@ -66,7 +66,7 @@ def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any
         The limits that the run has from now on.
 
     Raises:
-        BackupUnusable: no run is under way, or the file cannot be written.
+        BackupUnusable: no run is active, or the file cannot be written.
     """
     current = read_limits(prefix) if read_state(prefix) is not None else None
     if current is None:

@@ -1,4 +1,4 @@
-"""The files of a run that is under way."""
+"""The files of a run that is active."""
 
 from __future__ import annotations
 

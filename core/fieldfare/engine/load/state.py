@@ -62,7 +62,7 @@ def write_state(prefix: Path, state: RunState) -> None:
 
 
 def read_state(prefix: Path) -> RunState | None:
-    """Return the state of a run; None if none is under way."""
+    """Return the state of a run; None if none is active."""
     try:
         state = structure(_CONVERTER, files.read(prefix, files.RUNNING), RunState)
     except StructureError:

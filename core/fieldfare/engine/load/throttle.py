@@ -133,7 +133,7 @@ class Throttle:
         self._show(now, report, None if last is None or last.pace is Pace.PAUSED else last)
 
     def _next_wait(self, now: float) -> Wait | None:
-        """Return why to wait; None to go on."""
+        """Return why to wait; None to continue."""
         limits = self._limits
         if limits.paused:
             return Wait(Pace.PAUSED, "'fieldfare throttle --pause' was given")
@@ -152,7 +152,7 @@ class Throttle:
         return None
 
     def _follow(self, report: StepReport, now: float) -> None:
-        """Look at everything anew when another activity begins."""
+        """Look at everything again when another activity begins."""
         if self._activity != (report.activity, report.step):
             self._activity = (report.activity, report.step)
             self._looked_at = self._probed_at = self._written_at = -math.inf

@@ -174,7 +174,7 @@ def indexes_whole_documents(server: Server) -> bool | None:
 
 
 def require_free_paths(server: Server, plan: MigrationPlan) -> None:
-    """Refuse shadow fields that another index reads by now: another migration of the same documents has taken them.
+    """Refuse shadow fields that another index reads now: another migration of the same documents has taken them.
 
     Raises:
         PreconditionError: one does.

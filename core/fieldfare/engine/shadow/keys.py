@@ -88,7 +88,7 @@ def _steps(draft: Draft) -> tuple[Step, ...]:
 
 
 def require_free_prefixes(server: Server, plan: MigrationPlan) -> None:
-    """Refuse copies that another index would hold by now, beside the documents or without them.
+    """Refuse copies that another index would hold now, beside the documents or without them.
 
     Raises:
         PreconditionError: one would.

@@ -112,7 +112,7 @@ def plan_frame(
 
 
 def plan_copy(step: Step) -> Step:
-    """Return a step that copies values within each document, in place of one that moves them."""
+    """Return a step that copies values within each document, instead of one that moves them."""
     shown = ", ".join(f"{old!r} to {new!r}" for old, new in step.moves.items())
     return Step.rewrite(
         COPY,
@@ -170,7 +170,7 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
     """Move the names to the target.
 
     Raises:
-        PreconditionError: a name leads to another index by now, or one of the two indexes is another one.
+        PreconditionError: a name leads to another index now, or one of the two indexes is another one.
     """
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not the one that was built, so no name was moved")
@@ -199,7 +199,7 @@ def own_name_way(run: ActiveRun, names: Sequence[str]) -> Way | None:
 
 
 def require_source(run: ActiveRun) -> None:
-    """Refuse to drop an index that is not the source any more.
+    """Refuse to drop an index that is no longer the source.
 
     Raises:
         PreconditionError: it is another one.

@@ -67,7 +67,7 @@ class ShadowHistory:
     def observe(self, found: ShadowedDocuments) -> None:
         """Remember the states of documents whose shadow fields are as they should be, in memory alone.
 
-        What was known about them before is of no use any more.
+        What was known about them before is no longer of use.
         """
         for path, key, state in _values(self._digests(found.originals, found.shadows, is_written=True)):
             self.states[path][key] = state
@@ -92,7 +92,7 @@ class ShadowHistory:
     def was_written_by_application(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether a shadow field is not to be replaced by what its original becomes.
 
-        It is replaced if it is as a run knows it, and its original is another one by now.
+        It is replaced if it is as a run knows it, and its original is another one now.
 
         Args:
             path: of the original.
