@@ -47,7 +47,7 @@ def helper(context: typer.Context, *, url: Url = DEFAULT_URL, cluster: Cluster =
         return
     sections = (
         bullets("Indexes:", names) or ["Indexes: none"],
-        bullets("What can be changed, if the plugins for it are there:", SUPPORTED),
+        bullets("What can be changed, if the plugins are installed:", SUPPORTED),
         bullets("What cannot be changed:", BLOCKED),
         bullets("Commands, in order:", COMMANDS),
     )

@@ -31,8 +31,8 @@ def list_indexes(
     backup_dir: Annotated[
         list[Path] | None,
         directory_option(
-            f"Directory with backups of migrations, to show those that are not complete. Repeatable. Left out, "
-            f"{DEFAULT_BACKUPS}, if it is there."
+            "Directory with backups, to show migrations that are not complete. Repeatable. Default: "
+            f"{DEFAULT_BACKUPS}, if it exists."
         ),
     ] = None,
 ) -> None:
