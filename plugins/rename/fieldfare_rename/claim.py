@@ -38,7 +38,7 @@ def claim_rename(change: RenameField, live: LiveIndex) -> Claim | None:
         return Claim.supported(
             warnings=[
                 f"Documents keep the value of {before.name!r} at {before.path!r}: only its name in queries changes",
-                f"Applications continue to write {before.path!r}; FT.SEARCH without RETURN returns documents as they are",
+                f"Applications still write {before.path!r}; FT.SEARCH without RETURN returns documents as they are",
             ]
         )
     return Claim.supported(rewrites_documents=True, warnings=list(_warnings(change, before, after, live)))
