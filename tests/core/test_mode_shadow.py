@@ -329,7 +329,7 @@ def test_a_new_prefix_of_documents_that_the_same_patch_rewrites_is_blocked(serve
     renamed = {"rename_fields": [{"old_name": "t", "new_name": "title"}]}
     plan = make_plan(server, changes={"index": {"prefix": "e:"}, **renamed})
     assert not plan.supported
-    assert "that the same patch rewrites: two migrations" in plan.blocked_reasons[0]
+    assert "that the same patch rewrites: use two migrations" in plan.blocked_reasons[0]
     assert "--mode drop_recreate" in plan.blocked_reasons[0]
 
 
