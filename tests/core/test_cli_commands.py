@@ -141,6 +141,7 @@ def test_info_by_alias(fieldfare: Program) -> None:
     assert facts["Prefixes"] == "'doc:'"
     assert facts["Stopwords"] == "none"
     assert facts["Aliases"] == "news"
+    assert facts["Example key"].startswith("doc:")
     assert "headings: heading, title" in text
     assert "datatype=float32" in text
 

@@ -121,11 +121,16 @@ def test_rollback_leaves_the_name_an_alias_unless_it_is_to_be_an_index_again(ser
     before = read_state(server)
     plan = make_plan(server)
     run.apply(plan)
-    assert run.rollback() is Result.ROLLED_BACK
+    report = run.executor.rollback(server=server, backup_dir=run.backup_dir)
+    assert report.result is Result.ROLLED_BACK
+    [warning] = [line for line in report.warnings if "alias" in line]
+    assert "'books' was an index, and is an alias of 'books__v3' now" in warning
+    assert warning.endswith(" --restore-own-name")
     assert (real_name(server, "books"), algorithm(server, "books")) == ("books__v3", "flat")
     assert list_indexes(server) == ["books__v3"]
     assert run.rollback() is Result.NOTHING_TO_DO
-    assert run.rollback(restore_own_name=True) is Result.ROLLED_BACK
+    own = run.executor.rollback(server=server, backup_dir=run.backup_dir, restore_own_name=True)
+    assert (own.result, [line for line in own.warnings if "was an index" in line]) == (Result.ROLLED_BACK, [])
     assert read_state(server) == before
     assert run.rollback(restore_own_name=True) is Result.NOTHING_TO_DO
     other = Lifecycle(server, run.backup_dir.with_name("other"))
