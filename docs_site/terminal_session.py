@@ -42,7 +42,7 @@ class Session:
     """A session to record.
 
     Attributes:
-        columns: of its terminal.
+        columns: the columns of its terminal.
         commands: what is typed.
         killed: which of the commands is killed.
     """

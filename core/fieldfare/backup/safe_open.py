@@ -31,7 +31,7 @@ def open_regular(path: Path, flags: int) -> int:
 
     Args:
         path: the file.
-        flags: of ``os.open``; only its owner may read and write a file that is created.
+        flags: the flags for ``os.open``; only its owner may read and write a file that is created.
 
     Raises:
         BackupUnusable: it is a link, a pipe or a device.

@@ -36,7 +36,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
 
     Args:
         plan: what is about to be carried out.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         again: the command, for a message.
 
     Returns:

@@ -77,7 +77,7 @@ def connection_url(  # noqa: PLR0913 - the options
     A host, port, user or password is preferred to the URL of an environment variable.
 
     Args:
-        url: of ``--url``, of an environment variable, or the default.
+        url: from ``--url``, from an environment variable, or the default.
         named: whether it is that of ``--url``.
         host: the host; by default localhost.
         port: the port; by default 6379.

@@ -51,7 +51,7 @@ def report_text(report: MigrationReport, *, title: str = "", comparison: IndexCo
     Args:
         report: the report of a run.
         title: replaces the title of the result.
-        comparison: of the user's queries, which becomes a table of its own.
+        comparison: the comparison of the user's queries, which becomes a table of its own.
     """
     compared = "" if comparison is None else comparison_text(comparison)
     return plain.report_text(report, title=title, comparison=compared, width=width_of(sys.stdout), style=_style)

@@ -48,7 +48,7 @@ class AbandonedField:
 
     Attributes:
         index: that covers the documents.
-        path: of the field.
+        path: the path of the field.
         original: the path of the field that the index reads.
         documents: how many have it.
     """
@@ -70,7 +70,7 @@ def find_abandoned_fields(
     Args:
         server: where to look.
         abandoned: indexes that are dropped before: what only they read is left behind, too.
-        backup_dirs: of migrations that are not finalized: their fields are needed.
+        backup_dirs: the backup directories of migrations that are not finalized: their fields are needed.
 
     Raises:
         BackupUnusable: a directory cannot be read.

@@ -60,9 +60,9 @@ def create_index(
 
     Args:
         server: where.
-        definition: of the index.
-        synonyms: of the index.
-        aliases: of the index.
+        definition: the definition of the index.
+        synonyms: the synonyms of the index.
+        aliases: the aliases of the index.
         replaces: with a coordinator, a definition of which a primary that was down may still have an index: it is
             dropped.
 
@@ -148,7 +148,7 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "", spare_queries
 
     Args:
         run: its source says how many documents to expect.
-        name: of the index.
+        name: the name of the index.
         step: the id of the step that waits.
         spare_queries: whether applications query another index meanwhile, so that the end may be noticed later.
 

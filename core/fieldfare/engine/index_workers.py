@@ -57,7 +57,7 @@ def more_index_workers(run: ActiveRun, name: str) -> Iterator[None]:
 
     Args:
         run: its report says where the number was not changed, and why.
-        name: of the index.
+        name: the name of the index.
     """
     if run.options.index_workers is None:
         yield

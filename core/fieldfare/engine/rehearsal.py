@@ -107,7 +107,7 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
 
     Args:
         server: which.
-        definition: of the source or the target.
+        definition: the definition of the source or the target.
         role: which of them, for the message.
 
     Raises:

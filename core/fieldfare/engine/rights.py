@@ -93,8 +93,8 @@ def recreation_commands(
     They are refused, wherever they are executed.
 
     Args:
-        plan: of which source and target are dropped and created.
-        names: of further indexes.
+        plan: the plan whose source and target are dropped and created.
+        names: the names of further indexes.
         aliases: that move, beside those of the source.
     """
     source = plan.source

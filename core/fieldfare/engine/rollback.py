@@ -56,7 +56,7 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     Args:
         server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         index: source or target name; optional if the directory holds one backup.
         options: ``batch_size`` and ``query_checks`` do not matter here.
         stop: set to stop after the current batch.

@@ -75,10 +75,10 @@ class ActiveRun:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
-        lock: of the index; None for a validation.
+        lock: the lock of the index; None for a validation.
         tracking: which keys others have changed since before the dump; None if that is not known.
         follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
-        findings: of the check of a target while the source still answers.
+        findings: from the check of a target while the source still answers.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 

@@ -43,7 +43,7 @@ class Session:
 
     Attributes:
         directory: the backup directory.
-        prefix: of this index's files in it.
+        prefix: the prefix of this index's files in it.
         store: keys and originals.
         lock: on the index.
         commands: those that messages name for resume and rollback.

@@ -49,10 +49,10 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
     Args:
         server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         index: a name of its index; optional if the directory holds one backup.
         watch: whether to follow further changes until ``stop`` is set.
-        options: of the run.
+        options: the options of the run.
         stop: set to stop.
         progress: changes while this continues.
 

@@ -48,7 +48,7 @@ def examine(
     Args:
         server: where it is.
         plugins: those with the hook ``fieldfare_examine`` look, too.
-        name: of the index, or an alias of it.
+        name: the name of the index, or an alias of it.
         sample: how many documents are read at most, drawn at random; None for all.
         schema: the definition that it should have; None for none.
 

@@ -30,8 +30,8 @@ def unfit(field: Field, storage: Storage, value: bytes) -> str | None:
     """Return why a value does not fit its field; None if it does, or if only the server can tell.
 
     Args:
-        field: of the index.
-        storage: of its documents.
+        field: the field of the index.
+        storage: the storage of its documents.
         value: bytes of a hash, or the text of a JSON value.
     """
     if storage is Storage.HASH:

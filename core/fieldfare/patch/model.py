@@ -43,7 +43,7 @@ class NewField:
     Attributes:
         name: its name in queries.
         type: its type.
-        path: of its value in the document; None for the default, which depends on the storage.
+        path: the path of its value in the document; None for the default, which depends on the storage.
         attrs: attribute key → value.
     """
 
@@ -147,7 +147,7 @@ class SchemaPatch(Sections):
     """The changes that a user requests.
 
     Attributes:
-        version: of the file format.
+        version: the version of the file format.
         mode: how to change the index; None if the patch does not say.
         prefer: plugins that carry out a change which another plugin claims, too.
     """

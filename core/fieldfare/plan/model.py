@@ -64,7 +64,7 @@ class MigrationPlan:
     """A reviewed migration of one index.
 
     Attributes:
-        version: of the file format.
+        version: the version of the file format.
         mode: ``alter``, ``shadow`` or ``drop_recreate``.
         source: the live index as it was when the plan was made.
         target: the definition after every change.

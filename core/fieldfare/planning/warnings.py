@@ -49,7 +49,7 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
         server: for its memory settings.
         snapshot: the source.
         claims: with the warnings of plugins.
-        steps: of the plan; empty if there is nothing to do.
+        steps: the steps of the plan; empty if there is nothing to do.
         facts: what was found out besides.
         of_mode: the warnings of the plan's mode.
         hints: about other modes, which come last.

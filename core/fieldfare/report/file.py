@@ -110,7 +110,7 @@ def write_report(report: MigrationReport, path: Path | str, *, follow_links: boo
 
     Args:
         report: the report.
-        path: of the file; if it ends with ``.html``, the file is a page for a browser.
+        path: the path of the file; if it ends with ``.html``, the file is a page for a browser.
         follow_links: if the path is a link, write to its target; False replaces the link.
 
     Raises:
@@ -132,7 +132,7 @@ def write_yaml_or_page(
     """Write a document as YAML; as a page, if the name of the file ends with ``.html``.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         document: plain values.
         page: makes the page.
         follow_links: as for :func:`write_report`.

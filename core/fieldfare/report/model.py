@@ -138,7 +138,7 @@ class ReportedChange:
         plugin: the plugin that carries it out.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost.
-        details: of the plugin's claim: facts and figures by title, the prediction of recall among them.
+        details: the details of the plugin's claim: facts and figures by title, the prediction of recall among them.
     """
 
     summary: str
@@ -162,7 +162,7 @@ class MigrationReport(ReportNames):
         backup_prefix: path of the backup files without their endings.
         timings: seconds per activity.
         validation: the findings.
-        warnings: of the plan and of the run.
+        warnings: the warnings of the plan and of the run.
         notes: documents that were not converted as usual, with example keys.
         steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
             so that each has the seconds of all.
@@ -173,11 +173,11 @@ class MigrationReport(ReportNames):
         latency: milliseconds that the server took to answer another connection: ``median_ms``, ``p99_ms`` and
             ``worst_ms``; and ``probes``, how often it was asked; empty if it was not.
         error: the error of a failed run.
-        mode: of the plan.
+        mode: the mode of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
         manual_actions: what a person is to do next, one line each: the commands after a failed run.
-        disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
-        changes: of the plan.
+        disk_space_estimate: the resources that the plan needs; None if no plugin knows them.
+        changes: the changes of the plan.
         definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.
         timeline: when the activities took place.
     """

@@ -52,7 +52,7 @@ def create(server: Server, definition: IndexDefinition, *, scan: bool = True) ->
 
     Args:
         server: where.
-        definition: of the index.
+        definition: the definition of the index.
         scan: whether the server scans all its keys for documents; an index on trial that has none does without.
 
     Raises:
@@ -88,7 +88,7 @@ def add_fields(server: Server, definition: IndexDefinition, fields: Sequence[Fie
 
     Args:
         server: where the index is.
-        definition: of the index; its name and its storage matter.
+        definition: the definition of the index; its name and its storage matter.
         fields: in the order in which they are added.
 
     Raises:

@@ -121,7 +121,7 @@ def read_definition(server: Server, name: str, *, vector_options: bool = True) -
 
     Args:
         server: where it is.
-        name: of it.
+        name: its name.
         vector_options: whether FT.DEBUG is asked for those of vectors: of a large HNSW index, that takes long.
 
     Raises:

@@ -92,7 +92,7 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
     Args:
         document: the reply to JSON.GET for the field's path.
         dims: the required length.
-        datatype: of the index.
+        datatype: the datatype of the index.
 
     Returns:
         The bytes, or None if this is not one vector of numbers that the datatype can hold.

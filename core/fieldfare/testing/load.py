@@ -87,7 +87,7 @@ def querying(  # noqa: PLR0913 - what an application does
 
     Args:
         url: the server; without TLS.
-        queries: of which each finds a document at any time.
+        queries: queries that each find a document at any time.
         writes: the key and the command of each write, over and over again.
         encoded_anew: number of a query → what its client sends instead, from the moment in which the server refuses
             the length of its vector.

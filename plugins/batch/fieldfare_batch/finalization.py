@@ -38,7 +38,7 @@ class IndexFinalization:
         name: the name of the index before the migration.
         result: ``finalized``, ``nothing to do``, ``failed`` or ``not finalized``.
         reason: why it failed.
-        exit_code: of the failure: 3 if it stopped part-way, otherwise the index is unchanged.
+        exit_code: the exit code of the failure: 3 if it stopped part-way, otherwise the index is unchanged.
     """
 
     name: str
@@ -52,7 +52,7 @@ class BatchFinalization:
     """How the finalization of a batch ended.
 
     Attributes:
-        batch_id: of the batch plan.
+        batch_id: the id of the batch plan.
         indexes: the indexes that have something to finalize, in the order of migration.
     """
 

@@ -59,7 +59,7 @@ def batch_page(report: BatchReport, *, directory: Path) -> str:
 
     Args:
         report: the report.
-        directory: of its file, from which relative paths of the reports of indexes lead.
+        directory: the directory of its file, from which relative paths of the reports of indexes lead.
     """
     reports = {each.name: _load(each, directory) for each in report.indexes}
     title = f"{TITLES[report.status]}: {report.batch_id}"

@@ -82,7 +82,7 @@ class BatchMigrationPlanner(Planner):
             failure_policy: ``fail_fast`` (default) or ``continue_on_error``.
             plan_dir: the directory for the plans of the indexes, by default ``plans``; created if missing.
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
-            aliases: of any of these indexes, to keep.
+            aliases: aliases of any of these indexes, to keep.
             mode: how to change each index: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that
                 the patch names, or ``drop_recreate``.
             logical_renames: rename fields in the indexes alone, also those for which the patch does not say so.

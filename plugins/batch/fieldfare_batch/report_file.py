@@ -35,7 +35,7 @@ def write_state_report(file: StateFile, path: str | Path | None) -> BatchReport:
 
     Args:
         file: the batch state.
-        path: of the report; None for the default one.
+        path: the path of the report; None for the default one.
 
     Raises:
         FileError: it cannot be written.

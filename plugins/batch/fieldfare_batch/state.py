@@ -66,17 +66,17 @@ class IndexState:
 
     Attributes:
         name: its name before the migration.
-        status: of its migration.
+        status: the status of its migration.
         reason: why it failed, or was skipped.
-        exit_code: of the failure: 3 if the index is partly migrated, otherwise it is unchanged.
+        exit_code: the exit code of the failure: 3 if the index is partly migrated, otherwise it is unchanged.
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
-        plan_path: of its migration plan.
-        fingerprint: of that plan.
+        plan_path: the path of its migration plan.
+        fingerprint: the fingerprint of that plan.
         lossy: the steps that lose information.
-        report_path: of its report.
-        duration_seconds: of its migration, over all runs.
-        documents: of the index when it was migrated.
+        report_path: the path of its report.
+        duration_seconds: the seconds of its migration, over all runs.
+        documents: the number of documents in the index when it was migrated.
     """
 
     name: str
@@ -148,10 +148,10 @@ class BatchState:
     """The state of a batch: all that resuming and rolling back need, besides plans and backups.
 
     Attributes:
-        version: of the file format.
-        batch_id: of the batch plan.
-        failure_policy: of the batch plan.
-        backup_dir: of all indexes.
+        version: the version of the file format.
+        batch_id: the id of the batch plan.
+        failure_policy: the failure policy of the batch plan.
+        backup_dir: the directory of all backups.
         report_dir: the directory for the reports of indexes.
         rollback: whether the whole batch is being or was rolled back.
         started_at: UTC, ISO 8601.
@@ -159,7 +159,7 @@ class BatchState:
         elapsed_seconds: the duration of the batch, over all runs.
         settings: the user's options.
         indexes: all of them, in the order of migration.
-        plan_path: of the batch plan; "" if it is not known.
+        plan_path: the path of the batch plan; "" if it is not known.
         switching: whether names have begun to move: then every index was built and checked.
         finalized: whether every index is finalized.
     """

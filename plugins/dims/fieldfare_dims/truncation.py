@@ -59,7 +59,7 @@ def truncate_batch(parameters: TruncationParameters, batch: Batch) -> Batch:
     """Truncate the vectors of a batch, and note the documents that need attention.
 
     Args:
-        parameters: of the step.
+        parameters: the parameters of the step.
         batch: documents with the column ``parameters.path``.
 
     Returns:

@@ -95,7 +95,7 @@ class ConversionParameters:
         """Return the parameters with a calibration that is chosen on a sample, if the conversion needs one.
 
         Args:
-            sample: of the vectors.
+            sample: the sample of the vectors.
             quantization: ``scale``, ``clip`` or ``offset`` where the patch gives them.
         """
         scale, clip = quantization.get("scale"), quantization.get("clip")
@@ -138,7 +138,7 @@ def convert_batch(parameters: ConversionParameters, batch: Batch) -> Batch:
     """Convert the vectors of a batch, and note the documents that need attention.
 
     Args:
-        parameters: of the step.
+        parameters: the parameters of the step.
         batch: documents with the column ``parameters.path``.
 
     Returns:
@@ -183,9 +183,9 @@ def note_values(parameters: ConversionParameters, batch: Batch, path: str, done:
     """Note the documents with vectors whose values the target cannot hold, or not exactly, and those of zeros.
 
     Args:
-        parameters: of the conversion.
+        parameters: the parameters of the conversion.
         batch: one document for each converted vector.
-        path: of the vectors.
+        path: the path of the vectors.
         done: the converted vectors.
         beyond: what happens to values that are too large.
     """

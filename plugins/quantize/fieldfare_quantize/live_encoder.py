@@ -110,7 +110,7 @@ def encoder(
     """Return an encoder of query vectors that follows an index through migrations.
 
     Args:
-        client: of redis-py; or a URL.
+        client: a client of redis-py; or a URL.
         index: the name that queries use: an index, or an alias.
         field: its vector field.
         plan: the plan or the report of the migration, or the file of either: how its target's vectors are truncated.

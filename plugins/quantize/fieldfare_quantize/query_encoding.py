@@ -35,7 +35,7 @@ class QueryEncoding:
 
     Attributes:
         field: its name.
-        datatype: of the values.
+        datatype: the datatype of the values.
         dims: how many.
         calibration: what integer codes stand for; None for floats.
         truncation: how longer vectors are truncated; None if the migration does not truncate, or it is unknown.

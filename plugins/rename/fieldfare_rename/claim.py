@@ -165,7 +165,7 @@ def _readers(definition: IndexDefinition, place: str, *, besides: str | None = N
     """Name the fields and options of an index that read a place, or something in or around it.
 
     Args:
-        definition: of the index.
+        definition: the definition of the index.
         place: a hash field's name, or a JSON path.
         besides: a field to ignore, together with the options that follow it.
     """

@@ -53,7 +53,7 @@ def warn_of_sample(sample: Sample, path: str, notes: Iterable[Note]) -> tuple[st
 
     Args:
         sample: the documents.
-        path: of their vectors.
+        path: the path of their vectors.
         notes: on these documents.
     """
     by_kind: dict[str, Note] = {}

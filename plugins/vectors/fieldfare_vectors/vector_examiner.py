@@ -46,7 +46,7 @@ class VectorCounts:
         non_finite: documents whose vectors have NaN or infinity.
         unnormalized: documents whose vectors do not have the norm 1.
         duplicates: documents whose vectors an earlier document has, too.
-        digests: of the vectors that are remembered.
+        digests: the digests of the vectors that are remembered.
     """
 
     vectors: int = 0

@@ -57,7 +57,7 @@ def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any
     """Change the limits of a run that is active.
 
     Args:
-        prefix: of its backup.
+        prefix: the prefix of its backup.
         index: its name, for messages.
         off: remove every limit first, and a pause.
         changes: attributes of :class:`Limits`; those that are None stay as they are.

@@ -61,7 +61,7 @@ class Throttle:
         server: whose latency is probed.
         options: the limits that the run starts with.
         stop: ends a wait.
-        prefix: of the backup; None for a validation, which has no backup of its own.
+        prefix: the prefix of the backup; None for a validation, which has no backup of its own.
         check: called after each part of a wait; raises if the run is to stop.
         on_pause: called with the reason when a pause begins.
         on_wait: called with the seconds of a wait when it ends, however it ends.

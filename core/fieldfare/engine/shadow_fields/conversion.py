@@ -81,7 +81,7 @@ def convert(run: ActiveRun, keys: Sequence[bytes], decide: Decision) -> Conversi
 
     Args:
         run: the run.
-        keys: of the documents.
+        keys: the keys of the documents.
         decide: which of the outdated ones to convert.
 
     Raises:

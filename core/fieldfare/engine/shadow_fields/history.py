@@ -95,8 +95,8 @@ class ShadowHistory:
         It is replaced if it is as a run knows it, and its original is another one now.
 
         Args:
-            path: of the original.
-            key: of the document.
+            path: the path of the original.
+            key: the key of the document.
             original: its value; None if it is absent.
             shadow: the value of its shadow field, which is not what the original becomes.
         """
@@ -111,8 +111,8 @@ class ShadowHistory:
         It is, if a run has converted this very original to something else, or if it never was there with an original.
 
         Args:
-            path: of the original.
-            key: of the document.
+            path: the path of the original.
+            key: the key of the document.
             original: its value; None if it is absent.
             shadow: the value of its shadow field.
             converted: what the original becomes.

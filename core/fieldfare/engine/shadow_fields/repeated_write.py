@@ -24,7 +24,7 @@ class RepeatedWrite:
 
     Attributes:
         count: how many documents were written.
-        keys: of the documents that are as they were to be.
+        keys: the keys of the documents that are as they were to be.
         vanished: keys that were gone when they were to be written.
         wrong_type: keys that held something else then.
         contended: keys that applications update faster than they can be written.
@@ -47,7 +47,7 @@ def write_repeatedly(
 
     Args:
         run: the run; it is stopped between two writes if the user wants that.
-        keys: of the documents.
+        keys: the keys of the documents.
         decide: reads documents, and returns what to write with what must still be there then; None for nothing.
         fields: path of a guard → path of the field that it guards.
     """

@@ -26,7 +26,7 @@ class Synchronization:
         remembers: whether the state of every document that was looked at is kept in memory, for later changes.
         converted: documents that were converted.
         left_alone: documents with a shadow field that an application wrote.
-        history: of the documents that were looked at.
+        history: the history of the documents that were looked at.
     """
 
     run: ActiveRun

@@ -51,10 +51,10 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
 
     Args:
         run: a method of the executor, with all arguments but those that every command has.
-        session: of the command.
+        session: the session of the command.
         state_path: the state file.
         report_path: the report file; None for the default one.
-        url: of the server.
+        url: the URL of the server.
         cluster: whether it is a cluster; None to find out.
 
     Raises:
