@@ -65,7 +65,7 @@ class MigrationWizard:
             index_name: the index, or an alias of it; asked for if left out.
             redis_url: the URL of the server.
             redis_client: or a client of that server, which stays open.
-            server: or an open connection.
+            server: an open connection of fieldfare, instead of both.
             existing_patch_path: a patch to start from.
             plan_out: the file for the plan.
             patch_out: the file for the patch; None for no file.

@@ -38,8 +38,8 @@ class ServerUnavailable(PreconditionError):
     """No usable answer from the server.
 
     Attributes:
-        url: where we tried, without its password.
-        reason: what the client library said.
+        url: the URL that was tried, without its password.
+        reason: the message of the client library.
     """
 
     def __init__(self, url: str, reason: str) -> None:
@@ -55,8 +55,8 @@ class UnsupportedServer(PreconditionError):
     """The server lacks something.
 
     Attributes:
-        has: what the server has.
-        needs: what is needed.
+        has: the version or feature that the server has.
+        needs: the version or feature that is needed.
     """
 
     def __init__(self, what: str, *, has: str, needs: str) -> None:
@@ -184,7 +184,7 @@ class LockHeld(PreconditionError):
     """Another migrator works on this index, or in this backup directory.
 
     Attributes:
-        holder: who, as far as is known: host, pid, start.
+        holder: the process that holds it, if known: host, pid, start.
     """
 
     def __init__(self, what: str, holder: str) -> None:
@@ -199,7 +199,7 @@ class LockLost(LockHeld):
     """The lock that we held is not ours any more: this process, or the server, stood still for too long.
 
     Attributes:
-        holder: who holds it now, as far as is known.
+        holder: the process that holds it now, if known.
     """
 
     def __init__(self, what: str, holder: str) -> None:

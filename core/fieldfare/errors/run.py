@@ -125,7 +125,7 @@ class TargetRejected(ChecksFailed):
     Attributes:
         index: the source, which is unchanged.
         problems: one line per failed finding, and one for all queries whose answers differ too much.
-        comparison: what both indexes answered to the user's queries, a
+        comparison: the answers of both indexes to the user's queries, a
             :class:`fieldfare.comparison.IndexComparison`; None if they were not compared.
     """
 

@@ -39,7 +39,7 @@ class StepReport:
             the kind of a plugin's own step.
         moment: started, progress, stalled, finished, skipped or failed.
         step: the step's id; "" for an activity that is not a step.
-        title: one line for people: ``Back up originals``.
+        title: one line of text: ``Back up originals``.
         documents_done: documents processed so far.
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
@@ -134,7 +134,7 @@ class ReportedChange:
     """A change of the plan, as a report repeats it.
 
     Attributes:
-        summary: one line for people.
+        summary: one line of text.
         plugin: the plugin that carries it out.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost.
@@ -175,7 +175,7 @@ class MigrationReport(ReportNames):
         error: the error of a failed run.
         mode: the mode of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
-        manual_actions: what a person is to do next, one line each: the commands after a failed run.
+        manual_actions: what to do next, one line each: the commands after a failed run.
         disk_space_estimate: the resources that the plan needs; None if no plugin knows them.
         changes: the changes of the plan.
         definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.

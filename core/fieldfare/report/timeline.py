@@ -42,7 +42,7 @@ class Span:
 
     Attributes:
         activity: as in step reports: ``dump``, ``rewrite``, ``index``.
-        title: one line for people.
+        title: one line of text.
         start: the moment at which it started.
         seconds: how long it took.
     """

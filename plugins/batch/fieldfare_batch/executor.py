@@ -49,7 +49,7 @@ class BatchMigrationExecutor:
     """Applies, resumes, finalizes and rolls back batch plans.
 
     Args:
-        plugins: that execute steps; by default every installed plugin.
+        plugins: the plugins that execute steps; by default every installed plugin.
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
@@ -80,14 +80,14 @@ class BatchMigrationExecutor:
                 RedisVL are planned first; their plans are written beside the state file.
             batch_plan_path: the file of the batch plan; kept in the state.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             state_path: the state file of the batch.
             report_dir: the directory for the reports of indexes; created if missing.
             report_path: the batch report; by default beside the state file.
             backup_dir: the directory for backups and journals; required.
-            batch_size: documents per round trip; instead of that in ``settings``.
-            num_workers: for the documents of one index; likewise.
+            batch_size: documents per round trip; it replaces the number in ``settings``.
+            num_workers: workers for the documents of one index; it replaces the number in ``settings``.
             progress_callback: called with name, position, total and status at every transition.
             settings: options for every index.
             stop: set it to stop after the current batch of documents.
@@ -146,12 +146,12 @@ class BatchMigrationExecutor:
             state_path: the state file, ours or one of RedisVL, which is kept with the ending ``.redisvl``.
             batch_plan_path: the batch plan, if it is not where the state says; needed if an index has no plan yet.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             report_dir: instead of the directory in the state.
             backup_dir: if given, must be the one in the state.
-            batch_size: documents per round trip; instead of that in ``settings``.
-            num_workers: for the documents of one index; likewise.
+            batch_size: documents per round trip; it replaces the number in ``settings``.
+            num_workers: workers for the documents of one index; it replaces the number in ``settings``.
             retry_failed: migrate failed indexes again, too.
             report_path: the batch report; by default beside the state file.
             progress_callback: as in :meth:`apply`.
@@ -200,16 +200,16 @@ class BatchMigrationExecutor:
         Args:
             state_path: the state file.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
-            force: roll back even if the server changed since the migrations.
-            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of that in the
+            force: roll back even if the server has changed since the migrations.
+            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of the number in the
                 settings of the batch.
-            max_rate: documents per second of each index; likewise.
-            max_latency: milliseconds of the server's latency; likewise.
-            pause_file: while this file exists, the rollback pauses; likewise.
+            max_rate: documents per second of each index, instead of the limit in the settings.
+            max_latency: milliseconds of the server's latency, instead of the limit in the settings.
+            pause_file: while this file exists, the rollback pauses; it replaces the file in the settings.
             stop: set it to stop after the current batch of documents.
 
         Returns:
@@ -254,8 +254,8 @@ class BatchMigrationExecutor:
         Args:
             state_path: the state file.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             progress_callback: called with name, position, total and status.
             force: convert or copy what applications wrote to old fields or keys, and then remove these.
             stop: set it to stop before the next step.

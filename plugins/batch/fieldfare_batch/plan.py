@@ -50,12 +50,12 @@ class BatchPlan:
     Attributes:
         version: the version of the file format.
         batch_id: name of the batch, made from the time of planning.
-        mode: that the user asked for, of every migration.
+        mode: the requested mode of every migration.
         failure_policy: whether a failure stops the batch.
         requires_quantization: whether vectors in documents are converted.
         shared_patch: the content of the patch file.
         warnings: the warnings of all plans, each with the number of its indexes.
-        indexes: in the order of migration.
+        indexes: all of them, in the order of migration.
         created_at: UTC, ISO 8601.
     """
 

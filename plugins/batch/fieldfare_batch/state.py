@@ -114,7 +114,7 @@ class Settings:
 
     Attributes:
         batch_size: documents per round trip.
-        num_workers: for the documents of one index.
+        num_workers: workers for the documents of one index.
         parallel: indexes at the same time.
         allow_overflow: convert values that are too large for a new datatype, too.
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
