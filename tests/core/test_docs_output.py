@@ -22,7 +22,8 @@ from fieldfare.testing.indexing import wait_until_indexed
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
-BLOCK: Final = re.compile(r"^```(?:text|console)?\n(.+?)^```", re.MULTILINE | re.DOTALL)
+BLOCK: Final = re.compile(r"^```(\w*)\n(.+?)^```$", re.MULTILINE | re.DOTALL)
+LANGUAGES: Final = ("", "text", "console")
 VARIABLE: Final = (
     (r"(?<!\w)\.?/[\w./-]+", "PATH"),
     (r"batch_\d{8}_\d{6}", "BATCH"),
@@ -45,7 +46,7 @@ def masked(text: str) -> str:
 
 def block(page: str, start: str) -> str:
     """Return the only block of a page with a line that starts so; lines with a prompt are not output."""
-    blocks = BLOCK.findall((DOCS / page).read_text())
+    blocks = [text for language, text in BLOCK.findall((DOCS / page).read_text()) if language in LANGUAGES]
     [found] = [each for each in blocks if any(line.startswith(start) for line in each.splitlines())]
     return "".join(line for line in found.splitlines(keepends=True) if not line.startswith("$ "))
 

@@ -205,8 +205,8 @@ class BatchMigrationExecutor:
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
             force: roll back even if the server has changed since the migrations.
-            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of the number in the
-                settings of the batch.
+            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of the
+                number in the settings of the batch.
             max_rate: documents per second of each index, instead of the limit in the settings.
             max_latency: milliseconds of the server's latency, instead of the limit in the settings.
             pause_file: while this file exists, the rollback pauses; it replaces the file in the settings.

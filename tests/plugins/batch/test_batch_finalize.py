@@ -115,5 +115,5 @@ def test_a_stop_between_two_indexes(fieldfare: CommandLine, books: Server, monke
         BatchMigrationExecutor().finalize(
             server=books, stop=stop, progress_callback=lambda *event: stop.set() if event[3] == "finalized" else None
         )
-    assert caught.value.resume == "fieldfare batch-finalize --state batch_state.yaml"
+    assert caught.value.resume == f"fieldfare batch-finalize --state {fieldfare.directory / 'batch_state.yaml'}"
     assert results(fieldfare(*FINALIZE, "--json")) == {"a_1": "nothing to do", "b_1": "finalized", "c_1": "finalized"}

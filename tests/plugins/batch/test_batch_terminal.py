@@ -70,7 +70,7 @@ def test_bars_show_the_time_that_is_left_and_the_outage() -> None:
     console = Console(width=80, file=StringIO())
     bars = BarReporter(console)
     ticks = count()
-    bars.display.get_time = lambda: float(next(ticks))  # type: ignore[method-assign]  # one second at each look
+    bars.display.get_time = lambda: float(next(ticks))  # one second at each look
     bars("a", 1, 3, "in_progress")
     bars("a", 1, 3, "success")
     bars("b", 2, 3, "in_progress")
