@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO, TextIOWrapper
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +26,12 @@ DOCS: Final = ROOT / "docs"
 BLOCK: Final = re.compile(r"^```(\w*)\n(.+?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES: Final = ("", "text", "console")
 VARIABLE: Final = (
+    (r"needs search [\d.]+", ""),
     (r"(?<!\w)\.?/[\w./-]+", "PATH"),
     (r"batch_\d{8}_\d{6}", "BATCH"),
     (r"\d{4}-\d\d-\d\dT[\d:]+Z|\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"(?:about )?\d[\d,.]* min(?: \d+ s)?|(?:about |less than )?\d[\d,.]* m?s\b", "DURATION"),
+    (r"\((?:documents DURATION, )?index DURATION\)", "(PARTS)"),
     (r"\d[\d,.]* (?:bytes|[KMG]B)", "SIZE"),
     (r"(?<![\w.])\d[\d,]*(?:\.\d+)?%?", "N"),
     (r"\s+", " "),
@@ -164,13 +167,14 @@ def test_predicted_recall(fieldfare: CommandLine, server: Server) -> None:
     write_patch(fieldfare, {"update_fields": [{"name": "embedding", "attrs": {"dims": 256}}]})
     planned = fieldfare("plan", "--index", "words", "--schema-patch", "patch.yaml")
     assert planned.code == 4
-    assert_shown("capabilities/dims.md", "288   0.7938", table_in(planned.stdout) + planned.stderr)
+    assert_shown("capabilities/dims.md", "288   0.7938", f"{table_in(planned.stdout)}\n{planned.stderr}")
     assert_shown("capabilities/quantize.md", "bfloat16", table_in(fieldfare("advise", "--index", "words").stdout))
 
 
 def table_in(output: str) -> str:
-    """Return the table of an output that has recall@10 in its header."""
-    return next(each for each in output.split("\n\n") if "recall@10  recall@100" in each).partition("prediction:\n")[2]
+    """Return the table of a prediction."""
+    table = output.partition("prediction:\n")[2]
+    return "\n".join(takewhile(lambda line: "  " in line, table.splitlines()))
 
 
 # ---- batches
