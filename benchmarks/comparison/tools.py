@@ -25,7 +25,7 @@ class Tool:
     Attributes:
         name: for table, chart and page.
         command: what all its commands start with.
-        version: of its distribution.
+        version: the version of its distribution.
         options: more options of ``apply`` and ``rollback``.
     """
 

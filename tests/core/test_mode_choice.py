@@ -36,7 +36,7 @@ def test_the_default_is_drop_recreate_and_names_the_mode_without_an_outage(serve
     made = plan(server, ADD)
     assert made.mode == "drop_recreate"
     lost, downtime, hint = made.warnings
-    assert "or it is gone once the index is dropped" in lost, "what is lost for good comes first"
+    assert "or it is lost when the index is dropped" in lost, "what is lost for good comes first"
     assert downtime == "Index downtime is required"
     assert hint == "Without an outage: plan with --mode alter"
     assert "Without an outage: plan with --mode alter" in made.warnings

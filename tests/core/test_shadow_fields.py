@@ -148,8 +148,8 @@ def test_two_migrations_of_the_same_documents_have_other_shadow_fields(server: S
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"index": {"name": "library"}}, "there is no switch after which to sync"),
-        ({"custom": [{"kind": "acme.redact_email", "field": "email"}]}, "'email', which is no field of the index"),
+        ({"index": {"name": "library"}}, "then no name moves, and sync is not possible"),
+        ({"custom": [{"kind": "acme.redact_email", "field": "email"}]}, "'email', which is not a field of the index"),
     ],
     ids=["new name", "no field of the index"],
 )

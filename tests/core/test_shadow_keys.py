@@ -204,7 +204,7 @@ def test_the_plan_says_what_becomes_of_the_keys(server: Server, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "prefixes", "options", "reason"),
     [
-        ({"index": {"prefix": "n:", "name": "library"}}, ["d:"], (), "there is no switch after which to sync"),
+        ({"index": {"prefix": "n:", "name": "library"}}, ["d:"], (), "then no name moves, and sync is not possible"),
         ({"index": {"prefix": "d:v2:"}}, ["d:"], (), "keys below 'd:v2:' are below 'd:', too"),
         (
             {"index": {"prefixes": {"d:": "n:", "n:": "m:"}}},

@@ -39,11 +39,11 @@ class Shape:
     """One kind of documents, and a change that rewrites their vectors.
 
     Attributes:
-        storage: of the documents.
-        attrs: of the vector field after the change.
-        path: of the vectors.
-        shadow: of their shadow fields.
-        name: of the vector field after the change.
+        storage: the storage of the documents.
+        attrs: the attributes of the vector field after the change.
+        path: the path of the vectors.
+        shadow: the path of their shadow fields.
+        name: the name of the vector field after the change.
     """
 
     storage: str
@@ -115,7 +115,7 @@ class Migration:
     Attributes:
         shape: its documents, and the change.
         server: where the index lives.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         index: the name by which it is planned.
     """
 

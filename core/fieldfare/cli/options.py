@@ -69,7 +69,7 @@ def writable_file(path: Path | None) -> Path | None:
 
 
 def number_above_zero(value: float | None) -> float | None:
-    """Refuse a limit that lets nothing through, or is none.
+    """Refuse a limit that is not a number above 0.
 
     Raises:
         typer.BadParameter: it is not a number above 0.
@@ -80,7 +80,7 @@ def number_above_zero(value: float | None) -> float | None:
 
 
 def index_workers_choice(value: str | None) -> str | None:
-    """Refuse what is no number of index workers.
+    """Refuse a value that is not a number of index workers.
 
     Raises:
         typer.BadParameter: it is neither a number above 0 nor one of the words.
@@ -134,7 +134,7 @@ Url: TypeAlias = Annotated[
 ]
 Cluster: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
+    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Default: detect it."),
 ]
 Index: TypeAlias = Annotated[str, index_option("Name of the index, or an alias of it.", complete_index)]
 BackupIndex: TypeAlias = Annotated[
@@ -159,7 +159,7 @@ QueryCheckFile: TypeAlias = Annotated[
 MinOverlap: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        help="The least share of a query's results that the other index must find. Left out, that of the file, or 0.9.",
+        help="Minimum share of a query's results that the other index must find. Default: as in the file, or 0.9.",
         metavar="SHARE",
         min=0,
         max=1,
@@ -195,7 +195,7 @@ IndexTimeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--index-timeout",
-        help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
+        help="How long to wait until a new index is ready, in seconds. Default: no limit.",
         metavar="SECONDS",
         min=0,
     ),
@@ -213,8 +213,8 @@ IndexWorkers: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--index-workers",
-        help="How many threads of the server build an index (its search-workers, Redis 8): N, or as many as it has "
-        "cores with 'auto'. Afterwards there are as many as before. 'off' leaves them alone, as does leaving it out.",
+        help="How many threads of the server build an index (search-workers, Redis 8): N, or with 'auto' the number of "
+        "its cores. Afterwards the former number is restored. Default: 'off', no change.",
         metavar="N|auto|off",
         callback=index_workers_choice,
     ),
@@ -232,8 +232,7 @@ MaxLatency: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--max-latency",
-        help="Slow down, then pause, while the server takes longer than this to answer another connection, in "
-        "milliseconds.",
+        help="Slow down, then pause, while the server takes longer than this to answer a PING, in milliseconds.",
         metavar="MS",
         callback=number_above_zero,
     ),
@@ -246,13 +245,13 @@ AllowOverflow: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-overflow",
-        help="Continue if values are too large for the new datatype, are no numbers, or all become zero under cosine.",
+        help="Continue if values are too large for the new datatype, are NaN, or all become zero under cosine.",
     ),
 ]
 OnConflict: TypeAlias = Annotated[
     Literal["keep-old", "keep-new"] | None,
     typer.Option(
         help="Which value to keep if a document has a renamed field under both names. "
-        "Left out, such documents stop the run before anything is changed.",
+        "Default: these documents stop the run before anything is changed.",
     ),
 ]

@@ -47,7 +47,7 @@ def plan(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     index: Index,
-    schema_patch: Annotated[Path | None, file_option("YAML file that says what to change.")] = None,
+    schema_patch: Annotated[Path | None, file_option("YAML file with the changes.")] = None,
     target_schema: Annotated[Path | None, file_option("YAML file with the whole target schema.")] = None,
     plan_out: PlanOut = DEFAULT_PLAN,
     alias: Aliases = None,
@@ -60,7 +60,7 @@ def plan(  # noqa: PLR0913 - the command's options
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, with 0 if it does not.")
+        bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, and with 0 if it does not.")
     ] = False,
     prefer: Prefer = None,
     url: Url = DEFAULT_URL,
@@ -69,7 +69,7 @@ def plan(  # noqa: PLR0913 - the command's options
     """Make a migration plan. Reads the server, changes nothing.
 
     Give the changes with --schema-patch, or the whole target with --target-schema.
-    A plan with blocked changes is written too, with the reasons; the command then ends with 4.
+    A plan with blocked changes is also written, with the reasons; the command then ends with 4.
     """
     session = Session.of(context)
     if schema_patch is not None and target_schema is not None:

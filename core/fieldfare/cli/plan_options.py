@@ -23,27 +23,27 @@ __all__ = [
 PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
 Aliases: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
+    typer.Option(help="An alias to keep, if Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
 ]
 Mode: TypeAlias = Annotated[
     Literal["auto", "alter", "shadow", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
     typer.Option(
         "--mode",
-        help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
-        "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
-        "Left out, the one that the patch names, or else drop_recreate.",
+        help="How to change the index. 'alter' adds fields to the live index, 'shadow' builds a new index beside it: "
+        "with both, the index answers all the time. 'drop_recreate' drops it first. 'auto' takes the first mode that "
+        "can do it. Default: the mode in the patch, or drop_recreate.",
     ),
 ]
 LogicalRenames: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--logical-renames",
-        help="Rename fields in the index alone: documents keep their values under the old names.",
+        help="Rename fields only in the index: documents keep their values under the old names.",
     ),
 ]
 MinRecall: TypeAlias = Annotated[
     float,
-    typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
+    typer.Option(help="Minimum recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
 ]
 AcceptRecallLoss: TypeAlias = Annotated[
     bool, typer.Option("--accept-recall-loss", help="Plan a change even if it keeps less recall.")
@@ -56,5 +56,5 @@ AllowDocumentExpiry: TypeAlias = Annotated[
 ]
 Prefer: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="The plugin that carries out a change which another claims, too. Repeatable.", metavar="NAME"),
+    typer.Option(help="The plugin to use if several plugins claim a change. Repeatable.", metavar="NAME"),
 ]

@@ -30,7 +30,7 @@ def wizard(  # noqa: PLR0913 - the command's options
     index: Annotated[
         str | None,
         typer.Option(
-            "--index", "-i", help="Name of the index, or an alias of it. Asked for if left out.", metavar="NAME"
+            "--index", "-i", help="Name of the index, or an alias of it. Default: ask for it.", metavar="NAME"
         ),
     ] = None,
     patch: Annotated[Path | None, file_option("Start from this patch.")] = None,
@@ -49,7 +49,7 @@ def wizard(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Build a patch and a plan by answering questions. Reads the server, changes nothing.
 
-    Answers may be piped, one a line. Both files are written at the end, or none.
+    Answers can be piped, one per line. The patch and the plan are written at the end; both of them, or none.
     """
     session = Session.of(context)
     if patch_out.exists() and (patch is None or patch.resolve() != patch_out.resolve()):

@@ -52,7 +52,7 @@ class Draft:
     """A plan before its mode adds steps.
 
     Attributes:
-        server: where the index lives.
+        server: the server of the index.
         name: the name by which the user called the index: its own, or an alias.
         snapshot: the index as it is now.
         target: the definition after every change.

@@ -55,10 +55,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     Works after success and after a failure at any point, and can itself be interrupted and run again.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: source or target name; may be left out if the directory holds one backup.
+        backup_dir: the backup directory of the run.
+        index: source or target name; optional if the directory holds one backup.
         options: ``batch_size`` and ``query_checks`` do not matter here.
         stop: set to stop after the current batch.
 
@@ -110,12 +110,23 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         except (FieldfareError, RedisError, OSError) as error:
             reason = error_text(error)
             raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
+        if _left_an_alias(run):
+            warnings = (*warnings, _alias_warning(run, session.commands.rollback))
         return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
 
 
 def _left_an_alias(run: ActiveRun) -> bool:
     """Whether the source's own name leads to an index that a rollback has restored under another name."""
     return run.journal.progress.restored_as not in {"", run.source.name}
+
+
+def _alias_warning(run: ActiveRun, rollback: str) -> str:
+    """Return what a user should know about the source's own name, and how to make it an index again."""
+    own, restored = run.source.name, run.journal.progress.restored_as
+    return (
+        f"{own!r} was an index, and is an alias of {restored!r} now; queries work as before. To make it an index "
+        f"again, with an outage until it is built: {rollback} --restore-own-name"
+    )
 
 
 def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:

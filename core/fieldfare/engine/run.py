@@ -75,10 +75,10 @@ class ActiveRun:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
-        lock: of the index; None for a validation.
+        lock: the lock of the index; None for a validation.
         tracking: which keys others have changed since before the dump; None if that is not known.
         follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
-        findings: of the check of a target while the source still answers.
+        findings: from the check of a target while the source still answers.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 
@@ -217,7 +217,7 @@ class ActiveRun:
             self.advance(len(batch))
 
     def save_bytes(self, step: Step, name: str, data: bytes) -> None:
-        """Write an original that is no document to the backup, durably; the first one under a name stays."""
+        """Write an original that is not a document to the backup, durably; the first one under a name stays."""
         with self.guard:
             if self.saved_bytes(step, name) is None:
                 append_bytes(self.store, step.id, name, data)

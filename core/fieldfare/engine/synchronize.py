@@ -48,14 +48,14 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
     """Convert documents whose original was written since it was last converted.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: a name of its index; may be left out if the directory holds one backup.
+        backup_dir: the backup directory of the run.
+        index: a name of its index; optional if the directory holds one backup.
         watch: whether to follow further changes until ``stop`` is set.
-        options: of the run.
+        options: the options of the run.
         stop: set to stop.
-        progress: changes while this goes on.
+        progress: changes while this continues.
 
     Returns:
         The report; its finding ``sync`` counts documents.
@@ -106,12 +106,12 @@ def _require_shadow_fields(run: ActiveRun, journal: Journal, commands: NextComma
         PreconditionError: says why.
     """
     if not keeps_originals(run.plan):
-        raise PreconditionError("This migration has neither shadow fields nor copies: nothing is to be synchronized")
+        raise PreconditionError("This migration has neither shadow fields nor copies: there is nothing to synchronize")
     state = mode_of(run.plan).state(journal)
     if journal.progress.undo is not RollbackStatus.NONE or state == "finalized":
         raise PreconditionError(f"Nothing was changed: {describe_state(journal)}")
     if state not in {"built", "validated", "switched"}:
         raise PreconditionError(
-            f"The migration is not that far: {describe_state(journal)}. Nothing was changed. "
+            f"The migration is not ready for this: {describe_state(journal)}. Nothing was changed. "
             f"First run: {commands.resume}"
         )

@@ -49,7 +49,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     """Have every change claimed by a plugin and turned into steps.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: the plugins that may claim changes.
         snapshot: the index as it is now.
         changes: in order.
@@ -152,8 +152,8 @@ def require_known(snapshot: Snapshot) -> None:
         raise PreconditionError(
             f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
             f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
-            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
-            "option, and migrate that one"
+            "both in the same way. Nothing was changed. Create an index by hand without such a name, prefix or "
+            "option, and migrate that index"
         )
 
 

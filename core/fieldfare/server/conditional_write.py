@@ -84,7 +84,7 @@ def _values(storage: Storage, column: Column) -> Iterator[bytes]:
 
 
 def _expected(write: ConditionalWrite, storage: Storage, path: str) -> Iterator[bytes]:
-    """Yield the digest of each document's expected value, or what stands in place of one."""
+    """Yield the digest of each document's expected value, or what replaces it."""
     after, name = write.after[path], encode(path)
     if write.before is None:
         yield from (SKIP_FIELD if value is None else ANY_VALUE for value in after)

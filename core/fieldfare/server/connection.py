@@ -25,7 +25,7 @@ class Server:
 
     Attributes:
         client: redis-py's client, for commands that need no raw replies.
-        url: of the server, without its password.
+        url: the URL of the server, without its password.
         capabilities: versions, modules and limits of the server.
     """
 
@@ -91,11 +91,11 @@ class Server:
         that were sent are executed.
 
         Args:
-            batches: of commands.
+            batches: the batches of commands.
             lock: asked for its holder along with each batch. Once it is lost, no further batch is sent.
 
         Raises:
-            LockLost: this process does not hold the lock any more; two batches may have been sent since.
+            LockLost: this process no longer holds the lock; two batches may have been sent since.
         """
         return self._nodes.stream(batches, lock)
 
@@ -107,7 +107,7 @@ class Server:
         What is not read yet stays with the server. The parts of a cluster are whole batches.
 
         Args:
-            batches: of commands, none of them empty.
+            batches: the batches of commands, none of them empty.
             width: how many replies must stay together.
             most_bytes: a part ends when its values have as many bytes.
         """

@@ -157,7 +157,7 @@ def _arguments(write: GuardedWrite, storage: Storage, guard: str, path: str) -> 
 
 
 def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, row: int) -> bytes:
-    """Return the digest of an expected value, or what stands in place of one."""
+    """Return the digest of an expected value, or what replaces it."""
     if column is None:
         return ANY_VALUE
     value = column[row]

@@ -3,7 +3,7 @@
 An alias moves with one command. The name of a real index only becomes free when its index is dropped; then it becomes
 an alias of the other index. Which way a server allows differs, and it is tried before: see :func:`find_way`.
 FT.DROPINDEX follows aliases: sent once more to a name that has moved, it would drop the other index. So it is sent
-only to a name that is the index's own, and in a transaction that an attempt before this one cannot carry out any more.
+only to a name that is the index's own, and in a transaction that an attempt before this one can no longer carry out.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _drop_own(server: Server, name: str) -> None:
     """Drop the index of this very name; an index to which the name leads as an alias stays.
 
     With a coordinator a command reaches all primaries, and each follows its own aliases: so the name is first taken
-    from those on which it is an alias by now.
+    from those on which it is an alias now.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses it.

@@ -141,7 +141,7 @@ def receive_parts(
 
     Args:
         connection: to which the commands were sent.
-        count: of the commands.
+        count: the number of commands.
         width: how many replies must stay together.
         most_bytes: a part ends with the reply with which its values have as many bytes; None for one part.
     """

@@ -57,7 +57,7 @@ class Encoder:
                 are fine too.
 
         Raises:
-            UsageError: the field is no vector field, the vector does not fit it, or its calibration is unknown.
+            UsageError: the field is not a vector field, the vector does not fit it, or its calibration is unknown.
             IndexNotFound: there is no such index.
             redis.exceptions.ConnectionError: the server does not answer.
         """
@@ -108,7 +108,7 @@ def encoder(
     """Return an encoder of query vectors that follows an index through migrations.
 
     Args:
-        client: of redis-py; or a URL.
+        client: a client of redis-py; or a URL.
         index: the name that queries use: an index, or an alias.
         field: its vector field.
         plan: the plan or the report of the migration, or the file of either: how its target's vectors are truncated.

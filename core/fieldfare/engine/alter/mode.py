@@ -52,7 +52,7 @@ class Alter(Mode):
         if not isinstance(change.claimed.change, AddField):
             return "FT.ALTER can only add fields", "use --mode auto, which takes a mode that can do it"
         if change.steps or draft.further_steps:
-            return "its plugin does more than to add a field", "use --mode drop_recreate"
+            return "its plugin does more than add a field", "use --mode drop_recreate"
         source = draft.snapshot.definition
         if canonical(draft.target).options != canonical(source).options:
             return "with so many TEXT fields the index needs MAXTEXTFIELDS from the start", "use --mode auto"
@@ -67,11 +67,11 @@ class Alter(Mode):
         snapshot = draft.snapshot
         names = ", ".join(repr(each.name) for each in added_fields(snapshot.definition, target))
         answers = (
-            f"The index answers all the time; queries of {names} find all documents when the server has scanned them "
-            "again, which apply waits for"
+            "The index answers all the time; apply waits until the server has scanned all documents again: then "
+            f"queries on {names} find all of them"
         )
         own = snapshot.definition.name
-        back = f"a rollback builds {own!r} as it was beside it, and makes its names aliases of that"
+        back = f"a rollback builds {own!r} again as a second index, and makes its names aliases of that index"
         if draft.server.capabilities.coordinator and own in names_of(snapshot):
             back += f"; in this cluster queries of {own!r} fail for one round trip then"
         lines = [answers, f"FT.ALTER cannot remove fields: {back}"]

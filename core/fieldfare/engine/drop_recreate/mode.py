@@ -69,7 +69,7 @@ class DropRecreate(Mode):
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
                 "This server does not list aliases: name each alias of this index with --alias, "
-                "or it is gone once the index is dropped"
+                "or it is lost when the index is dropped"
             )
         lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
@@ -172,11 +172,11 @@ def unreadable_warning(option: str) -> str:
     if option.startswith("TEMPORARY"):
         return (
             "This server does not say whether the index is TEMPORARY. If it is, do not apply this plan: Redis deletes "
-            "the documents of a TEMPORARY index when it is dropped. FT.DEBUG TTL tells an administrator"
+            "the documents of a TEMPORARY index when it is dropped. An administrator can check it with FT.DEBUG TTL"
         )
     if option.startswith(SYNONYMS):
         return (
-            f"This user may not read the {option}: if the index has any, they are lost once it is dropped. "
-            "Let a user make the plan who may"
+            f"This user may not read the {option}: if the index has any, they are lost when it is dropped. "
+            "Make the plan as a user who may read them"
         )
     return f"FT.INFO doesn't report {option}: repeat it in the patch if it was set"

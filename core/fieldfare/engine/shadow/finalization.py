@@ -73,7 +73,7 @@ def _require_synchronized(synchronization: Synchronization[Any], originals: str,
         commands = NextCommands.of_run(run.plan.index, run.journal.path.parent, run.options)
         raise PreconditionError(
             f"Applications wrote {originals} since these were {done}: {outdated}. Nothing was changed. First run: "
-            f"{commands.sync} (or finalize with --force, which {does} them and removes the {originals} all the same)"
+            f"{commands.sync} (or finalize with --force, which {does} them and then removes the {originals})"
         )
 
 

@@ -43,9 +43,9 @@ def copy_blocker(draft: Draft) -> str | None:
 def _problems(draft: Draft) -> Iterator[str]:
     source, target, capabilities = draft.snapshot.definition, draft.target, draft.server.capabilities
     if any(step.rewrites_documents and not step.moves_keys for step in draft.steps):
-        yield "it moves keys of documents that the same patch rewrites: two migrations, one after the other, do that"
+        yield "it moves keys of documents that the same patch rewrites: use two migrations, one after the other"
     if not names_to_move(draft):
-        yield "it moves keys, and with a new name of the index there is no switch after which to sync"
+        yield "it moves keys and renames the index: then no name moves, and sync is not possible"
     options = [each.claimed.change for each in draft.changes if isinstance(each.claimed.change, UpdateOption)]
     changed = {each.option for each in options if each.option in COVERAGE}
     if changed or source.filter is not None or target.filter is not None:
@@ -63,11 +63,11 @@ def _problems(draft: Draft) -> Iterator[str]:
             if any(each.startswith(prefix) or prefix.startswith(each) for each in other.prefixes):
                 yield f"the index {other.name!r} covers {prefix!r}, too: it would hold documents twice"
         if next(scan_keys(draft.server, source.storage, prefix), None) is not None:
-            yield f"keys below {prefix!r} exist already, and could not be told from copies"
+            yield f"keys below {prefix!r} exist already, and cannot be distinguished from copies"
 
 
 def require_free_prefixes(server: Server, plan: MigrationPlan) -> None:
-    """Refuse copies that another index would hold by now, beside the documents or without them.
+    """Refuse copies that another index would hold now, beside the documents or without them.
 
     Raises:
         PreconditionError: one would.
@@ -97,7 +97,7 @@ def with_copies(draft: Draft, frame: Sequence[Step]) -> tuple[Step, ...]:
         params={"prefixes": [each for each in source.prefixes if each not in target.prefixes]},
         after=[step.id for step in frame if step.phase is Phase.CONTRACT],
         rewrites_documents=True,
-        summary=f"When told to finalize: remove the keys below {old}, whose values go to the backup",
+        summary=f"On finalize: remove the keys below {old}, whose values go to the backup",
     )
     frame = [evolve(step, phase=Phase.CREATE) if step.phase is Phase.EXPAND else step for step in frame]
     return (*frame, removal.owned_by(frame[0].owner))
@@ -109,7 +109,7 @@ def describe_copies(draft: Draft) -> list[str]:
         return []
     lines = (
         "Documents are copied to their new keys, and keep their old ones until 'fieldfare finalize'",
-        "Until then each document needs its memory twice, beside the second index",
-        "Applications go on writing the old keys, until they write the new keys themselves",
+        "Until then each document takes memory twice, in addition to the second index",
+        "Applications can continue to write the old keys until they write the new keys",
     )
     return list(lines)

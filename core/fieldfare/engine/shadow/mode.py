@@ -129,7 +129,7 @@ class Shadow(Mode):
         return plan_copy(step) if step.moves else step
 
     def target(self, draft: Draft) -> IndexDefinition:
-        """Return the target under a name of its own: the patch's, or else the next version."""
+        """Return the target under a name of its own: the patch's, or the next version."""
         source, target = draft.snapshot.definition, draft.target
         if target.name == source.name:
             base = names_to_move(draft)[0]
@@ -232,7 +232,7 @@ class Shadow(Mode):
         return (*(each for each in checked if each.name != NAMES), check_names(run))
 
     def view(self, run: ActiveRun) -> ActiveRun:
-        """Return the run with the aliases that lead to the target by now."""
+        """Return the run with the aliases that lead to the target now."""
         return current_view(run)
 
     def as_before(self, run: ActiveRun) -> ActiveRun:

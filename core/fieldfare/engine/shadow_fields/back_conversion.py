@@ -20,8 +20,8 @@ def convert_back(run: ActiveRun, history: FieldHistory, keys: Sequence[bytes]) -
 
     Args:
         run: the rollback.
-        history: of these documents.
-        keys: of documents with a shadow field that an application wrote.
+        history: the history of these documents.
+        keys: the keys of documents with a shadow field that an application wrote.
 
     Returns:
         The keys of documents whose originals were written; and of those with a value that has no way back, or whose

@@ -56,8 +56,8 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         It is, if a run has converted this very original to something else, or if it never was there with an original.
 
         Args:
-            path: of the original.
-            key: of the document.
+            path: the path of the original.
+            key: the key of the document.
             original: its value; None if it is absent.
             shadow: the value of its shadow field.
             converted: what the original becomes.

@@ -136,7 +136,7 @@ def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:
     """Yield the keys of all documents of the source, as it answers now.
 
-    With a FILTER, those that were captured come first: the index may cover others by now.
+    With a FILTER, those that were captured come first: the index may cover others now.
     """
     live = evolve(run.source, name=run.journal.progress.restored_as or run.source.name)
     if live.filter is not None:

@@ -23,7 +23,7 @@ def write_repeatedly(
 
     Args:
         run: the run; it is stopped between two writes if the user wants that.
-        keys: of the documents.
+        keys: the keys of the documents.
         decide: reads documents, and returns what to write with what must still be there then; None for nothing.
         fields: path of a guard → path of the field that it guards.
 

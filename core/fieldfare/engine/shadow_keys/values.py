@@ -31,7 +31,7 @@ def save_values(run: ActiveRun, keys: Sequence[bytes], tag: str) -> Iterator[lis
     Args:
         run: the run.
         keys: any number.
-        tag: of the batches.
+        tag: the tag of the batches.
 
     Raises:
         redis.exceptions.ResponseError: the server refused.

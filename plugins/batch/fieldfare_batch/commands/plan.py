@@ -55,7 +55,8 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     alias: Annotated[
         list[str] | None,
         typer.Option(
-            help="An alias of any of the indexes, to keep: Redis lists no aliases. Repeatable.", metavar="NAME"
+            help="An alias of one of the indexes, to keep it if Redis cannot list aliases (before 8.10). Repeatable.",
+            metavar="NAME",
         ),
     ] = None,
     mode: Mode = None,
@@ -69,8 +70,8 @@ def batch_plan(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Plan many indexes with one patch. Reads the server, changes nothing.
 
-    Indexes that the patch does not apply to are skipped, with the reason. Every other index gets its own migration
-    plan. Fails if migrating one index would change documents of another index.
+    An index is skipped, with the reason, if the patch does not apply to it. Every other index gets its own migration
+    plan. Fails if the migration of one index would change documents of another index.
     """
     session = Session.of(context)
     refuse_overwriting_inputs(plan_out, schema_patch, indexes_file)
