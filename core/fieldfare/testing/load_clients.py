@@ -24,6 +24,9 @@ import msgpack
 
 CHUNK: Final = 1 << 16
 
+MOST_BEHIND: Final = 1.0
+"""Seconds by which a client with a schedule may be behind it; what it misses beyond that is not made up for."""
+
 WRONG_LENGTH: Final = "blob size"
 """What the server's message about a query vector of another length contains."""
 
@@ -38,15 +41,18 @@ class Client:
         other_commands: what takes their place as soon as the server refuses the length of a vector, and what they take
             the place of when that happens again; empty if there are none.
         pause: seconds between an answer and the next command.
+        keeps_schedule: whether ``pause`` is the time from one command to the next instead, however long answers take.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is told
         self,
         address: Sequence[str | int],
         login: Sequence[bytes],
         commands: Sequence[bytes],
         other_commands: Sequence[bytes],
         pause: float,
+        *,
+        keeps_schedule: bool = False,
     ) -> None:
         is_path = len(address) == 1
         self.socket = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET, socket.SOCK_STREAM)
@@ -59,7 +65,7 @@ class Client:
         self._reader = hiredis.Reader()
         self._commands, self._other_commands = cycle(commands), cycle(other_commands)
         self._has_other = bool(other_commands)
-        self._pause = pause
+        self._pause, self._keeps_schedule = pause, keeps_schedule
         self._sent = self._late = 0.0
         self._is_repeated = False
         for command in login:
@@ -95,7 +101,8 @@ class Client:
             found, error = (0, str(reply)) if is_error else (_count(reply), "")
             self.answers.append((self._sent, now - self._sent, found, error, self._late))
             self.is_waiting = False
-            self.due = now + self._pause
+            earliest = now - MOST_BEHIND
+            self.due = max(self.due + self._pause, earliest) if self._keeps_schedule else now + self._pause
 
     def _read(self) -> None:
         while self._reader.gets() is False:
