@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
-    from fieldfare.report import Finding, StepReport
+    from fieldfare.report import Finding, RunReport, StepReport
     from fieldfare.server import Server
 
 # ================================ Planning: reads the server, changes nothing
@@ -208,6 +208,18 @@ def fieldfare_step_report(report: StepReport) -> None:
     Raises: an exception is logged and never fails the step.
 
     Example: ``gauge.set(report.documents_done / report.documents_total)``
+    """
+
+
+@hookspec
+def fieldfare_run_report(report: RunReport) -> None:
+    """Observe a whole run: it started, finished or failed, or ``sync --watch`` tells how far it is behind.
+
+    When: at each of these moments; step reports of the run come in between. A run that has nothing to do has none.
+    Who: observers: tracing, metrics. None always.
+    Raises: an exception is logged and never fails the run.
+
+    Example: ``if report.moment is Moment.FAILED: page(f"{report.command} of {report.index}: {report.error}")``
     """
 
 

@@ -1,4 +1,4 @@
-"""The reports of a run: ``StepReport`` during the run, ``MigrationReport`` at its end. Data only."""
+"""The reports of a run: ``StepReport`` and ``RunReport`` during the run, ``MigrationReport`` at its end. Data only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fieldfare.report.findings import Finding
 from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
 from fieldfare.report.timeline import Timeline
 
-__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "StepReport", "Timings", "Validation"]
+__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "RunReport", "StepReport", "Timings", "Validation"]
 
 
 class Moment(StrEnum):
@@ -45,6 +45,7 @@ class StepReport:
         seconds: since the activity started.
         error: the error of a failed activity; what was seen of a stalled one.
         unavailable_since: since when the index cannot be queried, in seconds since the epoch; None while it answers.
+        throttled_seconds: for how long the run has waited because of the user's limits, over all attempts.
     """
 
     index: str
@@ -57,6 +58,40 @@ class StepReport:
     seconds: float = 0.0
     error: str | None = None
     unavailable_since: float | None = None
+    throttled_seconds: float = 0.0
+
+
+@frozen(hash=False)
+class RunReport:
+    """A run that starts or ends, or a ``sync --watch`` that tells how far it is behind.
+
+    Attributes:
+        index: the index's real name.
+        target: the name of the target.
+        command: what the run does: ``apply`` (also of ``switch``), ``rollback``, ``finalize`` or ``sync``.
+        moment: started, progress (of ``sync --watch``), finished or failed.
+        mode: of the plan.
+        plan_fingerprint: the SHA-256 that names the plan.
+        seconds: since the command started.
+        throttled_seconds: for how long it waited because of the user's limits.
+        unavailable_seconds: for how long the index could not be queried.
+        error: the class of the exception that ended a failed run, without its text.
+        lag_keys: of ``sync --watch``: keys that were changed, and are not looked at yet.
+        lag_seconds: since the server has told of the first of them.
+    """
+
+    index: str
+    target: str
+    command: str
+    moment: Moment
+    mode: str
+    plan_fingerprint: str
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    unavailable_seconds: float = 0.0
+    error: str | None = None
+    lag_keys: int | None = None
+    lag_seconds: float | None = None
 
 
 class Result(StrEnum):

@@ -42,10 +42,13 @@ class Synchronizer:
     Attributes:
         run: with a target.
         progress: how far it is.
+        on_lag: called a few times per second while it watches: keys that are not looked at yet, and since how many
+            seconds the server has told of the first of them.
     """
 
     run: ActiveRun
     progress: SyncProgress = field(factory=SyncProgress)
+    on_lag: Callable[[int, float], None] = lambda _keys, _seconds: None
     _written_at: float = field(init=False, default=-math.inf)
     _after_switch: Synchronization | KeySynchronization | None = field(init=False, default=None)
 
@@ -143,6 +146,7 @@ class Synchronizer:
         self._written_at = now
         keys, seconds = self.progress.lag_keys, self.progress.lag_seconds
         write_state(self.run.store.prefix, RunState(this_process(), "sync", lag_keys=keys, lag_seconds=seconds))
+        self.on_lag(keys, seconds)
 
     def _convert(self, keys: Sequence[bytes], change: Callable[[Sequence[bytes]], object]) -> None:
         size = self.run.options.batch_size
