@@ -154,7 +154,12 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
         "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
     ]
     whole = indexes_whole_documents(draft.server)
-    if whole is not False:
+    if whole is False:
+        lines.append(
+            "A write of a shadow field has the server index the document in the new index alone "
+            "(PARTIAL_INDEXED_DOCS is on)"
+        )
+    else:
         setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
         lines.append(
             "Each write of a shadow field has the server index the whole document again, in every index that covers "

@@ -1,0 +1,132 @@
+"""Shadow fields on a server that indexes a document again only if a field of the index was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldfare.engine.shadow.field_plan import indexes_whole_documents
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Result
+from fieldfare.server import Server, connect
+from fieldfare.server.embedded import EmbeddedServer, find_programs
+from fieldfare.server.index_names import real_name
+from fieldfare.server.query_reply import search_rows
+from fieldfare.testing.servers import clear
+from shadow_migration import DIMS, RENAMED, SHAPES, Migration, vector, writing
+
+EVERY = {**SHAPES, **RENAMED}
+
+
+@pytest.fixture(scope="module")
+def partial_url() -> Iterator[str]:
+    """Give the URL of a server with PARTIAL_INDEXED_DOCS."""
+    _, modules = find_programs()
+    arguments = ("--loadmodule", str(modules / "redisearch.so"), "PARTIAL_INDEXED_DOCS", "1")
+    with EmbeddedServer(arguments, search=False, tcp=True) as embedded:
+        yield embedded.url
+
+
+@pytest.fixture
+def partial(partial_url: str) -> Iterator[Server]:
+    """Give a connection to that server, emptied."""
+    with connect(partial_url) as server:
+        clear(server)
+        yield server
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_migration_with_writers_from_apply_to_finalize_and_back(
+    name: str, partial: Server, partial_url: str, tmp_path: Path
+) -> None:
+    migration = Migration(EVERY[name], partial, tmp_path / "backup")
+    migration.fill()
+    with writing(partial_url, migration.shape):
+        assert migration.apply() is Result.SUCCEEDED
+        with migration.watching():
+            pass
+    migration.sync()
+    assert migration.outdated() == {}
+    assert indexed(migration) == stored(migration)
+    assert migration.finalize(force=True) is Result.SUCCEEDED
+    assert indexed(migration) == stored(migration)
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert indexed(migration) == stored(migration)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_applications_write_in_either_form_is_found(name: str, partial: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES[name], partial, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    with migration.watching():
+        partial.command(*migration.shape.update("d:7", 700))
+    partial.command(*migration.shape.write_shadow("d:8", 800))
+    assert indexed(migration) == stored(migration)
+    assert (indexed(migration)["d:7"], indexed(migration)["d:8"]) == (
+        pytest.approx(distance(migration, 700)),
+        pytest.approx(distance(migration, 800)),
+    )
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert indexed(migration) == stored(migration)
+
+
+def test_the_plan_says_what_it_costs_to_index_again(partial: Server, server: Server, tmp_path: Path) -> None:
+    with_setting, without = (planned(each, tmp_path) for each in (partial, server))
+    assert (indexes_whole_documents(partial), indexes_whole_documents(server)) == (False, True)
+    [warning] = [each for each in with_setting.warnings if "PARTIAL" in each]
+    assert "in the new index alone (PARTIAL_INDEXED_DOCS is on)" in warning
+    assert any("PARTIAL_INDEXED_DOCS is off" in each for each in without.warnings)
+    [line] = [each for each in basis(with_setting) if "shadow" in each]
+    assert line == "shadow fields: the live index leaves them alone (PARTIAL_INDEXED_DOCS is on)"
+    [line] = [each for each in basis(without) if "shadow" in each]
+    assert "each write has the live index take up the document again" in line
+
+
+def basis(plan: MigrationPlan) -> tuple[str, ...]:
+    assert plan.forecast is not None
+    return plan.forecast.basis
+
+
+def planned(server: Server, directory: Path) -> MigrationPlan:
+    migration = Migration(SHAPES["hash-dims"], server, directory)
+    migration.fill()
+    return migration.plan()
+
+
+def live(migration: Migration) -> tuple[str, str, str]:
+    """Return the field that queries name, its path in documents, and the type of its numbers."""
+    shape = migration.shape
+    if real_name(migration.server, "books") != "books__v2":
+        return "v", shape.path, "<f4"
+    return shape.name, shape.shadow, "<f2" if "datatype" in shape.attrs else "<f4"
+
+
+def indexed(migration: Migration) -> dict[str, float]:
+    """Return the documents that the index finds by their vectors, with the distance of each from the origin."""
+    name, path, dtype = live(migration)
+    dims = migration.shape.attrs.get("dims", DIMS) if path == migration.shape.shadow else DIMS
+    origin = np.zeros(dims, dtype).tobytes()
+    query = ("FT.SEARCH", "books", f"*=>[KNN 1000 @{name} $q AS distance]", "PARAMS", 2, "q", origin)
+    reply = migration.server.command(*query, "RETURN", 1, "distance", "LIMIT", 0, 1000, "DIALECT", 2)
+    return {key.decode(): float(fields[b"distance"]) for key, fields in search_rows(reply)}
+
+
+def stored(migration: Migration) -> dict[str, float]:
+    """Return the same, as it follows from what documents hold."""
+    server, (_, path, dtype) = migration.server, live(migration)
+    found = {key.decode(): migration.shape.read(server, key.decode(), path) for key in server.command("KEYS", "d:*")}
+    vectors = {
+        key: np.frombuffer(value, dtype).astype(float) if isinstance(value, bytes) else np.array(value)
+        for key, value in found.items()
+        if value is not None
+    }
+    return {key: pytest.approx(float(each @ each)) for key, each in vectors.items()}
+
+
+def distance(migration: Migration, seed: float) -> float:
+    values = np.array(vector(seed)[: migration.shape.attrs.get("dims", DIMS)])
+    return float(values @ values)
