@@ -73,7 +73,9 @@ def vector(row: float) -> bytes:
 
 @pytest.mark.usefixtures("documents")
 def test_a_run_that_waits_says_for_how_long(server: Server, plugins: Plugins, watcher: Watcher, tmp_path: Path) -> None:
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
     executor = MigrationExecutor(plugins=plugins)
     executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=100, max_rate=3000)
     executor.apply(plan, server=server, backup_dir=tmp_path)  # nothing to do
@@ -88,7 +90,9 @@ def test_a_run_that_waits_says_for_how_long(server: Server, plugins: Plugins, wa
 
 @pytest.mark.usefixtures("documents")
 def test_an_interrupted_run_has_failed(server: Server, plugins: Plugins, watcher: Watcher, tmp_path: Path) -> None:
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
     executor = MigrationExecutor(plugins=plugins)
     watcher.stops_at = "rewrite"
     with pytest.raises(Interrupted):
@@ -110,7 +114,9 @@ def test_a_failed_run_names_the_class_of_its_error(server: Server, watcher: Watc
 
     plugins = load_plugins()
     plugins.register(watcher, "watcher")
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
     plugins.register(Refuses(), "refuses")
     with pytest.raises(StepFailed):
         MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, retry_for=0)
@@ -122,7 +128,9 @@ def test_a_watch_tells_how_far_it_is_behind(
     server: Server, redis_url: str, plugins: Plugins, watcher: Watcher, tmp_path: Path
 ) -> None:
     patch = {**PATCH, "mode": "shadow"}
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=patch, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=patch, server=server
+    )
     executor, stop = MigrationExecutor(plugins=plugins), StopRequest()
     executor.apply(plan, server=server, backup_dir=tmp_path)
     watcher.reports.clear()

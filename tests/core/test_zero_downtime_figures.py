@@ -55,7 +55,7 @@ def test_a_query_that_is_encoded_anew_does_not_fail(server: Server, redis_url: s
 
 
 def test_a_client_with_a_schedule_makes_up_for_answers_that_take_long(server: Server) -> None:
-    options = server.node_for("PING").connection_pool.connection_kwargs
+    options = server.nodes()[0].connection_pool.connection_kwargs
     address = [options["path"]] if "path" in options else [options["host"], options["port"]]
     password = options.get("password")
     login = [pack(("AUTH", options.get("username") or "default", password))] if password else []

@@ -96,7 +96,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
 
 def _seconds_again(server: Server, snapshot: Snapshot) -> tuple[float, str]:
     """Return the seconds in which the live index takes up a document whose shadow field is written, and the basis."""
-    if indexes_whole_documents(server) is False:
+    if indexes_whole_documents(server, snapshot.definition.storage) is False:
         return 0.0, "shadow fields: the live index leaves them alone (PARTIAL_INDEXED_DOCS is on)"
     seconds, _ = _index_seconds(snapshot, snapshot.definition)
     shown = f"{_milliseconds(seconds)} per document"

@@ -94,7 +94,9 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
 
 @pytest.mark.usefixtures("documents")
 def test_a_run_and_its_activities_are_one_trace(server: Server, plugins: Plugins, kept: Kept, tmp_path: Path) -> None:
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
     MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=10, max_rate=3000)
     spans = {span.name: span for span in kept.spans}
     run = spans["fieldfare apply"]
@@ -133,7 +135,9 @@ def test_a_failed_run_is_an_error_without_its_text(
         def fieldfare_validate(self) -> None:
             raise OSError(SECRET)
 
-    plan = MigrationPlanner(plugins=plugins).create_plan_from_patch("i", schema_patch=PATCH, server=server)
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
     plugins.register(Refuses(), "refuses")
     with pytest.raises(StepFailed):
         MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, retry_for=0)

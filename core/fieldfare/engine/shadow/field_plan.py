@@ -62,7 +62,23 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
     problems = (
         _move_problem(source, path, moves[path]) if path in moves else _field_problem(source, path) for path in paths
     )
-    return next(filter(None, problems), None)
+    return next(filter(None, problems), None) or _partial_problem(draft, paths, moves)
+
+
+def _partial_problem(draft: Draft, paths: Iterable[str], moves: Mapping[str, str]) -> str | None:
+    """Return why the server would not index what is written to a shadow field; None if it would.
+
+    With PARTIAL_INDEXED_DOCS, search 2 to 8.4 compare the names of the hash fields that were written with those of the
+    index (``v``), not with the paths that it reads (``v__v2 AS v``).
+    """
+    names = {field.path: field.name for field in draft.target.fields}
+    renamed = [path for path in paths if path not in moves or names.get(moves[path], moves[path]) != moves[path]]
+    if not renamed or indexes_whole_documents(draft.server, draft.snapshot.definition.storage) is not False:
+        return None
+    return (
+        f"it rewrites {renamed[0]!r}, and with PARTIAL_INDEXED_DOCS this server does not index what is written to a hash "
+        "field that an index reads under another name"
+    )
 
 
 def _move_problem(source: IndexDefinition, old: str, new: str) -> str | None:
@@ -153,23 +169,26 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
         "Applications go on writing the old fields, until they write the shadow fields themselves",
         "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
     ]
-    whole = indexes_whole_documents(draft.server)
+    storage = draft.snapshot.definition.storage
+    whole = indexes_whole_documents(draft.server, storage)
     if whole is False:
         lines.append(
-            "A write of a shadow field has the server index the document in the new index alone "
-            "(PARTIAL_INDEXED_DOCS is on)"
+            "A write of a new field has the server index it in the new index alone: PARTIAL_INDEXED_DOCS is on"
         )
-    else:
-        setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
-        lines.append(
-            "Each write of a shadow field has the server index the whole document again, in every index that covers "
-            f"it ({setting}; it is set when the server starts)"
-        )
+        return lines
+    setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
+    why = "as with all JSON documents" if storage is Storage.JSON else f"{setting}; it is set when the server starts"
+    lines.append(
+        "Each write of a shadow field has the server index the whole document again, in every index that covers "
+        f"it ({why})"
+    )
     return lines
 
 
-def indexes_whole_documents(server: Server) -> bool | None:
+def indexes_whole_documents(server: Server, storage: Storage) -> bool | None:
     """Whether a write of any field has the server index the whole document again; None if it does not say."""
+    if storage is Storage.JSON:
+        return True
     settings = (("FT.CONFIG", "GET", "PARTIAL_INDEXED_DOCS"), ("CONFIG", "GET", "search-partial-indexed-docs"))
     for words in settings:
         value = _setting(optional(partial(server.command, *words), otherwise=None))
