@@ -81,7 +81,7 @@ def test_a_hash_field_that_is_read_under_another_name_is_blocked(name: str, part
     migration.fill()
     plan = migration.plan()
     assert not plan.supported
-    assert "with PARTIAL_INDEXED_DOCS this server does not index" in " ".join(plan.blocked_reasons)
+    assert "with PARTIAL_INDEXED_DOCS the server does not index" in " ".join(plan.blocked_reasons)
     assert migration.plan("auto").mode == "drop_recreate"
 
 

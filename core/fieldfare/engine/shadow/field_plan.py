@@ -68,16 +68,16 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
 def _partial_problem(draft: Draft, paths: Iterable[str], moves: Mapping[str, str]) -> str | None:
     """Return why the server would not index what is written to a shadow field; None if it would.
 
-    With PARTIAL_INDEXED_DOCS, search 2 to 8.4 compare the names of the hash fields that were written with those of the
-    index (``v``), not with the paths that it reads (``v__v2 AS v``).
+    With PARTIAL_INDEXED_DOCS, search 2.10 compares the hash fields that were written with the names of the index's fields
+    (``v``), not with the paths that these read (``v__v2 AS v``).
     """
     names = {field.path: field.name for field in draft.target.fields}
     renamed = [path for path in paths if path not in moves or names.get(moves[path], moves[path]) != moves[path]]
     if not renamed or indexes_whole_documents(draft.server, draft.snapshot.definition.storage) is not False:
         return None
     return (
-        f"it rewrites {renamed[0]!r}, and with PARTIAL_INDEXED_DOCS this server does not index what is written to a hash "
-        "field that an index reads under another name"
+        f"it rewrites {renamed[0]!r}, and with PARTIAL_INDEXED_DOCS the server does not index what is written to a "
+        "hash field that an index reads under another name"
     )
 
 
@@ -172,9 +172,7 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
     storage = draft.snapshot.definition.storage
     whole = indexes_whole_documents(draft.server, storage)
     if whole is False:
-        lines.append(
-            "A write of a new field has the server index it in the new index alone: PARTIAL_INDEXED_DOCS is on"
-        )
+        lines.append("The live index takes up no document whose new field is written: PARTIAL_INDEXED_DOCS is on")
         return lines
     setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
     why = "as with all JSON documents" if storage is Storage.JSON else f"{setting}; it is set when the server starts"
