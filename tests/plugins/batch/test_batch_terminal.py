@@ -9,8 +9,11 @@ import sys
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from fieldfare.report import Moment, StepReport
 from fieldfare.testing.commandline import CommandLine
+from fieldfare_batch.progress import LineReporter
 from fieldfare_batch.state import Status
 from fieldfare_batch.state_file import load_state
 
@@ -57,6 +60,26 @@ def test_one_bar_for_the_batch(planned: CommandLine) -> None:
     assert "Indexes" in drawn
     assert "3/3" in drawn
     assert "\nc " in drawn.replace("\r", "").replace("\x1b[2K", ""), "a running index has a bar"
+
+
+def test_lines_tell_how_far_each_of_several_indexes_is(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter([0.0, 0.0, *(4.0, 4.0, 10.0, 10.5, 11.0, 21.0), 22.0])
+    reporter = LineReporter(lambda: next(seconds))
+    reporter("a", 1, 2, "in_progress")
+    reporter("b", 2, 2, "in_progress")
+    for done in (100, 1_000, 2_000):
+        for name in ("a", "b"):
+            progress = StepReport(name, "rewrite", Moment.PROGRESS, title="Rewrite", documents_done=done)
+            reporter.fieldfare_step_report(evolve(progress, documents_total=5_000))
+    reporter("b", 2, 2, "success")
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/2] a: in_progress",
+        "[2/2] b: in_progress",
+        "a: Rewrite: 1,000/5,000 docs",
+        "b: Rewrite: 1,000/5,000 docs",
+        "b: Rewrite: 2,000/5,000 docs",
+        "[2/2] b: success in 22.0 s",
+    ]
 
 
 @pytest.mark.parametrize(("answer", "code", "count"), [("n\n", 1, 0), ("y\n", 0, 3)])

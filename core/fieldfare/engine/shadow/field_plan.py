@@ -68,7 +68,7 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
 def _partial_problem(draft: Draft, paths: Iterable[str], moves: Mapping[str, str]) -> str | None:
     """Return why the server would not index what is written to a shadow field; None if it would.
 
-    With PARTIAL_INDEXED_DOCS, search 2.10 compares the hash fields that were written with the names of the index's fields
+    With PARTIAL_INDEXED_DOCS, search 2.10 compares the hash fields that were written with the names of index fields
     (``v``), not with the paths that these read (``v__v2 AS v``).
     """
     names = {field.path: field.name for field in draft.target.fields}
