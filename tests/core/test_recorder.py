@@ -134,7 +134,7 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
         *("execute_step", "verify_step", "move_keys", "validate", "undo_step"),
     ]
     assert {call.hook for call in recorder.calls} == HOOKS - LATER
-    reports = [call.arguments["report"] for call in recorder.of("run_report")]
+    reports = [call.arguments["report"] for call in recorder.of("run_report", "acme")]
     assert [(each.command, each.moment) for each in reports] == [
         *(("apply", Moment.STARTED), ("apply", Moment.FINISHED)),
         *(("rollback", Moment.STARTED), ("rollback", Moment.FINISHED)),

@@ -226,8 +226,15 @@ class Migration:
 
 
 @contextmanager
-def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
-    """Let applications update, insert, replace and delete documents all the time; yields how often each has."""
+def writing(url: str, shape: Shape, threads: int = 2, *, removes: bool = True) -> Iterator[list[int]]:
+    """Let applications update, insert, replace and delete documents all the time; yields how often each has.
+
+    Args:
+        url: of the server.
+        shape: of the documents.
+        threads: applications.
+        removes: whether they also remove vectors of documents, which may have none.
+    """
     stop = threading.Event()
     counts = [0] * threads
     errors: list[BaseException] = []
@@ -237,7 +244,7 @@ def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
         with connect(url) as server:
             while not stop.wait(0.001):
                 key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
-                others = [shape.write(key, seed), ("DEL", key), shape.remove(key)]
+                others = [shape.write(key, seed), ("DEL", key), *([shape.remove(key)] if removes else [])]
                 command: Command = dice.choice([*others, *[shape.update(key, seed)] * 3])
                 try:
                     server.command(*command)

@@ -173,6 +173,11 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
     whole = indexes_whole_documents(draft.server, storage)
     if whole is False:
         lines.append("The live index takes up no document whose new field is written: PARTIAL_INDEXED_DOCS is on")
+        lines.append(
+            "With PARTIAL_INDEXED_DOCS, some servers overlook the write after an HDEL that removes nothing: an index "
+            "without its field then misses that a document was deleted or changed. Applications should not remove the "
+            "old field after the switch"
+        )
         return lines
     setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
     why = "as with all JSON documents" if storage is Storage.JSON else f"{setting}; it is set when the server starts"
