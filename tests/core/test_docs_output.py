@@ -38,6 +38,19 @@ VARIABLE: Final = (
 )
 """What differs from run to run → what stands for it here."""
 
+CATEGORIES: Final = ("owls", "gulls", "crows", "finches", "Raptors")
+QUERIES: Final = """\
+queries:
+  - name: like doc:17
+    search: "*=>[KNN 10 @embedding $vector AS distance]"
+    params: {vector: {key: "doc:17", field: embedding}}
+  - name: owls since 1990
+    search: "@title:owl @year:[1990 +inf]"
+    top: 50
+  - name: per category
+    aggregate: "*"
+    arguments: [GROUPBY, 1, "@category", REDUCE, COUNT, 0, AS, count]
+"""
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
 
 
@@ -120,6 +133,39 @@ def test_wizard(
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(answers.encode()), encoding="utf-8"))
     assert run(["wizard", "--index", "articles", "--url", redis_url]) == 0
     assert_shown("wizard.md", "Building a migration plan", capsys.readouterr().out)
+
+
+def test_compare(fieldfare: CommandLine, server: Server) -> None:
+    vectors = np.random.default_rng(1).standard_normal((40, 8)).round(3).tolist()
+    for row, vector in enumerate(vectors):
+        kind = CATEGORIES[row % len(CATEGORIES)]
+        facts = {"title": "owl" if row % 3 else "gull", "year": 1960 + row * 2, "category": kind, "group": kind.lower()}
+        server.command("JSON.SET", f"doc:{row}", "$", json.dumps({**facts, "embedding": vector}))
+    for name, datatype, path in (("articles", "FLOAT32", "$.category"), ("articles_v2", "FLOAT16", "$.group")):
+        fields = ("$.title", "AS", "title", "TEXT", "$.year", "AS", "year", "NUMERIC", path, "AS", "category", "TAG")
+        vector = ("$.embedding", "AS", "embedding", "VECTOR", "FLAT", 6, "TYPE", datatype, "DIM", 8)
+        metric = ("DISTANCE_METRIC", "COSINE")
+        server.command("FT.CREATE", name, "ON", "JSON", "PREFIX", 1, "doc:", "SCHEMA", *fields, *vector, *metric)
+        wait_until_indexed(server, name)
+    (fieldfare.directory / "queries.yaml").write_text(QUERIES)
+    names = ("--index", "articles", "--against", "articles_v2")
+    compared = fieldfare("compare", *names, "--query-check-file", "queries.yaml")
+    assert_shown("comparing-indexes.md", "Comparison FAILED", compared.stdout)
+
+
+def test_missing_right(fieldfare: CommandLine, server: Server, fill: Callable[..., None]) -> None:
+    fill("articles")
+    server.command("FT.ALIASADD", "news", "articles")
+    server.command("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-ft.aliasupdate")
+    limited = CommandLine(fieldfare.url.replace("://", "://limited:secret@"), fieldfare.directory)
+    write_patch(fieldfare, FLOAT16)
+    try:
+        assert limited("plan", "--index", "news", "--schema-patch", "patch.yaml").code == 0
+        refused = limited("apply", "--backup-dir", "backups")
+    finally:
+        server.command("ACL", "DELUSER", "limited")
+    assert refused.code == 4
+    assert_shown("rights.md", "Error: This Redis user", refused.stderr.splitlines()[-1])
 
 
 # ---- steps of plans without an outage

@@ -350,7 +350,7 @@ def test_throttle_says_that_no_run_is_under_way(
     MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
     assert run(["throttle", "--backup-dir", directory, "--pause"]) == 4
     assert run(["throttle", "--backup-dir", directory, "--index", "old", "--pause"]) == 4
-    assert capsys.readouterr().err.count("is under way") == 3
+    assert capsys.readouterr().err.count("is active") == 3
 
 
 def test_a_killed_run_is_not_under_way(plan: MigrationPlan, redis_url: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def sending(
     """Let applications send commands all the time.
 
     Args:
-        url: of the server.
+        url: the URL of the server.
         choose: returns the next command.
         harmless: what errors say that do not matter.
         threads: how many applications.

@@ -18,8 +18,8 @@ def run_in_terminal(
     """Run a command of fieldfare whose messages go to a terminal.
 
     Args:
-        arguments: of the command.
-        environment: of the process.
+        arguments: the arguments of the command.
+        environment: the environment of the process.
         directory: in which it runs; this one if it is None.
         typed: at the terminal; if it is None, the command has no terminal to read from.
 

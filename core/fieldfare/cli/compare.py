@@ -47,7 +47,7 @@ def compare(  # noqa: PLR0913 - the command's options
     ] = DEFAULTS["rounds"],
     report_out: ReportOut = None,
 ) -> None:
-    """Send the same queries to two indexes and compare the answers. Changes nothing.
+    """Compare what two indexes answer to the same queries. Changes nothing.
 
     Ends with 4 if the answers to a query do not overlap enough.
     """

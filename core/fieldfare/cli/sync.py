@@ -61,7 +61,7 @@ def sync(  # noqa: PLR0913 - the command's options
     metrics_address: Annotated[str, typer.Option(help="Address of the metrics.", metavar="ADDRESS")] = "127.0.0.1",
     report_out: ReportOut = None,
 ) -> None:
-    """Convert what applications still write to old fields or keys.
+    """Convert what applications still write in the old form.
 
     For migrations whose new values are in shadow fields (EMBEDDING__v2), under the new name of a field, or under new
     keys. The command compares every document once. If an application has written the old field or key, it writes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from attrs import Factory, define, evolve, field
 from redis import Redis, RedisCluster
@@ -36,6 +36,8 @@ from fieldfare.support.error_text import describe_result
 __all__ = ["ActiveRun"]
 
 MOVE_KEYS: Final = "fieldfare_move_keys"
+
+Value = TypeVar("Value")
 
 LOCK_MAX_AGE: Final = 0.1
 """Seconds after which progress asks the server again whether this process holds the lock."""
@@ -99,6 +101,7 @@ class ActiveRun:
     _throttle: Throttle = field(init=False, default=Factory(_throttle, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)
     _halted: bool = field(init=False, default=False)
+    _results: dict[str, Any] | None = field(init=False, default=None, eq=False, repr=False)
 
     @property
     def redis(self) -> Redis | RedisCluster:
@@ -248,6 +251,24 @@ class ActiveRun:
     def concurrent_inserts(self) -> Iterator[Batch]:
         """Yield the originals of documents that were added after the dump, and converted."""
         return self.store.iter_batches(CONCURRENT_INSERTS)
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Keep what :meth:`once` computes during the body."""
+        self._results = {}
+        try:
+            yield
+        finally:
+            self._results = None
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Return what ``compute`` returns; during a validation it is called once for each name."""
+        if self._results is None:
+            return compute()
+        if name not in self._results:
+            self._results[name] = compute()
+        found: Value = self._results[name]
+        return found
 
     def implementers(self, hook: str) -> tuple[str, ...]:
         """Return the names of the plugins that implement a hook."""

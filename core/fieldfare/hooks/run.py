@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from redis import Redis, RedisCluster
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fieldfare.server.nodes import HeldLock
 
 __all__ = ["Run"]
+
+Value = TypeVar("Value")
 
 
 class Run(Protocol):
@@ -150,6 +152,18 @@ class Run(Protocol):
 
         Args:
             batch: originals, with the fields of all rewrite steps.
+        """
+
+    # ---- validation
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Return what ``compute`` returns. During a validation it is called once for each name, for all plugins.
+
+        For what several checks need, and what takes long to find out. At other times it is called each time.
+
+        Args:
+            name: the name of the result; begin it with the name of your plugin.
+            compute: finds the result.
         """
 
     # ---- what applications wrote during the run

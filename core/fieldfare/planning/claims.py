@@ -36,7 +36,7 @@ def plan_change(plugins: Plugins, server: Server, change: Change, live: LiveInde
 
     Args:
         plugins: the plugins that may claim it.
-        server: where the index lives.
+        server: the server of the index.
         change: one of the patch.
         live: the index as earlier changes leave it.
 

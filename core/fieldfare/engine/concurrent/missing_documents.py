@@ -41,7 +41,11 @@ class MissingDocuments:
 
 
 def find_missing_documents(run: Run) -> MissingDocuments:
-    """Look for every captured document under the name that its key has after the migration."""
+    """Look for every captured document under the name that its key has after the migration; once in a validation."""
+    return run.once("fieldfare: missing documents", lambda: _find(run))
+
+
+def _find(run: Run) -> MissingDocuments:
     found = MissingDocuments()
     if not run.has_backup:
         return found

@@ -19,7 +19,7 @@ def write_repeatedly(
     decide: Callable[[Sequence[bytes]], GuardedWrite | None],
     fields: Mapping[str, str],
 ) -> tuple[int, Sequence[bytes]]:
-    """Write documents, and decide anew about those that applications have updated meanwhile.
+    """Write documents, and decide again about those that applications have updated meanwhile.
 
     Args:
         run: the run; it is stopped between two writes if the user wants that.

@@ -58,7 +58,7 @@ class PairHistory(ABC, Generic[Found]):
     def observe(self, found: Found) -> None:
         """Remember documents whose copies are as they should be, in memory alone.
 
-        What was known about them before is of no use any more.
+        What was known about them before is no longer of use.
         """
 
     @abstractmethod
@@ -79,12 +79,12 @@ class PairHistory(ABC, Generic[Found]):
     def was_written_by_application(self, name: str, key: bytes, original: bytes, copy: bytes) -> bool:
         """Whether a copy is not to be replaced by what its original becomes.
 
-        It is replaced if it is as a run knows it, and its original is another one by now. What is not known any more
+        It is replaced if it is as a run knows it, and its original is another one now. What is no longer known
         counts as written by an application.
 
         Args:
-            name: of the pair.
-            key: of the document.
+            name: the name of the pair.
+            key: the key of the document.
             original: the digest of the original.
             copy: the digest of the copy, which is not what the original becomes.
         """

@@ -35,7 +35,7 @@ class Synchronization(ABC, Generic[Found]):
         remembers: whether the state of every document that was looked at is kept in memory, for later changes.
         converted: documents that were converted.
         left_alone: documents with a copy that an application wrote.
-        history: of the documents that were looked at.
+        history: the history of the documents that were looked at.
     """
 
     run: ActiveRun
@@ -79,7 +79,7 @@ class Synchronization(ABC, Generic[Found]):
         """Convert documents, and have finished what is as it should be, until no document is left.
 
         Args:
-            keys: of the documents; this has to remember them.
+            keys: the keys of the documents; this has to remember them.
             finish: takes documents, and returns the keys of those that were changed meanwhile.
         """
         self._load(keys)
