@@ -186,13 +186,17 @@ def read_pairs(run: ActiveRun, pairs: Sequence[Pair]) -> list[PairState]:
 
 
 def every_pair(run: ActiveRun) -> Iterator[list[PairState]]:
-    """Yield what the keys of all documents hold, a batch at a time; progress is reported."""
-    for definition in (run.source, run.target):
+    """Yield what the keys of all documents hold, a batch at a time; progress is reported.
+
+    Applications delete old keys and write them again meanwhile, but not new ones that hold copies. So new keys come
+    first: the pair of a copy is not missed.
+    """
+    for definition in (run.target, run.source):
         scanned = evolve(definition, name=live_index(run), filter=None)
         for keys in iterate_scan(run.server, scanned, run.options.batch_size):
             pairs = pairs_of(run.plugins, run.plan, keys)
-            if definition is run.target:  # those with an old key have come before
-                there = hold_documents(run.server, run.source.storage, [old for old, _ in pairs])
+            if definition is run.source:  # those with a new key have come before
+                there = hold_documents(run.server, run.source.storage, [new for _, new in pairs])
                 pairs = [pair for pair, is_there in zip(pairs, there, strict=True) if not is_there]
             yield read_pairs(run, pairs)
             run.advance(len(keys))
