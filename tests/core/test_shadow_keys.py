@@ -35,7 +35,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
-from fieldfare.server.keys import scan_keys
+from fieldfare.server.keys import iterate_scan, scan_keys
 from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
 from fieldfare.support import fault_points
@@ -334,10 +334,10 @@ def test_a_document_that_is_away_for_a_moment_is_not_taken_for_a_new_one(
     migration.fill()
     migration.apply()
     server.command("DEL", "d:1")
-    scans, is_compared = synchronization.iterate_scan, threading.Event()
+    is_compared = threading.Event()
 
     def write_between(*arguments: Any) -> Iterator[list[bytes]]:
-        yield from scans(*arguments)
+        yield from iterate_scan(*arguments)
         server.command(*migration.write("d:1", "again"))
         is_compared.set()
 
