@@ -24,6 +24,7 @@ __all__ = [
     "StalePlan",
     "UnconvertibleDocuments",
     "UnsupportedServer",
+    "WorkersUnfit",
     "WrongServer",
 ]
 
@@ -141,6 +142,22 @@ class WrongServer(PreconditionError):
             f"The run for {index!r} was begun with {documents:,} documents, and none of them are on this server, nor "
             "is the target index. Nothing was changed. Look at --url: is it the server that the run was begun on? "
             "If it is, its data are gone: load them again, or let 'fieldfare rollback --force' bring back the index."
+        )
+
+
+class WorkersUnfit(PreconditionError):
+    """There are no workers for the work on shards, or some of them cannot do it.
+
+    Attributes:
+        problems: one line per worker: its name, and why.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(
+            "Not every worker can work on this migration. This command changed nothing. Mend these workers, or leave "
+            f"out --executor.\n{lines}"
         )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "SyncFailed",
     "TargetRejected",
     "ValidationFailed",
+    "WorkersLost",
 ]
 
 
@@ -32,6 +33,10 @@ class RunFailed(FieldfareError):
         super().__init__(
             f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
         )
+
+
+class WorkersLost(FieldfareError):
+    """Workers in other processes ended again and again, or do not answer; the reason of a StepFailed."""
 
 
 class IndexBuildFailed(FieldfareError):
