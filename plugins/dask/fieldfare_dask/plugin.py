@@ -30,6 +30,6 @@ def fieldfare_executor(spec: str, server: Server) -> Executor | None:
             f"--executor {spec} needs Dask, which is not installed ({error}): pip install 'fieldfare[dask]'. "
             "Nothing was changed."
         ) from error
-    return (
-        DaskExecutor.on_scheduler(f"{SCHEMES[scheme]}://{address}") if address else DaskExecutor.on_this_machine(server)
-    )
+    if not address:
+        return DaskExecutor.on_this_machine(server)
+    return DaskExecutor.on_scheduler(f"{SCHEMES[scheme]}://{address}")

@@ -45,21 +45,16 @@ def server_at(url: str, *, cluster: bool) -> Server:
     Raises:
         PreconditionError: there is no usable server, or its password is not in the environment.
     """
-    with _guard:
-        if (url, cluster) not in _servers:
-            _servers[url, cluster] = _connect(url, cluster=cluster)
-        return _servers[url, cluster]
-
-
-def _connect(url: str, *, cluster: bool) -> Server:
-    if _address is not None:
-        return connect_to(_address, cluster=cluster)
-    own = next(filter(None, map(os.environ.get, VARIABLES)), "")
-    if not own and (not url or MASK in url):
+    own = next(filter(None, map(os.environ.get, VARIABLES)), url)
+    if _address is None and (not own or MASK in own):
         raise ServerUnavailable(
             url or "its address", "the environment of this worker has no FIELDFARE_URL, and passwords do not travel"
         )
-    return connect(own or url, cluster=cluster)
+    with _guard:
+        if (own, cluster) not in _servers:
+            server = connect(own, cluster=cluster) if _address is None else connect_to(_address, cluster=cluster)
+            _servers[own, cluster] = server
+        return _servers[own, cluster]
 
 
 def secrets() -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import define
 
 from fieldfare.backup.journal import Journal
@@ -9,6 +11,9 @@ from fieldfare.engine.distribution.orders import FollowedOrders
 from fieldfare.engine.run import ActiveRun
 
 __all__ = ["WorkerJournal", "WorkerRun"]
+
+LOCK_MAX_AGE: Final = 0.1
+"""Seconds for which an answer about the lock is good enough where nothing is written."""
 
 
 @define
@@ -36,7 +41,7 @@ class WorkerRun(ActiveRun):
         self.looked_at += documents
         if self.orders is not None:
             self.orders.wait(documents)
-        self.check()
+        self._stop_if_needed(LOCK_MAX_AGE)
 
     def check(self) -> None:
         """Stop here if the coordinator says so, or has lost the lock on the index.
