@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import ExitStack
@@ -16,6 +18,9 @@ __all__ = ["DaskExecutor"]
 
 CONNECT_SECONDS: Final = 10
 """How long a scheduler may take to answer."""
+
+COUNT_SECONDS: Final = 1.0
+"""How often the scheduler is asked for its workers."""
 
 WORKER_SECONDS: Final = 60
 """How long the first worker may take to come: a batch system starts it."""
@@ -32,6 +37,7 @@ class DaskExecutor:
     def __init__(self, resources: ExitStack, client: Client) -> None:
         self._resources = resources
         self._client = client
+        self._workers, self._counted_at = 0, -math.inf
         self._pool = client.get_executor(pure=False)  # type: ignore[no-untyped-call]  # Dask leaves its methods untyped
 
     @classmethod
@@ -67,11 +73,14 @@ class DaskExecutor:
 
     @property
     def workers(self) -> int:
-        """How many tasks run at a time."""
-        try:
-            return sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]  # as above
-        except OSError:  # the scheduler is away; Dask looks for it
-            return 0
+        """How many tasks run at a time, as the scheduler said within the last second."""
+        if time.monotonic() - self._counted_at > COUNT_SECONDS:
+            try:
+                self._workers = sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]  # as above
+            except OSError:  # the scheduler is away; Dask looks for it
+                self._workers = 0
+            self._counted_at = time.monotonic()
+        return self._workers
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Have a worker call a function; Dask gives the call to another one if a worker ends."""
