@@ -33,6 +33,9 @@ from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state
 
 COUNT, DIMS, BATCH = 230, 8, 20  # 12 batches; 8 shards for 2 workers
+RANDOM = np.random.default_rng(11)
+FIRST = RANDOM.standard_normal((COUNT, DIMS)).astype("<f4")
+SECOND = RANDOM.standard_normal((COUNT, DIMS)).astype("<f2")
 CHANGES = {
     "update_fields": [
         {"name": "v", "attrs": {"datatype": "float16"}},
@@ -43,11 +46,8 @@ CHANGES = {
 
 @pytest.fixture
 def loaded(server: Server) -> Server:
-    random = np.random.default_rng(11)
-    first = random.standard_normal((COUNT, DIMS)).astype("<f4")
-    second = random.standard_normal((COUNT, DIMS)).astype("<f2")
     server.bulk(
-        [("HSET", f"d:{row:03}", "v", first[row].tobytes(), "w", second[row].tobytes()) for row in range(COUNT)]
+        [("HSET", f"d:{row:03}", "v", FIRST[row].tobytes(), "w", SECOND[row].tobytes()) for row in range(COUNT)]
     )
     server.command("HSET", "d:002", "v", "short")
     server.command(
@@ -145,6 +145,39 @@ def test_bytes_and_report_are_those_of_one_thread(loaded: Server, tmp_path: Path
     assert len(keys) == COUNT
 
 
+def write_in_between(server: Server) -> None:
+    """What an application might write during a run."""
+    for row in range(0, COUNT, 9):
+        server.command("HSET", f"d:{row:03}", "v", np.full(DIMS, row, "<f4").tobytes())
+    server.command("DEL", "d:050")
+    # another original that becomes the same value: a rollback restores this one
+    value = FIRST[101].copy()
+    value[0] = np.nextafter(value[0], np.float32(9))
+    server.command("HSET", "d:101", "v", value.tobytes())
+
+
+def test_shadow_fields_are_those_that_one_thread_fills(loaded: Server, tmp_path: Path) -> None:
+    writer = At("rewrite", Moment.STARTED, lambda: write_in_between(loaded))
+    one, other = Migrations(loaded, tmp_path / "one"), Migrations(loaded, tmp_path / "other", writer)
+    for each in (one, other):
+        each.plan = MigrationPlanner().create_plan_from_patch(
+            "old", schema_patch={"version": 1, "changes": CHANGES}, server=loaded, mode="shadow"
+        )
+    before = one.state
+    write_in_between(loaded)
+    changed = one.state
+    one.apply(None)
+    migrated = one.state
+    one.rollback(None)
+    assert one.state == changed
+    loaded.command("HSET", "d:009", "v", b"\0" * 4 * DIMS)
+    assert other.apply().result is Result.SUCCEEDED
+    assert other.state == migrated != before
+    assert [task.work for task in other.tasks].count(Work.FILL) == 8
+    assert other.rollback().result is Result.ROLLED_BACK
+    assert other.state == changed
+
+
 def test_no_document_and_no_key_but_examples_travel(loaded: Server, tmp_path: Path) -> None:
     migrations = Migrations(loaded, tmp_path)
     value = loaded.command("HGET", "d:000", "v")
@@ -154,17 +187,6 @@ def test_no_document_and_no_key_but_examples_travel(loaded: Server, tmp_path: Pa
     assert b"d:002" in travelled, "the example of a note"
     assert b"d:100" not in travelled
     assert len(travelled) < 100_000
-
-
-def write_in_between(server: Server) -> None:
-    """What an application might write during a run."""
-    for row in range(0, COUNT, 9):
-        server.command("HSET", f"d:{row:03}", "v", np.full(DIMS, row, "<f4").tobytes())
-    server.command("DEL", "d:050")
-    # another original that becomes the same value: a rollback restores this one
-    value = np.frombuffer(server.command("HGET", "d:101", "v"), "<f4").copy()
-    value[0] = np.nextafter(value[0], np.float32(9))
-    server.command("HSET", "d:101", "v", value.tobytes())
 
 
 @pytest.mark.parametrize("executor", ["pickle://", None])
@@ -188,11 +210,11 @@ def test_concurrent_writes_are_converted_and_restored(executor: str | None, load
 
 def test_update_that_converts_to_the_same_value_is_restored(loaded: Server, tmp_path: Path) -> None:
     migrations = Migrations(loaded, tmp_path, At("drop", Moment.FINISHED, lambda: write_in_between(loaded)))
-    old = np.frombuffer(loaded.command("HGET", "d:101", "v"), "<f4")
     migrations.apply()
     migrations.rollback()
-    new = np.frombuffer(loaded.command("HGET", "d:101", "v"), "<f4")
-    assert new[0] == np.nextafter(old[0], np.float32(9))
+    [new, *_] = np.frombuffer(loaded.command("HGET", "d:101", "v"), "<f4")
+    assert new == np.nextafter(FIRST[101, 0], np.float32(9))
+    assert new != FIRST[101, 0]
 
 
 @pytest.mark.parametrize("activity", ["dump", "rewrite", "restore"])

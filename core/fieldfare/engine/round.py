@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from fieldfare.engine.distribution.orders import Orders, give_orders, withdraw_orders
 from fieldfare.engine.distribution.pool import WorkerPool
-from fieldfare.engine.distribution.task import ShardOutcome, ShardTask, Work
+from fieldfare.engine.distribution.task import COUNTED, ShardOutcome, ShardTask
 from fieldfare.engine.retry import is_transient
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import LockLost, WorkersLost
@@ -54,7 +54,7 @@ class Round:
     Attributes:
         run: the run.
         pool: its workers.
-        merge: takes the outcome of each task, once; of a rewrite also the part that was done before a worker stopped.
+        merge: takes the outcome of each task, once; of ``COUNTED`` work also what a worker did until it stopped.
         renew: makes the task of another attempt.
     """
 
@@ -145,7 +145,7 @@ class Round:
             self._slowest = max(self._slowest, time.monotonic() - began)
             self._merge(task, outcome)
             return
-        if task.work is Work.REWRITE and task.shard not in self._doubled:
+        if task.work in COUNTED and task.shard not in self._doubled:
             self._merge(task, outcome)
             task = evolve(task, completed=max(task.completed, outcome.completed))
         cause: Exception | None = outcome.error
@@ -181,5 +181,5 @@ class Round:
             task, _ = self._running[future]
             with suppress(Exception, CancelledError):
                 outcome = future.result()
-                if task.work is Work.REWRITE and task.shard in self._left - self._doubled:
+                if task.work in COUNTED and task.shard in self._left - self._doubled:
                     self.merge(task, outcome)

@@ -38,7 +38,7 @@ def work_on_shards(
         run: the run.
         work: what workers in other processes do.
         local: the same in this process.
-        merge: takes the outcome of such a worker. Of a rewrite it may be a part: then the rest follows.
+        merge: takes the outcome of such a worker. Of ``COUNTED`` work it may be a part: then the rest follows.
         completed: how many batches of a shard are done already.
 
     Raises:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from fieldfare.documents import Note
 
-__all__ = ["RunReference", "ShardOutcome", "ShardTask", "Work"]
+__all__ = ["COUNTED", "RunReference", "ShardOutcome", "ShardTask", "Work"]
 
 
 class Work(StrEnum):
@@ -17,9 +17,14 @@ class Work(StrEnum):
 
     DUMP = "dump"
     REWRITE = "rewrite"
+    FILL = "fill"
     COMPARE = "compare"
     COMPARE_ALL = "compare all"
     RESTORE = "restore"
+
+
+COUNTED: Final = frozenset({Work.REWRITE, Work.FILL})
+"""Work whose completed batches the journal counts, so that a part of a shard is worth something."""
 
 
 @frozen

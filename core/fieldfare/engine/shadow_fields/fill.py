@@ -6,13 +6,14 @@ Whatever an application writes to a shadow field before the switch is replaced, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import (
@@ -26,14 +27,24 @@ from fieldfare.engine.shadow_fields.conversion import (
 from fieldfare.engine.shadow_fields.history import ShadowHistory
 from fieldfare.engine.shadow_fields.new_names import leave_foreign_values, undecided_rows
 from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
-from fieldfare.engine.workers import map_shards
+from fieldfare.engine.shard_work import work_on_shards
 from fieldfare.plan import Receipt
+from fieldfare.server.document_writer import WriteResult
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded_batches
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 from fieldfare.server.search import find_indexed
 
-__all__ = ["convert_changes", "convert_every", "covered", "fill", "is_filled", "keep_up", "save_originals"]
+__all__ = [
+    "convert_changes",
+    "convert_every",
+    "covered",
+    "fill",
+    "fill_shard",
+    "is_filled",
+    "keep_up",
+    "save_originals",
+]
 
 ROUNDS: Final = 20
 """How often changes are converted that applications made while the ones before were converted."""
@@ -44,7 +55,25 @@ FEW: Final = 50
 
 def fill(run: ActiveRun, work: RewritePass) -> list[Receipt]:
     """Fill the shadow fields of every captured document, from where the journal says that the pass stopped."""
-    map_shards(run, lambda shard: _fill(run, work, shard))
+    steps = [step.id for step in work.steps]
+
+    def convert(_: int, keys: Sequence[bytes]) -> Conversion:
+        return convert_changes(run, keys)
+
+    def merge(shard: Shard, outcome: ShardOutcome) -> None:
+        written = outcome.written
+        for number in outcome.left:
+            written += _fill_batch(run, next(iter(shard.iter_batches(REWRITE, number))))
+        run.note(outcome.notes)
+        run.journal.advance(steps, outcome.completed, written, shard=shard.number)
+
+    work_on_shards(
+        run,
+        Work.FILL,
+        lambda shard: fill_shard(run, work, shard, convert),
+        merge,
+        completed=lambda shard: _completed(run, work, shard),
+    )
     records = run.journal.progress.steps
     return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
 
@@ -61,32 +90,70 @@ def is_filled(run: ActiveRun) -> bool:
     return True
 
 
-def _fill(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
+def _completed(run: ActiveRun, work: RewritePass, shard: Shard) -> int:
+    return min(run.journal.progress.steps[step.id].completed_batches_of(shard.number) for step in work.steps)
+
+
+def fill_shard(
+    run: ActiveRun, work: RewritePass, shard: Shard, convert: Callable[[int, Sequence[bytes]], Conversion | None]
+) -> None:
+    """Fill the shadow fields of one shard, from where the journal says that the pass stopped.
+
+    Args:
+        run: the run.
+        work: what is rewritten.
+        shard: its documents.
+        convert: called with the number of a batch and the keys of documents that others have changed; returns None to
+            leave the whole batch to somebody else.
+    """
     steps = [step.id for step in work.steps]
-    paths = shadow_paths(run.plan)
-    start = min(run.journal.progress.steps[step].completed_batches_of(shard.number) for step in steps)
+    start = _completed(run, work, shard)
     under_way: deque[Batch] = deque()
 
     def writes() -> Iterator[GuardedWrite]:
         for batch in shard.iter_batches(REWRITE, start):
             under_way.append(batch)
-            yield GuardedWrite(renamed(run.transformed(batch), paths), before=_before(run, batch), guards=batch)
+            yield _write(run, batch)
 
-    results = write_guarded_batches(run.server, run.source.storage, writes(), paths, lock=run.lock)
+    results = write_guarded_batches(run.server, run.source.storage, writes(), shadow_paths(run.plan), lock=run.lock)
+    is_compared = bool(moved_paths(run.plan))  # every document is, later, by who knows who wrote new names
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
-        is_left = bool(moved_paths(run.plan))  # to the comparison of every document, which knows who wrote new names
-        later = convert_changes(run, result.changed) if result.changed and not is_left else Conversion()
-        problems = {
-            "vanished": [*result.vanished, *later.vanished],
-            "wrong type": [*result.wrong_type, *later.wrong_type],
-            CONTENDED: later.contended,
-        }
+        later = convert(number - 1, result.changed) if result.changed and not is_compared else Conversion()
+        problems = None if later is None else _problems(result, later)
         # notes and counters are saved together, so that a batch that is done twice is counted once
         with run.guard:
-            run.note(problem_notes(problems))
-            run.journal.advance(steps, number, len(batch) - sum(map(len, problems.values())), shard=shard.number)
+            run.note(problem_notes(problems or {}))
+            written = 0 if problems is None else _count_written(batch, problems)
+            run.journal.advance(steps, number, written, shard=shard.number)
             run.advance(len(batch))
+
+
+def _fill_batch(run: ActiveRun, batch: Batch) -> int:
+    """Fill the shadow fields of one batch, and return how many documents were written."""
+    [result] = write_guarded_batches(
+        run.server, run.source.storage, iter([_write(run, batch)]), shadow_paths(run.plan), lock=run.lock
+    )
+    problems = _problems(result, convert_changes(run, result.changed))
+    run.note(problem_notes(problems))
+    return _count_written(batch, problems)
+
+
+def _write(run: ActiveRun, batch: Batch) -> GuardedWrite:
+    after = renamed(run.transformed(batch), shadow_paths(run.plan))
+    return GuardedWrite(after, before=_before(run, batch), guards=batch)
+
+
+def _problems(result: WriteResult, later: Conversion) -> dict[str, Sequence[bytes]]:
+    return {
+        "vanished": [*result.vanished, *later.vanished],
+        "wrong type": [*result.wrong_type, *later.wrong_type],
+        CONTENDED: later.contended,
+    }
+
+
+def _count_written(batch: Batch, problems: Mapping[str, Sequence[bytes]]) -> int:
+    return len(batch) - sum(map(len, problems.values()))
 
 
 def _before(run: ActiveRun, batch: Batch) -> Batch | None:

@@ -14,10 +14,11 @@ from fieldfare.backup.progress import Status, StepRecord
 from fieldfare.engine.checks.content import compare_shard
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.distribution.orders import FollowedOrders, Orders
-from fieldfare.engine.distribution.task import ShardOutcome, ShardTask, Work
+from fieldfare.engine.distribution.task import COUNTED, ShardOutcome, ShardTask, Work
 from fieldfare.engine.restore import Restorer
 from fieldfare.engine.rewrite import dump_shard, rewrite_shard
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
+from fieldfare.engine.shadow_fields.fill import fill_shard
 from fieldfare.engine.stop import StopRequested
 from fieldfare.engine.worker.context import journal_of, plugins_without, secrets, server_at
 from fieldfare.engine.worker.run import WorkerJournal, WorkerRun
@@ -91,7 +92,7 @@ class _Task:
         finally:
             run.store.close()
         completed = self.task.batches
-        if self.task.work is Work.REWRITE:
+        if self.task.work in COUNTED:
             record = run.journal.progress.steps[work.steps[0].id]
             completed, written = record.completed_batches, record.documents
         return ShardOutcome(
@@ -114,6 +115,8 @@ class _Task:
                 shard.sync()
             case Work.REWRITE:
                 rewrite_shard(run, work, shard, lambda number, _, __: left.add(number))
+            case Work.FILL:
+                fill_shard(run, work, shard, lambda number, _: left.add(number))
             case Work.RESTORE:
                 restorer = Restorer(run, work, None, SavedValues(run.store, CONCURRENT_UPDATES))
                 written = restorer.restore(shard)
