@@ -54,6 +54,13 @@ class DaskCluster:
         """What ``--executor`` takes."""
         return str(json.loads(self._file.read_text())["address"]).replace("tcp://", "dask://")
 
+    def wait_for_workers(self, number: int) -> None:
+        """Wait until so many workers have come."""
+        from distributed import Client  # noqa: PLC0415 - it may not be installed
+
+        with Client(scheduler_file=str(self._file), set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask leaves it untyped
+            client.wait_for_workers(number, timeout=60)
+
     def add_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker with one thread, in an environment."""
         number = len(self.workers)

@@ -89,8 +89,11 @@ class Round:
                 finished, _ = wait(self._running, TICK_SECONDS, FIRST_COMPLETED)
                 for future in finished:
                     self._take(*self._running.pop(future), future)
+        except WorkersLost:
+            self._stop(0)
+            raise
         except BaseException:
-            self._stop()
+            self._stop(STOP_SECONDS)
             raise
         withdraw_orders(self.run.server, self.run.plan.index)  # for those that others have overtaken
 
@@ -173,10 +176,10 @@ class Round:
             raise WorkersLost(f"shard {task.shard} was given out {ATTEMPTS} times. The last time {reason}") from error
         self._waiting.append(self.renew(task))
 
-    def _stop(self) -> None:
-        """Tell workers to stop after their batch, and take what they have done until then."""
+    def _stop(self, seconds: float) -> None:
+        """Tell workers to stop after their batch, and take what they have done until then, if they say so soon."""
         withdraw_orders(self.run.server, self.run.plan.index)
-        finished, _ = wait(self._running, STOP_SECONDS)
+        finished, _ = wait(self._running, seconds)
         for future in finished:
             task, _ = self._running[future]
             with suppress(Exception, CancelledError):

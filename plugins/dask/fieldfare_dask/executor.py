@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, Self
 
 from distributed import Client, KilledWorker, LocalCluster
@@ -95,7 +96,20 @@ class DaskExecutor:
 
     def close(self) -> None:
         """Leave the scheduler; end the cluster of this machine."""
-        self._resources.close()
+        with _quiet():
+            self._resources.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from logging what it was doing when it is closed: a scheduler that is gone was named already."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _copy(done: Future[Any], answer: Future[Any]) -> None:

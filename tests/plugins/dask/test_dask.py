@@ -95,6 +95,7 @@ def test_killed_worker_killed_scheduler_and_no_secret(
     by_threads = state(loaded)
     MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
     second = cluster.add_worker()
+    cluster.wait_for_workers(2)
     options = {"executor": cluster.executor}
     report = migrate(loaded, plan, backup, At(second.kill), **options)
     assert report.result is Result.SUCCEEDED
@@ -135,10 +136,7 @@ def test_unfit_workers_are_refused_before_anything_is_changed(
     cluster.add_worker(PYTHONPATH=path)
     cluster.add_worker(FIELDFARE_URL=private_server(tcp=True).url)
     cluster.add_worker(FIELDFARE_URL=cluster.url.replace("@", "x@"))
-    from distributed import Client  # noqa: PLC0415 - it may not be installed
-
-    with Client(cluster.executor.replace("dask://", "tcp://"), set_as_default=False) as client:
-        client.wait_for_workers(4, timeout=60)
+    cluster.wait_for_workers(4)
     with pytest.raises(WorkersUnfit) as caught:
         migrate(loaded, plan, tmp_path / "backup", executor=cluster.executor)
     problems = "\n".join(caught.value.problems)
