@@ -23,6 +23,9 @@ CONNECT_SECONDS: Final = 10
 COUNT_SECONDS: Final = 1.0
 """How often the scheduler is asked for its workers."""
 
+LOGGERS: Final = ("distributed.client", "distributed.core", "distributed.utils")
+"""Of Dask, which log that a scheduler is gone."""
+
 WORKER_SECONDS: Final = 60
 """How long the first worker may take to come: a batch system starts it."""
 
@@ -103,13 +106,15 @@ class DaskExecutor:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask from logging what it was doing when it is closed: a scheduler that is gone was named already."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _copy(done: Future[Any], answer: Future[Any]) -> None:

@@ -108,15 +108,13 @@ def test_killed_worker_killed_scheduler_and_no_secret(
 
     assert cluster.scheduler is not None
     with pytest.raises(StepFailed) as caught:
-        migrate(loaded, plan, backup, At(cluster.scheduler.kill), retry_for=5.0, **options)
+        migrate(loaded, plan, backup, At(cluster.scheduler.kill), retry_for=2.0, **options)
     write_migration_plan(plan, tmp_path / "plan.yaml")
-    refused = command("apply", "--plan", "plan.yaml", "--backup-dir", "backup", "--executor", cluster.executor)
-    assert refused.code == WorkersUnfit.exit_code, refused.stderr
     resumed = command("apply", "--plan", "plan.yaml", "--backup-dir", "backup", *every_log)
     assert resumed.code == 0, resumed.stderr
     assert state(loaded) == by_threads
 
-    said = [str(caught.value), repr(vars(caught.value)), restored.stdout, restored.stderr, refused.stderr]
+    said = [str(caught.value), repr(vars(caught.value)), restored.stdout, restored.stderr]
     said += [resumed.stdout, resumed.stderr]
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     for secret in (PASSWORD, quote(PASSWORD, safe=""), PASSWORD.encode("unicode_escape").decode()):
