@@ -385,13 +385,19 @@ def test_worker_without_the_password_is_refused(
     assert b"hunter2" not in b"".join(each for executor in workers.executors for each in executor.travelled)
 
 
-def test_worker_that_does_not_see_the_backup_says_so(loaded: Server, tmp_path: Path) -> None:
+def test_worker_that_cannot_work_says_so(loaded: Server, tmp_path: Path) -> None:
     migrations = Migrations(loaded, tmp_path / "here")
     migrations.apply()
     task = next(each for each in migrations.tasks if each.work is Work.COMPARE)
-    reference = evolve(task.run, prefix=str(tmp_path / "elsewhere" / "migration_backup_old-00000000"))
-    outcome = run_task(evolve(task, run=reference))
-    assert isinstance(outcome.error, BackupUnusable)
+
+    def outcome(**changes: Any) -> Any:
+        return run_task(evolve(task, run=evolve(task.run, **changes))).error
+
+    elsewhere = str(tmp_path / "elsewhere" / "migration_backup_old-00000000")
+    assert isinstance(outcome(prefix=elsewhere), BackupUnusable)
+    # a worker that came after the others were asked
+    assert isinstance(outcome(version="0.0.9"), WorkersUnfit)
+    assert isinstance(outcome(plugins=(("quantize", "0.0.9"),)), PluginMissing)
 
 
 @pytest.mark.parametrize(

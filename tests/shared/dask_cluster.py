@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.request import urlopen
 
 __all__ = ["DaskCluster"]
 
@@ -54,6 +55,12 @@ class DaskCluster:
         """What ``--executor`` takes."""
         return str(json.loads(self._file.read_text())["address"]).replace("tcp://", "dask://")
 
+    def pages(self) -> bytes:
+        """Return what the scheduler shows to a browser."""
+        port = json.loads(self._file.read_text())["services"]["dashboard"]
+        names = ("info/main/workers.html", "info/main/logs.html", "json/identity.json")
+        return b"".join(urlopen(f"http://127.0.0.1:{port}/{name}").read() for name in names)
+
     def wait_for_workers(self, number: int) -> None:
         """Wait until so many workers have come."""
         from distributed import Client  # noqa: PLC0415 - it may not be installed
@@ -70,7 +77,18 @@ class DaskCluster:
         return worker
 
     def _start(self, role: str, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "dask", role, "--host", "127.0.0.1", "--no-dashboard", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "dask",
+            role,
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            *options,
+        ]
         name = role if role == "scheduler" else f"worker-{len(self.workers)}"
         with (self.directory / f"{name}.log").open("wb") as log:
             return subprocess.Popen(

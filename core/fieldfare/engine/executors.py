@@ -12,6 +12,7 @@ from fieldfare import __version__
 from fieldfare.engine.distribution.pool import WorkerPool
 from fieldfare.engine.session import Session
 from fieldfare.engine.worker import describe_worker, run_task
+from fieldfare.engine.worker.greeting import missing_plugins
 from fieldfare.errors import PluginMissing, UsageError, WorkersUnfit
 from fieldfare.hooks.executor import LocalThreads
 from fieldfare.hooks.manager import Plugins
@@ -72,17 +73,17 @@ def open_workers(
         return
     with closing(executor):
         url = "" if server.address is None else server.address.reference
-        pool = WorkerPool(executor, run_task, url, session.lock.holder, plugins.blocked)
+        needed = {name: plugins.versions[name] for name in sorted(plan.plugins) if name in plugins.names}
+        pool = WorkerPool(executor, run_task, url, session.lock.holder, tuple(needed.items()), plugins.blocked)
         prefix = str(session.prefix.absolute())
         answers = executor.ask_each(describe_worker, url, server.capabilities.cluster, prefix, plugins.blocked)
-        _require_fit(answers, server, plugins, plan)
+        _require_fit(answers, server, needed)
         yield Workers(options, pool)
 
 
-def _require_fit(answers: Mapping[str, Any], server: Server, plugins: Plugins, plan: MigrationPlan) -> None:
+def _require_fit(answers: Mapping[str, Any], server: Server, needed: Mapping[str, str]) -> None:
     if not answers:
         raise WorkersUnfit(["there is no worker"])
-    expected = {name: plugins.versions[name] for name in plan.plugins if name in plugins.names}
     run_ids = list(server.run_ids())
     missing: list[str] = []
     problems: list[str] = []
@@ -91,17 +92,12 @@ def _require_fit(answers: Mapping[str, Any], server: Server, plugins: Plugins, p
             problems.append(f"{name}: {error_text(answer)}")
             continue
         worker = f"{name} ({answer['process']})"
-        has = answer.get("plugins", {})
         if answer["version"] != __version__:
             problems.append(f"{worker} has fieldfare {answer['version']}, this command {__version__}")
             continue
         problems += [f"{worker}: {each}" for each in answer["problems"]]
         if "plugins" in answer:
-            missing += [
-                f"{plugin} {version}: {worker} has {f'version {has[plugin]}' if plugin in has else 'none'}"
-                for plugin, version in sorted(expected.items())
-                if has.get(plugin) != version
-            ]
+            missing += missing_plugins(worker, needed, answer["plugins"])
         if "server" in answer and answer["server"] != run_ids:
             problems.append(
                 f"{worker} reaches another Redis server: see FIELDFARE_URL and REDIS_URL in its environment"

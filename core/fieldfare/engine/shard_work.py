@@ -12,6 +12,7 @@ from secrets import token_hex
 
 from attrs import evolve
 
+from fieldfare import __version__
 from fieldfare.backup import REWRITE, Shard
 from fieldfare.backup.paths import shard_ending
 from fieldfare.engine.distribution.pool import WorkerPool
@@ -119,6 +120,8 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         run.plan_fingerprint,
         pool.holder,
         pool.next_round(),
+        __version__,
+        pool.plugins,
         pool.blocked,
         str(run.options.verify),
     )

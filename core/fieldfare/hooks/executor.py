@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Executor", "LocalThreads"]
 

@@ -97,7 +97,9 @@ def test_killed_worker_killed_scheduler_and_no_secret(
     second = cluster.add_worker()
     cluster.wait_for_workers(2)
     options = {"executor": cluster.executor}
-    report = migrate(loaded, plan, backup, At(second.kill), **options)
+    pages: list[bytes] = []
+    watch = At(lambda: pages.append(cluster.pages()))
+    report = migrate(loaded, plan, backup, watch, At(second.kill), **options)
     assert report.result is Result.SUCCEEDED
     assert state(loaded) == by_threads
     command = CommandLine(url, tmp_path)
@@ -116,7 +118,8 @@ def test_killed_worker_killed_scheduler_and_no_secret(
 
     said = [str(caught.value), repr(vars(caught.value)), restored.stdout, restored.stderr]
     said += [resumed.stdout, resumed.stderr]
-    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert b"worker-0" in pages[0]
+    written = pages + [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     for secret in (PASSWORD, quote(PASSWORD, safe=""), PASSWORD.encode("unicode_escape").decode()):
         assert not [each for each in said if secret in each]
         assert not [each for each in written if secret.encode() in each]

@@ -22,6 +22,7 @@ class WorkerPool:
         run_task: what they do with one.
         url: how they find the server: as in :class:`~fieldfare.engine.distribution.task.RunReference`.
         holder: names the holder of the lock on the index, likewise.
+        plugins: name and version of each plugin of the plan.
         blocked: names of plugins that the user excluded.
         rounds: number of the current round of work; a worker of an earlier one stops.
     """
@@ -30,6 +31,7 @@ class WorkerPool:
     run_task: Callable[[ShardTask], ShardOutcome]
     url: str
     holder: str
+    plugins: tuple[tuple[str, str], ...] = ()
     blocked: tuple[str, ...] = ()
     rounds: int = 0
 

@@ -40,6 +40,8 @@ class RunReference:
         fingerprint: of the plan, which is in the backup's header.
         holder: names the holder of the lock on the index, without which nothing is written.
         round: number of the attempt; a worker stops when the coordinator starts another one.
+        version: of fieldfare.
+        plugins: name and version of each plugin of the plan.
         blocked: names of plugins that the user excluded.
         verify: how many documents are compared with the backup.
     """
@@ -52,6 +54,8 @@ class RunReference:
     fingerprint: str
     holder: str
     round: int
+    version: str
+    plugins: tuple[tuple[str, str], ...]
     blocked: tuple[str, ...] = ()
     verify: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,28 @@ from fieldfare.server.process import this_process
 from fieldfare.support.error_text import error_text
 from fieldfare.support.redaction import redact
 
-__all__ = ["describe_worker"]
+__all__ = ["describe_worker", "missing_plugins", "process_name"]
+
+
+def process_name() -> str:
+    """Return what this process is called in messages."""
+    process = this_process()
+    return f"process {process.pid} on {process.host}"
+
+
+def missing_plugins(worker: str, needed: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Return a line for each plugin that a worker lacks, or has in another version.
+
+    Args:
+        worker: what it is called.
+        needed: name → version.
+        found: likewise.
+    """
+    return [
+        f"{name} {version}: {worker} has {f'version {found[name]}' if name in found else 'none'}"
+        for name, version in sorted(needed.items())
+        if found.get(name) != version
+    ]
 
 
 def describe_worker(
@@ -33,8 +55,8 @@ def describe_worker(
         ``process``, ``version``, ``plugins`` (name → version), ``server`` (its run ids), ``holder`` (host and process
         of the coordinator, as the backup directory says; None if it says nothing), ``problems``.
     """
-    process, problems = this_process(), []
-    found: dict[str, Any] = {"process": f"process {process.pid} on {process.host}", "version": __version__}
+    problems: list[str] = []
+    found: dict[str, Any] = {"process": process_name(), "version": __version__}
     try:
         plugins = plugins_without(blocked)
         found["plugins"] = dict(plugins.versions)

@@ -9,23 +9,25 @@ from pathlib import Path
 from attrs import evolve, frozen
 from redis.exceptions import RedisError
 
+from fieldfare import __version__
 from fieldfare.backup import CONCURRENT_UPDATES, BackupStore, Shard, backup_file
 from fieldfare.backup.progress import Status, StepRecord
 from fieldfare.engine.checks.content import compare_shard
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.distribution.orders import FollowedOrders, Orders
-from fieldfare.engine.distribution.task import COUNTED, ShardOutcome, ShardTask, Work
+from fieldfare.engine.distribution.task import COUNTED, RunReference, ShardOutcome, ShardTask, Work
 from fieldfare.engine.restore import Restorer
 from fieldfare.engine.rewrite import dump_shard, rewrite_shard
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.shadow_fields.fill import fill_shard
 from fieldfare.engine.stop import StopRequested
 from fieldfare.engine.worker.context import journal_of, plugins_without, secrets, server_at
+from fieldfare.engine.worker.greeting import missing_plugins, process_name
 from fieldfare.engine.worker.run import WorkerJournal, WorkerRun
-from fieldfare.errors import FieldfareError, WorkersLost
+from fieldfare.errors import FieldfareError, PluginMissing, WorkersLost, WorkersUnfit
+from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions, Verify
 from fieldfare.server.followed_lock import FollowedLock
-from fieldfare.server.process import this_process
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
 from fieldfare.support.redaction import redact
@@ -35,8 +37,7 @@ __all__ = ["run_task"]
 
 def run_task(task: ShardTask) -> ShardOutcome:
     """Do a task in this process. Never raises: an error is part of the outcome, without any secret."""
-    process = this_process()
-    worker = f"process {process.pid} on {process.host}"
+    worker = process_name()
     try:
         return _Task(task, worker, *_open(task)).outcome()
     except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator decides
@@ -46,8 +47,8 @@ def run_task(task: ShardTask) -> ShardOutcome:
 def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
     reference = task.run
     plugins = plugins_without(reference.blocked)
+    _require_same_versions(reference, plugins)
     known = journal_of(reference)
-    plugins.require(known.plan.plugins)  # a worker that came later was not asked before the run
     server = server_at(reference.url, cluster=reference.cluster)
     lock = FollowedLock(server, reference.index, reference.holder)
     verify = Verify.FULL if task.work is Work.COMPARE_ALL else Verify(reference.verify)
@@ -65,6 +66,20 @@ def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
     )
     run.orders = FollowedOrders(server, reference.index, Orders(reference.holder, reference.round), run.check)
     return run, shard
+
+
+def _require_same_versions(reference: RunReference, plugins: Plugins) -> None:
+    """Refuse to work as a worker that came later, and was not asked before the run.
+
+    Raises:
+        WorkersUnfit: it has another version of fieldfare.
+        PluginMissing: it lacks a plugin, or has another version of it.
+    """
+    if reference.version != __version__:
+        raise WorkersUnfit([f"{process_name()} has fieldfare {__version__}, the coordinator {reference.version}"])
+    missing = missing_plugins(process_name(), dict(reference.plugins), plugins.versions)
+    if missing:
+        raise PluginMissing(missing)
 
 
 @frozen(hash=False)
