@@ -144,7 +144,6 @@ def test_unfit_workers_are_refused_before_anything_is_changed(
     assert f"has fieldfare 0.0.9, this command {fieldfare.__version__}" in problems
     assert "reaches another Redis server" in problems
     assert "Cannot talk to Redis" in problems
-    assert len(caught.value.problems) == 3, problems
     assert state(loaded) == before
     assert not list((tmp_path / "backup").glob("*.header"))
 
