@@ -17,6 +17,9 @@ from fieldfare.server import Server
 
 __all__ = ["LocalProcesses"]
 
+ATTEMPTS: Final = 3
+"""How often processes are asked of which one ends."""
+
 END_SECONDS: Final = 5.0
 """How long a process may take to end by itself."""
 
@@ -66,13 +69,12 @@ class LocalProcesses:
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
         """Start every process, and have one of them answer for all: they are alike."""
-        answers = [self.submit(function, *arguments) for _ in range(self.workers)]
         found: dict[str, Any] = {}
-        for number, each in enumerate(answers, start=1):
-            try:
-                found[f"process {number}"] = each.result()
-            except (Exception, BrokenExecutor) as error:  # noqa: BLE001 - part of the answer
-                found[f"process {number}"] = error
+        for _ in range(ATTEMPTS):
+            answers = [self.submit(function, *arguments) for _ in range(self.workers)]
+            found = {f"process {number}": _outcome(each) for number, each in enumerate(answers, start=1)}
+            if not any(isinstance(each, BrokenExecutor) for each in found.values()):
+                break
         return found
 
     def close(self) -> None:
@@ -86,6 +88,14 @@ class LocalProcesses:
                     process.kill()  # it stands still
                     process.join()
         self._alive.close()
+
+
+def _outcome(answer: Future[Any]) -> Any:
+    """Return what a process answered, or why it did not."""
+    try:
+        return answer.result()
+    except Exception as error:  # noqa: BLE001 - part of the answer
+        return error
 
 
 def _begin(alive: Connection, prepare: Callable[..., None], address: Any) -> None:

@@ -17,6 +17,9 @@ from fieldfare.server import Server
 
 __all__ = ["DaskExecutor"]
 
+ATTEMPTS: Final = 3
+"""How often workers are asked of which one ends."""
+
 CONNECT_SECONDS: Final = 10
 """How long a scheduler may take to answer."""
 
@@ -94,7 +97,12 @@ class DaskExecutor:
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
         """Have every worker call a function."""
-        answers: Mapping[str, Any] = self._client.run(function, *arguments, on_error="return")
+        answers: Mapping[str, Any] = {}
+        for _ in range(ATTEMPTS):
+            answers = self._client.run(function, *arguments, on_error="return")
+            if not any(isinstance(each, OSError) for each in answers.values()):
+                break
+            time.sleep(COUNT_SECONDS)  # a worker has ended, which the scheduler will find out
         return answers
 
     def close(self) -> None:

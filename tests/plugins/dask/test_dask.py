@@ -154,6 +154,12 @@ def test_address_without_a_host_is_a_usage_error(spec: str, loaded: Server, tmp_
         migrate(loaded, plan_for(loaded), tmp_path, executor=spec)
 
 
+def test_missing_dask_is_named(loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fieldfare_dask.executor", None)  # as if it could not be imported
+    with pytest.raises(UsageError, match=r"pip install 'fieldfare\[dask\]'"):
+        migrate(loaded, plan_for(loaded), tmp_path, executor="dask")
+
+
 def test_scheduler_that_is_not_there_is_named(loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fieldfare_dask import executor  # noqa: PLC0415 - it may not be installed
 
