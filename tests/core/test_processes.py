@@ -14,6 +14,8 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.engine import processes as processes_module
+from fieldfare.engine import round as round_module
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Moment, Result, StepReport
 from fieldfare.server import Server
@@ -92,20 +94,26 @@ def test_killed_coordinator_is_resumed_from_another_directory(fieldfare: Command
 
 
 class Kill:
-    """Kills a worker while documents are rewritten, and has another one stand still."""
+    """Sends a signal to a worker while documents are rewritten."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.killed = 0
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
         if report.activity == "rewrite" and report.moment is Moment.PROGRESS and not self.killed:
             [self.killed] = [each.pid or 0 for each in multiprocessing.active_children()[:1]]
-            os.kill(self.killed, signal.SIGKILL)
+            os.kill(self.killed, self.number)
 
 
-def test_killed_worker_is_replaced(loaded: Server, tmp_path: Path) -> None:
-    before, kill, plugins = state(loaded), Kill(), load_plugins()
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_worker_that_ends_or_stands_still_is_replaced(
+    number: int, loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_module, "SLOW", 0)  # a shard is slow at once
+    monkeypatch.setattr(processes_module, "END_SECONDS", 0.5)
+    before, kill, plugins = state(loaded), Kill(number), load_plugins()
     plugins.register(kill, "kill", "1")
     changes = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
     plan = MigrationPlanner().create_plan_from_patch("old", schema_patch=changes, server=loaded)
