@@ -54,7 +54,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     """Return how long the steps of a plan will take, and what they need; None if there is nothing to do.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: that estimate what their steps need.
         plan: with the time that the server took to index a document of the source.
     """
@@ -104,9 +104,9 @@ def _index_seconds(snapshot: Snapshot, target: IndexDefinition) -> tuple[float, 
         measured = 0.0
     if not measured:
         seconds = after + PLAIN_SECONDS
-        known = "this server does not tell the time that indexing took"
+        known = "this server does not report the time that indexing took"
         return seconds, (f"indexing: {_milliseconds(seconds)} per document is usual; {known}",)
-    told = f"indexing: this server took {_milliseconds(measured)} per document for the index as it is (FT.INFO)"
+    told = f"indexing: this server took {_milliseconds(measured)} per document for the current index (FT.INFO)"
     if before == after:
         return measured, (told,)
     if not before:

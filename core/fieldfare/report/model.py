@@ -39,7 +39,7 @@ class StepReport:
             the kind of a plugin's own step.
         moment: started, progress, stalled, finished, skipped or failed.
         step: the step's id; "" for an activity that is not a step.
-        title: one line for people: ``Back up originals``.
+        title: one line of text: ``Back up originals``.
         documents_done: documents processed so far.
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
@@ -134,11 +134,11 @@ class ReportedChange:
     """A change of the plan, as a report repeats it.
 
     Attributes:
-        summary: one line for people.
+        summary: one line of text.
         plugin: the plugin that carries it out.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost.
-        details: of the plugin's claim: facts and figures by title, the prediction of recall among them.
+        details: the details of the plugin's claim: facts and figures by title, the prediction of recall among them.
     """
 
     summary: str
@@ -162,7 +162,7 @@ class MigrationReport(ReportNames):
         backup_prefix: path of the backup files without their endings.
         timings: seconds per activity.
         validation: the findings.
-        warnings: of the plan and of the run.
+        warnings: the warnings of the plan and of the run.
         notes: documents that were not converted as usual, with example keys.
         steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
             so that each has the seconds of all.
@@ -173,11 +173,11 @@ class MigrationReport(ReportNames):
         latency: milliseconds that the server took to answer another connection: ``median_ms``, ``p99_ms`` and
             ``worst_ms``; and ``probes``, how often it was asked; empty if it was not.
         error: the error of a failed run.
-        mode: of the plan.
+        mode: the mode of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
-        manual_actions: what a person is to do next, one line each: the commands after a failed run.
-        disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
-        changes: of the plan.
+        manual_actions: what to do next, one line each: the commands after a failed run.
+        disk_space_estimate: the resources that the plan needs; None if no plugin knows them.
+        changes: the changes of the plan.
         definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.
         timeline: when the activities took place.
     """

@@ -17,6 +17,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.key_scripts import COPY, READ, REMOVE, WRITE
+from fieldfare.server.keys import TYPES
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Argument
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
@@ -44,8 +45,6 @@ KEYS_PER_CALL: Final = 100
 
 DUMPS_AT_ONCE: Final = 50
 """How many values are in memory at once."""
-
-TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 
 State: TypeAlias = bytes
 """A digest of a key's value and expiries, as the server computes it; or :data:`GONE`, or :data:`OTHER_TYPE`."""

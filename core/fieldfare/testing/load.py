@@ -59,7 +59,7 @@ class Load:
 
     @property
     def errors(self) -> list[str]:
-        """What the server said in place of answers."""
+        """What the server said instead of answers."""
         return [each.error for each in (*self.answers, *self.writes) if each.error]
 
     @property
@@ -68,7 +68,7 @@ class Load:
         return sum(not each.error and not each.results for each in self.answers)
 
     def between(self, first: float, last: float) -> list[Answer]:
-        """Return the queries that were under way between two moments."""
+        """Return the queries that were running between two moments."""
         return [each for each in self.answers if each.started + each.seconds >= first and each.started <= last]
 
 
@@ -87,7 +87,7 @@ def querying(  # noqa: PLR0913 - what an application does
 
     Args:
         url: the server; without TLS.
-        queries: of which each finds a document at any time.
+        queries: queries that each find a document at any time.
         writes: the key and the command of each write, over and over again.
         encoded_anew: number of a query → what its client sends instead, from the moment in which the server refuses
             the length of its vector.

@@ -22,10 +22,9 @@ from typing import Any, Final
 import hiredis
 import msgpack
 
-CHUNK: Final = 1 << 16
+from fieldfare.server.query_reply import WRONG_VECTOR_LENGTH
 
-WRONG_LENGTH: Final = "blob size"
-"""What the server's message about a query vector of another length contains."""
+CHUNK: Final = 1 << 16
 
 
 class Client:
@@ -85,7 +84,7 @@ class Client:
         reply = self._reader.gets()
         if reply is not False:
             is_error = isinstance(reply, Exception)
-            if self._has_other and not self._is_repeated and is_error and WRONG_LENGTH in str(reply):
+            if self._has_other and not self._is_repeated and is_error and WRONG_VECTOR_LENGTH in str(reply):
                 # as an application does that encodes its query anew: the time goes on
                 self._commands, self._other_commands = self._other_commands, self._commands
                 self._is_repeated = True

@@ -76,7 +76,7 @@ class Throttle:
         server: whose latency is probed.
         options: the limits that the run starts with.
         stop: ends a wait.
-        prefix: of the backup; None for a validation, which has no backup of its own.
+        prefix: the prefix of the backup; None for a validation, which has no backup of its own.
         check: called after each part of a wait; raises if the run is to stop.
         on_pause: called with the reason when a pause begins.
         on_wait: called with the seconds of a wait when it ends, however it ends.
@@ -169,7 +169,7 @@ class Throttle:
         return Restriction(max_rate, self._backoff.delay, paused=wait is not None and wait.pace is Pace.PAUSED)
 
     def _next_wait(self, now: float) -> Wait | None:
-        """Return why to wait; None to go on."""
+        """Return why to wait; None to continue."""
         limits = self._limits
         pause = self._pause(now)
         if pause is not None:
@@ -195,11 +195,11 @@ class Throttle:
 
     @property
     def _slowness(self) -> str:
-        allowed = f"{self._limits.max_latency or 0:g} ms that are allowed"
-        return f"the server took {self._latency:.1f} ms to answer, of {allowed}"
+        allowed = self._limits.max_latency or 0
+        return f"the server took {self._latency:.1f} ms to answer; {allowed:g} ms are allowed"
 
     def _follow(self, report: StepReport, now: float) -> None:
-        """Look at everything anew when another activity begins."""
+        """Look at everything again when another activity begins."""
         if self._activity != (report.activity, report.step):
             self._activity = (report.activity, report.step)
             self._looked_at = self._probed_at = self._written_at = -math.inf

@@ -33,10 +33,6 @@ FIRST_VERSION: Final = 2
 """Of a shadow field: the original counts as 1."""
 
 
-def _planned_steps(draft: Draft) -> tuple[Step, ...]:
-    return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-
-
 def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
     """Return the paths of the fields that steps of plugins rewrite or move."""
     found = (path for step in steps for path in (*(step.fields if step.transforms else ()), *step.moves))
@@ -45,7 +41,7 @@ def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
 
 def _moves(draft: Draft) -> Mapping[str, str]:
     """Return old path → new path of everything that steps of plugins move."""
-    return {old: new for step in _planned_steps(draft) for old, new in step.moves.items()}
+    return {old: new for step in draft.steps for old, new in step.moves.items()}
 
 
 def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
@@ -56,9 +52,9 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
         getattr(source, option) != getattr(target, option) for option in ("prefixes", "filter", "index_all")
     )
     if paths and not names_to_move(draft):
-        return "it rewrites documents, and with a new name of the index there is no switch after which to sync"
+        return "it rewrites documents and renames the index: then no name moves, and sync is not possible"
     if paths and covers_others:
-        return "it rewrites documents, and the index covers other ones afterwards"
+        return "it rewrites documents, and the index covers other documents afterwards"
     problems = (
         _move_problem(source, path, moves[path]) if path in moves else _field_problem(source, path) for path in paths
     )
@@ -81,15 +77,15 @@ def _field_problem(source: IndexDefinition, path: str) -> str | None:
     """Return why a field can have no shadow field; None if it can."""
     readers = [each.path for each in source.fields]
     if path not in readers:
-        return f"it rewrites {path!r}, which is no field of the index: applications would not find it elsewhere"
+        return f"it rewrites {path!r}, which is not a field of the index: applications would not find the new value"
     if shadow_path(source.storage, path, FIRST_VERSION) is None:
-        return f"it rewrites {path!r}, which is a place in an array or no single value"
+        return f"it rewrites {path!r}, which is a place in an array, or not a single value"
     if source.storage is Storage.JSON and any(_is_inside(each, path) for each in readers):
         return f"it rewrites {path!r}, and the index reads a part of it by another path"
     names = {path, *(each.name for each in source.fields if each.path == path)}
     options = {source.language_field, source.score_field, source.payload_field}
     if names & options or any(name in (source.filter or "") for name in names):
-        return f"it rewrites {path!r}, which options of the index read, too"
+        return f"it rewrites {path!r}, which options of the index also read"
     return None
 
 
@@ -108,7 +104,7 @@ def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, s
         draft: the plan.
         target: with its name.
     """
-    originals, moves = _rewritten_paths(_planned_steps(draft)), _moves(draft)
+    originals, moves = _rewritten_paths(draft.steps), _moves(draft)
     source = draft.snapshot.definition
     version = max(split_version(target.name)[1], FIRST_VERSION)
     while True:
@@ -150,14 +146,14 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
     shown = ", ".join(f"{old!r} → {new!r}" for old, new in paths.items())
     lines = [
         f"New values go to shadow fields: {shown}",
-        "Applications go on writing the old fields, until they write the shadow fields themselves",
-        "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
+        "Applications can continue to write the old fields until they write the shadow fields",
+        "Until 'fieldfare finalize' documents hold both values, which needs memory in addition to the second index",
     ]
     whole = indexes_whole_documents(draft.server)
     if whole is not False:
         setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
         lines.append(
-            "Each write of a shadow field has the server index the whole document again, in every index that covers "
+            "For each write of a shadow field the server indexes the whole document again, in every index that covers "
             f"it ({setting}; it is set when the server starts)"
         )
     return lines
@@ -174,7 +170,7 @@ def indexes_whole_documents(server: Server) -> bool | None:
 
 
 def require_free_paths(server: Server, plan: MigrationPlan) -> None:
-    """Refuse shadow fields that another index reads by now: another migration of the same documents has taken them.
+    """Refuse shadow fields that another index reads now: another migration of the same documents has taken them.
 
     Raises:
         PreconditionError: one does.
