@@ -1,7 +1,8 @@
-"""Measure one migration with 1, 2 and 4 workers, print ratios and where the time goes.
+"""Measure one migration with several executors, print ratios to the first one and where the time goes.
 
 Besides the seconds, the processor time of client and server says what more workers could win: the server answers one
-command at a time, so no number of workers, be they threads or processes, takes less than its share.
+command at a time, so no number of workers, be they threads or processes, takes less than its share. The client is the
+process that runs the command; what its workers in other processes compute is not in it.
 Runs take turns, and the best of several counts.
 """
 
@@ -58,15 +59,15 @@ class Clock:
         return time.perf_counter(), time.process_time(), usage["used_cpu_user"] + usage["used_cpu_sys"]
 
 
-def measure(server: Server, plan: MigrationPlan, workers: int) -> dict[str, tuple[float, ...]]:
+def measure(server: Server, plan: MigrationPlan, spec: str) -> dict[str, tuple[float, ...]]:
     """Migrate and roll back once."""
     clock = Clock(server)
     plugins = load_plugins()
     plugins.register(clock, "clock")
     executor = MigrationExecutor(plugins=plugins)
     with tempfile.TemporaryDirectory() as backup_dir:
-        executor.apply(plan, server=server, backup_dir=backup_dir, num_workers=workers)
-        executor.rollback(server=server, backup_dir=backup_dir, num_workers=workers)
+        executor.apply(plan, server=server, backup_dir=backup_dir, executor=spec)
+        executor.rollback(server=server, backup_dir=backup_dir, executor=spec)
     return clock.taken
 
 
@@ -77,8 +78,9 @@ def main() -> None:
     parser.add_argument("--dims", type=int, default=768)
     parser.add_argument("--delay", type=float, default=0, help="milliseconds from client to server, one way")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--executors", nargs="+", default=["threads:1", "threads:2", "threads:4"])
     chosen = parser.parse_args()
-    best: dict[tuple[str, int], tuple[float, ...]] = defaultdict(lambda: (float("inf"),))
+    best: dict[tuple[str, str], tuple[float, ...]] = defaultdict(lambda: (float("inf"),))
     with EmbeddedServer(tcp=True) as embedded, ExitStack() as stack:
         with connect(embedded.url) as near:
             load_vectors(chosen.documents, chosen.dims)(near)
@@ -90,17 +92,17 @@ def main() -> None:
         server = stack.enter_context(connect(url))
         plan = MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=server)
         for _ in range(chosen.rounds):
-            for workers in (1, 2, 4):
-                for activity, figures in measure(server, plan, workers).items():
-                    best[activity, workers] = min(best[activity, workers], figures)
+            for spec in chosen.executors:
+                for activity, figures in measure(server, plan, spec).items():
+                    best[activity, spec] = min(best[activity, spec], figures)
     title = f"{chosen.documents:,} x {chosen.dims} float32 -> float16, {os.cpu_count()} cores, {chosen.delay:g} ms away"
-    table = Table("What", "Workers", "Took", "Ratio", "Client computed", "Server computed", title=title)
+    table = Table("What", "Executor", "Took", "Ratio", "Client computed", "Server computed", title=title)
     for activity in ACTIVITIES:
-        for workers in (1, 2, 4):
-            taken, client, computed = best[activity, workers]
-            ratio = f"{best[activity, 1][0] / taken:.2f} x"
+        for spec in chosen.executors:
+            taken, client, computed = best[activity, spec]
+            ratio = f"{best[activity, chosen.executors[0]][0] / taken:.2f} x"
             cells = (f"{taken:.2f} s", ratio, f"{client:.2f} s", f"{computed:.2f} s")
-            table.add_row(activity, str(workers), *cells)
+            table.add_row(activity, spec, *cells)
     Console(width=120).print(table)
 
 

@@ -59,14 +59,19 @@ def required_query_checks(path: str | Path | None, min_overlap: float | None) ->
     return evolve(checks, min_overlap=min_overlap)
 
 
-def require_workers(number: int) -> None:
-    """Check the number of workers.
+def require_workers(number: int, executor: str | None = None) -> None:
+    """Check the number of threads, and that an executor does not contradict it.
 
     Raises:
-        UsageError: it is less than 1.
+        UsageError: it is less than 1, or there are both.
     """
     if number < 1:
         raise UsageError(f"num_workers={number}: it takes at least one worker. Nothing was changed.")
+    if executor and number > 1:
+        raise UsageError(
+            f"num_workers={number} (--workers) and executor={executor!r} (--executor): give one of them. "
+            "Nothing was changed."
+        )
 
 
 def required_index_workers(value: int | str | None) -> int | Literal["auto"] | None:

@@ -55,6 +55,7 @@ class MigrationExecutor:
         backup_dir: str | Path | None = None,
         batch_size: int = 500,
         num_workers: int = 1,
+        executor: str | None = None,
         allow: Collection[str] = (),
         on_conflict: str | None = None,
         retry_for: float = RETRY_SECONDS,
@@ -81,7 +82,9 @@ class MigrationExecutor:
             server: an open connection of fieldfare, instead of both.
             backup_dir: the directory for originals and the journal; required.
             batch_size: documents per round trip.
-            num_workers: how many workers share the documents; see ``docs/workers.md``.
+            num_workers: how many threads share the documents; see ``docs/workers.md``.
+            executor: who works on documents instead of these threads: ``threads:N``, ``processes:N``, ``dask``,
+                ``dask://HOST:PORT``, or what a plugin knows; see ``docs/many-machines.md``.
             allow: names of notes that do not stop the run: ``overflow``.
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
@@ -105,7 +108,7 @@ class MigrationExecutor:
             FieldfareError: as :func:`fieldfare.engine.apply.apply`.
         """
         directory = required_backup_dir(backup_dir)
-        require_workers(num_workers)
+        require_workers(num_workers, executor)
         if batch_size < 1:
             raise UsageError(f"batch_size={batch_size}: a batch needs at least one document. Nothing was changed.")
         if on_conflict not in (None, "keep-old", "keep-new"):
@@ -115,6 +118,7 @@ class MigrationExecutor:
         options = RunOptions(
             batch_size=batch_size,
             workers=num_workers,
+            executor=executor or "",
             allow=frozenset(allow),
             on_conflict=on_conflict,
             retry_for=retry_for,
@@ -219,6 +223,7 @@ class MigrationExecutor:
         backup_dir: str | Path | None = None,
         index: str | None = None,
         num_workers: int = 1,
+        executor: str | None = None,
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
         restore_own_name: bool = False,
@@ -237,7 +242,8 @@ class MigrationExecutor:
             server: an open connection of fieldfare, instead of both.
             backup_dir: the backup directory of the run.
             index: the name of its source or target; optional if the directory holds one backup.
-            num_workers: number of workers; at most the number that the run had are used.
+            num_workers: number of threads; at most the number of shards that the run had are used.
+            executor: as for :meth:`apply`.
             retry_for: as for :meth:`apply`.
             force: drop the index with the target's name even if it has another definition, and restore the source index
                 even if the server has none of its documents.
@@ -255,11 +261,12 @@ class MigrationExecutor:
             FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
         """
         directory = required_backup_dir(backup_dir)
-        require_workers(num_workers)
+        require_workers(num_workers, executor)
         pause_path = Path(pause_file) if pause_file else None
         require_limits(max_rate, max_latency, pause_path)
         options = RunOptions(
             workers=num_workers,
+            executor=executor or "",
             retry_for=retry_for,
             force=force,
             restore_own_name=restore_own_name,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fieldfare.backup.durable import content_checksum, sync_directory, write_durably
-from fieldfare.backup.paths import backup_file, shard_ending
+from fieldfare.backup.paths import backup_file, is_shard_ending, shard_ending
 from fieldfare.backup.safe_open import read_json
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt, BackupUnusable
@@ -26,7 +26,9 @@ __all__ = ["read_manifest", "remove_manifest", "write_manifest"]
 FORMAT: Final = 1
 
 
-def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, keys: int) -> None:
+def write_manifest(
+    prefix: Path, batches: Sequence[range], *, batch_size: int, keys: int, endings: Sequence[str] = ()
+) -> None:
     """Write durably which shard holds which keys.
 
     Args:
@@ -34,6 +36,7 @@ def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, k
         batches: the batches of keys of each shard.
         batch_size: keys per batch; the last one may have fewer.
         keys: how many keys were captured.
+        endings: of the files of the shards, if they are not those of :func:`shard_ending`.
 
     Raises:
         BackupUnusable: the file cannot be written.
@@ -42,7 +45,7 @@ def write_manifest(prefix: Path, batches: Sequence[range], *, batch_size: int, k
         "format": FORMAT,
         "shards": [
             {
-                "file": shard_ending(number),
+                "file": endings[number] if endings else shard_ending(number),
                 "batches": [each.start, each.stop],
                 "keys": [each.start * batch_size, min(each.stop * batch_size, keys)],
             }
@@ -76,12 +79,12 @@ def read_manifest(prefix: Path) -> tuple[Shard, ...]:
     if content.get("format") != FORMAT:
         raise BackupUnusable(path, f"its format is {content.get('format')!r:.40}, this fieldfare reads {FORMAT}")
     try:
-        batches = _batches(content)
+        shards = _shards(content)
     except (KeyError, TypeError, ValueError) as error:
         raise BackupCorrupt(path, 0, "its shards do not cover the batches of keys in order") from error
     return tuple(
-        Shard(backup_file(prefix, shard_ending(number)), number, each.start, each.stop)
-        for number, each in enumerate(batches)
+        Shard(backup_file(prefix, ending), number, each.start, each.stop)
+        for number, (ending, each) in enumerate(shards)
     )
 
 
@@ -100,17 +103,17 @@ def remove_manifest(prefix: Path) -> None:
         raise BackupUnusable(path, f"the file cannot be removed: {error.strerror}") from error
 
 
-def _batches(content: Mapping[str, Any]) -> list[range]:
-    """Read the ranges. Each must start where the previous one ends, so that no original is lost or restored twice."""
-    batches = []
+def _shards(content: Mapping[str, Any]) -> list[tuple[str, range]]:
+    """Read the files and the ranges. Each must start where the previous one ends: no original is lost or read twice."""
+    shards = []
     expected = 0
     for number, each in enumerate(content["shards"]):
         start, stop = each["batches"]
-        if each["file"] != shard_ending(number) or not _is_slice(start, stop) or start != expected:
+        if not is_shard_ending(each["file"], number) or not _is_slice(start, stop) or start != expected:
             raise ValueError(number)
-        batches.append(range(start, stop))
+        shards.append((each["file"], range(start, stop)))
         expected = stop
-    return batches
+    return shards
 
 
 def _is_slice(start: object, stop: object) -> bool:

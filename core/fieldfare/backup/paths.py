@@ -7,7 +7,9 @@
   ``a/b`` have different prefixes.
 
 ``.header``, ``.keys``, ``.data`` and ``.manifest`` follow the prefix, and with several workers ``.shard-0.data``,
-``.shard-1.data``, ... The prefix of a backup that was set aside is ``<prefix>.<stamp>.stale``, with the same endings.
+``.shard-1.data``, ... A worker in another process writes ``.shard-0-<8 hex>.data``: the digits belong to one attempt,
+so that two attempts at a shard never write to one file. The prefix of a backup that was set aside is
+``<prefix>.<stamp>.stale``, with the same endings.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ __all__ = [
     "backup_file",
     "backup_prefix",
     "find_prefixes",
+    "is_shard_ending",
     "resolve_prefix",
     "shard_ending",
     "shard_endings",
@@ -36,7 +39,7 @@ START: Final = "migration_backup_"
 LONGEST: Final = 80
 UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 PREFIX: Final = re.compile(rf"{START}(?P<index>[A-Za-z0-9._-]{{0,{LONGEST}}})-[0-9a-f]{{8}}")
-SHARD: Final = re.compile(r"shard-[0-9]+\.data")
+SHARD: Final = re.compile(r"shard-[0-9]+(-[0-9a-f]{8})?\.data")
 FILE: Final = re.compile(rf"(?P<prefix>{PREFIX.pattern})\.(?:{'|'.join(ENDINGS)})")
 
 
@@ -55,9 +58,14 @@ def backup_file(prefix: Path, ending: str) -> Path:
     return prefix.with_name(f"{prefix.name}.{ending}")
 
 
-def shard_ending(number: int) -> str:
-    """Return the ending of the file of one shard."""
-    return f"shard-{number}.data"
+def shard_ending(number: int, attempt: str = "") -> str:
+    """Return the ending of the file of one shard; of an attempt of a worker in another process, 8 hex digits."""
+    return f"shard-{number}-{attempt}.data" if attempt else f"shard-{number}.data"
+
+
+def is_shard_ending(ending: object, number: int) -> bool:
+    """Whether a shard's file may have this ending."""
+    return isinstance(ending, str) and bool(SHARD.fullmatch(ending)) and re.split(r"[-.]", ending)[1] == str(number)
 
 
 def shard_endings(prefix: Path) -> tuple[str, ...]:

@@ -31,18 +31,20 @@ class BackupStore:
     Args:
         prefix: from ``backup_prefix``.
         batch_size: keys per batch.
+        shards: of a worker that has only some of them; None for all, as the manifest lists them.
 
-    One process writes at a time (see ``lock_backup``), with one thread per shard.
+    One process writes at a time (see ``lock_backup``), with one thread per shard. Workers in other processes write
+    files of their own, which become shards when :meth:`adopt` lists them.
     All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short is ignored.
     All methods that write raise ``BackupUnusable`` if a file cannot be written.
     """
 
-    def __init__(self, prefix: Path | str, *, batch_size: int = 500) -> None:
+    def __init__(self, prefix: Path | str, *, batch_size: int = 500, shards: tuple[Shard, ...] | None = None) -> None:
         self.prefix = Path(prefix)
         self.batch_size = batch_size
         self._keys = RecordFile(backup_file(self.prefix, "keys"), {"keys", "seal"})
         self._data = Shard(backup_file(self.prefix, "data"))
-        self._rewrite_shards: tuple[Shard, ...] | None = None
+        self._rewrite_shards = shards
         self._pending: list[bytes] = []
 
     @classmethod
@@ -154,6 +156,18 @@ class BackupStore:
                 Shard(backup_file(self.prefix, shard_ending(number))).remove()
             write_manifest(self.prefix, batches, batch_size=self.batch_size, keys=self.key_count)
             self._rewrite_shards = None
+
+    def adopt(self, batches: Sequence[range], endings: Sequence[str]) -> None:
+        """Make files that workers in other processes have written the shards of this backup.
+
+        Args:
+            batches: the batches of keys of each shard.
+            endings: of their files.
+        """
+        write_manifest(self.prefix, batches, batch_size=self.batch_size, keys=self.key_count, endings=endings)
+        for ending in set(shard_endings(self.prefix)).difference(endings):  # of attempts that others have overtaken
+            Shard(backup_file(self.prefix, ending)).remove()
+        self._rewrite_shards = None
 
     def append(self, tag: str, batch: Batch) -> None:
         """Add the originals of a batch of documents. An empty batch counts, too; notes are not saved.

@@ -18,6 +18,7 @@ from fieldfare.cli.options import (
     BatchSize,
     BenchmarkOut,
     Cluster,
+    Executor,
     IndexTimeout,
     IndexWorkers,
     MaxLatency,
@@ -59,6 +60,7 @@ def apply(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     batch_size: BatchSize = 500,
     workers: Workers = 1,
+    executor: Executor = None,
     asynchronous: Annotated[
         bool,
         typer.Option("--async", help="Run on an event loop, like programs with asyncio. The result is the same."),
@@ -123,6 +125,7 @@ def apply(  # noqa: PLR0913 - the command's options
                     backup_dir=backup_dir,
                     batch_size=batch_size,
                     num_workers=workers,
+                    executor=executor,
                     allow={"overflow"} if allow_overflow else (),
                     on_conflict=on_conflict,
                     retry_for=retry_for,

@@ -27,6 +27,7 @@ __all__ = [
     "BatchSize",
     "BenchmarkOut",
     "Cluster",
+    "Executor",
     "Index",
     "IndexTimeout",
     "IndexWorkers",
@@ -181,6 +182,15 @@ NewBackupDirectory: TypeAlias = Annotated[
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
 Workers: TypeAlias = Annotated[
     int, typer.Option(help="How many workers share the documents of an index.", metavar="N", min=1)
+]
+Executor: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        help="Who works on documents, in place of --workers: 'threads:N', 'processes:N' (of this machine), 'dask' (a "
+        "cluster of this machine) or 'dask://HOST:PORT' (its scheduler).",
+        metavar="SPEC",
+    ),
 ]
 ReconnectTimeout: TypeAlias = Annotated[
     float,

@@ -16,6 +16,7 @@ from fieldfare.cli.options import (
     DEFAULT_URL,
     BackupDirectory,
     Cluster,
+    Executor,
     IndexWorkers,
     MaxLatency,
     MaxRate,
@@ -71,6 +72,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         int,
         typer.Option(help="How many workers share the documents; at most as many as 'apply' had.", metavar="N", min=1),
     ] = 1,
+    executor: Executor = None,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     index_workers: IndexWorkers = None,
     max_rate: MaxRate = None,
@@ -101,8 +103,8 @@ def rollback(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     stop = StopRequest()
-    executor = MigrationExecutor(plugins=session.plugins)
-    indexes = _all_indexes(executor, backup_dir) if yes and index is None else [index]
+    migrations = MigrationExecutor(plugins=session.plugins)
+    indexes = _all_indexes(migrations, backup_dir) if yes and index is None else [index]
     about = [] if session.json else [find_backup(backup_dir, name) for name in indexes]
     if not restore_own_name:
         about = [each for each in about if each.progress.undo is not RollbackStatus.DONE]
@@ -115,11 +117,12 @@ def rollback(  # noqa: PLR0913 - the command's options
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
         for name in indexes:
-            report = executor.rollback(
+            report = migrations.rollback(
                 server=server,
                 backup_dir=backup_dir,
                 index=name,
                 num_workers=workers,
+                executor=executor,
                 retry_for=retry_for,
                 force=force,
                 restore_own_name=restore_own_name,

@@ -14,6 +14,7 @@ from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
 from fieldfare.engine.concurrent.followed_changes import follow_changes
+from fieldfare.engine.executors import open_workers
 from fieldfare.engine.index_workers import put_back_index_workers, require_known_cores
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.plan_check import check_plan
@@ -88,7 +89,11 @@ def apply(  # noqa: PLR0913 - what a run consists of
     refuse_replica(server)
     require_known_cores(server, options)
     started = time.monotonic()
-    with open_session(server, plan.index, backup_dir, options) as session:
+    with (
+        open_session(server, plan.index, backup_dir, options) as session,
+        open_workers(server, plugins, plan, session, options) as workers,
+    ):
+        options = workers.options
         journal = open_journal(server, plugins, session, plan, options)
         journal.count_time_since(started)
         run = ActiveRun(
@@ -100,6 +105,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
             journal,
             session.store,
             session.lock,
+            workers.pool,
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=lasting_warnings(plan, warnings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -13,16 +13,19 @@ from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import CONTENDED, UPDATED, UnconvertedUpdates, convert_concurrent_updates
 from fieldfare.engine.concurrent.value_history import ValueState, ValueVersion, find_origins, value_versions
+from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.workers import map_shards
+from fieldfare.engine.shard_work import dump_shards, work_on_shards
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_bounded_batches, read_documents
-from fieldfare.server.document_writer import ConditionalWrite, write_batches
+from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.support.read_ahead import read_ahead
 
-__all__ = ["dump", "refuse_unconvertible", "rewrite", "verify"]
+__all__ = ["dump", "dump_shard", "refuse_unconvertible", "rewrite", "rewrite_shard", "verify"]
+
+ConvertUpdates = Callable[[int, ValueVersion, Sequence[bytes]], UnconvertedUpdates | None]
 
 
 def dump(run: ActiveRun, work: RewritePass) -> None:
@@ -31,19 +34,28 @@ def dump(run: ActiveRun, work: RewritePass) -> None:
     Raises:
         PluginBroken: a transform raised on some document.
     """
-    run.store.split(run.options.workers)
-    map_shards(run, lambda shard: _dump(run, work, shard))
+
+    def merge(outcome: ShardOutcome) -> None:
+        run.note(outcome.notes)
+        _count_dumped(run, outcome.completed)
+
+    dump_shards(run, lambda shard: dump_shard(run, work, shard), merge)
 
 
-def _dump(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
+def _count_dumped(run: ActiveRun, batches: int) -> None:
+    progress = run.journal.progress
+    run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + batches)
+
+
+def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
+    """Write the originals of one shard to its file, and rehearse every transform on them."""
     keys = run.store.iter_keys(shard.start, shard.stop)
     for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
         shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)
         with run.guard:
             run.note([*rehearsed.notes, *problem_notes(problems)])
-            progress = run.journal.progress
-            run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + 1)
+            _count_dumped(run, 1)
             run.advance(len(batch))
         del batch, rehearsed  # before the next one is read: together they may be large
 
@@ -73,14 +85,48 @@ def rewrite(run: ActiveRun, work: RewritePass) -> list[Receipt]:
     What an application has written since the dump is not overwritten: it is saved, and converted as well.
     """
     saved = SavedValues(run.store, CONCURRENT_UPDATES)
-    map_shards(run, lambda shard: _rewrite(run, work, shard, saved))
+
+    def convert(_: int, batch: ValueVersion, keys: Sequence[bytes]) -> UnconvertedUpdates:
+        return convert_concurrent_updates(run, work, saved, batch.before, keys)
+
+    def merge(shard: Shard, outcome: ShardOutcome) -> None:
+        written = outcome.written
+        for number in outcome.left:
+            before = next(iter(shard.iter_batches(REWRITE, number)))
+            batch = ValueVersion(before, run.transformed(before))
+            problems = _problems(convert(number, batch, before.keys))
+            run.note(problem_notes(problems))
+            written += _count_written(batch, problems)
+        run.note(outcome.notes)
+        run.journal.advance([step.id for step in work.steps], outcome.completed, written, shard=shard.number)
+
+    work_on_shards(
+        run,
+        Work.REWRITE,
+        lambda shard: rewrite_shard(run, work, shard, convert),
+        merge,
+        completed=lambda shard: _completed(run, work, shard),
+    )
     records = run.journal.progress.steps
     return [Receipt(step.id, documents=records[step.id].documents) for step in work.steps]
 
 
-def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues) -> None:
+def _completed(run: ActiveRun, work: RewritePass, shard: Shard) -> int:
+    return min(run.journal.progress.steps[step.id].completed_batches_of(shard.number) for step in work.steps)
+
+
+def rewrite_shard(run: ActiveRun, work: RewritePass, shard: Shard, convert: ConvertUpdates) -> None:
+    """Write the new values of one shard, from where the journal says that the pass stopped.
+
+    Args:
+        run: the run.
+        work: what is rewritten.
+        shard: its documents.
+        convert: called with the number of a batch, the batch, and the keys of documents that others have changed;
+            returns None to leave the whole batch to somebody else.
+    """
     steps = [step.id for step in work.steps]
-    start = min(run.journal.progress.steps[step].completed_batches_of(shard.number) for step in steps)
+    start = _completed(run, work, shard)
     under_way: deque[ValueVersion] = deque()
 
     def versions() -> Iterator[ValueVersion]:
@@ -98,24 +144,30 @@ def _rewrite(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues
     )
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
-        unconverted = (
-            convert_concurrent_updates(run, work, saved, batch.before, result.changed)
-            if result.changed
-            else UnconvertedUpdates()
-        )
-        problems = {
-            "vanished": [*result.vanished, *unconverted.vanished],
-            "wrong type": [*result.wrong_type, *unconverted.wrong_type],
-            CONTENDED: unconverted.contended,
-            UPDATED: unconverted.unchanged,
-        }
-        written = set(_changed_keys(batch)).difference(*problems.values())
+        unconverted = convert(number - 1, batch, result.changed) if result.changed else UnconvertedUpdates()
+        problems = None if unconverted is None else _problems(unconverted, result)
         # notes and counters are saved together, so that a batch that is done twice is counted once
         with run.guard:
-            run.note(problem_notes(problems))
-            run.journal.advance(steps, number, len(written), shard=shard.number)
+            run.note(problem_notes(problems or {}))
+            written = 0 if problems is None else _count_written(batch, problems)
+            run.journal.advance(steps, number, written, shard=shard.number)
             run.advance(len(batch.before))
         del batch, result
+
+
+def _problems(unconverted: UnconvertedUpdates, result: WriteResult | None = None) -> dict[str, Sequence[bytes]]:
+    """Return the documents that could not be converted, by reason."""
+    vanished, wrong_type = ((), ()) if result is None else (result.vanished, result.wrong_type)
+    return {
+        "vanished": [*vanished, *unconverted.vanished],
+        "wrong type": [*wrong_type, *unconverted.wrong_type],
+        CONTENDED: unconverted.contended,
+        UPDATED: unconverted.unchanged,
+    }
+
+
+def _count_written(batch: ValueVersion, problems: Mapping[str, Sequence[bytes]]) -> int:
+    return len(set(_changed_keys(batch)).difference(*problems.values()))
 
 
 def verify(run: ActiveRun, work: RewritePass) -> bool:

@@ -11,6 +11,7 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import is_copied
+from fieldfare.engine.executors import open_workers
 from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.index_workers import put_back_index_workers
 from fieldfare.engine.mode import Part
@@ -73,8 +74,12 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
         RollbackFailed: it stopped half-way and can be run again.
         Interrupted: ``stop`` was set.
     """
-    with reopen_run(server, plugins, backup_dir, index=index, options=options, stop=stop) as opened:
+    with (
+        reopen_run(server, plugins, backup_dir, index=index, options=options, stop=stop) as opened,
+        open_workers(server, plugins, opened.run.plan, opened.session, opened.run.options) as workers,
+    ):
         run, session, warnings = opened.run, opened.session, opened.warnings
+        run.options, run.pool = workers.options, workers.pool
         journal, plan = run.journal, run.plan
         mode = mode_of(plan)
         if not journal.progress.steps:

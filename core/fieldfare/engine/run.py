@@ -16,7 +16,8 @@ from fieldfare.backup.progress import RollbackStatus, RunPhase, Status
 from fieldfare.backup.saved_bytes import append_bytes, read_bytes
 from fieldfare.definition import IndexDefinition, IndexStats
 from fieldfare.documents import Batch, Note
-from fieldfare.engine.load import Throttle
+from fieldfare.engine.distribution.pool import WorkerPool
+from fieldfare.engine.load import Restriction, Throttle
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.step_reports import StepReporter
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -30,6 +31,7 @@ from fieldfare.server import Server
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.document_reader import read_bounded_batches
+from fieldfare.server.followed_lock import FollowedLock
 from fieldfare.server.lock import IndexLock
 from fieldfare.support.error_text import describe_result
 
@@ -78,7 +80,8 @@ class ActiveRun:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
-        lock: the lock of the index; None for a validation.
+        lock: the lock of the index; None for a validation. A worker follows that of its coordinator.
+        pool: the workers in other processes; None if threads of this process work on shards.
         tracking: which keys others have changed since before the dump; None if that is not known.
         follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
         findings: from the check of a target while the source still answers.
@@ -92,7 +95,8 @@ class ActiveRun:
     stop: StopRequest = field(factory=StopRequest)
     _journal: Journal | None = None
     _store: BackupStore | None = None
-    lock: IndexLock | None = None
+    lock: IndexLock | FollowedLock | None = None
+    pool: WorkerPool | None = None
     tracking: ChangeTracking | None = field(init=False, default=None)
     follower: ChangeFollower | None = field(init=False, default=None)
     findings: tuple[Finding, ...] = field(init=False, default=(), eq=False)
@@ -343,6 +347,29 @@ class ActiveRun:
                 if self._journal is not None:
                     self._journal.add_documents(self._reports.current.activity, documents)
                 self._throttle.wait(self._reports.current, documents)
+
+    def advance_workers(self, documents: int, throttled: float) -> None:
+        """Report what workers in other processes have done, who have waited as limits asked.
+
+        Args:
+            documents: how many they have looked at since.
+            throttled: seconds for which each of them waited, on average.
+        """
+        self.report_done(documents)
+        if self._reports.current is not None:
+            self.journal.add_documents(self._reports.current.activity, documents)
+        if throttled:
+            self.add_time("throttled", throttled)
+
+    def restriction(self) -> Restriction:
+        """Return how fast workers in other processes may work now; stop if the user asked.
+
+        Raises:
+            StopRequested: the user asked to stop.
+            LockHeld: the lock on the index was lost.
+        """
+        self._stop_if_needed(LOCK_MAX_AGE)
+        return Restriction() if self._reports.current is None else self._throttle.watch(self._reports.current)
 
     def report_done(self, documents: int) -> None:
         """Report progress that an earlier attempt made: as :meth:`advance`, but it is not to be waited for."""

@@ -18,6 +18,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── StalePlan                       the live index is not what was planned for
     │   ├── PlanEdited
     │   ├── WrongServer                     a run that started on another server
+    │   ├── WorkersUnfit                    workers that are not there, or cannot do this work
     │   ├── BackupUnusable                  missing, unwritable, not ours, or corrupt
     │   │   ├── BackupDirectoryUnusable     cannot be made or written; a ValueError
     │   │   └── BackupCorrupt
@@ -25,6 +26,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   │   └── LockLost                    our own lock was taken by another migration
     │   └── UnconvertibleDocuments          documents that a step cannot convert
     ├── RunFailed                       1   failed before anything was changed
+    ├── WorkersLost                     1   workers ended, or do not answer; the reason of a StepFailed
     ├── IndexBuildFailed                1   the server gave up building an index; the reason of a StepFailed
     ├── OutputLost                      1   the result could not be written to stdout
     ├── PluginError                     6
@@ -72,6 +74,7 @@ from fieldfare.errors.precondition import (
     StalePlan,
     UnconvertibleDocuments,
     UnsupportedServer,
+    WorkersUnfit,
     WrongServer,
 )
 from fieldfare.errors.run import (
@@ -87,6 +90,7 @@ from fieldfare.errors.run import (
     SyncFailed,
     TargetRejected,
     ValidationFailed,
+    WorkersLost,
 )
 from fieldfare.errors.usage import (
     BackupDirectoryRequired,
@@ -136,5 +140,7 @@ __all__ = [
     "UnsupportedURL",
     "UsageError",
     "ValidationFailed",
+    "WorkersLost",
+    "WorkersUnfit",
     "WrongServer",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 __all__ = ["FieldfareError", "single_full_stops"]
 
@@ -18,6 +18,16 @@ class FieldfareError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(single_full_stops(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message and the fields: an error may come from a worker in another process."""
+        return _rebuilt, (type(self), self.args), dict(self.__dict__)
+
+
+def _rebuilt(kind: type[FieldfareError], arguments: tuple[Any, ...]) -> FieldfareError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
 
 
 def single_full_stops(message: str) -> str:

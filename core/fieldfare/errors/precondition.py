@@ -24,6 +24,7 @@ __all__ = [
     "StalePlan",
     "UnconvertibleDocuments",
     "UnsupportedServer",
+    "WorkersUnfit",
     "WrongServer",
 ]
 
@@ -141,6 +142,22 @@ class WrongServer(PreconditionError):
             f"The run for {index!r} was begun with {documents:,} documents, and none of them are on this server. The "
             "target index is not there either. Nothing was changed. Check --url: did the run begin on this server? If "
             "it did, the data is gone: load it again, or restore the index with 'fieldfare rollback --force'."
+        )
+
+
+class WorkersUnfit(PreconditionError):
+    """There are no workers for the work on shards, or some of them cannot do it.
+
+    Attributes:
+        problems: one line per worker: its name, and why.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(
+            "Not every worker can work on this migration. This command changed nothing. Mend these workers, or leave "
+            f"out --executor.\n{lines}"
         )
 
 

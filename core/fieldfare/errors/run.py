@@ -22,6 +22,7 @@ __all__ = [
     "SyncFailed",
     "TargetRejected",
     "ValidationFailed",
+    "WorkersLost",
 ]
 
 
@@ -33,6 +34,10 @@ class RunFailed(FieldfareError):
         super().__init__(
             f"The run failed before anything was changed: {reason}. Fix this, then run the same command again."
         )
+
+
+class WorkersLost(FieldfareError):
+    """Workers in other processes ended again and again, or do not answer; the reason of a StepFailed."""
 
 
 class IndexBuildFailed(FieldfareError):

@@ -37,7 +37,8 @@ class RunOptions:
 
     Attributes:
         batch_size: documents per batch.
-        workers: number of workers among which the documents are split.
+        workers: number of threads among which the documents are split.
+        executor: where the work on shards runs, as ``--executor`` takes it; "" for ``workers`` threads.
         allow: names of notes that must not stop the run (``overflow``).
         on_conflict: which value to keep if a document has a field under its old and its new name: ``keep-old`` or
             ``keep-new``; None stops the run before anything is changed.
@@ -63,6 +64,7 @@ class RunOptions:
 
     batch_size: int = 500
     workers: int = 1
+    executor: str = ""
     allow: frozenset[str] = frozenset()
     on_conflict: str | None = None
     retry_for: float = RETRY_SECONDS

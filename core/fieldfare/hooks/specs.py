@@ -6,7 +6,8 @@ The default protocol of one migration:
 2. ``fieldfare_plan_steps`` of the claiming plugin, and at the end ``fieldfare_plan_further_steps`` of every
    plugin; the plan is written and reviewed.
 3. ``fieldfare_estimate`` of every plugin, at the end of planning and when the user asks.
-4. ``fieldfare_rehearse_step`` of each step's owner.
+4. ``fieldfare_executor`` of one plugin after the other until one answers, if the user said where the work on shards
+   is to run; ``fieldfare_rehearse_step`` of each step's owner.
 5. ``fieldfare_backup`` of each step's owner, before anything is changed. For rewrite steps the kernel makes the
    backup, and runs ``fieldfare_transform`` over every document as a rehearsal.
 6. For every step in order: ``fieldfare_execute_step`` and ``fieldfare_verify_step``; for rewrite steps
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
     from fieldfare.hooks.examination import ExaminedIndex, Examiner
+    from fieldfare.hooks.executor import Executor, LocalThreads
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
@@ -95,6 +97,21 @@ def fieldfare_estimate(plan: MigrationPlan) -> Estimate | None:
 
 
 # ================================ Running
+
+
+@hookspec(firstresult=True)
+def fieldfare_executor(spec: str, server: Server) -> Executor | LocalThreads | None:
+    """Give the workers that work on the shards of a backup: that read, convert, compare and restore documents.
+
+    When: once for a run or a rollback, if the user gave ``--executor``; ``spec`` is what was given. The kernel itself
+    knows ``threads:N`` and ``processes:N``.
+    Who: plugins that know workers. None means "not mine, call the next plugin". Workers find the server by themselves,
+    from their own environment; ``server`` is for plugins that start some.
+    Raises: ``UsageError`` for a spec that is one's own and wrong, ``PreconditionError`` if there are no workers. By
+    then, nothing is changed.
+
+    Example: ``return AcmeExecutor(spec) if spec.startswith("acme://") else None``
+    """
 
 
 @hookspec

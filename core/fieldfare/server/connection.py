@@ -14,6 +14,7 @@ from fieldfare.server.nodes import Cluster, HeldLock, Nodes, Standalone
 from fieldfare.server.pipeline import Argument, Command, address_of, checked, exchange
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.refusal import name_refusal
+from fieldfare.server.url import Address
 
 __all__ = ["Server"]
 
@@ -26,6 +27,8 @@ class Server:
     Attributes:
         client: redis-py's client, for commands that need no raw replies.
         url: the URL of the server, without its password.
+        address: where and as whom another process connects to it; with the password: never show, log or pickle it into
+            anything but a process of one's own. None for a server that was not opened by ``connect``.
         capabilities: versions, modules and limits of the server.
     """
 
@@ -35,11 +38,13 @@ class Server:
         url: str,
         capabilities: Capabilities,
         *,
+        address: Address | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.client = client
         self.url = url
         self.capabilities = capabilities
+        self.address = address
         self._nodes: Nodes = Cluster(client) if isinstance(client, RedisCluster) else Standalone(client)
         self._on_close = on_close
 

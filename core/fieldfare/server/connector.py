@@ -24,7 +24,7 @@ from fieldfare.server.refusal import name_refusal
 from fieldfare.server.url import Address, parse
 from fieldfare.support.redaction import redact_url
 
-__all__ = ["connect", "connect_like"]
+__all__ = ["connect", "connect_like", "connect_to"]
 
 ANSWER_SECONDS: Final = 120
 """Timeout of one reply. Dropping a large index takes a while."""
@@ -63,7 +63,7 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
         embedded = undo.enter_context(EmbeddedServer())
         server = _open(parse(embedded.url), "embedded://", cluster=cluster)
         cleanup = undo.pop_all()
-    return Server(server.client, server.url, server.capabilities, on_close=cleanup.close)
+    return Server(server.client, server.url, server.capabilities, address=server.address, on_close=cleanup.close)
 
 
 def connect_like(client: AnyClient) -> Server:
@@ -78,6 +78,19 @@ def connect_like(client: AnyClient) -> Server:
         ServerUnavailable, UnsupportedServer: as :func:`connect`.
     """
     return _open(address_of(client), "the server of redis_client", cluster=None)
+
+
+def connect_to(address: Address, *, cluster: bool | None = None) -> Server:
+    """Connect to the server of another process of this run.
+
+    Args:
+        address: that of its :class:`Server`.
+        cluster: as for :func:`connect`.
+
+    Raises:
+        ServerUnavailable, UnsupportedServer: as :func:`connect`.
+    """
+    return _open(address, address.reference or "the server of this run", cluster=cluster)
 
 
 def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:
@@ -97,7 +110,7 @@ def _open(address: Address, shown: str, *, cluster: bool | None) -> Server:
         except (RedisError, OSError) as error:
             raise ServerUnavailable(shown, _reason(error)) from error
         undo.pop_all()
-        return Server(single, shown, evolve(capabilities, cluster=False))
+        return Server(single, shown, evolve(capabilities, cluster=False), address=address)
 
 
 def _require_answer(address: Address, shown: str) -> None:
@@ -130,7 +143,7 @@ def _open_cluster(address: Address, shown: str) -> Server:
         undo.callback(client.close)
         capabilities = _cluster_capabilities([read_capabilities(node) for node in Cluster(client).primaries()])
         undo.pop_all()
-    return Server(client, shown, capabilities)
+    return Server(client, shown, capabilities, address=address)
 
 
 def _single_client(address: Address, shown: str, *, seconds: float = ANSWER_SECONDS, retries: int = RETRIES) -> Redis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from contextlib import suppress
@@ -20,7 +21,7 @@ from fieldfare.server.process import Process, this_process
 from fieldfare.server.redis_lock import RedisLock
 from fieldfare.support.fault_points import OUTSIDE, during
 
-__all__ = ["IndexLock", "describe_lock", "lock_command", "lock_holder"]
+__all__ = ["IndexLock", "describe_lock", "holder_digest", "lock_command", "lock_holder"]
 
 PREFIX: Final = b"fieldfare:lock:"
 LOCK_SECONDS: Final = 30.0
@@ -89,6 +90,11 @@ class IndexLock:
             return  # it has expired; another process may hold it
         except RedisError:
             _UNRELEASED.add(encode(self._token))
+
+    @property
+    def holder(self) -> str:
+        """What names this holder to workers: see :func:`holder_digest`."""
+        return holder_digest(encode(self._token))
 
     def require_rights(self) -> None:
         """See whether the user may take this lock.
@@ -203,6 +209,11 @@ def lock_holder(server: Server, index: str) -> str | None:
 def lock_command(index: str) -> Command:
     """Return the command that reads the lock on an index."""
     return b"GET", PREFIX + encode(index)
+
+
+def holder_digest(token: bytes) -> str:
+    """Return what names the holder of a lock to its workers, and lets nobody take the lock in its name."""
+    return hashlib.sha256(token).hexdigest()
 
 
 def describe_lock(token: bytes) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from redis.connection import parse_url
 
 from fieldfare.errors import UnsupportedURL
@@ -25,17 +25,19 @@ class Address:
 
     Attributes:
         kind: ``single``, ``sentinel`` or ``embedded``.
-        options: the options of redis-py's connections.
+        options: the options of redis-py's connections, the password among them.
         sentinels: host and port of each sentinel.
         service: the name of the server's service in Sentinel.
         sentinel_options: the options of the connections to the sentinels.
+        reference: a URL of the server in which ``***`` stands for everything that may be secret; "" if there is none.
     """
 
     kind: str
-    options: Mapping[str, Any] = field(factory=dict)
+    options: Mapping[str, Any] = field(factory=dict, repr=False)
     sentinels: tuple[tuple[str, int], ...] = ()
     service: str = ""
-    sentinel_options: Mapping[str, Any] = field(factory=dict)
+    sentinel_options: Mapping[str, Any] = field(factory=dict, repr=False)
+    reference: str = ""
 
 
 def parse(url: str) -> Address:
@@ -68,7 +70,7 @@ def parse(url: str) -> Address:
     require_database_0(address.options.get("db"), redact_url(url))
     if "decode_responses" in address.options:
         raise UnsupportedURL(redact_url(url), "documents are bytes; leave decode_responses out")
-    return address
+    return evolve(address, reference=redact_url(url))
 
 
 def require_database_0(number: object, shown: str) -> None:

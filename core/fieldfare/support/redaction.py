@@ -12,9 +12,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import quote, unquote, unquote_plus
 
-__all__ = ["redact", "redact_url", "secrets_in", "without_arguments"]
+__all__ = ["MASK", "redact", "redact_url", "secrets_in", "without_arguments"]
 
 MASK: Final = "***"
+"""What stands for a secret."""
+
 SHORTEST: Final = 4
 """Minimum length of a secret that is masked in other text; shorter ones would match too many words."""
 

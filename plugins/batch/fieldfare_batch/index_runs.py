@@ -68,6 +68,7 @@ class IndexRuns:
             backup_dir=state.backup_dir,
             batch_size=settings.batch_size,
             num_workers=settings.num_workers,
+            executor=settings.executor,
             allow={"overflow"} if settings.allow_overflow else (),
             on_conflict=settings.on_conflict,
             retry_for=settings.retry_for,

@@ -89,6 +89,7 @@ class Rollbacks:
             backup_dir=state.backup_dir,
             index=name,
             num_workers=state.settings.num_workers,
+            executor=state.settings.executor,
             retry_for=state.settings.retry_for,
             force=self.force,
             index_workers=state.settings.index_workers,

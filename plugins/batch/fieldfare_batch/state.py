@@ -114,7 +114,8 @@ class Settings:
 
     Attributes:
         batch_size: documents per round trip.
-        num_workers: workers for the documents of one index.
+        num_workers: threads for the documents of one index.
+        executor: who works on them instead of these threads, as ``apply --executor`` takes it.
         parallel: indexes at the same time.
         allow_overflow: convert values that are too large for a new datatype, too.
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
@@ -130,6 +131,7 @@ class Settings:
 
     batch_size: int = 500
     num_workers: int = 1
+    executor: str | None = None
     parallel: int = 1
     allow_overflow: bool = False
     on_conflict: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from attrs import define, evolve, field
@@ -12,19 +12,26 @@ from fieldfare.documents import Batch, KeyCounter
 from fieldfare.engine.concurrent.missing_documents import MissingDocuments
 from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.engine.concurrent.saved_values import SavedValues
-from fieldfare.engine.concurrent.value_history import ValueState, changing_rows, find_origins, value_versions
+from fieldfare.engine.concurrent.value_history import (
+    ValueState,
+    ValueVersion,
+    changing_rows,
+    find_origins,
+    value_versions,
+)
 from fieldfare.engine.copied_keys import copies_keys
+from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.comparison import check_shadow_fields
 from fieldfare.engine.shadow_keys.comparison import check_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
-from fieldfare.engine.workers import map_shards
+from fieldfare.engine.shard_work import work_on_shards
 from fieldfare.hooks.run_options import Verify
 from fieldfare.report import Finding, Severity
 from fieldfare.server.document_reader import read_documents
 
-__all__ = ["check_documents"]
+__all__ = ["check_documents", "compare_shard"]
 
 SAMPLE: Final = 5000
 """How many documents of each shard a sample compares, whole batches of them."""
@@ -137,39 +144,74 @@ def _compare(run: ActiveRun, work: RewritePass) -> Comparison:
     compared = Comparison()
     if run.options.verify is not Verify.NONE:
         saved = SavedValues(run.store, CONCURRENT_UPDATES)
-        map_shards(run, lambda shard: _compare_shard(run, work, shard, saved, compared))
+
+        def compare(shard: Shard) -> None:
+            for _, before in _chosen(run, shard):
+                _compare_batch(run, work, before, saved, compared)
+
+        def merge(shard: Shard, outcome: ShardOutcome) -> None:
+            compared.documents += outcome.written
+            for number in outcome.left:
+                _compare_batch(run, work, next(iter(shard.iter_batches(REWRITE, number))), saved, compared)
+
+        work_on_shards(run, Work.COMPARE, compare, merge)
     return compared
 
 
-def _compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues, compared: Comparison) -> None:
+def _compare_batch(run: ActiveRun, work: RewritePass, before: Batch, saved: SavedValues, compared: Comparison) -> None:
     storage, convert = run.source.storage, run.transformed
-    for before in _chosen(run, shard):
+    found = _read(run, work, before.keys)
+    origins = find_origins(storage, found, value_versions(run, saved, before, convert))
+    external = origins.rows(ValueState.EXTERNAL)
+    stale = origins.stale(storage, convert(origins.with_external())) if external else []
+    with run.guard:
+        compared.documents += len(found)
+        compared.original.add(found.keys[row] for row in origins.rows(ValueState.ORIGINAL))
+        compared.unconverted.add(found.keys[row] for row in stale)
+        compared.updated.add(found.keys[row] for row in external if row not in stale)
+        run.check()
+
+
+def compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, leave: Callable[[int], None]) -> int:
+    """Compare the documents of one shard with the backup, as many as the user asked for.
+
+    Args:
+        run: the run.
+        work: what it rewrote.
+        shard: its documents.
+        leave: called with the number of a batch that has a value which the run has not written; somebody else decides.
+
+    Returns:
+        How many documents of the other batches were compared.
+    """
+    compared = 0
+    for number, before in _chosen(run, shard):
         found = _read(run, work, before.keys)
-        origins = find_origins(storage, found, value_versions(run, saved, before, convert))
-        external = origins.rows(ValueState.EXTERNAL)
-        stale = origins.stale(storage, convert(origins.with_external())) if external else []
-        with run.guard:
-            compared.documents += len(found)
-            compared.original.add(found.keys[row] for row in origins.rows(ValueState.ORIGINAL))
-            compared.unconverted.add(found.keys[row] for row in stale)
-            compared.updated.add(found.keys[row] for row in external if row not in stale)
-            run.check()
+        origins = find_origins(run.source.storage, found, [ValueVersion(before, run.transformed(before))])
+        if origins.rows(ValueState.EXTERNAL) or origins.rows(ValueState.ORIGINAL):
+            leave(number)
+        else:
+            compared += len(found)
+        run.advance(len(before))
+    return compared
 
 
 def _chosen_keys(run: ActiveRun) -> Iterator[Batch]:
     """Yield the documents to compare, as many as the user asked for."""
     for shard in run.store.shards if run.options.verify is not Verify.NONE else ():
-        yield from _chosen(run, shard)
+        yield from (batch for _, batch in _chosen(run, shard))
 
 
-def _chosen(run: ActiveRun, shard: Shard) -> Iterator[Batch]:
+def _chosen(run: ActiveRun, shard: Shard) -> Iterator[tuple[int, Batch]]:
+    """Yield the batches to compare, with their numbers."""
     batches = shard.batch_counts[REWRITE]
     sample = max(SAMPLE // run.journal.progress.batch_size, 2)
     if run.options.verify is Verify.FULL or batches <= sample:
-        yield from shard.iter_batches(REWRITE)
+        yield from enumerate(shard.iter_batches(REWRITE))
         return
-    for number in range(sample):
-        yield next(shard.iter_batches(REWRITE, number * (batches - 1) // (sample - 1)))
+    for each in range(sample):
+        number = each * (batches - 1) // (sample - 1)
+        yield number, next(shard.iter_batches(REWRITE, number))
 
 
 def _read(run: ActiveRun, work: RewritePass, keys: Sequence[bytes]) -> Batch:

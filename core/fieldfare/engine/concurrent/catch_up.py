@@ -12,10 +12,11 @@ from fieldfare.engine.concurrent.new_documents import find_new_documents, has_fa
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import UPDATED, convert_concurrent_updates
 from fieldfare.engine.concurrent.value_history import ValueState, ValueVersion, changing_rows, find_origins
+from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_paths import has_shadow_fields
-from fieldfare.engine.workers import map_shards
+from fieldfare.engine.shard_work import work_on_shards
 from fieldfare.hooks.run_options import Verify
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.document_writer import write_documents
@@ -45,8 +46,7 @@ def catch_up(run: ActiveRun, *, check_all: bool) -> None:
             _convert_inserts(run, work)
             stats = read_stats(run.server, run.target.name)
             if check_all or run.options.verify is Verify.FULL or has_failed(stats):
-                saved = SavedValues(run.store, CONCURRENT_UPDATES)
-                map_shards(run, lambda shard: _convert_updates(run, work, shard, saved))
+                _convert_updates(run, work, SavedValues(run.store, CONCURRENT_UPDATES))
     _note_concurrent_writes(run)
 
 
@@ -81,10 +81,18 @@ def _write(run: ActiveRun, work: RewritePass, batch: Batch) -> None:
         write_documents(run.server, run.source.storage, after, list(work.paths), before=batch)
 
 
-def _convert_updates(run: ActiveRun, work: RewritePass, shard: Shard, saved: SavedValues) -> None:
-    for batch in shard.iter_batches(REWRITE):
-        convert_concurrent_updates(run, work, saved, batch, batch.keys)
-        run.advance(len(batch))
+def _convert_updates(run: ActiveRun, work: RewritePass, saved: SavedValues) -> None:
+    def convert(shard: Shard) -> None:
+        for batch in shard.iter_batches(REWRITE):
+            convert_concurrent_updates(run, work, saved, batch, batch.keys)
+            run.advance(len(batch))
+
+    def merge(shard: Shard, outcome: ShardOutcome) -> None:
+        for number in outcome.left:
+            batch = next(iter(shard.iter_batches(REWRITE, number)))
+            convert_concurrent_updates(run, work, saved, batch, batch.keys)
+
+    work_on_shards(run, Work.COMPARE_ALL, convert, merge)
 
 
 def _note_concurrent_writes(run: ActiveRun) -> None:

@@ -26,7 +26,8 @@ def follow_changes(run: ActiveRun) -> Iterator[None]:
     """
     is_before_dump = run.journal.progress.phase is RunPhase.DUMP
     overwrites = rewrite_pass(run.plan).steps and not has_shadow_fields(run.plan)
-    can_be_used = run.source.storage is Storage.HASH and run.options.workers == 1 and overwrites
+    is_only_worker = run.options.workers == 1 and run.pool is None
+    can_be_used = run.source.storage is Storage.HASH and is_only_worker and overwrites
     tracking = track_changes(run.server, run.source.prefixes) if is_before_dump and can_be_used else None
     if tracking is None:
         yield

@@ -8,6 +8,6 @@ May import: ``backup``, ``server``, ``report`` and below. Must not know: the run
 from fieldfare.engine.load.limits import Limits, change_limits, require_limits
 from fieldfare.engine.load.session import loaded_session
 from fieldfare.engine.load.state import read_state
-from fieldfare.engine.load.throttle import Throttle
+from fieldfare.engine.load.throttle import Restriction, Throttle
 
-__all__ = ["Limits", "Throttle", "change_limits", "loaded_session", "read_state", "require_limits"]
+__all__ = ["Limits", "Restriction", "Throttle", "change_limits", "loaded_session", "read_state", "require_limits"]

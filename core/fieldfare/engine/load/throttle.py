@@ -21,7 +21,7 @@ from fieldfare.report import StepReport
 from fieldfare.server import Server
 from fieldfare.server.process import this_process
 
-__all__ = ["Throttle"]
+__all__ = ["Restriction", "Throttle"]
 
 LOOK_SECONDS: Final = 0.25
 """How often files are looked at, and how long a pause goes without asking for the lock."""
@@ -51,6 +51,21 @@ class Wait:
     pace: Pace
     reason: str
     seconds: float = LOOK_SECONDS
+
+
+@frozen
+class Restriction:
+    """How fast others may work now.
+
+    Attributes:
+        max_rate: documents per second, all of them together; None for no limit.
+        delay: seconds for each of them to wait after a batch.
+        paused: whether they wait.
+    """
+
+    max_rate: float | None = None
+    delay: float = 0.0
+    paused: bool = False
 
 
 @define
@@ -132,24 +147,56 @@ class Throttle:
                 self.on_wait(time.monotonic() - began)
         self._show(now, report, None if last is None or last.pace is Pace.PAUSED else last)
 
+    def watch(self, report: StepReport) -> Restriction:
+        """Return how fast others may work, without waiting: workers in other processes wait by themselves.
+
+        Args:
+            report: the progress of the current activity, as far as they have told.
+        """
+        now = time.monotonic()
+        self._follow(report, now)
+        self._look(now)
+        self._probe(now)
+        wait, max_rate = self._pause(now), self._limits.max_rate
+        if wait is not None:
+            if self._state.pace is not Pace.PAUSED:
+                self.on_pause(f"paused: {wait.reason}")
+        elif self._backoff.delay:
+            wait = Wait(Pace.THROTTLED, self._slowness)
+        elif max_rate:
+            wait = Wait(Pace.THROTTLED, _allowed(max_rate))
+        self._show(now, report, wait)
+        return Restriction(max_rate, self._backoff.delay, paused=wait is not None and wait.pace is Pace.PAUSED)
+
     def _next_wait(self, now: float) -> Wait | None:
         """Return why to wait; None to continue."""
         limits = self._limits
-        if limits.paused:
+        pause = self._pause(now)
+        if pause is not None:
+            return pause
+        if limits.max_latency and now < self._resumes_at:
+            return Wait(Pace.THROTTLED, self._slowness, self._resumes_at - now)
+        if limits.max_rate and (seconds := self._bucket.wait(limits.max_rate)) > 0:
+            return Wait(Pace.THROTTLED, _allowed(limits.max_rate), seconds)
+        return None
+
+    def _pause(self, now: float) -> Wait | None:
+        """Return why no batch goes at all; None if some may go."""
+        if self._limits.paused:
             return Wait(Pace.PAUSED, "'fieldfare throttle --pause' was given")
         if self._pause_file_exists:
             return Wait(Pace.PAUSED, f"the file {self.options.pause_file} exists")
-        if limits.max_latency:
-            reason = f"the server took {self._latency:.1f} ms to answer; {limits.max_latency:g} ms are allowed"
+        if self._limits.max_latency:
             if self._backoff.pauses:
                 self._probe(now)
             if self._backoff.pauses:
-                return Wait(Pace.PAUSED, reason)
-            if now < self._resumes_at:
-                return Wait(Pace.THROTTLED, reason, self._resumes_at - now)
-        if limits.max_rate and (seconds := self._bucket.wait(limits.max_rate)) > 0:
-            return Wait(Pace.THROTTLED, f"{limits.max_rate:g} documents per second are allowed", seconds)
+                return Wait(Pace.PAUSED, self._slowness)
         return None
+
+    @property
+    def _slowness(self) -> str:
+        allowed = self._limits.max_latency or 0
+        return f"the server took {self._latency:.1f} ms to answer; {allowed:g} ms are allowed"
 
     def _follow(self, report: StepReport, now: float) -> None:
         """Look at everything again when another activity begins."""
@@ -209,3 +256,7 @@ class Throttle:
             "" if wait is None else wait.reason,
         )
         write_state(self.prefix, self._state)
+
+
+def _allowed(rate: float) -> str:
+    return f"{rate:g} documents per second are allowed"

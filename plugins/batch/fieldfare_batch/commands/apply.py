@@ -13,6 +13,7 @@ from fieldfare.cli.options import (
     AllowOverflow,
     BatchSize,
     Cluster,
+    Executor,
     IndexTimeout,
     IndexWorkers,
     MaxLatency,
@@ -59,6 +60,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     ] = 1,
     batch_size: BatchSize = 500,
     workers: Workers = 1,
+    executor: Executor = None,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     timeout: IndexTimeout = None,
     verify: VerifyOption = Verify.SAMPLE,
@@ -98,6 +100,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     settings = Settings(
         batch_size=batch_size,
         num_workers=workers,
+        executor=executor,
         parallel=parallel,
         allow_overflow=allow_overflow,
         on_conflict=on_conflict,

@@ -1,0 +1,111 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
+from multiprocessing.process import BaseProcess
+from typing import Any, Final
+
+from fieldfare.server import Server
+
+__all__ = ["LocalProcesses"]
+
+ATTEMPTS: Final = 3
+"""How often processes are asked of which one ends."""
+
+END_SECONDS: Final = 5.0
+"""How long a process may take to end by itself."""
+
+
+class _RecordingContext(SpawnContext):
+    """Starts processes as ``spawn`` does, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[BaseProcess] = []
+
+    def Process(self, *arguments: Any, **named: Any) -> BaseProcess:  # type: ignore[override]  # noqa: N802 - as its base calls it
+        """Make a process."""
+        process = super().Process(*arguments, **named)
+        self.started.append(process)
+        return process
+
+
+class LocalProcesses:
+    """Processes of this machine; they end with the process that has started them, even if that is killed.
+
+    Args:
+        workers: how many.
+        server: to which they connect.
+        prepare: called in each with the server's address.
+    """
+
+    def __init__(self, workers: int, server: Server, prepare: Callable[..., None]) -> None:
+        self.workers = workers
+        self._server, self._prepare = server, prepare
+        self._context = _RecordingContext()
+        self._alive, self._held = self._context.Pipe(duplex=False)
+        self._pool = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        arguments = (self._alive, self._prepare, self._server.address)
+        return ProcessPoolExecutor(self.workers, mp_context=self._context, initializer=_begin, initargs=arguments)
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Have a process call a function; others take the place of processes that have ended."""
+        try:
+            return self._pool.submit(function, *arguments)
+        except BrokenExecutor:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = self._start()
+            return self._pool.submit(function, *arguments)
+
+    def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
+        """Start every process, and have one of them answer for all: they are alike."""
+        found: dict[str, Any] = {}
+        for _ in range(ATTEMPTS):
+            answers = [self.submit(function, *arguments) for _ in range(self.workers)]
+            found = {f"process {number}": _outcome(each) for number, each in enumerate(answers, start=1)}
+            if not any(isinstance(each, BrokenExecutor) for each in found.values()):
+                break
+        return found
+
+    def close(self) -> None:
+        """End the processes."""
+        self._held.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in self._context.started:
+            with suppress(ValueError, AssertionError):  # it was never started
+                process.join(END_SECONDS)
+                if process.is_alive():
+                    process.kill()  # it stands still
+                    process.join()
+        self._alive.close()
+
+
+def _outcome(answer: Future[Any]) -> Any:
+    """Return what a process answered, or why it did not."""
+    try:
+        return answer.result()
+    except Exception as error:  # noqa: BLE001 - part of the answer
+        return error
+
+
+def _begin(alive: Connection, prepare: Callable[..., None], address: Any) -> None:
+    """Prepare a process: Ctrl+C is for the coordinator, which tells the others; without it, there is nothing to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(alive,), name="fieldfare coordinator", daemon=True).start()
+    prepare(address)
+
+
+def _end_with(alive: Connection) -> None:
+    with suppress(EOFError, OSError):
+        alive.recv()
+    os._exit(0)

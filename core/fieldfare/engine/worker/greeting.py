@@ -1,0 +1,69 @@
+"""What a worker says about itself before a run changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fieldfare import __version__
+from fieldfare.engine.load import read_state
+from fieldfare.engine.worker.context import plugins_without, secrets, server_at
+from fieldfare.server.process import this_process
+from fieldfare.support.error_text import error_text
+from fieldfare.support.redaction import redact
+
+__all__ = ["describe_worker", "missing_plugins", "process_name"]
+
+
+def process_name() -> str:
+    """Return what this process is called in messages."""
+    process = this_process()
+    return f"process {process.pid} on {process.host}"
+
+
+def missing_plugins(worker: str, needed: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Return a line for each plugin that a worker lacks, or has in another version.
+
+    Args:
+        worker: what it is called.
+        needed: name → version.
+        found: likewise.
+    """
+    return [
+        f"{name} {version}: {worker} has {f'version {found[name]}' if name in found else 'none'}"
+        for name, version in sorted(needed.items())
+        if found.get(name) != version
+    ]
+
+
+def describe_worker(
+    url: str,
+    cluster: bool,  # noqa: FBT001 - travels by position
+    prefix: str,
+    blocked: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return what this worker is and sees, as plain values that every version of fieldfare can read.
+
+    Args:
+        url: of the server, with ``***`` in the place of what may be secret.
+        cluster: whether it is a cluster.
+        prefix: of the files of the backup.
+        blocked: names of plugins that the user excluded.
+
+    Returns:
+        ``process``, ``version``, ``plugins`` (name → version), ``server`` (its run ids), ``holder`` (host and process
+        of the coordinator, as the backup directory says; None if it says nothing), ``problems``.
+    """
+    problems: list[str] = []
+    found: dict[str, Any] = {"process": process_name(), "version": __version__}
+    try:
+        plugins = plugins_without(blocked)
+        found["plugins"] = dict(plugins.versions)
+        problems += [str(error) for error in plugins.broken]
+        found["server"] = list(server_at(url, cluster=cluster).run_ids())
+    except Exception as error:  # noqa: BLE001 - it is for the coordinator to say
+        problems.append(redact(error_text(error), secrets()))
+    state = read_state(Path(prefix))
+    found["holder"] = None if state is None else [state.process.host, state.process.pid]
+    return {**found, "problems": problems}

@@ -1,0 +1,1 @@
+"""The dask plugin of fieldfare: work on shards runs on the workers of a Dask cluster."""

@@ -1,0 +1,168 @@
+"""Workers of a real Dask scheduler: the bytes are those of one thread, whatever ends; nobody learns the password."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+import fieldfare
+from dask_cluster import DaskCluster
+from fieldfare import hookimpl
+from fieldfare.api import MigrationExecutor, MigrationPlanner, write_migration_plan
+from fieldfare.errors import StepFailed, UsageError, WorkersUnfit
+from fieldfare.hooks.manager import load_plugins
+from fieldfare.plan import MigrationPlan
+from fieldfare.report import Moment, Result, StepReport
+from fieldfare.server import Server, connect
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.fixtures import PrivateServer
+
+pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fieldfare[dask]'")
+
+COUNT, DIMS, BATCH = 400, 8, 20
+PASSWORD = "hünt/er@two:50%#"  # noqa: S105 - nobody's
+PATCH = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
+
+
+@pytest.fixture
+def url(private_server: PrivateServer) -> str:
+    server = private_server(tcp=True, password=PASSWORD)
+    return f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def loaded(url: str) -> Iterator[Server]:
+    values = np.random.default_rng(11).standard_normal((COUNT, DIMS)).astype("<f4")
+    with connect(url) as server:
+        server.bulk([("HSET", f"d:{row:03}", "v", values[row].tobytes()) for row in range(COUNT)])
+        server.command(
+            *("FT.CREATE", "old", "PREFIX", 1, "d:", "SCHEMA"),
+            *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
+        )
+        yield server
+
+
+@pytest.fixture
+def cluster(url: str, tmp_path: Path) -> Iterator[DaskCluster]:
+    with DaskCluster(tmp_path / "dask", url) as cluster:
+        cluster.add_worker()
+        yield cluster
+
+
+def plan_for(server: Server) -> MigrationPlan:
+    return MigrationPlanner().create_plan_from_patch("old", schema_patch=PATCH, server=server)
+
+
+def state(server: Server) -> object:
+    return database_digest(server), index_state(server)
+
+
+class At:
+    """Does something once, when documents are rewritten."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+        self.is_done = False
+
+    @hookimpl
+    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
+        if report.activity == "rewrite" and report.moment is Moment.PROGRESS and not self.is_done:
+            self.is_done = True
+            self.act()
+
+
+def migrate(server: Server, plan: MigrationPlan, directory: Path, *plugins: object, **options: Any) -> Any:
+    loaded = load_plugins()
+    for number, each in enumerate(plugins):
+        loaded.register(each, f"test{number}", "1")
+    executor = MigrationExecutor(plugins=loaded)
+    return executor.apply(plan, server=server, backup_dir=directory, batch_size=BATCH, **options)
+
+
+def test_killed_worker_killed_scheduler_and_no_secret(
+    cluster: DaskCluster, loaded: Server, url: str, tmp_path: Path
+) -> None:
+    before, plan, backup = state(loaded), plan_for(loaded), tmp_path / "backup"
+    migrate(loaded, plan, tmp_path / "threads")
+    by_threads = state(loaded)
+    MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
+    second = cluster.add_worker()
+    cluster.wait_for_workers(2)
+    options = {"executor": cluster.executor}
+    pages: list[bytes] = []
+    watch = At(lambda: pages.append(cluster.pages()))
+    report = migrate(loaded, plan, backup, watch, At(second.kill), **options)
+    assert report.result is Result.SUCCEEDED
+    assert state(loaded) == by_threads
+    command = CommandLine(url, tmp_path)
+    every_log = ("-vv", "--traceback", "--log-format", "json")
+    restored = command("rollback", "--backup-dir", "backup", "--executor", cluster.executor, *every_log)
+    assert restored.code == 0, restored.stderr
+    assert state(loaded) == before
+
+    assert cluster.scheduler is not None
+    with pytest.raises(StepFailed) as caught:
+        migrate(loaded, plan, backup, At(cluster.scheduler.kill), retry_for=2.0, **options)
+    write_migration_plan(plan, tmp_path / "plan.yaml")
+    resumed = command("apply", "--plan", "plan.yaml", "--backup-dir", "backup", *every_log)
+    assert resumed.code == 0, resumed.stderr
+    assert state(loaded) == by_threads
+
+    said = [str(caught.value), repr(vars(caught.value)), restored.stdout, restored.stderr]
+    said += [resumed.stdout, resumed.stderr]
+    assert b"worker-0" in pages[0]
+    written = pages + [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), PASSWORD.encode("unicode_escape").decode()):
+        assert not [each for each in said if secret in each]
+        assert not [each for each in written if secret.encode() in each]
+
+
+def test_unfit_workers_are_refused_before_anything_is_changed(
+    cluster: DaskCluster, loaded: Server, private_server: PrivateServer, tmp_path: Path
+) -> None:
+    before, plan = state(loaded), plan_for(loaded)
+    package = Path(fieldfare.__file__).parent
+    shutil.copytree(package, tmp_path / "old" / "fieldfare", ignore=shutil.ignore_patterns("__pycache__"))
+    version = tmp_path / "old" / "fieldfare" / "__init__.py"
+    version.write_text(version.read_text().replace(f'"{fieldfare.__version__}"', '"0.0.9"'))
+    path = ":".join([str(tmp_path / "old"), *filter(None, sys.path)])
+    cluster.add_worker(PYTHONPATH=path)
+    cluster.add_worker(FIELDFARE_URL=private_server(tcp=True).url)
+    cluster.add_worker(FIELDFARE_URL=cluster.url.replace("@", "x@"))
+    cluster.wait_for_workers(4)
+    with pytest.raises(WorkersUnfit) as caught:
+        migrate(loaded, plan, tmp_path / "backup", executor=cluster.executor)
+    problems = "\n".join(caught.value.problems)
+    assert f"has fieldfare 0.0.9, this command {fieldfare.__version__}" in problems
+    assert "reaches another Redis server" in problems
+    assert "Cannot talk to Redis" in problems
+    assert state(loaded) == before
+    assert not list((tmp_path / "backup").glob("*.header"))
+
+
+@pytest.mark.parametrize("spec", ["dask://", "dask+tls", "dask+tls://"])
+def test_address_without_a_host_is_a_usage_error(spec: str, loaded: Server, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        migrate(loaded, plan_for(loaded), tmp_path, executor=spec)
+
+
+def test_missing_dask_is_named(loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fieldfare_dask.executor", None)  # as if it could not be imported
+    with pytest.raises(UsageError, match=r"pip install 'fieldfare\[dask\]'"):
+        migrate(loaded, plan_for(loaded), tmp_path, executor="dask")
+
+
+def test_scheduler_that_is_not_there_is_named(loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fieldfare_dask import executor  # noqa: PLC0415 - it may not be installed
+
+    monkeypatch.setattr(executor, "CONNECT_SECONDS", 1)
+    with pytest.raises(WorkersUnfit, match=r"the scheduler at tcp://127\.0\.0\.1:1:"):
+        migrate(loaded, plan_for(loaded), tmp_path, executor="dask://127.0.0.1:1")
