@@ -22,7 +22,7 @@ def switch_on_telemetry(plugins: Plugins) -> None:
         UsageError: the plugin is left out, or what it needs is not installed.
     """
     if PLUGIN not in plugins.names:
-        raise UsageError(f"--otel needs the plugin {PLUGIN!r}, which is left out. Nothing was changed.")
+        raise UsageError(f"--otel needs the plugin {PLUGIN!r}, which is excluded. Nothing was changed.")
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         raise UsageError("--otel needs the extra 'otel': pip install 'fieldfare[otel]'. Nothing was changed.")
     for name in VARIABLES:
