@@ -37,7 +37,7 @@ PAUSE: Final = 0.01
 WRITERS: Final = 2
 
 WRITES_PER_SECOND: Final = 200
-"""Of both together."""
+"""The rate of both clients together."""
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
@@ -54,14 +54,14 @@ class Case:
 
     Attributes:
         name: for readers.
-        mode: of the plan.
-        changes: of the patch.
+        mode: the mode of the plan.
+        changes: the changes of the patch.
         has_vectors: whether the index has vectors.
         is_alias: whether the name is an alias.
         rolls_back: whether it is rolled back before ``finalize``; else it is finalized.
         rewritten: what becomes of vectors; None if they stay. Then ``sync --watch`` runs after the switch, for clients
-            go on writing the old form, and nothing is finalized.
-        prefix: of keys after the migration.
+            continue writing the old form, and nothing is finalized.
+        prefix: the prefix of keys after the migration.
     """
 
     name: str

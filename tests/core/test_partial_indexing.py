@@ -83,7 +83,7 @@ def test_a_hash_field_that_is_read_under_another_name_is_blocked(name: str, part
     migration.fill()
     plan = migration.plan()
     assert not plan.supported
-    assert "with PARTIAL_INDEXED_DOCS the server does not index" in " ".join(plan.blocked_reasons)
+    assert "with PARTIAL_INDEXED_DOCS the server does not index writes" in " ".join(plan.blocked_reasons)
     assert migration.plan("auto").mode == "drop_recreate"
 
 
@@ -111,14 +111,14 @@ def test_the_plan_says_what_it_costs_to_index_again(partial: Server, server: Ser
     assert [indexes_whole_documents(each, Storage.HASH) for each in (partial, server)] == [False, True]
     assert indexes_whole_documents(partial, Storage.JSON) is True
     assert [each.partition(":")[0] for each in on.warnings if "PARTIAL" in each] == [
-        "The live index takes up no document whose new field is written",
-        "With PARTIAL_INDEXED_DOCS, some servers overlook the write after an HDEL that removes nothing",
+        "The live index does not index documents again when shadow fields are written",
+        "With PARTIAL_INDEXED_DOCS, some servers miss the next write after an HDEL that removes nothing",
     ]
     assert any("PARTIAL_INDEXED_DOCS is off" in each for each in off.warnings)
     [line] = [each for each in basis(on) if "shadow" in each]
-    assert line == "shadow fields: the live index leaves them alone (PARTIAL_INDEXED_DOCS is on)"
+    assert line == "shadow fields: the live index does not index documents again (PARTIAL_INDEXED_DOCS is on)"
     [line] = [each for each in basis(off) if "shadow" in each]
-    assert "each write has the live index take up the document again" in line
+    assert "for each write the live index indexes the document again" in line
 
 
 def test_the_live_index_takes_up_no_document_again(partial: Server, server: Server, tmp_path: Path) -> None:

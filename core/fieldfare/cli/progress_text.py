@@ -28,7 +28,7 @@ def _seconds(seconds: float) -> str:
 
 
 def progress_text(report: StepReport) -> str:
-    """Return how far an activity is, and for how long the index has been unavailable if it is."""
+    """Return how far an activity is, and if the index is unavailable, for how long."""
     total = f"/{report.documents_total:,}" if report.documents_total else ""
     since = report.unavailable_since
     outage = "" if since is None else f"; index unavailable for {rough_seconds(max(time.time() - since, 0.0))}"

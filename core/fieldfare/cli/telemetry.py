@@ -1,4 +1,4 @@
-"""``--otel``: the same as the variables that switch OpenTelemetry's exporters on."""
+"""The option ``--otel``: it sets the variables that turn on the exporters of OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ VARIABLES: Final = ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER")
 
 
 def switch_on_telemetry(plugins: Plugins) -> None:
-    """Let the plugin ``otel`` send spans and metrics; variables that are set already stay as they are.
+    """Let the plugin ``otel`` send spans and metrics; variables that are already set stay as they are.
 
     Raises:
-        UsageError: the plugin is left out, or what it needs is not installed.
+        UsageError: the plugin is not loaded, or OpenTelemetry is not installed.
     """
     if PLUGIN not in plugins.names:
-        raise UsageError(f"--otel needs the plugin {PLUGIN!r}, which is excluded. Nothing was changed.")
+        raise UsageError(
+            f"--otel needs the plugin {PLUGIN!r}, which is not loaded. Nothing was changed. Remove '-p no:{PLUGIN}'"
+        )
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
-        raise UsageError("--otel needs the extra 'otel': pip install 'fieldfare[otel]'. Nothing was changed.")
+        raise UsageError(
+            "--otel needs OpenTelemetry, which is missing. Nothing was changed. Run: pip install 'fieldfare[otel]'"
+        )
     for name in VARIABLES:
         os.environ.setdefault(name, "otlp")

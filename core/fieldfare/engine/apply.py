@@ -61,7 +61,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     """Carry out a plan; resume it if an earlier run was interrupted.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the plan names.
         plan: what to do.
         backup_dir: created if it is not there.

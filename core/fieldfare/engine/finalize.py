@@ -45,11 +45,11 @@ def finalize(  # noqa: PLR0913 - as for a rollback
     """Drop what a switch has superseded. Documents stay, and so does the backup: a rollback builds the source again.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: a name of its index; may be left out if the directory holds one backup.
-        options: of the run.
+        backup_dir: the backup directory of the run.
+        index: a name of its index; optional if the directory holds one backup.
+        options: the options of the run.
         stop: set to stop before the next step.
 
     Returns:

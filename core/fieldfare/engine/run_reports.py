@@ -1,4 +1,4 @@
-"""Run reports: telling observers that a run starts, how far a synchronization is behind, and how a run ends."""
+"""Run reports tell observers that a run starts, how far a synchronization is behind, and how a run ends."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class RunReporter:
     """Makes the reports of one command.
 
     Attributes:
-        run: what it carries out.
+        run: the run that the command carries out.
         started: the first report.
-        began: when it was made, as ``time.monotonic()`` gives it.
-        throttled: the seconds that earlier attempts waited.
-        unavailable: the seconds of outage of earlier attempts.
+        began: when the first report was made, in seconds of ``time.monotonic()``.
+        throttled: how many seconds earlier attempts waited because of the user's limits.
+        unavailable: how many seconds the index was unavailable in earlier attempts.
     """
 
     run: ActiveRun
@@ -38,11 +38,11 @@ class RunReporter:
     unavailable: float
 
     def lags(self, keys: int, seconds: float) -> None:
-        """Tell observers how far a synchronization is behind."""
+        """Report how far a synchronization is behind."""
         self.send(Moment.PROGRESS, lag_keys=keys, lag_seconds=seconds)
 
     def send(self, moment: Moment, **facts: Any) -> None:
-        """Tell observers."""
+        """Make a report and hand it to all observers."""
         throttled, unavailable = _seconds(self.run)
         report = evolve(
             self.started,
@@ -57,12 +57,12 @@ class RunReporter:
 
 @contextmanager
 def reported(run: ActiveRun, command: str, *, ends_by_stop: bool = False) -> Iterator[RunReporter]:
-    """Report the start of a run, and its end after the body.
+    """Report that a run starts, and after the body how it ended.
 
     Args:
-        run: with a backup.
-        command: of the command line.
-        ends_by_stop: whether a stop is how it ends as it should.
+        run: a run with a backup.
+        command: the name of the command.
+        ends_by_stop: whether the command ends normally when it is stopped.
     """
     started = RunReport(
         run.plan.index, run.plan.target.name, command, Moment.STARTED, run.plan.mode, run.plan_fingerprint
@@ -85,7 +85,7 @@ def reported(run: ActiveRun, command: str, *, ends_by_stop: bool = False) -> Ite
 
 
 def _seconds(run: ActiveRun) -> tuple[float, float]:
-    """Return for how long all attempts waited for limits, and for how long the index could not be queried."""
+    """Return how many seconds all attempts waited because of limits, and how many the index was unavailable."""
     timings, since = run.journal.progress.timings, run.journal.unavailable_since
     ongoing = 0.0 if since is None else max(time.time() - since, 0.0)
     return timings.get("throttled", 0.0), timings.get("downtime", 0.0) + ongoing

@@ -25,7 +25,7 @@ class StepReporter:
         index: the index's real name.
         on_end: called with an activity and its seconds when it ends, however it ends.
         unavailable_since: returns since when the index cannot be queried, None while it answers.
-        throttled_seconds: returns for how long the run has waited because of the user's limits.
+        throttled_seconds: returns how long the run has waited because of the user's limits.
     """
 
     plugins: Plugins
@@ -90,7 +90,7 @@ class StepReporter:
 
 
 def tell_observers(plugins: Plugins, hook: str, report: StepReport | RunReport) -> None:
-    """Hand a report to every plugin that implements a hook; what an observer raises is logged."""
+    """Hand a report to every plugin that implements a hook; an exception of an observer is logged."""
     for name in plugins.implementers(hook):
         try:
             plugins.call(name, hook, report=report)

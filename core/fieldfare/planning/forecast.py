@@ -56,7 +56,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     """Return how long the steps of a plan will take, and what they need; None if there is nothing to do.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: that estimate what their steps need.
         plan: with the time that the server took to index a document of the source.
     """
@@ -95,12 +95,12 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
 
 
 def _seconds_again(server: Server, snapshot: Snapshot) -> tuple[float, str]:
-    """Return the seconds in which the live index takes up a document whose shadow field is written, and the basis."""
+    """Return the seconds in which the live index indexes a document again after a write of a shadow field, and why."""
     if indexes_whole_documents(server, snapshot.definition.storage) is False:
-        return 0.0, "shadow fields: the live index leaves them alone (PARTIAL_INDEXED_DOCS is on)"
+        return 0.0, "shadow fields: the live index does not index documents again (PARTIAL_INDEXED_DOCS is on)"
     seconds, _ = _index_seconds(snapshot, snapshot.definition)
     shown = f"{_milliseconds(seconds)} per document"
-    return seconds, f"shadow fields: each write has the live index take up the document again, {shown}"
+    return seconds, f"shadow fields: for each write the live index indexes the document again, {shown}"
 
 
 def _key_count(server: Server) -> int:
@@ -119,9 +119,9 @@ def _index_seconds(snapshot: Snapshot, target: IndexDefinition) -> tuple[float, 
         measured = 0.0
     if not measured:
         seconds = after + PLAIN_SECONDS
-        known = "this server does not tell the time that indexing took"
+        known = "this server does not report the time that indexing took"
         return seconds, (f"indexing: {_milliseconds(seconds)} per document is usual; {known}",)
-    told = f"indexing: this server took {_milliseconds(measured)} per document for the index as it is (FT.INFO)"
+    told = f"indexing: this server took {_milliseconds(measured)} per document for the current index (FT.INFO)"
     if before == after:
         return measured, (told,)
     if not before:

@@ -19,7 +19,7 @@ __all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "RunReport",
 
 
 class Moment(StrEnum):
-    """The event that a step report is about."""
+    """The event that a step report or a run report is about."""
 
     STARTED = "started"
     PROGRESS = "progress"
@@ -39,13 +39,13 @@ class StepReport:
             the kind of a plugin's own step.
         moment: started, progress, stalled, finished, skipped or failed.
         step: the step's id; "" for an activity that is not a step.
-        title: one line for people: ``Back up originals``.
+        title: one line of text: ``Back up originals``.
         documents_done: documents processed so far.
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
         error: the error of a failed activity; what was seen of a stalled one.
         unavailable_since: since when the index cannot be queried, in seconds since the epoch; None while it answers.
-        throttled_seconds: for how long the run has waited because of the user's limits, over all attempts.
+        throttled_seconds: how long the run has waited because of the user's limits, in all attempts together.
     """
 
     index: str
@@ -63,21 +63,21 @@ class StepReport:
 
 @frozen(hash=False)
 class RunReport:
-    """A run that starts or ends, or a ``sync --watch`` that tells how far it is behind.
+    """An event of a whole run: it starts or ends, or ``sync --watch`` says how far it is behind.
 
     Attributes:
         index: the index's real name.
-        target: the name of the target.
-        command: what the run does: ``apply`` (also of ``switch``), ``rollback``, ``finalize`` or ``sync``.
-        moment: started, progress (of ``sync --watch``), finished or failed.
-        mode: of the plan.
-        plan_fingerprint: the SHA-256 that names the plan.
+        target: the name of the index after the migration.
+        command: ``apply`` (also for ``switch``), ``rollback``, ``finalize`` or ``sync``.
+        moment: started, progress (only ``sync --watch``), finished or failed.
+        mode: the mode of the plan.
+        plan_fingerprint: the SHA-256 of the plan.
         seconds: since the command started.
-        throttled_seconds: for how long it waited because of the user's limits.
-        unavailable_seconds: for how long the index could not be queried.
-        error: the class of the exception that ended a failed run, without its text.
-        lag_keys: of ``sync --watch``: keys that were changed, and are not looked at yet.
-        lag_seconds: since the server has told of the first of them.
+        throttled_seconds: how long this command has waited because of the user's limits.
+        unavailable_seconds: how long the index could not be queried during this command.
+        error: the class of the exception if the run failed, without its text.
+        lag_keys: keys that applications have changed and ``sync --watch`` has not checked yet; None for other reports.
+        lag_seconds: seconds since the server reported the first of these keys; None for other reports.
     """
 
     index: str
@@ -169,11 +169,11 @@ class ReportedChange:
     """A change of the plan, as a report repeats it.
 
     Attributes:
-        summary: one line for people.
+        summary: one line of text.
         plugin: the plugin that carries it out.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost.
-        details: of the plugin's claim: facts and figures by title, the prediction of recall among them.
+        details: the details of the plugin's claim: facts and figures by title, the prediction of recall among them.
     """
 
     summary: str
@@ -197,7 +197,7 @@ class MigrationReport(ReportNames):
         backup_prefix: path of the backup files without their endings.
         timings: seconds per activity.
         validation: the findings.
-        warnings: of the plan and of the run.
+        warnings: the warnings of the plan and of the run.
         notes: documents that were not converted as usual, with example keys.
         steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
             so that each has the seconds of all.
@@ -208,11 +208,11 @@ class MigrationReport(ReportNames):
         latency: milliseconds that the server took to answer another connection: ``median_ms``, ``p99_ms`` and
             ``worst_ms``; and ``probes``, how often it was asked; empty if it was not.
         error: the error of a failed run.
-        mode: of the plan.
+        mode: the mode of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
-        manual_actions: what a person is to do next, one line each: the commands after a failed run.
-        disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
-        changes: of the plan.
+        manual_actions: what to do next, one line each: the commands after a failed run.
+        disk_space_estimate: the resources that the plan needs; None if no plugin knows them.
+        changes: the changes of the plan.
         definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.
         timeline: when the activities took place.
     """

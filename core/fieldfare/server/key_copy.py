@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.key_scripts import COPY, READ, REMOVE, WRITE
+from fieldfare.server.keys import TYPES
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Argument
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
@@ -41,12 +42,10 @@ OTHER_TYPE: Final = b"other"
 """The state of a key that holds no document of the index's storage type."""
 
 KEYS_AT_ONCE: Final = 50
-"""Keys that a node reads before other clients are served: about a millisecond."""
+"""Keys that a node reads before it serves other clients: this takes about a millisecond."""
 
 DUMPS_AT_ONCE: Final = 50
 """How many values are in memory at once."""
-
-TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 
 Item = TypeVar("Item")
 
@@ -209,20 +208,20 @@ def _arguments(server: Server, storage: Storage) -> list[Argument]:
 
 
 def _call_in_turns(server: Server, items: Sequence[Item], at_once: int, call: Callable[..., ScriptCall]) -> list[Any]:
-    """Run a script over items, and return what it says of each.
+    """Run a script over items, a few per call, and return its result for each.
 
-    A server runs everything that a client has sent before it serves the next one. So no call is sent before the one
-    before it is answered. In a cluster, a call has one item.
+    A server runs everything that a client has sent before it serves the next client. So each call is sent after the
+    answer to the previous one. In a cluster, a call has one item.
 
     Raises:
-        redis.exceptions.ResponseError: the server refused; the items before were done.
+        redis.exceptions.ResponseError: the server refused; earlier items are done.
     """
-    said: list[Any] = []
-    while len(said) < len(items):
-        turn = items[len(said) : len(said) + at_once]
+    results: list[Any] = []
+    while len(results) < len(items):
+        turn = items[len(results) : len(results) + at_once]
         parts = [[each] for each in turn] if server.capabilities.cluster else [turn]
-        said += chain.from_iterable(_call(server, [call(part) for part in parts]))
-    return said
+        results += chain.from_iterable(_call(server, [call(part) for part in parts]))
+    return results
 
 
 def _call(server: Server, calls: Sequence[ScriptCall]) -> list[Any]:

@@ -9,8 +9,8 @@ __all__ = ["COPY", "READ", "REMOVE", "WRITE"]
 EXPIRY_FIELDS: Final = 500
 """Fields that one HPEXPIRETIME names; Lua passes a few thousand arguments at most."""
 
-MOST_BYTES: Final = 1 << 16
-"""A script looks at no further key when it has read so many bytes: until it ends, no other client is served."""
+MAX_BYTES: Final = 1 << 16
+"""A script stops after the key with which it has read this many bytes: while it runs, no other client is served."""
 
 _STATE: Final = b"""\
 local bytes = 0
@@ -42,8 +42,8 @@ local function state(key)
   return redis.sha1hex(redis.call('PEXPIRETIME', key) .. ' ' .. table.concat(parts))
 end
 local function is_enough() return bytes >= %d end
-""" % (EXPIRY_FIELDS, EXPIRY_FIELDS, MOST_BYTES)
-"""A function that returns the state of a key, and whether the script has read as much as it should.
+""" % (EXPIRY_FIELDS, EXPIRY_FIELDS, MAX_BYTES)
+"""Functions that return the state of a key, and whether the script has read enough.
 
 Fields are sorted by their digests: Redis has no order of fields.
 """
@@ -59,7 +59,7 @@ end
 return states
 """
 )
-"""Returns the states of the first keys, one at least. Arguments: the type of documents; ``expire`` if fields expire."""
+"""Returns the states of the first keys, at least one. Arguments: the type of documents; ``expire`` if fields expire."""
 
 COPY: Final = (
     _STATE
@@ -80,7 +80,7 @@ end
 return done
 """
 )
-"""Copies the first pairs of keys, one at least, and returns for each 1, or 0 if it is not as expected.
+"""Copies the first pairs of keys, at least one. Returns 1 for each copied pair, 0 if its state is not as expected.
 
 Arguments: those of ``READ``, then the expected states of each pair. The copy of a key that holds no document is
 removed.
@@ -101,7 +101,7 @@ end
 return done
 """
 )
-"""Removes the first keys, one at least, and returns for each 1, or 0 if it is not as expected.
+"""Removes the first keys, at least one. Returns 1 for each removed key, 0 if its state is not as expected.
 
 Arguments: those of ``READ``, then the expected states.
 """

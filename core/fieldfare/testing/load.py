@@ -24,7 +24,7 @@ from fieldfare.server.pipeline import Command, pack
 __all__ = ["Answer", "Load", "querying"]
 
 WRITE_PAUSE: Final = 0.002
-"""Seconds between an answer and the next write of a client that has no rate."""
+"""Seconds between an answer and the next write of a client without a rate."""
 
 
 @frozen
@@ -62,7 +62,7 @@ class Load:
 
     @property
     def errors(self) -> list[str]:
-        """What the server said in place of answers."""
+        """What the server said instead of answers."""
         return [each.error for each in (*self.answers, *self.writes) if each.error]
 
     @property
@@ -71,7 +71,7 @@ class Load:
         return sum(not each.error and not each.results for each in self.answers)
 
     def between(self, first: float, last: float) -> list[Answer]:
-        """Return the queries that were under way between two moments."""
+        """Return the queries that were running between two moments."""
         return [each for each in self.answers if each.started + each.seconds >= first and each.started <= last]
 
 
@@ -90,13 +90,13 @@ def querying(  # noqa: PLR0913 - what an application does
 
     Args:
         url: the server; without TLS.
-        queries: of which each finds a document at any time.
+        queries: queries that each find a document at any time.
         writes: the key and the command of each write, over and over again.
         encoded_anew: number of a query → what its client sends instead, from the moment in which the server refuses
             the length of its vector.
         pause: seconds between two queries of a client.
-        write_rate: writes per second of all clients together, as long as the server keeps up; None for a pause of 2 ms
-            between an answer and the next write of a client.
+        write_rate: writes per second of all clients together, if the server keeps up; None: each client waits 2 ms
+            between an answer and its next write.
         writers: how many clients of each node write; those of one key are always the same client's.
     """
     load = Load()

@@ -22,13 +22,12 @@ from typing import Any, Final
 import hiredis
 import msgpack
 
+from fieldfare.server.query_reply import WRONG_VECTOR_LENGTH
+
 CHUNK: Final = 1 << 16
 
-MOST_BEHIND: Final = 1.0
-"""Seconds by which a client with a schedule may be behind it; what it misses beyond that is not made up for."""
-
-WRONG_LENGTH: Final = "blob size"
-"""What the server's message about a query vector of another length contains."""
+MAX_BEHIND: Final = 1.0
+"""How many seconds a client may be behind its schedule; it does not send more than that later."""
 
 
 class Client:
@@ -41,7 +40,7 @@ class Client:
         other_commands: what takes their place as soon as the server refuses the length of a vector, and what they take
             the place of when that happens again; empty if there are none.
         pause: seconds between an answer and the next command.
-        keeps_schedule: whether ``pause`` is the time from one command to the next instead, however long answers take.
+        keeps_schedule: whether ``pause`` is the time from one command to the next, however long answers take.
     """
 
     def __init__(  # noqa: PLR0913 - what a client is told
@@ -91,7 +90,7 @@ class Client:
         reply = self._reader.gets()
         if reply is not False:
             is_error = isinstance(reply, Exception)
-            if self._has_other and not self._is_repeated and is_error and WRONG_LENGTH in str(reply):
+            if self._has_other and not self._is_repeated and is_error and WRONG_VECTOR_LENGTH in str(reply):
                 # as an application does that encodes its query anew: the time goes on
                 self._commands, self._other_commands = self._other_commands, self._commands
                 self._is_repeated = True
@@ -101,7 +100,7 @@ class Client:
             found, error = (0, str(reply)) if is_error else (_count(reply), "")
             self.answers.append((self._sent, now - self._sent, found, error, self._late))
             self.is_waiting = False
-            earliest = now - MOST_BEHIND
+            earliest = now - MAX_BEHIND
             self.due = max(self.due + self._pause, earliest) if self._keeps_schedule else now + self._pause
 
     def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""Progress of a whole batch on stderr: bars in a terminal; elsewhere lines when an index starts, ends or takes long."""
+"""Progress of a whole batch on stderr: bars in a terminal; otherwise lines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def show_batch_progress(plugins: Plugins) -> Iterator[Reporter]:
 
 
 class LineReporter:
-    """Writes a line when an index starts and when it ends, and at times in between, with the name of the index."""
+    """Writes a line when an index starts and ends, and every ten seconds in between, with the name of the index."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class LineReporter:
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Write how far an index is, unless the last line about it is recent."""
+        """Write how far an index is, if its last line is ten seconds old."""
         started, now = self._last.get(report.index), self._clock()
         if started is None or report.moment not in {Moment.PROGRESS, Moment.STALLED} or now - started < MAX_SECONDS:
             return

@@ -1,6 +1,6 @@
 """The metrics of runs. Each has the index as an attribute.
 
-In Prometheus, those of a synchronization have the names and labels that ``sync --metrics-port`` gives them.
+In Prometheus, the metrics of a synchronization have the same names and labels as with ``sync --metrics-port``.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from fieldfare.report import Moment, RunReport, StepReport
 __all__ = ["Metrics"]
 
 WINDOW_SECONDS: Final = 1.0
-"""After how many seconds the rate of an activity is measured anew."""
+"""The rate of an activity is measured once per this many seconds."""
 
 
 @define
 class Seen:
-    """What was counted of one run.
+    """What is already counted of one run.
 
     Attributes:
-        documents: of each activity that is under way.
-        rated: when the rate was measured, and the documents until then.
-        throttled: seconds.
-        unavailable: seconds.
-        measured: until when the index was unavailable, in seconds since the epoch.
+        documents: the documents of each running activity.
+        rated: when the rate was last measured, and how many documents were done then.
+        throttled: the seconds that the run has waited; None before the first report.
+        unavailable: the seconds that the index was unavailable.
+        measured: the end of the counted outage, in seconds since the epoch.
     """
 
     documents: dict[tuple[str, str], int] = field(factory=dict)
@@ -41,16 +41,16 @@ class Seen:
 
 @frozen(eq=False)
 class Metrics:
-    """Counts documents and seconds, and tells how far a synchronization is behind.
+    """Counts documents and seconds, and measures how far a synchronization is behind.
 
     Attributes:
-        documents: that activities have done.
+        documents: documents that activities have processed.
         rate: documents per second of the current activity.
-        throttled: seconds for which runs waited because of the user's limits.
-        unavailable: seconds for which the index could not be queried.
-        runs: that have ended.
-        lag_keys: keys that applications have changed, and that are not looked at yet.
-        lag: seconds since the server has told of the first of them.
+        throttled: seconds that runs waited because of the user's limits.
+        unavailable: seconds during which the index could not be queried.
+        runs: runs that have ended.
+        lag_keys: keys that applications have changed and ``sync`` has not checked yet.
+        lag: seconds since the server reported the first of these keys.
     """
 
     documents: Counter
@@ -66,17 +66,19 @@ class Metrics:
     def of(cls, meter: Meter) -> Metrics:
         """Make the instruments."""
         return cls(
-            documents=meter.create_counter("fieldfare.documents", "{document}", "Documents that activities have done"),
+            documents=meter.create_counter(
+                "fieldfare.documents", "{document}", "Documents that activities have processed"
+            ),
             rate=meter.create_gauge("fieldfare.documents.per_second", "", "Documents per second of an activity"),
-            throttled=meter.create_counter("fieldfare.throttled", "s", "Waits because of the user's limits"),
-            unavailable=meter.create_counter("fieldfare.index.unavailable", "s", "Time in which queries failed"),
+            throttled=meter.create_counter("fieldfare.throttled", "s", "Time that runs waited because of limits"),
+            unavailable=meter.create_counter("fieldfare.index.unavailable", "s", "Time during which queries failed"),
             runs=meter.create_counter("fieldfare.runs", "{run}", "Runs that have ended"),
-            lag_keys=meter.create_gauge("fieldfare.sync.lag.keys", "{key}", "Changed keys that are not looked at yet"),
-            lag=meter.create_gauge("fieldfare.sync.lag", "s", "Since the server has told of the first of these keys"),
+            lag_keys=meter.create_gauge("fieldfare.sync.lag.keys", "{key}", "Changed keys that are not checked yet"),
+            lag=meter.create_gauge("fieldfare.sync.lag", "s", "Time since the server reported the first of these keys"),
         )
 
     def add_run(self, report: RunReport) -> None:
-        """Count what a report of a run tells."""
+        """Count what a run report says."""
         index = {"index": report.index}
         if report.moment is Moment.STARTED:
             self._seen[report.index] = Seen()
@@ -90,7 +92,7 @@ class Metrics:
             self.runs.add(1, {**index, **result})
 
     def add_activity(self, report: StepReport) -> None:
-        """Count what a report of an activity tells."""
+        """Count what a step report says."""
         seen = self._seen.setdefault(report.index, Seen())
         index = {"index": report.index}
         attributes = {**index, "activity": report.activity}
@@ -124,7 +126,7 @@ class Metrics:
         seen.unavailable, seen.measured = seen.unavailable + added, now
 
     def _add_unavailable(self, index: str, seconds: float) -> None:
-        """Count what no report of an activity has told."""
+        """Count the part of the outage that no step report has shown."""
         seen = self._seen.get(index, Seen())
         if seconds > seen.unavailable:
             self.unavailable.add(seconds - seen.unavailable, {"index": index})

@@ -1,4 +1,4 @@
-"""Makes spans and metrics of the reports of runs."""
+"""Makes spans and metrics from the reports of runs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["Observer"]
 
 SCOPE: Final = "fieldfare"
 EVENTS: Final = 10
-"""How many events of progress the span of an activity has at most."""
+"""The span of an activity has at most this many events of progress."""
 
 
 @define
 class OpenSpan:
-    """The span of an activity that is under way.
+    """The span of a running activity.
 
     Attributes:
-        span: of OpenTelemetry.
+        span: the span of OpenTelemetry.
         report: the activity's first report.
-        events: of progress, so far.
+        events: how many events of progress the span has.
     """
 
     span: Span
@@ -42,8 +42,8 @@ class OpenRun:
     """The spans of one run.
 
     Attributes:
-        span: of the run; None for activities outside of a run.
-        activities: under way, the innermost last.
+        span: the span of the run; None for activities outside of a run.
+        activities: the running activities, the innermost last.
     """
 
     span: Span | None = None
@@ -52,13 +52,13 @@ class OpenRun:
 
 @frozen(eq=False)
 class Observer:
-    """An observer of runs, as a plugin. Several runs may be under way, of different indexes.
+    """A plugin that observes runs. Several runs of different indexes may run at the same time.
 
-    No value of a document and no text of an error is sent: an error is its class.
+    It sends no values of documents and no texts of errors, only the class of an error.
 
     Attributes:
-        tracer: begins spans.
-        metrics: counts.
+        tracer: starts spans.
+        metrics: the metrics that are counted.
     """
 
     tracer: Tracer
@@ -68,12 +68,12 @@ class Observer:
 
     @classmethod
     def of(cls, tracers: TracerProvider, meters: MeterProvider) -> Observer:
-        """Return an observer that sends what these providers send."""
+        """Return an observer that sends spans and metrics through these providers."""
         return cls(tracers.get_tracer(SCOPE, __version__), Metrics.of(meters.get_meter(SCOPE, __version__)))
 
     @hookimpl
     def fieldfare_run_report(self, report: RunReport) -> None:
-        """Begin or end the span of a run."""
+        """Start or end the span of a run."""
         with self._lock:
             if report.moment is Moment.STARTED:
                 span = self.tracer.start_span(
@@ -86,7 +86,7 @@ class Observer:
 
     @hookimpl
     def fieldfare_step_report(self, report: StepReport) -> None:
-        """Begin or end the span of an activity, and count its documents."""
+        """Start or end the span of an activity, and count its documents."""
         with self._lock:
             run = self._runs.setdefault(report.index, OpenRun())
             match report.moment:
@@ -109,7 +109,7 @@ class Observer:
         run = self._runs.pop(report.index, None)
         if run is None or run.span is None:
             return
-        for each in reversed(run.activities):  # a worker that was stopped has not said so
+        for each in reversed(run.activities):  # a stopped worker has not reported its end
             each.span.end()
         run.span.set_attributes(
             {
@@ -146,7 +146,7 @@ def _activity_attributes(report: StepReport) -> Mapping[str, str | int | bool]:
 
 
 def _note(activity: OpenSpan, report: StepReport) -> None:
-    """Add an event: that the activity makes no progress, or that another tenth of its documents is done."""
+    """Add an event if the activity makes no progress, or has done another tenth of its documents."""
     if report.moment is Moment.STALLED:
         activity.span.add_event("stalled", {"fieldfare.reason": report.error or ""})
         return

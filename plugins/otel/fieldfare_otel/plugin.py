@@ -1,4 +1,4 @@
-"""Hook implementations. Nothing of OpenTelemetry is imported unless its variables switch it on."""
+"""Hook implementations. OpenTelemetry is only imported if its variables turn it on."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @hookimpl
 def fieldfare_run_report(report: RunReport) -> None:
-    """Begin or end the span of a run."""
+    """Start or end the span of a run."""
     if (observer := _observer()) is not None:
         observer.fieldfare_run_report(report)
 
 
 @hookimpl
 def fieldfare_step_report(report: StepReport) -> None:
-    """Begin or end the span of an activity, and count its documents."""
+    """Start or end the span of an activity, and count its documents."""
     if (observer := _observer()) is not None:
         observer.fieldfare_step_report(report)
 
 
 @cache
 def _observer() -> Observer | None:
-    """Return what observes the runs of this process; None if nothing is asked for, or could be sent."""
+    """Return the observer of the runs of this process; None if it is off, or cannot send anything."""
     signals = Signals.read(os.environ)
     if not signals.any:
         return None
@@ -43,6 +43,6 @@ def _observer() -> Observer | None:
         return make_observer(signals, lambda exporter: log.warning("otel_exporter_unknown", exporter=exporter))
     except ImportError:
         log.warning("otel_not_installed", install="pip install 'fieldfare[otel]'")
-    except Exception as error:  # noqa: BLE001 - telemetry never fails a run, and reads settings of others
+    except Exception as error:  # noqa: BLE001 - telemetry never fails a run
         log.warning("otel_failed", error=type(error).__name__)
     return None

@@ -1,4 +1,4 @@
-"""The providers of OpenTelemetry's SDK, as its standard variables describe them."""
+"""The providers of OpenTelemetry's SDK, set up by its standard variables."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from fieldfare_otel.signals import Signals
 __all__ = ["make_observer"]
 
 NAME: Final = "fieldfare"
-"""Of the service, unless a variable names it."""
+"""The name of the service, unless a variable names it."""
 
 TIMEOUT_SECONDS: Final = 3.0
-"""After which an export is given up, with its retries, unless a variable says otherwise: a command waits for the last."""
+"""After this time an export is given up, with its retries, unless a variable says otherwise."""
 
 EXPORTERS: Final = "opentelemetry.exporter"
 """The logger that warns of each retry, and says in the end that an export failed."""
 
 
 def make_observer(signals: Signals, on_unknown: Callable[[str], object]) -> Observer:
-    """Return an observer that sends these signals. What is left is sent when the process ends.
+    """Return an observer that sends these signals. At the end of the process it sends the rest.
 
-    A program that has set up OpenTelemetry itself gets the spans and metrics through its own providers.
+    If the program has set up OpenTelemetry itself, spans and metrics go to its own providers.
 
     Args:
-        signals: with the names of exporters.
-        on_unknown: called with the name of an exporter that there is none for.
+        signals: the exporters of each signal.
+        on_unknown: called with each name that is not the name of an exporter.
     """
     if (log := logging.getLogger(EXPORTERS)).level == logging.NOTSET:
         log.setLevel(logging.ERROR)

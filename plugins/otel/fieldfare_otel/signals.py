@@ -1,4 +1,4 @@
-"""What the standard variables of OpenTelemetry ask for.
+"""The settings in the standard variables of OpenTelemetry.
 
 See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ .
 """
@@ -18,11 +18,11 @@ DEFAULT: Final = ("otlp",)
 
 @frozen
 class Signals:
-    """The exporters of each signal; none if it is off.
+    """The exporters of each signal; empty if the signal is off.
 
     Attributes:
-        traces: names of exporters: ``otlp`` or ``console``.
-        metrics: likewise.
+        traces: names of exporters of spans: ``otlp`` or ``console``.
+        metrics: names of exporters of metrics, likewise.
     """
 
     traces: tuple[str, ...] = ()
@@ -30,14 +30,14 @@ class Signals:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables. A signal is on if its exporter is named, or if an endpoint is given."""
+        """Read the variables. A signal is on if they name its exporter, or give an endpoint."""
         if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             return cls()
         return cls(_exporters(environment, "TRACES"), _exporters(environment, "METRICS"))
 
     @property
     def any(self) -> bool:
-        """Whether anything is to be sent."""
+        """Whether any signal is on."""
         return bool(self.traces or self.metrics)
 
 

@@ -100,7 +100,7 @@ def test_nothing_is_imported_unless_it_is_asked_for(plan: Path, redis_url: str, 
 def test_a_command_without_the_plugin_refuses_the_option(plan: Path, redis_url: str) -> None:
     done = apply(plan, redis_url, {}, "--otel", "-p", "no:otel")
     assert done.returncode == 2
-    assert "--otel needs the plugin 'otel'" in done.stdout
+    assert "--otel needs the plugin 'otel', which is not loaded" in done.stdout
 
 
 @pytest.mark.parametrize(

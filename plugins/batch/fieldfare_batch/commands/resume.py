@@ -36,7 +36,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     accept_data_loss: AcceptDataLoss = False,
     backup_dir: Annotated[
         str | None,
-        typer.Option(help="Must be the one of 'batch-apply', which the state file holds.", metavar="DIR"),
+        typer.Option(help="Must be the directory of 'batch-apply', which the state file holds.", metavar="DIR"),
     ] = None,
     plan: Annotated[
         Path | None,
@@ -70,7 +70,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         bool | None,
         typer.Option(
             "--switch/--no-switch",
-            help="With the mode shadow: whether names move when all indexes are built. Default: as before.",
+            help="In the mode shadow: whether names move when all indexes are built. Default: as before.",
         ),
     ] = None,
     url: Url = DEFAULT_URL,
