@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -26,6 +28,12 @@ __all__ = ["make_observer"]
 NAME: Final = "fieldfare"
 """The name of the service, unless a variable names it."""
 
+TIMEOUT_SECONDS: Final = 3.0
+"""After this time an export is given up, with its retries, unless a variable says otherwise."""
+
+EXPORTERS: Final = "opentelemetry.exporter"
+"""The logger that warns of each retry, and says in the end that an export failed."""
+
 
 def make_observer(signals: Signals, on_unknown: Callable[[str], object]) -> Observer:
     """Return an observer that sends these signals. At the end of the process it sends the rest.
@@ -36,6 +44,8 @@ def make_observer(signals: Signals, on_unknown: Callable[[str], object]) -> Obse
         signals: the exporters of each signal.
         on_unknown: called with each name that is not the name of an exporter.
     """
+    if (log := logging.getLogger(EXPORTERS)).level == logging.NOTSET:
+        log.setLevel(logging.ERROR)
     named = Resource.create()
     is_named = not str(named.attributes.get("service.name", "unknown_service")).startswith("unknown_service")
     resource = named if is_named else named.merge(Resource({"service.name": NAME, "service.version": __version__}))
@@ -52,7 +62,7 @@ def _tracers(signals: Signals, resource: Resource, on_unknown: Callable[[str], o
     made = TracerProvider(resource=resource)
     for name in signals.traces:
         if name == "otlp":
-            made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+            made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_timeout("TRACES"))))
         elif name == "console":
             made.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))
         else:
@@ -67,9 +77,15 @@ def _meters(signals: Signals, resource: Resource, on_unknown: Callable[[str], ob
     readers = []
     for name in signals.metrics:
         if name == "otlp":
-            readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+            readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(timeout=_timeout("METRICS"))))
         elif name == "console":
             readers.append(PeriodicExportingMetricReader(ConsoleMetricExporter(out=sys.stderr)))
         else:
             on_unknown(name)
     return MeterProvider(readers, resource)
+
+
+def _timeout(signal: str) -> float | None:
+    """Return the seconds for one export; None if a variable gives them."""
+    named = ("OTEL_EXPORTER_OTLP_TIMEOUT", f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT")
+    return None if any(name in os.environ for name in named) else TIMEOUT_SECONDS
