@@ -41,6 +41,8 @@ class _RecordingContext(SpawnContext):
 class LocalProcesses:
     """Processes of this machine; they end with the process that has started them, even if that is killed.
 
+    Each has a pool of its own: processes of one pool share a queue, and one that stands still can block it for all.
+
     Args:
         workers: how many.
         server: to which they connect.
@@ -49,29 +51,36 @@ class LocalProcesses:
 
     def __init__(self, workers: int, server: Server, prepare: Callable[..., None]) -> None:
         self.workers = workers
-        self._server, self._prepare = server, prepare
         self._context = _RecordingContext()
         self._alive, self._held = self._context.Pipe(duplex=False)
-        self._pool = self._start()
+        self._arguments = (self._alive, prepare, server.address)
+        self._pools = [self._start() for _ in range(workers)]
+        self._given: list[set[Future[Any]]] = [set() for _ in range(workers)]
 
     def _start(self) -> ProcessPoolExecutor:
-        arguments = (self._alive, self._prepare, self._server.address)
-        return ProcessPoolExecutor(self.workers, mp_context=self._context, initializer=_begin, initargs=arguments)
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=self._arguments)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Have a process call a function; others take the place of processes that have ended."""
+        """Have the process with the fewest calls call a function; another one takes the place of one that has ended."""
+        self._given = [{each for each in given if not each.done()} for given in self._given]
+        number = min(range(self.workers), key=lambda each: len(self._given[each]))
+        return self._submit(number, function, *arguments)
+
+    def _submit(self, number: int, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         try:
-            return self._pool.submit(function, *arguments)
+            answer = self._pools[number].submit(function, *arguments)
         except BrokenExecutor:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = self._start()
-            return self._pool.submit(function, *arguments)
+            self._pools[number].shutdown(wait=False, cancel_futures=True)
+            self._pools[number] = self._start()
+            answer = self._pools[number].submit(function, *arguments)
+        self._given[number].add(answer)
+        return answer
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
-        """Start every process, and have one of them answer for all: they are alike."""
+        """Have every process call a function."""
         found: dict[str, Any] = {}
         for _ in range(ATTEMPTS):
-            answers = [self.submit(function, *arguments) for _ in range(self.workers)]
+            answers = [self._submit(number, function, *arguments) for number in range(self.workers)]
             found = {f"process {number}": _outcome(each) for number, each in enumerate(answers, start=1)}
             if not any(isinstance(each, BrokenExecutor) for each in found.values()):
                 break
@@ -80,7 +89,8 @@ class LocalProcesses:
     def close(self) -> None:
         """End the processes."""
         self._held.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
         for process in self._context.started:
             with suppress(ValueError, AssertionError):  # it was never started
                 process.join(END_SECONDS)

@@ -121,11 +121,12 @@ class Round:
         workers = self.pool.workers
         while self._waiting and len(self._running) < max(workers, 1) * BACKLOG:
             self._submit(self._waiting.popleft())
-        if self._waiting or len(self._running) >= workers:
-            return
         patience = time.monotonic() - self._slowest * SLOW
-        for task, began in list(self._running.values()):
-            if began < patience and task.shard not in self._doubled:
+        slow = [task for task, began in self._running.values() if began < patience]
+        if self._waiting or len(self._running) - len(slow) >= workers:
+            return
+        for task in slow:
+            if task.shard not in self._doubled:
                 self._doubled.add(task.shard)
                 self._submit(self.renew(task))
 
