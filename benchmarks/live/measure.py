@@ -36,8 +36,8 @@ PAUSE: Final = 0.01
 
 WRITERS: Final = 2
 
-WRITE_PAUSE: Final = 0.01
-"""Seconds between two writes of a client: 200 documents per second, for both."""
+WRITES_PER_SECOND: Final = 200
+"""The rate of both clients together."""
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
@@ -135,7 +135,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
             *(url, queries, dictionary.writes()),
             encoded_anew=anew,
             pause=PAUSE,
-            write_pause=WRITE_PAUSE,
+            write_rate=WRITES_PER_SECOND,
             writers=WRITERS,
         ) as load:
             with clock.part("before"):
@@ -167,6 +167,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
         {name: sum_up(load, *times) for name, times in clock.parts.items()},
         outage_seconds=find_outage(load.answers),
         writes=len(load.writes),
+        writes_per_second=write_rate(load.writes, clock),
         write_errors=sum(bool(each.error) for each in load.writes),
         not_found=len(written) - len(find_indexed(server, NAME, written)),
         back_ms=1000 * (move[1] - move[0]) if move else None,
@@ -202,6 +203,12 @@ def sum_up(load: Load, first: float, last: float) -> Figures:
         longest_ms=max(milliseconds),
         late_ms=1000 * max((each.late for each in answers), default=0.0),
     )
+
+
+def write_rate(writes: Sequence[Answer], clock: Clock) -> float:
+    """Return how many documents were written per second, from the start of the first part to the end of the last."""
+    first, last = min(began for began, _ in clock.parts.values()), max(ended for _, ended in clock.parts.values())
+    return sum(first <= each.started < last for each in writes) / (last - first)
 
 
 def find_outage(answers: Sequence[Answer]) -> float:

@@ -55,6 +55,7 @@ class CaseResult:
         stale: documents that the new index reads otherwise than they were written, at the end; None if it reads the
             same values as the old one.
         recall: recall@10 of the new index against exact answers over what was written, at the end; None likewise.
+        writes_per_second: how many documents the clients wrote per second; None in a file of an earlier version.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CaseResult:
     back_ms: float | None = None
     stale: int | None = None
     recall: float | None = None
+    writes_per_second: float | None = None
 
 
 @frozen

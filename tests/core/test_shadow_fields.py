@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -422,23 +424,24 @@ def test_a_document_that_is_written_while_another_field_of_it_is_converted(serve
     plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
     migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
     migration.apply(plan)
-    server.command("HDEL", "d:1", "a__v2")
-    seeds = iter(range(100, 110))
+    for moment in range(1, 10):
+        server.command("HDEL", "d:1", "a__v2")
+        sends = itertools.count(1)
 
-    def write(point: str) -> None:
-        if point == "sync:server.send:before" and (seed := next(seeds, None)):
+        def write(point: str, seed: int = moment, sends: Iterator[int] = sends) -> None:
+            if point == "sync:server.send:before" and next(sends) == seed:
+                fault_points.listen(None)
+                server.command("HSET", "d:1", "b", packed(100 + seed))
+
+        fault_points.listen(write)
+        try:
+            migration.sync()
+        finally:
             fault_points.listen(None)
-            server.command("HSET", "d:1", "b", packed(seed))
-            fault_points.listen(write)
-
-    fault_points.listen(write)
-    try:
         migration.sync()
-    finally:
-        fault_points.listen(None)
-    assert next(seeds, None) is None
-    migration.sync()
-    assert server.command("HMGET", "d:1", "a__v2", "b__v2") == [packed(1, "<f2"), packed(109, "<f2")]
+        converted = migration.shape.converted(server.command("HGET", "d:1", "b"))
+        assert server.command("HMGET", "d:1", "a__v2", "b__v2") == [packed(1, "<f2"), converted], moment
+    assert converted != packed(1, "<f2"), "it was never written meanwhile"
 
 
 # ---- commands

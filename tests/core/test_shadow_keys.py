@@ -23,6 +23,7 @@ from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import Storage
 from fieldfare.engine.session import find_backup
+from fieldfare.engine.shadow_keys import synchronization
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
 from fieldfare.engine.shadow_pairs import history
@@ -34,7 +35,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
-from fieldfare.server.keys import scan_keys
+from fieldfare.server.keys import iterate_scan, scan_keys
 from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
 from fieldfare.support import fault_points
@@ -291,6 +292,28 @@ def test_what_applications_write_at_any_time_is_copied(migration: Migration, red
                 time.sleep(0.01)
     assert migration.sync().result is Result.SUCCEEDED
     assert outdated(migration) == {}
+
+
+def test_a_document_that_is_away_for_a_moment_is_not_taken_for_a_new_one(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    server.command("DEL", "d:1")
+    is_compared = threading.Event()
+
+    def write_between(*arguments: Any) -> Iterator[list[bytes]]:
+        yield from iterate_scan(*arguments)
+        server.command(*migration.write("d:1", "again"))
+        is_compared.set()
+
+    monkeypatch.setattr(synchronization, "iterate_scan", write_between)
+    with watching(migration.server.url, migration.backup_dir):
+        assert is_compared.wait(60)
+        assert migration.copies("n:1", "again")
+        server.command(*migration.write("d:1", "later"))
+        assert migration.copies("n:1", "later")
 
 
 def test_a_server_that_does_not_tell_of_changes(

@@ -217,12 +217,18 @@ class Migration:
 
 
 @contextmanager
-def writing(url: str, shape: Shape) -> Iterator[list[int]]:
-    """Let applications update, insert, replace and delete documents all the time; yields how often each has."""
+def writing(url: str, shape: Shape, *, removes: bool = True) -> Iterator[list[int]]:
+    """Let applications update, insert, replace and delete documents all the time; yields how often each has.
+
+    Args:
+        url: of the server.
+        shape: of the documents.
+        removes: whether they also remove the vectors of documents, which may not exist.
+    """
 
     def choose(dice: random.Random) -> Command:
         key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
-        others = [shape.write(key, seed), ("DEL", key), shape.remove(key)]
+        others = [shape.write(key, seed), ("DEL", key), *([shape.remove(key)] if removes else [])]
         command: Command = dice.choice([*others, *[shape.update(key, seed)] * 3])
         return command
 

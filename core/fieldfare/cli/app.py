@@ -39,6 +39,7 @@ from fieldfare.cli.show import show as show_plan
 from fieldfare.cli.status import status
 from fieldfare.cli.switch import switch
 from fieldfare.cli.sync import sync
+from fieldfare.cli.telemetry import switch_on_telemetry
 from fieldfare.cli.throttle import throttle
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
@@ -226,6 +227,10 @@ def program(  # noqa: PLR0913 - the program's options
         Literal["debug", "info", "warning", "error"] | None, typer.Option(help="Log events of this level and above.")
     ] = None,
     log_format: Annotated[Literal["console", "json"], typer.Option(help="Format of the log on stderr.")] = "console",
+    otel: Annotated[
+        bool,
+        typer.Option("--otel", help="Send spans and metrics with OpenTelemetry (default: to http://localhost:4318)."),
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
@@ -241,6 +246,8 @@ def program(  # noqa: PLR0913 - the program's options
     if context.invoked_subcommand is None:
         notice(context.get_help())
         raise typer.Exit(USAGE)
+    if otel:
+        switch_on_telemetry(context.obj.plugins)
     level = log_level or ("warning", "info", "debug")[min(verbose, 2)]
     context.obj = evolve(context.obj, log_format=log_format, log_level=level)
 

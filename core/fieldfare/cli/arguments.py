@@ -19,7 +19,7 @@ from fieldfare.support.redaction import secrets_in
 
 __all__ = ["Arguments", "known_secrets", "read_arguments"]
 
-FLAGS: Final = frozenset({"--json", "--traceback", "-v", "-vv", "--verbose"})
+FLAGS: Final = frozenset({"--json", "--traceback", "--otel", "-v", "-vv", "--verbose"})
 VALUES: Final = frozenset({"-p", "--log-format", "--log-level"})
 BLOCK: Final = "no:"
 URLS: Final = ("--url", "-u")

@@ -24,6 +24,7 @@ from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
 from fieldfare.engine.shadow_fields.removal import remove_shadow_fields
@@ -107,17 +108,18 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
                 latencies=LatencyHistogram(),
                 timeline=journal.progress.timeline.restarted(),
             )
-        try:
-            findings = with_retries(run, lambda: _roll_back(run))
-        except StopRequested as request:
-            state = "The rollback is half-way."
-            raise Interrupted(state, resume=session.commands.rollback) from request
-        except (FieldfareError, RedisError, OSError) as error:
-            reason = error_text(error)
-            raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
-        if _left_an_alias(run):
-            warnings = (*warnings, _alias_warning(run, session.commands.rollback))
-        return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
+        with reported(run, "rollback"):
+            try:
+                findings = with_retries(run, lambda: _roll_back(run))
+            except StopRequested as request:
+                state = "The rollback is half-way."
+                raise Interrupted(state, resume=session.commands.rollback) from request
+            except (FieldfareError, RedisError, OSError) as error:
+                reason = error_text(error)
+                raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
+            if _left_an_alias(run):
+                warnings = (*warnings, _alias_warning(run, session.commands.rollback))
+            return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
 
 
 def _left_an_alias(run: ActiveRun) -> bool:

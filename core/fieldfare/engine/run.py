@@ -51,6 +51,7 @@ def _reporter(run: ActiveRun) -> StepReporter:
         run.plan.index,
         run.end_activity,
         lambda: run.journal.unavailable_since if run.has_backup else None,
+        lambda: run.journal.progress.timings.get("throttled", 0.0) if run.has_backup else 0.0,
     )
 
 

@@ -17,6 +17,7 @@ from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.shadow.convergence import synchronization_of
 from fieldfare.engine.shadow.steps import is_built
@@ -76,7 +77,9 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
         progress.index = run.source.name
         synchronizer = Synchronizer(run, progress)
         try:
-            with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
+            with reported(run, "sync", ends_by_stop=watch) as reporter:
+                synchronizer.on_lag = reporter.lags
+                with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
         except StopRequested as request:
             if not watch:
                 raise Interrupted("The pass is not complete.", resume=session.commands.sync, rollback=None) from request

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
-    from fieldfare.report import Finding, StepReport
+    from fieldfare.report import Finding, RunReport, StepReport
     from fieldfare.server import Server
 
 # ================================ Planning: reads the server, changes nothing
@@ -227,6 +227,18 @@ def fieldfare_step_report(report: StepReport) -> None:
     Raises: anything; an exception is logged and never fails the step.
 
     Example: ``gauge.set(report.documents_done / report.documents_total)``
+    """
+
+
+@hookspec
+def fieldfare_run_report(report: RunReport) -> None:
+    """Observe a whole run: it started, finished or failed, or ``sync --watch`` says how far it is behind.
+
+    When: at each of these moments. Step reports come in between. A run that has nothing to do makes no report.
+    Who: observers: tracing, metrics. Returns None.
+    Raises: anything; an exception is logged and never fails the run.
+
+    Example: ``if report.moment is Moment.FAILED: page(f"{report.command} of {report.index}: {report.error}")``
     """
 
 

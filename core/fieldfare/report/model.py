@@ -1,4 +1,4 @@
-"""The reports of a run: ``StepReport`` during the run, ``MigrationReport`` at its end. Data only."""
+"""The reports of a run: ``StepReport`` and ``RunReport`` during the run, ``MigrationReport`` at its end. Data only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fieldfare.report.findings import Finding
 from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
 from fieldfare.report.timeline import Timeline
 
-__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "StepReport", "Timings", "Validation"]
+__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "RunReport", "StepReport", "Timings", "Validation"]
 
 
 class Moment(StrEnum):
-    """The event that a step report is about."""
+    """The event that a step report or a run report is about."""
 
     STARTED = "started"
     PROGRESS = "progress"
@@ -45,6 +45,7 @@ class StepReport:
         seconds: since the activity started.
         error: the error of a failed activity; what was seen of a stalled one.
         unavailable_since: since when the index cannot be queried, in seconds since the epoch; None while it answers.
+        throttled_seconds: how long the run has waited because of the user's limits, in all attempts together.
     """
 
     index: str
@@ -57,6 +58,40 @@ class StepReport:
     seconds: float = 0.0
     error: str | None = None
     unavailable_since: float | None = None
+    throttled_seconds: float = 0.0
+
+
+@frozen(hash=False)
+class RunReport:
+    """An event of a whole run: it starts or ends, or ``sync --watch`` says how far it is behind.
+
+    Attributes:
+        index: the index's real name.
+        target: the name of the index after the migration.
+        command: ``apply`` (also for ``switch``), ``rollback``, ``finalize`` or ``sync``.
+        moment: started, progress (only ``sync --watch``), finished or failed.
+        mode: the mode of the plan.
+        plan_fingerprint: the SHA-256 of the plan.
+        seconds: since the command started.
+        throttled_seconds: how long this command has waited because of the user's limits.
+        unavailable_seconds: how long the index could not be queried during this command.
+        error: the class of the exception if the run failed, without its text.
+        lag_keys: keys that applications have changed and ``sync --watch`` has not checked yet; None for other reports.
+        lag_seconds: seconds since the server reported the first of these keys; None for other reports.
+    """
+
+    index: str
+    target: str
+    command: str
+    moment: Moment
+    mode: str
+    plan_fingerprint: str
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    unavailable_seconds: float = 0.0
+    error: str | None = None
+    lag_keys: int | None = None
+    lag_seconds: float | None = None
 
 
 class Result(StrEnum):

@@ -10,10 +10,12 @@ from itertools import count
 from typing import Any
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from fieldfare.report import Moment, StepReport
 from fieldfare.testing.commandline import CommandLine
+from fieldfare_batch.progress import LineReporter
 from fieldfare_batch.progress_bars import BarReporter
 from fieldfare_batch.state import Status
 from fieldfare_batch.state_file import load_state
@@ -59,6 +61,26 @@ def test_bars_show_the_time_that_is_left_and_the_outage() -> None:
     batch, index = captured.get().splitlines()
     assert re.fullmatch(r"Indexes .* 1/3 +\d+ s, about \d+ s left", batch.rstrip())
     assert re.fullmatch(r"b: Rewrite documents .* unavailable for 1 min \d s", index.rstrip())
+
+
+def test_lines_show_the_progress_of_each_index(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter([0.0, 0.0, *(4.0, 4.0, 10.0, 10.5, 11.0, 21.0), 22.0])
+    reporter = LineReporter(lambda: next(seconds))
+    reporter("a", 1, 2, "in_progress")
+    reporter("b", 2, 2, "in_progress")
+    for done in (100, 1_000, 2_000):
+        for name in ("a", "b"):
+            progress = StepReport(name, "rewrite", Moment.PROGRESS, title="Rewrite", documents_done=done)
+            reporter.fieldfare_step_report(evolve(progress, documents_total=5_000))
+    reporter("b", 2, 2, "success")
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/2] a: in_progress",
+        "[2/2] b: in_progress",
+        "a: Rewrite: 1,000/5,000 docs",
+        "b: Rewrite: 1,000/5,000 docs",
+        "b: Rewrite: 2,000/5,000 docs",
+        "[2/2] b: success in 22.0 s",
+    ]
 
 
 @pytest.mark.parametrize(("answer", "code", "undone"), [("n\n", 1, 0), ("y\n", 0, 3)])

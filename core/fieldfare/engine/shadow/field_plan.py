@@ -58,7 +58,23 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
     problems = (
         _move_problem(source, path, moves[path]) if path in moves else _field_problem(source, path) for path in paths
     )
-    return next(filter(None, problems), None)
+    return next(filter(None, problems), None) or _partial_problem(draft, paths, moves)
+
+
+def _partial_problem(draft: Draft, paths: Iterable[str], moves: Mapping[str, str]) -> str | None:
+    """Return why the server would not index the values of a shadow field; None if it would.
+
+    With PARTIAL_INDEXED_DOCS, Search 2.10 compares the names of the written hash fields with the names of the index's
+    fields (``v``), and not with their paths (``v__v2 AS v``).
+    """
+    names = {field.path: field.name for field in draft.target.fields}
+    renamed = [path for path in paths if path not in moves or names.get(moves[path], moves[path]) != moves[path]]
+    if not renamed or indexes_whole_documents(draft.server, draft.snapshot.definition.storage) is not False:
+        return None
+    return (
+        f"it rewrites {renamed[0]!r}, and with PARTIAL_INDEXED_DOCS the server does not index writes to a hash field "
+        "that an index reads under another name"
+    )
 
 
 def _move_problem(source: IndexDefinition, old: str, new: str) -> str | None:
@@ -149,18 +165,31 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
         "Applications can continue to write the old fields until they write the shadow fields",
         "Until 'fieldfare finalize' documents hold both values, which needs memory in addition to the second index",
     ]
-    whole = indexes_whole_documents(draft.server)
-    if whole is not False:
-        setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
+    storage = draft.snapshot.definition.storage
+    whole = indexes_whole_documents(draft.server, storage)
+    if whole is False:
         lines.append(
-            "For each write of a shadow field the server indexes the whole document again, in every index that covers "
-            f"it ({setting}; it is set when the server starts)"
+            "The live index does not index documents again when shadow fields are written: PARTIAL_INDEXED_DOCS is on"
         )
+        lines.append(
+            "With PARTIAL_INDEXED_DOCS, some servers miss the next write after an HDEL that removes nothing: an index "
+            "that does not have the field then still shows a document that was deleted or changed. Do not let "
+            "applications remove the old field after the switch"
+        )
+        return lines
+    setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
+    why = "as for all JSON documents" if storage is Storage.JSON else f"{setting}; it is set when the server starts"
+    lines.append(
+        "For each write of a shadow field the server indexes the whole document again, in every index that covers "
+        f"it ({why})"
+    )
     return lines
 
 
-def indexes_whole_documents(server: Server) -> bool | None:
-    """Whether a write of any field has the server index the whole document again; None if it does not say."""
+def indexes_whole_documents(server: Server, storage: Storage) -> bool | None:
+    """Whether the server indexes the whole document again after a write of any field; None if it does not say."""
+    if storage is Storage.JSON:
+        return True
     settings = (("FT.CONFIG", "GET", "PARTIAL_INDEXED_DOCS"), ("CONFIG", "GET", "search-partial-indexed-docs"))
     for words in settings:
         value = _setting(optional(partial(server.command, *words), otherwise=None))

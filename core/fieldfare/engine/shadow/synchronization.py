@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import define, field
@@ -36,10 +36,13 @@ class Synchronizer:
     Attributes:
         run: with a target.
         progress: how far it is.
+        on_lag: called a few times per second during a watch, with the number of changed keys that are not checked yet,
+            and the seconds since the server reported the first of them.
     """
 
     run: ActiveRun
     progress: SyncProgress = field(factory=SyncProgress)
+    on_lag: Callable[[int, float], None] = lambda _keys, _seconds: None
     _written_at: float = field(init=False, default=-math.inf)
     _done: Synchronization[Any] | None = field(init=False, default=None)
 
@@ -103,3 +106,4 @@ class Synchronizer:
         self._written_at = now
         keys, seconds = self.progress.lag_keys, self.progress.lag_seconds
         write_state(self.run.store.prefix, RunState(this_process(), "sync", lag_keys=keys, lag_seconds=seconds))
+        self.on_lag(keys, seconds)

@@ -98,13 +98,17 @@ def read_pairs(run: ActiveRun, pairs: Iterable[Pair]) -> KeyPairs:
 
 
 def every_pair(run: ActiveRun) -> Iterator[KeyPairs]:
-    """Yield what the keys of all documents hold, a batch at a time; progress is reported."""
-    for definition in (run.source, run.target):
+    """Yield what the keys of all documents hold, a batch at a time; progress is reported.
+
+    New keys come first. Meanwhile applications may delete an old key and write it again, but they do not do this with a
+    new key that holds a copy. So no pair that has a copy is missed.
+    """
+    for definition in (run.target, run.source):
         scanned = evolve(definition, name=live_index(run), filter=None)
         for keys in iterate_scan(run.server, scanned, run.options.batch_size):
             pairs = pairs_of(run.plugins, run.plan, keys)
-            if definition is run.target:  # those with an old key have come before
-                there = hold_documents(run.server, run.source.storage, [old for old, _ in pairs])
+            if definition is run.source:  # pairs with a new key have come before
+                there = hold_documents(run.server, run.source.storage, [new for _, new in pairs])
                 pairs = [pair for pair, is_there in zip(pairs, there, strict=True) if not is_there]
             yield read_pairs(run, pairs)
             run.advance(len(keys))
