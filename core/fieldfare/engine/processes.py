@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,9 @@ __all__ = ["LocalProcesses"]
 
 ATTEMPTS: Final = 3
 """How often processes are asked of which one ends."""
+
+CALL_SECONDS: Final = 10.0
+"""A process that has worked on a call for as long counts as if it had one more."""
 
 END_SECONDS: Final = 5.0
 """How long a process may take to end by itself."""
@@ -55,16 +59,20 @@ class LocalProcesses:
         self._alive, self._held = self._context.Pipe(duplex=False)
         self._arguments = (self._alive, prepare, server.address)
         self._pools = [self._start() for _ in range(workers)]
-        self._given: list[set[Future[Any]]] = [set() for _ in range(workers)]
+        self._given: list[dict[Future[Any], float]] = [{} for _ in range(workers)]
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=self._arguments)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Have the process with the fewest calls call a function; another one takes the place of one that has ended."""
-        self._given = [{each for each in given if not each.done()} for given in self._given]
-        number = min(range(self.workers), key=lambda each: len(self._given[each]))
-        return self._submit(number, function, *arguments)
+        """Have the process with the least to do call a function; another one takes the place of one that has ended."""
+        self._given = [{call: began for call, began in given.items() if not call.done()} for given in self._given]
+        return self._submit(min(range(self.workers), key=self._load), function, *arguments)
+
+    def _load(self, number: int) -> float:
+        """Return how many calls a process has; one that stands still seems to have more and more."""
+        given, now = self._given[number], time.monotonic()
+        return len(given) + (now - min(given.values(), default=now)) / CALL_SECONDS
 
     def _submit(self, number: int, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         try:
@@ -73,7 +81,7 @@ class LocalProcesses:
             self._pools[number].shutdown(wait=False, cancel_futures=True)
             self._pools[number] = self._start()
             answer = self._pools[number].submit(function, *arguments)
-        self._given[number].add(answer)
+        self._given[number][answer] = time.monotonic()
         return answer
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
