@@ -23,7 +23,6 @@ TRACES = re.compile(
 WITHOUT_POINTS = {
     "backup/directory.py": "a probe file without content",
     "backup/lock.py": "the owner of the lock, for people to read",
-    "backup/manifest.py": "its removal, after that of the originals, which has points",
     "engine/load/files.py": "limits and speed of a run that is under way: a new run starts without them",
     "resume.py": "a batch state that is set aside",
     "server/change_tracking.py": "what the server tells of changes is only read; writes go through the pipeline",

@@ -31,6 +31,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
+from fieldfare.storage import BackupPath, backup_location
 
 __all__ = ["MigrationExecutor"]
 
@@ -52,7 +53,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         batch_size: int = 500,
         num_workers: int = 1,
         allow: Collection[str] = (),
@@ -144,7 +145,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         **choices: Any,
     ) -> MigrationReport:
@@ -179,7 +180,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
@@ -216,7 +217,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         num_workers: int = 1,
         retry_for: float = RETRY_SECONDS,
@@ -277,7 +278,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         watch: bool = False,
         batch_size: int = RunOptions().batch_size,
@@ -319,17 +320,17 @@ class MigrationExecutor:
                 opened, plugins, directory, index=index, watch=watch, options=options, stop=stop, progress=progress
             )
 
-    def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
+    def status(self, backup_dir: BackupPath | str, index: str | None = None) -> list[dict[str, Any]]:
         """Return how far each run in a backup directory got; needs no server.
 
         Raises:
             BackupUnusable: no such directory, or no such backup in it.
         """
-        return list_backups(Path(backup_dir), index)
+        return list_backups(backup_location(backup_dir), index)
 
     def throttle(  # noqa: PLR0913 - what can be changed
         self,
-        backup_dir: str | Path,
+        backup_dir: BackupPath | str,
         index: str | None = None,
         *,
         max_rate: float | None = None,
@@ -359,4 +360,6 @@ class MigrationExecutor:
             raise UsageError(
                 "Nothing to change: give --max-rate, --max-latency, --pause, --resume or --off. Nothing was changed."
             )
-        return throttle(Path(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused)
+        return throttle(
+            backup_location(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused
+        )

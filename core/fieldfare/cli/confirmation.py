@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -12,6 +11,7 @@ from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import notice
 from fieldfare.cli.styles import with_marks
 from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
+from fieldfare.storage import BackupPath, backup_location
 from fieldfare.support.escape import escape_text
 from fieldfare.support.text_layout import wrap_text
 
@@ -31,7 +31,7 @@ def _is_typed() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) -> bool:
+def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: str) -> bool:
     """Ask before an index becomes unavailable, or information is lost. A run that is resumed was asked about before.
 
     Args:
@@ -47,7 +47,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
         typer.Exit: the answer is not yes.
     """
     loses = plan.lossy and plan.mode != "shadow"  # there, 'finalize' removes old values, and asks
-    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, Path(backup_dir)):
+    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, backup_location(backup_dir)):
         return False
     from fieldfare.plan.text import summary_text  # noqa: PLC0415 - start-up time
 
@@ -97,7 +97,7 @@ def _read_yes(question: str, again: str) -> bool:
     return str(answer).strip().lower() == "yes"
 
 
-def _is_resumed(plan: MigrationPlan, backup_dir: Path) -> bool:
+def _is_resumed(plan: MigrationPlan, backup_dir: BackupPath) -> bool:
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
 
     try:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import DEFAULT_BACKUPS, DEFAULT_URL, Cluster, Url, directory_option
+from fieldfare.cli.options import DEFAULT_BACKUPS, DEFAULT_URL, Cluster, Url, backup_option
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
+from fieldfare.storage import BackupPath
 from fieldfare.support.units import bytes_text
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def list_indexes(
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     backup_dir: Annotated[
-        list[Path] | None,
-        directory_option(
-            f"Directory with backups of migrations, to show those that are not complete. Repeatable. Left out, "
-            f"{DEFAULT_BACKUPS}, if it is there."
+        list[Any] | None,
+        backup_option(
+            f"Directory or storage URL with backups of migrations, to show those that are not complete. Repeatable. "
+            f"Left out, {DEFAULT_BACKUPS}, if it is there."
         ),
     ] = None,
 ) -> None:
@@ -75,9 +76,9 @@ def _vector(field: Field) -> dict[str, Any]:
     return {"field": field.name, **shown}
 
 
-def _unfinished(session: Session, directories: Sequence[Path]) -> dict[str, str]:
+def _unfinished(session: Session, directories: Sequence[BackupPath]) -> dict[str, str]:
     """Return the name of an index → what is left to do of its migration."""
-    holding = [each for each in directories if each.is_dir() and next(each.glob("*.header"), None)]
+    holding = [each for each in directories if not isinstance(each, Path) or next(each.glob("*.header"), None)]
     if not holding:
         return {}
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

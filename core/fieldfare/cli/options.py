@@ -14,8 +14,9 @@ from fieldfare.cli.completion import (
     complete_index,
     complete_plan,
 )
-from fieldfare.errors import UsageError
+from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_options import Verify
+from fieldfare.storage import BackupPath, StoragePath, backup_location
 
 __all__ = [
     "DEFAULT_BACKUPS",
@@ -53,6 +54,8 @@ __all__ = [
     "VerifyOption",
     "Workers",
     "Yes",
+    "backup_directory",
+    "backup_option",
     "directory_option",
     "file_option",
     "refuse_overwriting_inputs",
@@ -109,6 +112,29 @@ def directory_option(text: str) -> Any:
     return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
+def backup_option(text: str) -> Any:
+    """Return an option that takes a backup directory: a path, or the URL of a storage."""
+    return typer.Option(help=text, metavar="DIR", parser=backup_directory, autocompletion=complete_backup_directory)
+
+
+def backup_directory(text: str) -> BackupPath:
+    """Return a backup directory from the command line.
+
+    Raises:
+        BackupDirectoryRequired: it is empty.
+        UsageError: it is a URL of a form that is not supported, or of the memory of this process.
+    """
+    if not str(text).strip():
+        raise BackupDirectoryRequired
+    location = backup_location(text)
+    if isinstance(location, StoragePath) and location.storage.protocol == "memory":
+        raise UsageError(
+            f"{location} is the memory of this command: the backup would be gone when it ends, and nothing could be "
+            "rolled back. Nothing was changed. Give a directory, or the URL of a storage."
+        )
+    return location
+
+
 def index_option(text: str, completion: Any) -> Any:
     """Return the option for the name of an index, with its help."""
     return typer.Option("--index", "-i", help=text, metavar="NAME", autocompletion=completion)
@@ -157,7 +183,9 @@ Plan: TypeAlias = Annotated[
     Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
 ]
 PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
-BackupDirectory: TypeAlias = Annotated[Path, directory_option("Directory with the backup of the migration.")]
+BackupDirectory: TypeAlias = Annotated[
+    Any, backup_option("Directory or storage URL (s3://...) with the backup of the migration.")
+]
 VerifyOption: TypeAlias = Annotated[
     Verify,
     typer.Option(
@@ -184,11 +212,10 @@ ReportOut: TypeAlias = Annotated[
 ]
 BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        help="Directory for originals and progress; needed to resume and to roll back.",
-        metavar="DIR",
-        autocompletion=complete_backup_directory,
+    Any,
+    backup_option(
+        "Directory, or storage URL (s3://, gs://, abfs://, sftp://, file://), for originals and progress; needed to "
+        "resume and to roll back."
     ),
 ]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -42,6 +41,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 from fieldfare.support.error_text import error_text
 
 __all__ = ["apply"]
@@ -51,7 +51,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     server: Server,
     plugins: Plugins,
     plan: MigrationPlan,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     options: RunOptions | None = None,
     stop: StopRequest | None = None,

@@ -1,0 +1,66 @@
+"""An S3-compatible store on this machine: moto's server, with one bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.request import Request, urlopen
+
+from attrs import define
+
+__all__ = ["SECRET", "S3Store", "s3_store"]
+
+SECRET: Final = "s3cret-of-the-store"  # noqa: S105 - nobody's
+BUCKET: Final = "backups"
+
+
+@define
+class S3Store:
+    """A store that can be stopped and started again; its objects stay.
+
+    Attributes:
+        port: of the server, on loopback.
+        url: of the place for backups.
+    """
+
+    port: int
+    url: str = f"s3://{BUCKET}/run"
+    _server: Any = None
+
+    def start(self) -> None:
+        """Start the server."""
+        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - slow to import
+
+        self._server = ThreadedMotoServer("127.0.0.1", port=self.port, verbose=False)
+        self._server.start()
+        self.port = self._server.get_host_and_port()[1]
+
+    def stop(self) -> None:
+        """Stop the server: connections are refused from now on."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells clients where it is, and their credentials."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "fieldfare",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def s3_store() -> Iterator[S3Store]:
+    """Start a store for the body."""
+    store = S3Store(0)
+    store.start()
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{store.port}/{BUCKET}", method="PUT")):
+            pass
+        yield store
+    finally:
+        store.stop()
