@@ -236,8 +236,20 @@ def test_a_version_that_a_crash_cut_short_does_not_count(url: str) -> None:
     assert read_bytes(prefix_at(url).file("header")) == b"old"
 
 
-def test_the_only_version_that_is_truncated_is_named(url: str) -> None:
+@pytest.mark.parametrize("numbers", [[0], [0, 1]])
+def test_a_first_version_that_a_crash_cut_short_does_not_count(url: str, numbers: list[int]) -> None:
+    for number in numbers:
+        cut = ObjectName.of(b"content", series=1, number=number, session=1)
+        overwrite(f"{url}/{prefix_at(url).file('header').name}/{cut}", b"con")
+    with pytest.raises(FileNotFoundError):
+        read_bytes(prefix_at(url).file("header"))
     write_durably(prefix_at(url).file("header"), b"content")
+    assert read_bytes(prefix_at(url).file("header")) == b"content"
+
+
+def test_the_version_in_use_that_is_truncated_is_named(url: str) -> None:
+    for content in (b"first", b"content"):
+        write_durably(prefix_at(url).file("header"), content)
     overwrite(objects(url, "header")[0], b"con")
     with pytest.raises(BackupCorrupt, match=r"header/0001-.*truncated"):
         read_bytes(prefix_at(url).file("header"))
@@ -261,6 +273,16 @@ def test_two_processes_that_start_together_do_not_both_write(url: str) -> None:
     write_durably(one, b"one")
     with pytest.raises(LockLost):
         write_durably(other, b"other")
+
+
+def test_a_process_whose_backup_was_set_aside_cannot_write_its_journal(url: str) -> None:
+    former = prefix_at(url).file("header")
+    write_durably(former, b"former")
+    other = prefix_at(url)
+    other.set_aside()
+    write_durably(other.file("header"), b"of another server")
+    with pytest.raises(LockLost):
+        write_durably(former, b"too late")
 
 
 def test_segments_of_a_process_that_was_replaced_do_not_count(url: str) -> None:

@@ -43,6 +43,11 @@ class S3Store:
             self._server = None
 
     @property
+    def is_running(self) -> bool:
+        """Whether it answers."""
+        return self._server is not None
+
+    @property
     def environment(self) -> dict[str, str]:
         """What tells clients where it is, and their credentials."""
         return {

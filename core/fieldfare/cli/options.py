@@ -122,11 +122,14 @@ def backup_directory(text: str) -> BackupPath:
 
     Raises:
         BackupDirectoryRequired: it is empty.
+        typer.BadParameter: it is a file.
         UsageError: it is a URL of a form that is not supported, or of the memory of this process.
     """
     if not str(text).strip():
         raise BackupDirectoryRequired
     location = backup_location(text)
+    if isinstance(location, Path) and location.is_file():
+        raise typer.BadParameter(f"Directory {str(location)!r} is a file.")
     if isinstance(location, StoragePath) and location.storage.protocol == "memory":
         raise UsageError(
             f"{location} is the memory of this command: the backup would be gone when it ends, and nothing could be "
@@ -226,7 +229,8 @@ ReconnectTimeout: TypeAlias = Annotated[
     float,
     typer.Option(
         "--reconnect-timeout",
-        help="How long to retry while the server is unreachable (restart, failover), in seconds; 0 does not retry.",
+        help="How long to retry while the server, or the storage of the backup, is unreachable (restart, failover), in "
+        "seconds; 0 does not retry.",
         metavar="SECONDS",
         min=0,
     ),

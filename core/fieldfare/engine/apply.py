@@ -31,6 +31,7 @@ from fieldfare.errors import (
     ChangeBlocked,
     FieldfareError,
     Interrupted,
+    LockHeld,
     RunFailed,
     StepFailed,
     TargetRejected,
@@ -177,7 +178,7 @@ def _failure(run: ActiveRun, session: Session, error: Exception) -> Exception:
 
 def _save(run: ActiveRun) -> None:
     # if the disk refuses, the last saved state is good enough: fewer batches are counted
-    with suppress(BackupUnusable):
+    with suppress(BackupUnusable, LockHeld):
         run.journal.save()
 
 

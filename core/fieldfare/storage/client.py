@@ -73,6 +73,7 @@ class Storage:
     series: dict[str, int] = field(factory=dict, repr=False)
     sessions: dict[str, int] = field(factory=dict, repr=False)
     written: dict[str, ObjectName] = field(factory=dict, repr=False)
+    _gave_up: bool = field(default=False, repr=False)
     _opened: tuple[Any, str] | None = field(default=None, repr=False)
 
     def folders(self) -> list[str]:
@@ -202,7 +203,7 @@ class Storage:
                 raise OSError("it was read back with another content")
 
     def _retried(self, path: str, what: str, action: Callable[[], T], *, retry: bool = True) -> T:
-        """Do something until it succeeds, for as long as ``retry_for`` says.
+        """Do something until it succeeds, for as long as ``retry_for`` says; once it gave up, until then only once.
 
         Raises:
             FileNotFoundError: there is no such object.
@@ -212,7 +213,7 @@ class Storage:
         pause, began = FIRST_PAUSE, time.monotonic()
         while True:
             try:
-                return action()
+                result = action()
             except FileNotFoundError as error:
                 if what == "written":
                     raise self._failed(path, what, error) from error
@@ -222,9 +223,13 @@ class Storage:
             except Exception as error:
                 is_permanent = isinstance(error, PERMANENT) or type(error).__name__ in PERMANENT_NAMES
                 left = began + self.retry_for - time.monotonic()
-                if is_permanent or not retry or left < pause:
+                if is_permanent or not retry or self._gave_up or left < pause:
+                    self._gave_up = self._gave_up or retry
                     raise self._failed(path, what, error) from error
                 self._log(path, error, pause, left)
+            else:
+                self._gave_up = False
+                return result
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -117,11 +117,11 @@ class StoragePath:
         return {name: whole for name, whole in self.storage.objects(self.name).items() if name.series == series}
 
     def exists(self) -> bool:
-        """Whether the file has objects."""
-        return bool(self.objects())
+        """Whether the file has objects, other than a first one that a crash cut short."""
+        return any(whole or name.number for name, whole in self.objects().items())
 
     def is_file(self) -> bool:
-        """Whether the file has objects."""
+        """Whether the file has objects: as :meth:`exists`."""
         return self.exists()
 
     def object_path(self, name: ObjectName) -> str:
@@ -159,11 +159,7 @@ class StoragePath:
             BackupUnusable: it is larger than ``limit`` bytes; or the storage fails.
         """
         for _ in range(ATTEMPTS):
-            objects = self.objects()
-            newest = max((name for name, whole in objects.items() if whole), key=_age, default=None)
-            if newest is None and objects:
-                cut = max(objects, key=_age)
-                raise BackupCorrupt(self.object_path(cut), 0, "it was truncated: it is shorter than what was written")
+            newest = self._newest_version()
             if newest is None:
                 break
             if newest.length > limit:
@@ -175,6 +171,23 @@ class StoragePath:
                 continue  # it was replaced since it was listed
         raise FileNotFoundError(str(self))
 
+    def _newest_version(self) -> ObjectName | None:
+        """Return the newest complete object of a small file; None if no version was ever complete.
+
+        The version before is removed when the next one is complete. So an object that is not complete was never in
+        use if an earlier one is still there, or if it is the first one.
+
+        Raises:
+            BackupCorrupt: the version in use was truncated.
+        """
+        objects = self.objects()
+        versions = sorted(objects, key=_age)
+        newest = next((name for name in reversed(versions) if objects[name]), None)
+        if newest is None and versions and versions[0].number:
+            reason = "it was truncated: it is shorter than what was written"
+            raise BackupCorrupt(self.object_path(versions[0]), 0, reason)
+        return newest
+
     def write_bytes(self, data: bytes) -> None:
         """Replace the content of a small file, durably.
 
@@ -182,13 +195,15 @@ class StoragePath:
             LockLost: another process writes to this backup.
             BackupUnusable: the storage fails; the file keeps its content.
         """
-        session, objects = self.session, self.objects()
-        later = [name for name in objects if name.session > session]
+        series, session = self.series, self.session
+        listed = self.storage.objects(self.name)
+        objects = [name for name in listed if name.series == series]
+        later = [name for name in listed if name.series > series or (name.series == series and name.session > session)]
         later += [name for name in objects if name.session == session and name != self.storage.written.get(self.name)]
         if later:
             raise LockLost(f"the backup {self.parent}/{self.backup}", f"another process wrote {max(later, key=_age)}")
         number = max((name.number for name in objects), default=-1) + 1
-        name = ObjectName.of(data, series=self.series, number=number, session=session)
+        name = ObjectName.of(data, series=series, number=number, session=session)
         self.storage.written[self.name] = name
         self.storage.write(self.name, name, data)
         for earlier in objects:
