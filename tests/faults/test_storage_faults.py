@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from fieldfare.api import MigrationExecutor, load_migration_plan
-from fieldfare.backup import REWRITE, VectorBackup
-from fieldfare.errors import BackupCorrupt, BackupUnusable, StepFailed
+from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
+from fieldfare.engine.load import files
+from fieldfare.errors import BackupCorrupt, BackupUnusable, LockHeld, StepFailed
 from fieldfare.report import Result
 from fieldfare.server import Server
+from fieldfare.server.lock import IndexLock
 from fieldfare.storage import StoragePath, backup_location
 from fieldfare.support import fault_points
 from fieldfare.testing.commandline import CommandLine, Outcome
@@ -30,6 +32,9 @@ DIMS: Final = 4
 BATCH: Final = 8
 VECTORS: Final = np.random.default_rng(7).standard_normal((COUNT, DIMS)).astype("<f4")
 PATCH: Final = "version: 1\nchanges:\n  update_fields:\n    - {name: embedding, attrs: {datatype: float16}}\n"
+
+
+only_s3 = pytest.mark.parametrize("url", ["s3"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,17 @@ def test_killed_at_a_use_of_the_storage(
         assert read_state(server) == articles, (point, hit)
 
 
+@only_s3
+def test_a_run_that_is_refused_leaves_the_files_of_the_other_one(machines: Machines, server: Server) -> None:
+    location = backup_location("memory://refused")
+    prefix = backup_prefix(location, "articles")
+    with IndexLock(server, "articles", backup_dir=""):
+        files.write(prefix, files.RUNNING, {"of": "the other one"})
+        with pytest.raises(LockHeld):
+            MigrationExecutor().apply(machines.plan, server=server, backup_dir=location)
+        assert files.read(prefix, files.RUNNING) == {"of": "the other one"}
+
+
 def fail_at(store: S3Store, point: str, seconds: float | None = None) -> None:
     """Stop the store when a point is reached first; start it again after some seconds."""
     stopped: list[str] = []
@@ -203,9 +219,6 @@ def s3(machines: Machines, store: S3Store) -> Iterator[S3Store]:
     fault_points.listen(None)
     if not store.is_running:
         store.start()
-
-
-only_s3 = pytest.mark.parametrize("url", ["s3"], indirect=True)
 
 
 @only_s3

@@ -105,8 +105,8 @@ def open_session(
     prefix = backup_prefix(directory, index)
     with (
         lock_backup(prefix),
-        loaded_session(prefix, options),
         IndexLock(server, index, backup_dir=str(directory)) as lock,
+        loaded_session(prefix, options),
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
         if isinstance(prefix, StoragePath):

@@ -156,7 +156,7 @@ class Storage:
                 raise StoragePackageMissing(self.protocol, package="fsspec", extra=extra) from error
             try:
                 fsspec.get_filesystem_class(self.protocol)
-                filesystem, root = fsspec.url_to_fs(self.url, use_listings_cache=False, skip_instance_cache=True)
+                filesystem, root = fsspec.url_to_fs(self.url, skip_instance_cache=True)
             except ImportError as error:
                 raise StoragePackageMissing(self.protocol, package=package, extra=extra) from error
             except ValueError as error:
@@ -186,7 +186,7 @@ class Storage:
         except FileNotFoundError:
             return {}
         names = ((str(each["name"]).rstrip("/").rpartition("/")[2], each) for each in found)
-        return {name: (str(each["type"]), int(each["size"] or 0)) for name, each in names if name}
+        return {name: (str(each["type"]), int(each.get("size") or 0)) for name, each in names if name}
 
     def _write_once(self, path: str, data: bytes, *, check: bool) -> None:
         filesystem, root = self.open()
