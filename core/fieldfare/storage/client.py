@@ -44,6 +44,11 @@ EXTRAS: Final = {
 }
 """Protocol → the extra of fieldfare and the package that it needs."""
 
+OPTIONS: Final[dict[str, dict[str, Any]]] = dict.fromkeys(
+    ("s3", "s3a"), {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
+)
+"""Protocol → options of its client, unless fsspec's configuration has others: retries within retries would add up."""
+
 WITH_DIRECTORIES: Final = frozenset({"file", "local", "sftp", "ssh"})
 """Protocols in which a directory must be made before a file is written to it."""
 
@@ -156,7 +161,8 @@ class Storage:
                 raise StoragePackageMissing(self.protocol, package="fsspec", extra=extra) from error
             try:
                 fsspec.get_filesystem_class(self.protocol)
-                filesystem, root = fsspec.url_to_fs(self.url, skip_instance_cache=True)
+                options = {**OPTIONS.get(self.protocol, {}), **fsspec.config.conf.get(self.protocol, {})}
+                filesystem, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **options)
             except ImportError as error:
                 raise StoragePackageMissing(self.protocol, package=package, extra=extra) from error
             except ValueError as error:
@@ -168,6 +174,8 @@ class Storage:
                 ) from error
             except Exception as error:
                 raise self._failed(self.shown, "opened", error) from error
+            if self.protocol in {"s3", "s3a"}:
+                filesystem.retries = 1
             self._opened = filesystem, root.rstrip("/")
         return self._opened
 
