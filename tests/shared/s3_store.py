@@ -31,14 +31,14 @@ class S3Store:
 
     def start(self) -> None:
         """Start the server."""
-        from moto.server import (  # noqa: PLC0415 - slow to import
+        from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - slow to import
             DomainDispatcherApplication,
             MotoRequestHandler,
             create_backend_app,
         )
         from werkzeug.serving import make_server  # noqa: PLC0415 - comes with it
 
-        class Handler(MotoRequestHandler):  # type: ignore[misc]
+        class Handler(MotoRequestHandler):
             protocol_version = "HTTP/1.0"  # no connection outlives the server
 
             def log(self, *_: Any) -> None:

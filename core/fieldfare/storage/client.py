@@ -44,9 +44,9 @@ EXTRAS: Final = {
 }
 """Protocol → the extra of fieldfare and the package that it needs."""
 
-OPTIONS: Final[dict[str, dict[str, Any]]] = dict.fromkeys(
-    ("s3", "s3a"), {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
-)
+OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    protocol: {"config_kwargs": {"retries": {"total_max_attempts": 1}}} for protocol in ("s3", "s3a")
+}
 """Protocol → options of its client, unless fsspec's configuration has others: retries within retries would add up."""
 
 WITH_DIRECTORIES: Final = frozenset({"file", "local", "sftp", "ssh"})
