@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,7 +46,9 @@ from fieldfare.errors.base import single_full_stops
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
-from fieldfare.storage import BackupPath
+
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = ["apply"]
 

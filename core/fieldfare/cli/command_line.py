@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from fieldfare.storage import BackupPath
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = ["command_line"]
 

@@ -11,12 +11,12 @@ from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import notice
 from fieldfare.cli.styles import with_marks
 from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
-from fieldfare.storage import BackupPath, backup_location
 from fieldfare.support.escape import escape_text
 from fieldfare.support.text_layout import wrap_text
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["agreed_to", "confirm_apply"]
 
@@ -47,7 +47,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: s
         typer.Exit: the answer is not yes.
     """
     loses = plan.lossy and plan.mode != "shadow"  # there, 'finalize' removes old values, and asks
-    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, backup_location(backup_dir)):
+    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, backup_dir):
         return False
     from fieldfare.plan.text import summary_text  # noqa: PLC0415 - start-up time
 
@@ -97,11 +97,12 @@ def _read_yes(question: str, again: str) -> bool:
     return str(answer).strip().lower() == "yes"
 
 
-def _is_resumed(plan: MigrationPlan, backup_dir: BackupPath) -> bool:
+def _is_resumed(plan: MigrationPlan, backup_dir: BackupPath | str) -> bool:
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
+    from fieldfare.storage import backup_location  # noqa: PLC0415 - start-up time
 
     try:
-        journal = find_backup(backup_dir, plan.index)
+        journal = find_backup(backup_location(backup_dir), plan.index)
     except BackupUnusable:
         return False
     phase, undo = journal.progress.phase.value, journal.progress.undo.value

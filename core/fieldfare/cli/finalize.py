@@ -19,10 +19,10 @@ from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
-from fieldfare.storage import BackupPath
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["finalize"]
 

@@ -12,12 +12,12 @@ from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import DEFAULT_BACKUPS, DEFAULT_URL, Cluster, Url, backup_option
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
-from fieldfare.storage import BackupPath
 from fieldfare.support.units import bytes_text
 
 if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.server.index_list import ListedIndex
+    from fieldfare.storage import BackupPath
 
 __all__ = ["list_indexes"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
@@ -16,7 +16,9 @@ from fieldfare.cli.completion import (
 )
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_options import Verify
-from fieldfare.storage import BackupPath, StoragePath, backup_location
+
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = [
     "DEFAULT_BACKUPS",
@@ -127,6 +129,8 @@ def backup_directory(text: str) -> BackupPath:
     """
     if not str(text).strip():
         raise BackupDirectoryRequired
+    from fieldfare.storage import StoragePath, backup_location  # noqa: PLC0415 - start-up time
+
     location = backup_location(text)
     if isinstance(location, Path) and location.is_file():
         raise typer.BadParameter(f"Directory {str(location)!r} is a file.")

@@ -30,13 +30,13 @@ from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
-from fieldfare.storage import BackupPath
 from fieldfare.support.units import about_seconds
 from fieldfare.support.wording import counted
 
 if TYPE_CHECKING:
     from fieldfare.api import MigrationExecutor
     from fieldfare.backup.journal import Journal
+    from fieldfare.storage import BackupPath
 
 __all__ = ["rollback"]
 

@@ -26,10 +26,10 @@ from fieldfare.cli.report_text import show_report
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.hooks.run_options import Verify
-from fieldfare.storage import BackupPath
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["validate"]
 
