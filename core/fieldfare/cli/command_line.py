@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldfare.storage import BackupPath
