@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -110,6 +111,15 @@ def test_a_segment_is_written_when_it_is_large_enough(url: str) -> None:
         store.sync()
     assert len(objects(url)) == 3
     assert BackupStore(prefix_at(url)).count(REWRITE) == 5
+
+
+def test_several_workers_may_sync_at_the_same_time(url: str) -> None:
+    with BackupStore(prefix_at(url)) as store, ThreadPoolExecutor(4) as pool:
+        for number in range(10):
+            store.append(REWRITE, vectors(number))
+            list(pool.map(lambda _: store.sync(), range(4)))
+    assert list(BackupStore(prefix_at(url)).iter_batches(REWRITE)) == [vectors(number) for number in range(10)]
+    assert len(objects(url)) == 10
 
 
 def test_reading_one_tag_passes_over_segments_without_it(url: str) -> None:

@@ -37,6 +37,7 @@ class SegmentFile:
         self.path = path
         self._kinds = kinds
         self._guard = Lock()
+        self._writing = Lock()  # several workers may sync the same file
         self._contents: Contents | None = None
         self._frames: list[tuple[str, int]] = []
         self._pending = bytearray()
@@ -169,15 +170,18 @@ class SegmentFile:
         self.path.unlink(missing_ok=True)
 
     def _write_segment(self) -> None:
-        with self._guard:
-            segments, data = self._listed(), bytes(self._pending)
-        name = self.path.write_object(len(segments), data)
-        with FrameReader(str(self.path), data) as reader:
-            counted = Counter(Record.parse(frame.header, frame.body_length).tag for frame in reader)
-        with self._guard:
-            segments.append(name)
-            self._batches[name] = counted
-            del self._pending[: len(data)]
+        with self._writing:
+            with self._guard:
+                segments, data = self._listed(), bytes(self._pending)
+            if not data:
+                return
+            name = self.path.write_object(len(segments), data)
+            with FrameReader(str(self.path), data) as reader:
+                counted = Counter(Record.parse(frame.header, frame.body_length).tag for frame in reader)
+            with self._guard:
+                segments.append(name)
+                self._batches[name] = counted
+                del self._pending[: len(data)]
 
     def _listed(self) -> list[ObjectName]:
         if self._segments is None:
