@@ -18,10 +18,10 @@ from fieldfare.backup import (
     backup_file,
     backup_prefix,
     open_directory,
+    segment_file,
     write_durably,
 )
 from fieldfare.backup.safe_open import read_bytes
-from fieldfare.backup.segment_file import SEGMENT_BYTES
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import BackupCorrupt, BackupUnusable, LockLost, StoragePackageMissing, UsageError
 from fieldfare.storage import StoragePath, backup_location
@@ -102,8 +102,9 @@ def test_what_was_not_synced_is_not_in_the_storage(url: str) -> None:
     assert list(BackupStore(prefix_at(url)).iter_batches(REWRITE)) == [vectors(0)]
 
 
-def test_a_segment_is_written_when_it_is_large_enough(url: str) -> None:
-    width = SEGMENT_BYTES // 8
+def test_a_segment_is_written_when_it_is_large_enough(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    width = 1000
+    monkeypatch.setattr(segment_file, "SEGMENT_BYTES", 8 * width)
     with BackupStore(prefix_at(url)) as store:
         for number in range(5):
             store.append(REWRITE, vectors(number, rows=4, width=width))

@@ -114,9 +114,10 @@ def directory_option(text: str) -> Any:
     return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
-def backup_option(text: str) -> Any:
-    """Return an option that takes a backup directory: a path, or the URL of a storage."""
-    return typer.Option(help=text, metavar="DIR", parser=backup_directory, autocompletion=complete_backup_directory)
+def backup_option(text: str, *, is_new: bool = False) -> Any:
+    """Return an option that takes a backup directory: a path, or the URL of a storage. A new one is checked later."""
+    parser = backup_directory if is_new else existing_backup_directory
+    return typer.Option(help=text, metavar="DIR", parser=parser, autocompletion=complete_backup_directory)
 
 
 def backup_directory(text: str) -> BackupPath:
@@ -124,7 +125,6 @@ def backup_directory(text: str) -> BackupPath:
 
     Raises:
         BackupDirectoryRequired: it is empty.
-        typer.BadParameter: it is a file.
         UsageError: it is a URL of a form that is not supported, or of the memory of this process.
     """
     if not str(text).strip():
@@ -132,13 +132,24 @@ def backup_directory(text: str) -> BackupPath:
     from fieldfare.storage import StoragePath, backup_location  # noqa: PLC0415 - start-up time
 
     location = backup_location(text)
-    if isinstance(location, Path) and location.is_file():
-        raise typer.BadParameter(f"Directory {str(location)!r} is a file.")
     if isinstance(location, StoragePath) and location.storage.protocol == "memory":
         raise UsageError(
             f"{location} is the memory of this command: the backup would be gone when it ends, and nothing could be "
             "rolled back. Nothing was changed. Give a directory, or the URL of a storage."
         )
+    return location
+
+
+def existing_backup_directory(text: str) -> BackupPath:
+    """Return the backup directory of an earlier run from the command line.
+
+    Raises:
+        typer.BadParameter: it is a file.
+        UsageError: as :func:`backup_directory`.
+    """
+    location = backup_directory(text)
+    if isinstance(location, Path) and location.is_file():
+        raise typer.BadParameter(f"Directory {str(location)!r} is a file.")
     return location
 
 
@@ -222,7 +233,8 @@ NewBackupDirectory: TypeAlias = Annotated[
     Any,
     backup_option(
         "Directory, or storage URL (s3://, gs://, abfs://, sftp://, file://), for originals and progress; needed to "
-        "resume and to roll back."
+        "resume and to roll back.",
+        is_new=True,
     ),
 ]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
