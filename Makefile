@@ -7,6 +7,8 @@ JOBS ?= 4
 BIN := $(VENV)/bin
 # RedisVL and other clients, in an environment of their own; REDISVL=PYTHON names another one
 REDISVL_VENV := .venv-redisvl
+# fieldfare as a user installs it, to be compared with RedisVL
+FIELDFARE_VENV := .venv-fieldfare
 REDISVL ?=
 # plugins for tests: in a directory of their own, so that they take part in no migration but those of tests
 TEST_PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard tests/thirdparty/*/pyproject.toml))
@@ -16,7 +18,7 @@ TEST_PLUGINS_DIR := $(CURDIR)/$(VENV)/test-plugins
 SMOKE := tests/core/test_cli_commands.py tests/core/test_migration.py tests/thirdparty
 
 .PHONY: help demo smoke test torture mutations clients bench compare zero-downtime supported lint format docs recording
-.PHONY: clean
+.PHONY: clean installed
 
 help:
 	@echo "make demo      migrate a real index on a private Redis, and roll it back; a minute the first time"
@@ -74,8 +76,8 @@ bench: compare zero-downtime
 	done
 
 compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
-compare: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
-	@$(BIN)/python benchmarks/compare.py $(or $(COMPARE),--out docs --quote README.md)
+compare: $(VENV)/dev.stamp installed $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
+	@$(BIN)/python benchmarks/compare.py --fieldfare $(FIELDFARE_VENV)/bin/python $(or $(COMPARE),--out docs --quote README.md)
 
 zero-downtime: $(VENV)/dev.stamp
 	@$(BIN)/python benchmarks/zero_downtime.py $(or $(ZERO_DOWNTIME),--out docs)
@@ -100,7 +102,7 @@ recording: $(VENV)/dev.stamp
 	@$(BIN)/python docs_site/terminal_session.py
 
 clean:
-	@rm -rf $(VENV) $(REDISVL_VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(FIELDFARE_VENV) $(REDISVL_VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@echo "Making a virtual environment in $(VENV) ..."
@@ -123,6 +125,11 @@ $(VENV)/test-plugins.stamp: $(VENV)/dev.stamp $(wildcard tests/thirdparty/*/*)
 	@rm -rf $(TEST_PLUGINS_DIR)
 	@$(BIN)/python -m pip install -qq --no-deps --target $(TEST_PLUGINS_DIR) $(addprefix ./,$(TEST_PLUGINS))
 	@touch $@
+
+installed:
+	@test -d $(FIELDFARE_VENV) || .ci/venv $(FIELDFARE_VENV) $(PYTHON)
+	@$(FIELDFARE_VENV)/bin/python -m pip install -qq --force-reinstall --no-deps .
+	@$(FIELDFARE_VENV)/bin/python -m pip install -qq .
 
 $(REDISVL_VENV)/clients.stamp:
 	@echo "Setting up $(REDISVL_VENV) for RedisVL and other clients ..."

@@ -1,6 +1,7 @@
 """Compare fieldfare with RedisVL: whole commands as processes, on the same migrations, in turns, in one run.
 
-``make bench`` sets RedisVL up in an environment of its own; ``--redisvl PYTHON`` names another one. Every run of a
+``make compare`` installs both as users do, each in an environment of its own: what else an environment has slows the
+start of a command. ``--fieldfare PYTHON`` and ``--redisvl PYTHON`` name other ones. Every run of a
 case starts with a server that has just been started. Ratios are medians of the rounds' ratios.
 """
 
@@ -47,7 +48,8 @@ def main() -> None:
 
 def measure(chosen: argparse.Namespace) -> Comparison:
     """Run the chosen cases; the file holds what is done."""
-    setting = Setting(find_fieldfare(), find_redisvl(chosen.redisvl), chosen.rounds, chosen.newer_server)
+    tools = find_fieldfare(chosen.fieldfare), find_redisvl(chosen.redisvl)
+    setting = Setting(*tools, chosen.rounds, chosen.newer_server)
     comparison = start(setting, chosen.vectors)
     for case in make_cases(chosen.vectors, chosen.scale):
         result = run_case(case, setting) if chosen.only in case.name else None
@@ -61,6 +63,7 @@ def measure(chosen: argparse.Namespace) -> Comparison:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fieldfare", type=Path, help="python of an environment with fieldfare; by default this one")
     parser.add_argument(
         "--redisvl",
         type=Path,

@@ -1,4 +1,4 @@
-"""What an application notices of a migration: 4 clients query an index by name all the time, and one writes.
+"""What an application notices of a migration: 4 clients query an index by name all the time, and 2 write.
 
 Shadow mode rebuilds a FLAT index as HNSW, alter mode adds two fields, and drop_recreate does the first of these with an
 outage. The clients are a process of their own that does nothing but wait for sockets. Clients, migration and server

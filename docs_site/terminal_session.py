@@ -42,7 +42,7 @@ class Session:
     """A session to record.
 
     Attributes:
-        columns: of its terminal.
+        columns: the columns of its terminal.
         commands: what is typed.
         killed: which of the commands is killed.
     """
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def record(session: Session) -> Text:
-    """Run the commands in a terminal, and return what it shows.
+    """Run the commands in a terminal, and return what it shows; their directory is shown as ``~``.
 
     Raises:
         TimeoutError: a command does not end.
@@ -122,7 +122,7 @@ def record(session: Session) -> Text:
                 tmux("send-keys", "-l", f"{command}\n")
                 _wait_for_prompt(tmux, number + 2)
             shown = tmux("capture-pane", "-e", "-p").rstrip().removesuffix(PROMPT.strip())
-    return Text.from_ansi(shown.rstrip())
+    return Text.from_ansi(shown.rstrip().replace(str(home), "~"))
 
 
 def picture(text: Text, columns: int) -> str:

@@ -52,7 +52,7 @@ def load_embeddings(count: int, path: Path, algorithm: str) -> Load:
     Args:
         count: how many documents.
         path: an .npy file of float32 rows. If it has fewer than ``count``, the rest are weighted means of two of them.
-        algorithm: of the index: FLAT or HNSW.
+        algorithm: the algorithm of the index: FLAT or HNSW.
     """
 
     def load(server: Server) -> None:

@@ -69,7 +69,7 @@ def measure_case(case: Case, tool: Tool, server: Server, url: str) -> tuple[dict
         case: the migration.
         tool: carries it out.
         server: to load it on.
-        url: of the same server.
+        url: the URL of the same server.
 
     Returns:
         The figures of each command, and the seconds that the server took to build the target again.
@@ -104,7 +104,7 @@ class Trial:
         case: the migration.
         tool: carries it out.
         server: the server.
-        url: of the same server.
+        url: the URL of the same server.
         directory: with the patch; for plan and backups.
     """
 

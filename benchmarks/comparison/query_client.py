@@ -31,7 +31,7 @@ class Outage:
     """The time that one index did not find all documents.
 
     Attributes:
-        seconds: of all outages that have ended.
+        seconds: the seconds of all outages that have ended.
         since: when the current one began.
     """
 
@@ -55,7 +55,7 @@ class QueryClient:
         ask: returns how many documents an index finds.
         counts: name of an index → how many documents it should find.
         outages: name of an index → its outage.
-        answer_seconds: of each query that found all documents.
+        answer_seconds: the seconds of each query that found all documents.
     """
 
     ask: Callable[[str], int]

@@ -54,9 +54,9 @@ class Machine:
         processor: the model.
         cores: as the system has them.
         memory_mib: all memory.
-        file_system: of the backups.
+        file_system: the file system of the backups.
         python: the version.
-        load_average: of the last minute, at the start.
+        load_average: the load average of the last minute, at the start.
     """
 
     processor: str
@@ -72,7 +72,7 @@ class CaseResult:
     """What one case took.
 
     Attributes:
-        name: of the case.
+        name: the name of the case.
         documents: all of them.
         baseline: the participant that ratios refer to; None if there is one only.
         runs: command → participant → figures of each round.
@@ -120,8 +120,8 @@ class Comparison:
     """All figures of one run.
 
     Attributes:
-        date: of the start, in UTC.
-        commit: of fieldfare; ends with ``+`` if files differed from it.
+        date: the date of the start, in UTC.
+        commit: the commit of fieldfare; ends with ``+`` if files differed from it.
         versions: distribution → version.
         machine: where it was.
         rounds: how often each case was run.

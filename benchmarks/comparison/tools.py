@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,7 @@ class Tool:
     Attributes:
         name: for table, chart and page.
         command: what all its commands start with.
-        version: of its distribution.
+        version: the version of its distribution.
         options: more options of ``apply`` and ``rollback``.
     """
 
@@ -36,9 +35,18 @@ class Tool:
     options: tuple[str, ...] = ()
 
 
-def find_fieldfare() -> Tool:
-    """Return the command line of this environment."""
-    return Tool(FIELDFARE, (str(Path(sys.executable).with_name("fieldfare")),), version("fieldfare"))
+def find_fieldfare(python: Path | None = None) -> Tool:
+    """Return our command line.
+
+    Args:
+        python: the interpreter of an environment with fieldfare; None for this one.
+
+    Raises:
+        SystemExit: it has no fieldfare.
+    """
+    interpreter = Path(sys.executable if python is None else python)
+    found = _version(interpreter, "fieldfare", "--fieldfare PYTHON")
+    return Tool(FIELDFARE, (str(interpreter.absolute().with_name("fieldfare")),), found)
 
 
 def find_redisvl(python: Path) -> Tool:
@@ -50,13 +58,18 @@ def find_redisvl(python: Path) -> Tool:
     Raises:
         SystemExit: it has no RedisVL.
     """
-    code = "from importlib.metadata import version; print(version('redisvl'))"
+    found = _version(python, "redisvl", "--redisvl PYTHON")
+    return Tool(REDISVL, (str(python.absolute().with_name("rvl")), "migrate"), found)
+
+
+def _version(python: Path, distribution: str, option: str) -> str:
+    code = f"from importlib.metadata import version; print(version({distribution!r}))"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
         asked = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, env=environment)  # noqa: S603 - as named by the caller
     except (OSError, subprocess.CalledProcessError) as error:
-        raise SystemExit(f"'{python}' has no RedisVL: run 'make bench', or pass --redisvl PYTHON.") from error
-    return Tool(REDISVL, (str(python.absolute().with_name("rvl")), "migrate"), asked.stdout.strip())
+        raise SystemExit(f"'{python}' has no {distribution}: run 'make compare', or pass {option}.") from error
+    return asked.stdout.strip()
 
 
 def participants(case: Case, fieldfare: Tool, redisvl: Tool) -> tuple[Tool, ...]:

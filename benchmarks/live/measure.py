@@ -36,8 +36,8 @@ PAUSE: Final = 0.01
 
 WRITERS: Final = 2
 
-WRITE_PAUSE: Final = 0.01
-"""Seconds between two writes of a client: 200 documents per second, for both."""
+WRITES_PER_SECOND: Final = 200
+"""The rate of both clients together."""
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
@@ -54,14 +54,14 @@ class Case:
 
     Attributes:
         name: for readers.
-        mode: of the plan.
-        changes: of the patch.
+        mode: the mode of the plan.
+        changes: the changes of the patch.
         has_vectors: whether the index has vectors.
         is_alias: whether the name is an alias.
         rolls_back: whether it is rolled back before ``finalize``; else it is finalized.
         rewritten: what becomes of vectors; None if they stay. Then ``sync --watch`` runs after the switch, for clients
-            go on writing the old form, and nothing is finalized.
-        prefix: of keys after the migration.
+            continue writing the old form, and nothing is finalized.
+        prefix: the prefix of keys after the migration.
     """
 
     name: str
@@ -135,7 +135,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
             *(url, queries, dictionary.writes()),
             encoded_anew=anew,
             pause=PAUSE,
-            write_pause=WRITE_PAUSE,
+            write_rate=WRITES_PER_SECOND,
             writers=WRITERS,
         ) as load:
             with clock.part("before"):
@@ -167,6 +167,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
         {name: sum_up(load, *times) for name, times in clock.parts.items()},
         outage_seconds=find_outage(load.answers),
         writes=len(load.writes),
+        writes_per_second=write_rate(load.writes, clock),
         write_errors=sum(bool(each.error) for each in load.writes),
         not_found=len(written) - len(find_indexed(server, NAME, written)),
         back_ms=1000 * (move[1] - move[0]) if move else None,
@@ -202,6 +203,12 @@ def sum_up(load: Load, first: float, last: float) -> Figures:
         longest_ms=max(milliseconds),
         late_ms=1000 * max((each.late for each in answers), default=0.0),
     )
+
+
+def write_rate(writes: Sequence[Answer], clock: Clock) -> float:
+    """Return how many documents were written per second, from the start of the first part to the end of the last."""
+    first, last = min(began for began, _ in clock.parts.values()), max(ended for _, ended in clock.parts.values())
+    return sum(first <= each.started < last for each in writes) / (last - first)
 
 
 def find_outage(answers: Sequence[Answer]) -> float:

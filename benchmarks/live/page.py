@@ -43,12 +43,13 @@ def make_section(run: ZeroDowntime) -> str:
 
 
 def _counts(result: CaseResult) -> list[str]:
+    rate = result.writes_per_second
     whole = [figures for name, figures in result.parts.items() if ":" not in name]
     return [
         result.name,
         *(f"{sum(getattr(each, attribute) for each in whole):,}" for attribute in ("queries", "errors", "empty")),
         f"{result.outage_seconds:.2f} s" if result.outage_seconds else "none",
-        f"{result.writes:,}",
+        f"{result.writes:,}" if rate is None else f"{result.writes:,} ({rate:.0f}/s)",
         f"{result.not_found + result.write_errors:,}",
         "-" if result.stale is None else f"{result.stale:,}",
         "-" if result.recall is None else f"{result.recall:.3f}",

@@ -19,9 +19,9 @@ class Figures:
 
     Attributes:
         seconds: how long the part took.
-        queries: that were under way.
-        errors: of these.
-        empty: of these, answers without a result.
+        queries: that were running.
+        errors: how many of these failed.
+        empty: how many of these had no result.
         p50_ms: half of the queries took no longer.
         p99_ms: 99 of 100 took no longer.
         longest_ms: none took longer.
@@ -43,18 +43,19 @@ class CaseResult:
     """What clients saw of one migration.
 
     Attributes:
-        name: of the case.
+        name: the name of the case.
         documents: at its start.
         parts: ``before``, ``plan``, ``apply``, ``switch`` (a part of ``apply``), ``finalize``, ``after``, ``rollback``
             and ``back``, as far as there are such.
         outage_seconds: from the first failed or empty query to the next one that succeeds, in all.
         writes: that clients made meanwhile: documents were added, updated and deleted.
         write_errors: writes that failed.
-        not_found: of the documents that they left, those that the index does not find at the end.
+        not_found: how many documents that they left the index does not find at the end.
         back_ms: from the start of the move back to its end, for a rollback before ``finalize``.
         stale: documents that the new index reads otherwise than they were written, at the end; None if it reads the
             same values as the old one.
         recall: recall@10 of the new index against exact answers over what was written, at the end; None likewise.
+        writes_per_second: how many documents the clients wrote per second; None in a file of an earlier version.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CaseResult:
     back_ms: float | None = None
     stale: int | None = None
     recall: float | None = None
+    writes_per_second: float | None = None
 
 
 @frozen
@@ -74,8 +76,8 @@ class ZeroDowntime:
     """All figures of one run.
 
     Attributes:
-        date: of the start, in UTC.
-        commit: of fieldfare; ends with ``+`` if files differed from it.
+        date: the date of the start, in UTC.
+        commit: the commit of fieldfare; ends with ``+`` if files differed from it.
         machine: where it was.
         server: the server's versions.
         dims: values of an embedding.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         """Return an encoder of query vectors that follows an index through migrations. ``quantize`` provides it.
 
         Args:
-            client: of redis-py; or a URL.
+            client: a client of redis-py; or a URL.
             index: the name that queries use: an index, or an alias.
             field: its vector field.
             plan: the plan or the report of the migration, or the file of either: how its target truncates vectors.

@@ -145,5 +145,5 @@ def test_every_case_has_a_name_of_its_own() -> None:
 
 
 def test_an_environment_without_redisvl_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="has no RedisVL: run 'make bench'"):
+    with pytest.raises(SystemExit, match="has no redisvl: run 'make compare'"):
         find_redisvl(tmp_path / "python")

@@ -10,6 +10,7 @@ from threading import Event, Thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's, which is no OSError
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
@@ -127,6 +128,19 @@ def test_a_key_of_another_type_is_reported(server: Server, tracking: ChangeTrack
     server.command("DEL", KEYS[0])
     server.command("SET", KEYS[0], "text")
     assert write(tracking, server).wrong_type == [KEYS[0]]
+
+
+def test_a_closed_connection_is_noticed_though_the_one_that_listens_stays_open(
+    server: Server, tracking: ChangeTracking
+) -> None:
+    send(tracking.connection, [("CLIENT", "ID")])
+    [number] = receive(tracking.connection, 1)
+    server.command("CLIENT", "KILL", "ID", number)
+    server.command("HSET", "d:1", "f", "x")
+    with pytest.raises(ConnectionError):
+        tracking.synchronize()
+    with pytest.raises(ConnectionError):
+        tracking.has_news(0)
 
 
 def test_without_the_right_there_is_no_tracking(server: Server) -> None:

@@ -47,7 +47,7 @@ def test_versions_that_no_name_leads_to_and_trial_indexes(server: Server, redis_
     assert json.loads(done.stdout) == {"dropped": ["books__v2", f"{REHEARSAL_PREFIX}0123456789abcdef"]}
     assert list_indexes(server) == ["books", "books__v3", "library__v2"]
     assert database_digest(server) == before
-    assert run("cleanup", "--yes").stdout == "Nothing is left behind.\n"
+    assert run("cleanup", "--yes").stdout == "Nothing to clean up.\n"
 
 
 def test_what_a_migration_still_needs_stays(server: Server, tmp_path: Path) -> None:

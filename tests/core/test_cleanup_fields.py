@@ -46,7 +46,7 @@ def test_fields_of_a_migration_that_was_given_up_are_removed(
     assert done["dropped"] == ["books__v2"]
     assert [(each["path"], each["documents"]) for each in done["removed_fields"]] == [(shape.shadow, DOCUMENTS - 1)]
     assert read_state(server) == before
-    assert run("cleanup", "--fields").stdout == "Nothing is left behind.\n"
+    assert run("cleanup", "--fields").stdout == "Nothing to clean up.\n"
 
 
 def test_what_an_index_reads_or_a_migration_needs_stays(migration: Migration) -> None:
@@ -86,6 +86,6 @@ def test_a_field_that_an_index_reads_by_now_is_not_removed(migration: Migration)
     drop_abandoned(find_abandoned(server=server), server=server)
     found = find_abandoned_fields(server=server)
     server.command("FT.CREATE", "new", "ON", shape.storage, "PREFIX", 1, "d:", "SCHEMA", shape.shadow, "AS", "v", "TAG")
-    with pytest.raises(PreconditionError, match=r"The index 'new' reads '.*v__v2' by now\. It was not removed"):
+    with pytest.raises(PreconditionError, match=r"The index 'new' reads '.*v__v2' now\. The field was not removed"):
         remove_abandoned_fields(found, server=server)
     assert shape.read(server, "d:2", shape.shadow) is not None

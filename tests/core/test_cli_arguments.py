@@ -66,7 +66,7 @@ def test_behind_a_command_a_number_is_a_port(written: list[str]) -> None:
 
 
 def test_before_the_command_a_port_is_refused_with_its_place() -> None:
-    with pytest.raises(UsageError, match="A port stands behind the command: 'fieldfare list -p 6380'"):
+    with pytest.raises(UsageError, match="Write a port after the command: 'fieldfare list -p 6380'"):
         read_arguments(["--json", "-p", "6380", "list"])
 
 

@@ -20,6 +20,7 @@ from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.installation import install_plugin
+from terminal import read_screen, run_in_terminal
 
 Interrupted: TypeAlias = Callable[..., Outcome]
 
@@ -165,7 +166,7 @@ def test_at_the_question_of_a_rollback_ctrl_c_changes_nothing(
     while True:
         if not select([screen], [], [], PRESS_AGAIN_SECONDS)[0]:
             os.write(screen, key)  # Python can miss a signal between its last check and its wait for a key
-        elif chunk := _read(screen):
+        elif chunk := read_screen(screen):
             shown += chunk
         else:
             break
@@ -176,68 +177,31 @@ def test_at_the_question_of_a_rollback_ctrl_c_changes_nothing(
     assert "FLOAT16" in repr(server.command("FT.INFO", "articles"))
 
 
-def typed(environment: dict[str, str], answer: str) -> tuple[int, str]:
-    """Type ``apply`` and an answer at a terminal; return the exit code, and what the terminal shows."""
-    keyboard, terminal = pty.openpty()
-    os.write(keyboard, answer.encode())
-    with subprocess.Popen(
-        [sys.executable, "-m", "fieldfare", *APPLY],
-        env={**environment, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"},
-        stdin=terminal,
-        stdout=subprocess.DEVNULL,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        shown = b""
-        while chunk := _read(keyboard):
-            shown += chunk
-    os.close(keyboard)
-    return process.returncode, shown.decode()
-
-
 def test_in_a_terminal_apply_asks_before_the_index_becomes_unavailable(
     environment: dict[str, str], server: Server
 ) -> None:
-    code, shown = typed(environment, "y\n")
+    code, shown = run_in_terminal(*APPLY, environment=environment, typed="y\n")
     assert code == 1, "only yes is yes"
     assert "~ field 'embedding': datatype: float32 → float16" in shown
     assert "The index cannot be queried during a part of the run." in shown
     assert "Information is lost that only the backup can restore." in shown
     assert "Nothing was changed." in shown
     assert "FLOAT32" in repr(server.command("FT.INFO", "articles"))
-    code, shown = typed(environment, "yes\n")
+    code, shown = run_in_terminal(*APPLY, environment=environment, typed="yes\n")
     assert code == 0
     assert "FLOAT16" in repr(server.command("FT.INFO", "articles"))
 
 
 def test_a_run_that_is_resumed_is_not_asked_about_again(interrupted: Interrupted, environment: dict[str, str]) -> None:
     assert interrupted("rewrite", 1).code == 130
-    code, shown = typed(environment, "")
+    code, shown = run_in_terminal(*APPLY, environment=environment, typed="")
     assert code == 0
     assert "Apply this plan?" not in shown
 
 
 def test_in_a_terminal_bars_are_drawn_without_colour_if_asked(environment: dict[str, str], server: Server) -> None:
     del server
-    screen, terminal = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "fieldfare", *APPLY],
-        env={**environment, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"},
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        drawn = b""
-        while chunk := _read(screen):
-            drawn += chunk
-    os.close(screen)
-    assert process.returncode == 0
-    assert "Back up originals: done, 60 docs in " in drawn.decode()
-    assert b"\x1b[3" not in drawn, "a colour"
-
-
-def _read(screen: int) -> bytes:
-    try:
-        return os.read(screen, 65536)
-    except OSError:  # Linux says so when the other end is closed
-        return b""
+    code, drawn = run_in_terminal(*APPLY, environment={**environment, "COLUMNS": "120"})
+    assert code == 0
+    assert "Back up originals: done, 60 docs in " in drawn
+    assert "\x1b[3" not in drawn, "a colour"

@@ -70,7 +70,7 @@ def test_plugins_are_listed_with_what_they_do(greeter: Environment) -> None:
     assert listed["blocked"] == ["quantize"]
     text = fieldfare(greeter, "plugins", "-p", "no:quantize").stdout
     assert any(line.split()[:2] == ["greeter", "1.0"] for line in text.splitlines())
-    assert "Left out with -p:\n- quantize" in text
+    assert "Excluded with -p:\n- quantize" in text
 
 
 def test_a_command_of_a_plugin_has_all_program_options(greeter: Environment) -> None:

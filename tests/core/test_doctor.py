@@ -98,9 +98,9 @@ def test_every_ailment_is_found_and_nothing_is_changed(ailing: Server) -> None:
         "duplicate_vectors:v": 5,
     }
     assert sorted(findings["unindexed:n"].data["keys"]) == ["d:6", "d:7"]
-    reason = "not in the index, because 'n' is no number: 2 documents, such as "
+    reason = "not in the index, because 'n' is not a number: 2 documents, such as "
     assert findings["unindexed:n"].detail in {f"{reason}d:6, d:7", f"{reason}d:7, d:6"}  # in the order of the scan
-    assert "is no vector of 8 bytes" in findings["unindexed:v"].detail
+    assert "is not a vector of 8 bytes" in findings["unindexed:v"].detail
     assert "there are 1 of 3 bytes, 10 of 8 bytes" in findings["vector_length:v"].detail
     assert "none of 14 examined documents has 'ghost'" in findings["empty_field:ghost"].detail
     assert "all 8 values are equal" in findings["unused_sortable:tag"].detail

@@ -15,6 +15,7 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidato
 from fieldfare.engine.checks import builtin
 from fieldfare.errors import ValidationFailed
 from fieldfare.hooks.manager import load_plugins
+from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, MigrationReport, Moment, Result, Severity, StepReport
 from fieldfare.server import Server
@@ -155,7 +156,7 @@ def test_documents_that_the_source_did_not_find_either_are_no_loss(
     finding = next(each for name, each in named(report).items() if name.startswith("knn_self_query:"))
     assert not finding.fatal
     if algorithm == "FLAT":
-        assert "that the source index did not find either are left out" in finding.detail
+        assert "that the source index did not find either do not count" in finding.detail
     back = MigrationExecutor().rollback(backup_dir=tmp_path, server=server)
     assert not any(each.fatal for each in back.validation.findings)
 
@@ -306,3 +307,33 @@ def test_documents_deleted_meanwhile_are_told_and_fail_nothing(
     report = migrate_meanwhile(server, tmp_path, changes, lambda: server.command("DEL", "d:1", "d:2"))
     assert report.result is Result.SUCCEEDED
     assert "38 now, 40 before" in named(report)["document_count"].detail
+
+
+class CountingCheck:
+    """Two checks that need the same result."""
+
+    def __init__(self) -> None:
+        self.computed = 0
+
+    @hookimpl
+    def fieldfare_validate(self, run: Run) -> list[Finding]:
+        """Ask twice."""
+        found = [run.once("counting: answer", self.compute) for _ in range(2)]
+        return [Finding("counting", passed=True, detail=str(found))]
+
+    def compute(self) -> int:
+        """Count the calls."""
+        self.computed += 1
+        return self.computed
+
+
+def test_what_several_checks_need_is_computed_once_in_each_validation(server: Server, tmp_path: Path) -> None:
+    fill(server)
+    create(server)
+    check = CountingCheck()
+    plugins = load_plugins()
+    plugins.register(check, "counting")
+    report = MigrationExecutor(plugins=plugins).apply(make_plan(server, ADD_TAG), server=server, backup_dir=tmp_path)
+    assert named(report)["counting"].detail == "[1, 1]"
+    validated = MigrationValidator(plugins=plugins).validate(make_plan(server, {}), server=server)
+    assert {each.name: each.detail for each in validated.validation.findings}["counting"] == "[2, 2]"

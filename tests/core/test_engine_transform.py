@@ -110,7 +110,7 @@ def test_wrong_transform_is_found_before_anything_is_changed(
 
 
 def test_json_has_to_stay_json(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(InvalidHookResult, match=r"made of '\$.a' of d:.* what is not JSON"):
+    with pytest.raises(InvalidHookResult, match=r"value for '\$.a' of d:.* is not JSON"):
         on_json(server, tmp_path, lambda batch: batch.replace("$.a", [b"ann@b.c"] * len(batch)))
     assert list(index_state(server)) == ["i"]
 

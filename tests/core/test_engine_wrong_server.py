@@ -77,7 +77,7 @@ def test_an_unfinished_run(  # noqa: PLR0913, PLR0917 - a moment and its fixture
     executor, untouched = MigrationExecutor(), state(other)
     with pytest.raises(WrongServer, match=f"{COUNT} documents, and none of them are on this server"):
         executor.apply(plan, server=other, backup_dir=tmp_path)
-    with pytest.raises(WrongServer, match="Look at --url"):
+    with pytest.raises(WrongServer, match="Check --url"):
         executor.rollback(server=other, backup_dir=tmp_path)
     assert state(other) == untouched
     assert list_indexes(other) == []

@@ -113,4 +113,4 @@ def test_another_graph_takes_another_time(articles: Server) -> None:
     assert _index_seconds(only_text, before.definition)[0] > 1e-3
     assert _index_seconds(only_text, only_text.definition.with_field("t", Field("t", FieldType.TAG, "t")))[0] == 1e-3
     uncounted = evolve(before, stats=evolve(before.stats, indexing_seconds=1e-9))
-    assert "does not tell" in _index_seconds(uncounted, before.definition)[1][0]
+    assert "does not report" in _index_seconds(uncounted, before.definition)[1][0]

@@ -72,7 +72,7 @@ def test_validate_says_which_alias_is_hidden_and_which_is_missing(server: Server
     (finding,) = (each for each in report.validation.findings if each.name == "aliases")
     assert finding.fatal
     assert finding.data == {"missing": ["latest"], "hidden": ["news"]}
-    assert finding.detail.startswith("missing: latest; 'news' is hidden: it should lead to the index 'i', but somebody")
+    assert finding.detail.startswith("missing: latest; 'news' is hidden: it should lead to the index 'i', but a client")
     server.command("FT.DROPINDEX", "news")
     server.command("FT.ALIASADD", "latest", "i")
     assert MigrationValidator().validate(plan, server=server).validation.passed

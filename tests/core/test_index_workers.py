@@ -163,7 +163,7 @@ def test_a_change_by_somebody_else_stays(  # noqa: PLR0913, PLR0917 - what a run
     observer.changes_to = 5
     report = executor.apply(plan, server=newer, backup_dir=tmp_path, index_workers=4)
     [warning] = notes(report)
-    assert "was 0 before the index was built, and is not put back: it is 5 by now" in warning
+    assert "was 0 before the index was built, and is not restored: it is 5 by now" in warning
     assert workers(direct) == 5
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.cli import options
+from fieldfare.cli import plan_options
 from fieldfare.errors import FileError, UsageError
 from fieldfare.patch import load_patch, patch_from_dict
 from fieldfare.patch.mode import ModeName
@@ -36,7 +36,7 @@ def test_the_default_is_drop_recreate_and_names_the_mode_without_an_outage(serve
     made = plan(server, ADD)
     assert made.mode == "drop_recreate"
     lost, downtime, hint = made.warnings
-    assert "or it is gone once the index is dropped" in lost, "what is lost for good comes first"
+    assert "or it is lost when the index is dropped" in lost, "what is lost for good comes first"
     assert downtime == "Index downtime is required"
     assert hint == "Without an outage: plan with --mode alter"
     assert "Without an outage: plan with --mode alter" in made.warnings
@@ -84,7 +84,7 @@ def test_an_unknown_mode_is_an_error(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_options_of_the_command_line_are_all_modes() -> None:
-    choices = get_args(get_args(options.Mode)[0])[0]
+    choices = get_args(get_args(plan_options.Mode)[0])[0]
     assert get_args(choices) == tuple(ModeName)
 
 

@@ -121,11 +121,16 @@ def test_rollback_leaves_the_name_an_alias_unless_it_is_to_be_an_index_again(ser
     before = read_state(server)
     plan = make_plan(server)
     run.apply(plan)
-    assert run.rollback() is Result.ROLLED_BACK
+    report = run.executor.rollback(server=server, backup_dir=run.backup_dir)
+    assert report.result is Result.ROLLED_BACK
+    [warning] = [line for line in report.warnings if "alias" in line]
+    assert "'books' was an index, and is an alias of 'books__v3' now" in warning
+    assert warning.endswith(" --restore-own-name")
     assert (real_name(server, "books"), algorithm(server, "books")) == ("books__v3", "flat")
     assert list_indexes(server) == ["books__v3"]
     assert run.rollback() is Result.NOTHING_TO_DO
-    assert run.rollback(restore_own_name=True) is Result.ROLLED_BACK
+    own = run.executor.rollback(server=server, backup_dir=run.backup_dir, restore_own_name=True)
+    assert (own.result, [line for line in own.warnings if "was an index" in line]) == (Result.ROLLED_BACK, [])
     assert read_state(server) == before
     assert run.rollback(restore_own_name=True) is Result.NOTHING_TO_DO
     other = Lifecycle(server, run.backup_dir.with_name("other"))
@@ -185,7 +190,7 @@ def test_a_name_that_another_migration_has_moved_is_not_made_an_index(server: Se
 def test_a_new_name_from_the_patch_is_not_switched(server: Server, run: Lifecycle) -> None:
     fill(server)
     plan = make_plan(server, changes={**HNSW, "index": {"name": "library"}})
-    assert any("takes 'library' by itself" in line for line in plan.warnings)
+    assert any("change the name in the application from" in line and "to 'library'" in line for line in plan.warnings)
     assert run.apply(plan) is Result.SUCCEEDED
     assert (real_name(server, "books"), real_name(server, "library")) == ("books", "library")
     run.finalize()
@@ -329,7 +334,7 @@ def test_a_new_prefix_of_documents_that_the_same_patch_rewrites_is_blocked(serve
     renamed = {"rename_fields": [{"old_name": "t", "new_name": "title"}]}
     plan = make_plan(server, changes={"index": {"prefix": "e:"}, **renamed})
     assert not plan.supported
-    assert "that the same patch rewrites: two migrations" in plan.blocked_reasons[0]
+    assert "that the same patch rewrites: use two migrations" in plan.blocked_reasons[0]
     assert "--mode drop_recreate" in plan.blocked_reasons[0]
 
 

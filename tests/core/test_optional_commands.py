@@ -88,7 +88,7 @@ def program(
         ("-ft.aggregate", ""),
         ("-ft.cursor", ""),
         ("-module", ""),
-        ("-info", "a restart of the server during the run would not be noticed"),
+        ("-info", "a restart of the server during the run cannot be noticed"),
         ("-info -module -command", "may not read the version of the search module"),
         ("-config -ft.config", ""),
         ("-ft.explain", "PHONETIC of title"),

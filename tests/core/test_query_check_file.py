@@ -175,7 +175,7 @@ class Payload:
         ("{file: text.npy}", "not a file of numpy (.npy)"),
         ("{file: two.npy}", "it has 2 vectors: say which one with 'row', from 0"),
         ("{file: two.npy, row: 2}", "it has no row 2: 2 vectors, counted from 0"),
-        ("{file: two.npy, datatype: float32}", "is for a raw file; a file of numpy tells its own"),
+        ("{file: two.npy, datatype: float32}", "is for a raw file; a numpy file has its own"),
         ("{file: words.npy}", "it has 1 dimensions of str"),
         ("{file: five.bin, datatype: float32}", "5 bytes are no vector of float32"),
         ("{file: five.bin}", "a raw file needs one of float64, float32"),

@@ -17,7 +17,7 @@ from fieldfare.errors import PluginBroken
 from fieldfare.hooks import specs
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, Estimate, Phase, Receipt, Step
-from fieldfare.report import Finding
+from fieldfare.report import Finding, Moment
 from fieldfare.server import Server
 from fieldfare.testing.fixtures import RecordHooks
 
@@ -97,6 +97,10 @@ class Everything:
         """Listen."""
 
     @hookimpl
+    def fieldfare_run_report(self, report: object) -> None:
+        """Listen."""
+
+    @hookimpl
     def fieldfare_move_keys(self, pairs: Any) -> None:
         """Leave it to the next one."""
 
@@ -122,13 +126,19 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
     executor.apply(plan, server=server, backup_dir=tmp_path)
     executor.rollback(server=server, backup_dir=tmp_path)
 
-    calls = [call for call in recorder.calls if "acme" in call.plugins and call.hook != "fieldfare_step_report"]
+    observers = {"fieldfare_run_report", "fieldfare_step_report"}
+    calls = [call for call in recorder.calls if "acme" in call.plugins and call.hook not in observers]
     order = list(dict.fromkeys(call.hook.removeprefix("fieldfare_") for call in calls))
     assert order == [
         *("classify", "plan_steps", "plan_further_steps", "estimate", "rehearse_step", "transform", "backup"),
         *("execute_step", "verify_step", "move_keys", "validate", "undo_step"),
     ]
     assert {call.hook for call in recorder.calls} == HOOKS - LATER
+    reports = [call.arguments["report"] for call in recorder.of("run_report", "acme")]
+    assert [(each.command, each.moment) for each in reports] == [
+        *(("apply", Moment.STARTED), ("apply", Moment.FINISHED)),
+        *(("rollback", Moment.STARTED), ("rollback", Moment.FINISHED)),
+    ]
     assert {call.owner for call in recorder.of("execute_step")} == {"index", "acme", "prefix"}
     assert [call.arguments["step"].kind for call in recorder.of("execute_step", "acme")] == ["acme.greet"]
     undone = recorder.of("undo_step")

@@ -56,7 +56,7 @@ def test_a_replica_is_named_at_plan_time_and_refused_afterwards(
     refused = there(*apply)
     assert refused.code == 4
     assert f"replica of 127.0.0.1:{primary.port}" in refused.stderr
-    assert "Nothing was changed. Let --url name the primary" in refused.stderr
+    assert "Nothing was changed. Give --url of the primary" in refused.stderr
     assert not (tmp_path / "backup").exists()
 
     assert here(*apply).code == 0

@@ -250,7 +250,7 @@ def test_aof_is_noticed(rvl: Rvl, parts: tuple[str, ...], server: Server, redis_
     estimate = ("estimate", "--plan", "migration_plan.yaml")
     silent = rvl(*estimate)
     assert "AOF growth: not estimated (pass --aof-enabled if AOF is on" in silent.stdout
-    assert "whether AOF is on is not known" in silent.stderr, "the server in the environment does not answer"
+    assert "it is not known whether AOF is on" in silent.stderr, "the server in the environment does not answer"
     assert "AOF growth: none (AOF is off)" in rvl(*estimate, "-u", redis_url).stdout
     server.command("CONFIG", "SET", "appendonly", "yes")
     try:

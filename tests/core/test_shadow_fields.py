@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from fieldfare.api import MigrationPlanner
 from fieldfare.backup import VectorBackup
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.errors import PreconditionError
@@ -147,8 +148,8 @@ def test_two_migrations_of_the_same_documents_have_other_shadow_fields(server: S
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"index": {"name": "library"}}, "there is no switch after which to sync"),
-        ({"custom": [{"kind": "acme.redact_email", "field": "email"}]}, "'email', which is no field of the index"),
+        ({"index": {"name": "library"}}, "then no name moves, and sync is not possible"),
+        ({"custom": [{"kind": "acme.redact_email", "field": "email"}]}, "'email', which is not a field of the index"),
     ],
     ids=["new name", "no field of the index"],
 )
@@ -405,6 +406,39 @@ def test_a_rollback_converts_back_what_applications_wrote_in_the_new_form(migrat
     backup = VectorBackup.load(migration.backup_dir / "migration_backup_books_1")
     saved = {key for keys, _ in backup.iter_batches("overwritten_by_rollback") for key in keys}
     assert saved >= own
+
+
+def test_a_document_that_is_written_while_another_field_of_it_is_converted(server: Server, tmp_path: Path) -> None:
+    def packed(seed: float, code: str = "<f4") -> bytes:
+        return np.array(vector(seed), code).tobytes()
+
+    field = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+    server.bulk([("HSET", f"d:{row}", "a", packed(row), "b", packed(row)) for row in range(DOCUMENTS)])
+    server.command("FT.CREATE", "books", "PREFIX", 1, "d:", "SCHEMA", "a", *field, "b", *field)
+    wait_until_indexed(server)
+    changes = {"update_fields": [{"name": name, "attrs": {"datatype": "float16"}} for name in "ab"]}
+    planner = MigrationPlanner(accept_recall_loss=True)
+    patch = {"version": 1, "changes": changes}
+    plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.apply(plan)
+    server.command("HDEL", "d:1", "a__v2")
+    seeds = iter(range(100, 110))
+
+    def write(point: str) -> None:
+        if point == "sync:server.send:before" and (seed := next(seeds, None)):
+            fault_points.listen(None)
+            server.command("HSET", "d:1", "b", packed(seed))
+            fault_points.listen(write)
+
+    fault_points.listen(write)
+    try:
+        migration.sync()
+    finally:
+        fault_points.listen(None)
+    assert next(seeds, None) is None
+    migration.sync()
+    assert server.command("HMGET", "d:1", "a__v2", "b__v2") == [packed(1, "<f2"), packed(109, "<f2")]
 
 
 # ---- commands

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,16 +16,17 @@ import pytest
 from attrs import define, field
 from redis.crc import key_slot
 
+from applications import sending, watching
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import Storage
-from fieldfare.engine.concurrent import known_states
 from fieldfare.engine.session import find_backup
-from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
+from fieldfare.engine.shadow_keys import synchronization
+from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
-from fieldfare.engine.stop import StopRequest
+from fieldfare.engine.shadow_pairs import history
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Phase, Receipt, Step
@@ -34,7 +35,7 @@ from fieldfare.server import Server, connect
 from fieldfare.server.change_follower import ChangeFollower
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import list_indexes
-from fieldfare.server.keys import scan_keys
+from fieldfare.server.keys import iterate_scan, scan_keys
 from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
 from fieldfare.support import fault_points
@@ -127,20 +128,6 @@ class Migration:
         """Return how many documents the name finds."""
         return count_results(self.server, "books", text)
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Let a watch run, and stop it when every document is copied."""
-        stop = StopRequest()
-        with connect(self.server.url) as server:
-            other = Migration(self.storage, server, self.backup_dir)
-            thread = threading.Thread(target=lambda: other.sync(watch=True, stop=stop))
-            thread.start()
-            try:
-                yield
-            finally:
-                stop.set()
-                thread.join()
-
     def copies(self, key: str, text: str | None) -> bool:
         """Wait until a document has this text; whether that comes in a minute."""
         deadline = time.monotonic() + 60
@@ -218,7 +205,7 @@ def test_the_plan_says_what_becomes_of_the_keys(server: Server, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "prefixes", "options", "reason"),
     [
-        ({"index": {"prefix": "n:", "name": "library"}}, ["d:"], (), "there is no switch after which to sync"),
+        ({"index": {"prefix": "n:", "name": "library"}}, ["d:"], (), "then no name moves, and sync is not possible"),
         ({"index": {"prefix": "d:v2:"}}, ["d:"], (), "keys below 'd:v2:' are below 'd:', too"),
         (
             {"index": {"prefixes": {"d:": "n:", "n:": "m:"}}},
@@ -265,37 +252,18 @@ def test_a_key_that_an_application_created_since_the_plan_is_refused(server: Ser
 
 
 @contextmanager
-def writing(url: str, migration: Migration, threads: int = 2) -> Iterator[list[int]]:
-    """Let applications write old keys all the time, and others query; yields how often each has written."""
-    stop = threading.Event()
-    counts = [0] * threads
-    errors: list[BaseException] = []
+def writing(url: str, migration: Migration) -> Iterator[list[int]]:
+    """Let applications write old keys all the time; yields how often each has written."""
 
-    def write(number: int) -> None:
-        dice = random.Random(number)
-        with connect(url) as server:
-            while not stop.wait(0.001):
-                key, other = (f"d:{dice.randrange(DOCUMENTS + 40)}" for _ in range(2))
-                update = migration.write(key, f"word{dice.randrange(2000)}")
-                expiry = ("PEXPIRE", key, dice.choice([5, 10**9]))
-                command = dice.choice([("DEL", key), ("RENAME", key, other), expiry, *[update] * 5])
-                try:
-                    server.command(*command)
-                except Exception as error:  # noqa: BLE001
-                    if "no such key" not in str(error):
-                        errors.append(error)
-                counts[number] += 1
+    def choose(dice: random.Random) -> Command:
+        key, other = (f"d:{dice.randrange(DOCUMENTS + 40)}" for _ in range(2))
+        update = migration.write(key, f"word{dice.randrange(2000)}")
+        expiry = ("PEXPIRE", key, dice.choice([5, 10**9]))
+        command: Command = dice.choice([("DEL", key), ("RENAME", key, other), expiry, *[update] * 5])
+        return command
 
-    workers = [threading.Thread(target=write, args=(number,)) for number in range(threads)]
-    for each in workers:
-        each.start()
-    try:
+    with sending(url, choose, ("no such key",)) as counts:
         yield counts
-    finally:
-        stop.set()
-        for each in workers:
-            each.join()
-    assert errors == []
 
 
 def outdated(migration: Migration) -> dict[str, tuple[Any, Any]]:
@@ -318,12 +286,34 @@ def test_what_applications_write_at_any_time_is_copied(migration: Migration, red
     with writing(redis_url, migration) as counts:
         assert migration.apply(plan).result is Result.SUCCEEDED
         assert real_name(migration.server, "books") == "books__v2"
-        with migration.watching():
+        with watching(migration.server.url, migration.backup_dir):
             reached = [count + 100 for count in counts]
             while any(count < least for count, least in zip(counts, reached, strict=True)):
                 time.sleep(0.01)
     assert migration.sync().result is Result.SUCCEEDED
     assert outdated(migration) == {}
+
+
+def test_a_document_that_is_away_for_a_moment_is_not_taken_for_a_new_one(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    server.command("DEL", "d:1")
+    is_compared = threading.Event()
+
+    def write_between(*arguments: Any) -> Iterator[list[bytes]]:
+        yield from iterate_scan(*arguments)
+        server.command(*migration.write("d:1", "again"))
+        is_compared.set()
+
+    monkeypatch.setattr(synchronization, "iterate_scan", write_between)
+    with watching(migration.server.url, migration.backup_dir):
+        assert is_compared.wait(60)
+        assert migration.copies("n:1", "again")
+        server.command(*migration.write("d:1", "later"))
+        assert migration.copies("n:1", "later")
 
 
 def test_a_server_that_does_not_tell_of_changes(
@@ -335,7 +325,7 @@ def test_a_server_that_does_not_tell_of_changes(
     plan = migration.plan()
     with writing(redis_url, migration):
         migration.apply(plan)
-    with migration.watching():
+    with watching(migration.server.url, migration.backup_dir):
         server.bulk([migration.write("d:1", "updated"), ("DEL", "d:9")])
         assert migration.copies("n:1", "updated")
         assert migration.copies("n:9", None)
@@ -418,19 +408,19 @@ def test_a_watch_remembers_a_limited_number_of_states_of_a_document(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, number in (("FIRST", 2), ("LATEST", 2), ("MOST", 6)):
-        monkeypatch.setattr(known_states, name, number)
+        monkeypatch.setattr(history, name, number)
     sizes: list[int] = []
     record_seen = KeyHistory.record_seen
 
-    def record(self: KeyHistory, pairs: Sequence[PairState]) -> None:
-        record_seen(self, pairs)
-        sizes.extend(len(self.states[pair.old]) // known_states.STATE_SIZE for pair in pairs)
+    def record(self: KeyHistory, found: KeyPairs) -> None:
+        record_seen(self, found)
+        sizes.extend(len(self.known("state", key)) for key in found.keys)
 
     monkeypatch.setattr(KeyHistory, "record_seen", record)
     migration = Migration("hash", server, tmp_path / "backup")
     migration.fill()
     migration.apply()
-    with migration.watching():
+    with watching(migration.server.url, migration.backup_dir):
         for number in range(20):
             server.bulk([migration.write("n:1", f"new{number}"), migration.write("d:2", f"seen{number}")])
             assert migration.copies("n:2", f"seen{number}")  # it has looked at the other one, too
@@ -519,7 +509,7 @@ def test_finalize_copies_an_old_key_that_is_written_just_before_its_removal(
     migration.server.command(*migration.write("n:1", "new"))
     follow, late = KeySynchronization.follow, [migration.write("d:1", "late")]
 
-    def follow_and_write(self: KeySynchronization, keys: Iterable[bytes]) -> Sequence[bytes]:
+    def follow_and_write(self: KeySynchronization, keys: Collection[bytes]) -> Sequence[bytes]:
         found = follow(self, keys)
         if late:
             migration.server.command(*late.pop())

@@ -146,7 +146,7 @@ def plan_renames(server: Server, renames: dict[str, str], mode: str = "shadow", 
     ("renames", "changes", "reason"),
     [
         ({"a": "c", "b": "a"}, {}, "it moves values to 'a', which the live index reads"),
-        ({"a": "c"}, {"index": {"name": "library"}}, "there is no switch after which to sync"),
+        ({"a": "c"}, {"index": {"name": "library"}}, "then no name moves, and sync is not possible"),
     ],
 )
 def test_what_cannot_be_renamed_while_the_index_answers(

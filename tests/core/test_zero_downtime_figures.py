@@ -6,11 +6,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
+from attrs import evolve
 
 from comparison.documents import WORDNET
 from fieldfare.server import Server
+from fieldfare.server.pipeline import pack
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.load import Answer, querying
+from fieldfare.testing.load_clients import Client
 from live.documents import Dictionary
 from live.final_state import count_stale
 from live.measure import CASES, find_outage, run_case, to_float16
@@ -50,6 +54,24 @@ def test_a_query_that_is_encoded_anew_does_not_fail(server: Server, redis_url: s
     assert {each.results for each in load.answers} == {10, 1}
 
 
+def test_a_client_with_a_schedule_makes_up_for_answers_that_take_long(server: Server) -> None:
+    options = server.nodes()[0].connection_pool.connection_kwargs
+    address = [options["path"]] if "path" in options else [options["host"], options["port"]]
+    password = options.get("password")
+    login = [pack(("AUTH", options.get("username") or "default", password))] if password else []
+    client = Client(address, login, [pack(("DEL", "no"))], [], 0.3, keeps_schedule=True)
+    with client.socket:
+        first = client.due
+        for _ in range(3):
+            client.send()
+            client.receive()
+        assert client.due == pytest.approx(first + 3 * 0.3)
+        client.due -= 60  # the server did not answer for a minute
+        client.send()
+        client.receive()
+        assert client.due > first - 2
+
+
 def test_documents_that_are_not_as_they_were_written_are_counted(server: Server) -> None:
     vector = np.arange(4, dtype="<f4")
     for key in ("word:1", "word:2", "entry:2"):
@@ -66,6 +88,10 @@ def test_clients_see_an_outage_of_a_dropped_index_alone(server: Server, redis_ur
     assert sum(each.errors + each.empty for each in result.parts.values()) == 0
     assert (result.outage_seconds, result.not_found, result.write_errors) == (0, 0, 0)
     assert result.back_ms is not None
+    assert result.writes_per_second
+    assert f"({result.writes_per_second:.0f}/s)" in make_section(
+        evolve(read(DOCS / "zero_downtime.json"), cases=[result])
+    )
     assert {"before", "apply", "apply: switch", "after", "rollback", "rollback: switch"} <= result.parts.keys()
     result = run_case(dropped, server, redis_url, dictionary)
     assert result.outage_seconds > 0

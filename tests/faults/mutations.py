@@ -160,14 +160,14 @@ MUTATIONS: Final = [
     ),
     Mutation(
         "a shadow field is written only while its original is what it was made of",
-        "core/fieldfare/server/guarded_write.py",
+        "core/fieldfare/server/guarded_script.py",
         "      elseif not fits(source, ARGV[place + 1]) or not fits(found, ARGV[place + 2]) then\n",
         "      elseif not fits(found, ARGV[place + 2]) then\n",
     ),
     Mutation(
         "a shadow field that an application wrote is left alone",
-        "core/fieldfare/engine/shadow_fields/history.py",
-        "        return not originals or self._digest(original) in originals\n",
+        "core/fieldfare/engine/shadow_pairs/history.py",
+        "        return not originals or original in originals\n",
         "        return False\n",
     ),
     Mutation(

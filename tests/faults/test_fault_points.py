@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fieldfare.api import load_migration_plan
-from fieldfare.engine.drop_recreate.mode import ACTIVITIES
+from fieldfare.engine.drop_recreate.mode import DropRecreate
 from fieldfare.support.fault_points import EFFECTS, during
 from fieldfare.testing.faults import Fault, count_points
 
@@ -57,7 +57,7 @@ def test_every_effect_has_a_fault_point() -> None:
 def test_every_step_has_points_before_and_after_its_effects(bench: Any) -> None:
     plan = load_migration_plan(bench.directory / "plan.yaml")
     assert len(plan.steps) >= 6
-    for points, names in ((bench.points, ACTIVITIES), (bench.rollback_points, {"index.drop": "create"})):
+    for points, names in ((bench.points, DropRecreate.activities), (bench.rollback_points, {"index.drop": "create"})):
         for step in plan.steps:
             if points is bench.rollback_points and step.kind in CHANGES_NOTHING:
                 continue

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import pytest
 from fieldfare.api import MigrationExecutor
 from fieldfare.engine.stop import StopRequest
 from fieldfare.server import Server
+from fieldfare.testing.commandline import Outcome
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.faults import Fault, record_points
 from torture import TORTURE
@@ -35,51 +36,81 @@ def kills(reached: Sequence[str]) -> list[Fault]:
     return [Fault(point, hits, "kill") for point, hits in sorted(counts.items())]
 
 
-@pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
-def test_finalize_is_killed(bench: Bench) -> None:
+def failures(
+    reached: Sequence[str],
+    prepare: Callable[[], object],
+    run: Callable[[Fault], Outcome],
+    problems: Callable[[], Iterator[str]],
+) -> list[str]:
+    """Kill a run at every point that it reaches; return what is wrong afterwards.
+
+    Args:
+        reached: points.
+        prepare: what comes before the run.
+        run: the run.
+        problems: looks at the server after it was killed.
+    """
+    found = []
+    for fault in kills(reached):
+        prepare()
+        killed = run(fault)
+        found += [f"{fault}: {killed.code}, {problem}" for problem in problems()]
+    return found
+
+
+def wrong_answers(bench: Bench) -> Iterator[str]:
+    """Yield what is wrong while the name has to answer."""
+    if bench.wrong_answers("news"):
+        yield "the name does not answer"
+
+
+def not_as_before(bench: Bench) -> Iterator[str]:
+    """Yield what is wrong after a rollback."""
+    undone = bench.rollback()
+    if undone.code != 0 or bench.state() != bench.original:
+        yield f"not as before: {undone.stderr[-500:]}"
+
+
+def applied(bench: Bench, *more: str) -> None:
+    """Apply the plan to fresh documents, and run one more command."""
     bench.reset()
     assert bench.apply().code == 0
+    if more:
+        assert bench.run(*more).code == 0
+
+
+@pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
+def test_finalize_is_killed(bench: Bench) -> None:
+    applied(bench)
     with bench.restartable_server.connect() as server, record_points() as reached:
         MigrationExecutor().finalize(server=server, backup_dir=bench.backup)
         finalized = read_state(server)
     finalize = ("finalize", "--backup-dir", str(bench.backup), "--yes")
-    failures = []
-    for fault, resumes in zip(kills(list(reached)), cycle((True, False)), strict=False):
-        bench.reset()
-        assert bench.apply().code == 0
-        killed = bench.run(*finalize, fault=fault)
-        if bench.wrong_answers("news"):
-            failures.append(f"{fault}: the name does not answer")
-        if resumes:
+    resumes = cycle((True, False))
+
+    def problems() -> Iterator[str]:
+        yield from wrong_answers(bench)
+        if next(resumes):
             resumed = bench.run(*finalize)
             if resumed.code != 0 or bench.state() != finalized:
-                failures.append(f"{fault}: {killed.code}, not finalized: {resumed.stderr[-500:]}")
-        undone = bench.rollback()
-        if undone.code != 0 or bench.state() != bench.original:
-            failures.append(f"{fault}: {killed.code}, not as before: {undone.stderr[-500:]}")
-    assert failures == []
+                yield f"not finalized: {resumed.stderr[-500:]}"
+        yield from not_as_before(bench)
+
+    assert failures(reached, lambda: applied(bench), lambda fault: bench.run(*finalize, fault=fault), problems) == []
 
 
 @pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
 def test_the_rollback_of_a_finalized_run_is_killed(bench: Bench) -> None:
-    bench.reset()
-    assert bench.apply().code == 0
-    with bench.restartable_server.connect() as server:
-        MigrationExecutor().finalize(server=server, backup_dir=bench.backup)
-        with record_points() as reached:
-            MigrationExecutor().rollback(server=server, backup_dir=bench.backup)
-    failures = []
-    for fault in kills(list(reached)):
-        bench.reset()
-        assert bench.apply().code == 0
-        assert bench.run("finalize", "--backup-dir", str(bench.backup), "--yes").code == 0
-        killed = bench.rollback(fault)
-        if bench.wrong_answers("news"):
-            failures.append(f"{fault}: the name does not answer")
-        undone = bench.rollback()
-        if undone.code != 0 or bench.state() != bench.original:
-            failures.append(f"{fault}: {killed.code}, not as before: {undone.stderr[-500:]}")
-    assert failures == []
+    finalize = ("finalize", "--backup-dir", str(bench.backup), "--yes")
+    applied(bench, *finalize)
+    with bench.restartable_server.connect() as server, record_points() as reached:
+        MigrationExecutor().rollback(server=server, backup_dir=bench.backup)
+
+    def problems() -> Iterator[str]:
+        yield from wrong_answers(bench)
+        yield from not_as_before(bench)
+
+    assert failures(reached, lambda: applied(bench, *finalize), bench.rollback, problems) == []
 
 
 @pytest.mark.parametrize("bench", [*SHAPES, *COPIED], indirect=True)
@@ -102,8 +133,7 @@ def test_sync_is_killed(bench: Bench) -> None:
         server.command(*theirs)
 
     def prepare() -> None:
-        bench.reset()
-        assert bench.apply().code == 0
+        applied(bench)
         with bench.restartable_server.connect() as server:
             write(server)
 
@@ -112,14 +142,13 @@ def test_sync_is_killed(bench: Bench) -> None:
         MigrationExecutor().sync(server=server, backup_dir=bench.backup)
         synchronized = read_state(server)
     sync = ("sync", "--backup-dir", str(bench.backup))
-    failures = []
-    for fault in kills(list(reached)):
-        prepare()
-        killed = bench.run(*sync, fault=fault)
+
+    def problems() -> Iterator[str]:
         again = bench.run(*sync)
         if again.code != 0 or bench.state() != synchronized:
-            failures.append(f"{fault}: {killed.code}, not synchronized: {again.stderr[-500:]}")
-    assert failures == []
+            yield f"not synchronized: {again.stderr[-500:]}"
+
+    assert failures(reached, prepare, lambda fault: bench.run(*sync, fault=fault), problems) == []
 
 
 @pytest.mark.parametrize("bench", SHAPES[:1], indirect=True)

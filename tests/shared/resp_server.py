@@ -22,7 +22,7 @@ def serve(answer: Answer, hello: Mapping[str, Any]) -> Iterator[str]:
     """Start the server, and give its URL.
 
     Args:
-        answer: of every command but HELLO and CLIENT.
+        answer: the answer of every command but HELLO and CLIENT.
         hello: what HELLO answers, besides the protocol.
     """
 

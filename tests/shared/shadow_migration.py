@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, field, frozen
 
+from applications import sending, watching
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.engine.stop import StopRequest
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
-from fieldfare.server import Server, connect
+from fieldfare.server import Server
 from fieldfare.server.index_names import real_name
 from fieldfare.server.pipeline import Command
 from fieldfare.testing.indexing import wait_until_indexed
@@ -40,11 +39,11 @@ class Shape:
     """One kind of documents, and a change that rewrites their vectors.
 
     Attributes:
-        storage: of the documents.
-        attrs: of the vector field after the change.
-        path: of the vectors.
-        shadow: of their shadow fields.
-        name: of the vector field after the change.
+        storage: the storage of the documents.
+        attrs: the attributes of the vector field after the change.
+        path: the path of the vectors.
+        shadow: the path of their shadow fields.
+        name: the name of the vector field after the change.
     """
 
     storage: str
@@ -116,7 +115,7 @@ class Migration:
     Attributes:
         shape: its documents, and the change.
         server: where the index lives.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         index: the name by which it is planned.
     """
 
@@ -177,17 +176,9 @@ class Migration:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Let a watch run, and stop it when every document is converted."""
-        stop = StopRequest()
-        with connect(self.server.url) as server:
-            other = Migration(self.shape, server, self.backup_dir)
-            thread = threading.Thread(target=lambda: other.sync(watch=True, stop=stop))
-            thread.start()
-            try:
-                yield
-                assert self.converges()
-            finally:
-                stop.set()
-                thread.join()
+        with watching(self.server.url, self.backup_dir):
+            yield
+            assert self.converges()
 
     def converges(self) -> bool:
         """Wait until every document is converted; whether that comes in a minute."""
@@ -226,33 +217,20 @@ class Migration:
 
 
 @contextmanager
-def writing(url: str, shape: Shape, threads: int = 2) -> Iterator[list[int]]:
-    """Let applications update, insert, replace and delete documents all the time; yields how often each has."""
-    stop = threading.Event()
-    counts = [0] * threads
-    errors: list[BaseException] = []
+def writing(url: str, shape: Shape, *, removes: bool = True) -> Iterator[list[int]]:
+    """Let applications update, insert, replace and delete documents all the time; yields how often each has.
 
-    def write(number: int) -> None:
-        dice = random.Random(number)
-        with connect(url) as server:
-            while not stop.wait(0.001):
-                key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
-                others = [shape.write(key, seed), ("DEL", key), shape.remove(key)]
-                command: Command = dice.choice([*others, *[shape.update(key, seed)] * 3])
-                try:
-                    server.command(*command)
-                except Exception as error:  # noqa: BLE001
-                    if not any(words in str(error) for words in ("no such key", "new objects", "could not perform")):
-                        errors.append(error)
-                counts[number] += 1
+    Args:
+        url: of the server.
+        shape: of the documents.
+        removes: whether they also remove the vectors of documents, which may not exist.
+    """
 
-    workers = [threading.Thread(target=write, args=(number,)) for number in range(threads)]
-    for each in workers:
-        each.start()
-    try:
+    def choose(dice: random.Random) -> Command:
+        key, seed = f"d:{dice.randrange(DOCUMENTS + 40)}", dice.randrange(1, 2000)
+        others = [shape.write(key, seed), ("DEL", key), *([shape.remove(key)] if removes else [])]
+        command: Command = dice.choice([*others, *[shape.update(key, seed)] * 3])
+        return command
+
+    with sending(url, choose, ("no such key", "new objects", "could not perform")) as counts:
         yield counts
-    finally:
-        stop.set()
-        for each in workers:
-            each.join()
-    assert errors == []

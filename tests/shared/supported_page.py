@@ -32,9 +32,9 @@ class Row:
 
     Attributes:
         change: what is changed, as the page says it.
-        patches: of ``test_supported.py``, by their names there, or changes of a patch.
+        patches: names of patches in ``test_supported.py``, or changes of a patch.
         remarks: what else is to be known.
-        storages: of the documents.
+        storages: the storages of the documents.
         rewritten: in place of yes or no.
         prefix: before what is said about downtime.
     """

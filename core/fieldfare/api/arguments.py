@@ -41,10 +41,10 @@ def required_verify(text: str) -> Verify:
 
 
 def required_query_checks(path: str | Path | None, min_overlap: float | None) -> QueryChecks:
-    """Return the content of a query check file; ``min_overlap`` takes the place of that of the file.
+    """Return the content of a query check file; ``min_overlap`` replaces the value of the file.
 
     Raises:
-        UsageError: ``min_overlap`` is no share, or there are no queries whose answers are compared.
+        UsageError: ``min_overlap`` is not between 0 and 1, or the file has no queries whose answers can be compared.
         FileError: the file cannot be used.
     """
     checks = load_query_checks(path)
@@ -54,7 +54,7 @@ def required_query_checks(path: str | Path | None, min_overlap: float | None) ->
         raise UsageError(f"min_overlap={min_overlap:g}: it is a share from 0 to 1. Nothing was changed.")
     if not comparable_queries(checks):
         raise UsageError(
-            "--min-overlap says how much of the answers to your queries must overlap: name a file with queries by "
+            "--min-overlap sets how much of the answers to your queries must overlap: give a file with queries with "
             "--query-check-file. Nothing was changed."
         )
     return evolve(checks, min_overlap=min_overlap)

@@ -1,7 +1,7 @@
 """The classes of :mod:`fieldfare.api` for programs with an event loop.
 
-Each call runs the synchronous method in a thread of its own. The thread is not one of the loop's default executor: a
-migration may take hours, and would block other users of the executor's few threads, such as name look-ups.
+Each call runs the synchronous method in its own thread, not in a thread of the loop's default executor: a migration may
+take hours, and would block other users of the executor's few threads, such as DNS look-ups.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Awaited: TypeAlias = Callable[Concatenate[Asynchronous[Synchronous], Arguments],
 
 
 def awaitable(method: Method[Synchronous, Arguments, Outcome]) -> Awaited[Synchronous, Arguments, Outcome]:
-    """Make a method without a ``stop`` argument awaitable, which changes nothing on the server.
+    """Make a method awaitable that has no ``stop`` argument and changes nothing on the server.
 
     A cancelled task ends at once. The thread ends when the method returns, and its result is discarded.
     """
@@ -112,8 +112,8 @@ class AsyncMigrationPlanner(Asynchronous[MigrationPlanner]):
         min_recall: the required recall@10 of a change of vectors, 0 to 1.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
-        key_sample_limit: how many keys to sample for the validation, where a call does not say.
-        prefer: plugins that carry out a change which another plugin claims, too.
+        key_sample_limit: how many keys to sample for the validation, if a call does not set it.
+        prefer: plugins to use if another plugin claims the same change.
     """
 
     def __init__(  # noqa: PLR0913 - the choices of a plan
@@ -167,7 +167,7 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     throttle = awaitable(MigrationExecutor.throttle)
 
     def status(self, backup_dir: BackupPath | str, index: str | None = None) -> list[dict[str, Any]]:
-        """Return how far each run in a backup directory got. Not awaited: it reads small files.
+        """Return the progress of each run in a backup directory. Not awaited: it reads small files.
 
         Raises:
             BackupUnusable: no such directory, or no such backup in it.

@@ -25,10 +25,10 @@ def find_abandoned(
     """Return the indexes that migrations have left behind; see :func:`fieldfare.engine.cleanup.find_abandoned`.
 
     Args:
-        redis_url: where to look.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
-        backup_dirs: of migrations that are not finalized: their indexes are needed for a rollback.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
+        backup_dirs: the backup directories of migrations that are not finalized; the indexes that they need stay.
     """
     with server_at(server, redis_url, redis_client) as opened:
         return cleanup.find_abandoned(opened, [backup_location(each) for each in backup_dirs])
@@ -45,9 +45,9 @@ def drop_abandoned(
 
     Args:
         abandoned: the indexes.
-        redis_url: where they are.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
 
     Raises:
         LockHeld: a migration works on one of them.
@@ -65,19 +65,19 @@ def find_abandoned_fields(
     server: Server | None = None,
     backup_dirs: Sequence[BackupPath | str] = (),
 ) -> tuple[AbandonedField, ...]:
-    """Return the shadow fields that migrations have left behind in documents; every document is read.
+    """Return the shadow fields that migrations have left behind in documents. It reads every document.
 
     See :func:`fieldfare.engine.abandoned_fields.find_abandoned_fields`.
 
     Args:
-        abandoned: what :func:`find_abandoned` has found: the fields that only these indexes read are left behind, too.
-        redis_url: where to look.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
-        backup_dirs: of migrations that are not finalized: their fields are needed.
+        abandoned: the result of :func:`find_abandoned`; fields that only these indexes read are also returned.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
+        backup_dirs: the backup directories of migrations that are not finalized; the fields that they need stay.
 
     Raises:
-        CommandNotAllowed: the user may not read some index or some documents, or may not remove what was found.
+        CommandNotAllowed: the user may not read an index or documents, or may not remove the fields.
     """
     with server_at(server, redis_url, redis_client) as opened:
         return abandoned_fields.find_abandoned_fields(
@@ -96,9 +96,9 @@ def remove_abandoned_fields(
 
     Args:
         fields: the fields.
-        redis_url: where they are.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
 
     Raises:
         LockHeld: a migration works on their index.

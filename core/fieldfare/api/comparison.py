@@ -33,26 +33,26 @@ def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
     rounds: int = ROUNDS,
     plugins: Plugins | None = None,
 ) -> IndexComparison:
-    """Ask two indexes of one server the same queries, and compare what they answer. Changes nothing.
+    """Send the same queries to two indexes of one server, and compare the answers. Changes nothing.
 
     Args:
-        index: the first index, or an alias: its answers are what the second one should find.
-        against: the second index, or an alias.
-        redis_url: where they live.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
-        query_check_file: the queries, as YAML. Without it: all documents, and the neighbours of some.
-        min_overlap: the least overlap of each query that has none of its own; None for that of the file, or else 0.9.
-        min_mean_overlap: the least overlap of all queries together; None for that of the file, if it has one.
-        samples: without a file, how many documents of each vector field give their vectors.
-        rounds: how often each index is asked each query.
+        index: the reference index, or an alias.
+        against: the index that should find the same, or an alias.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
+        query_check_file: the queries, as YAML. Without it: the number of documents, and nearest neighbours of some.
+        min_overlap: the minimum overlap of each query that sets none; None for the value of the file, or 0.9.
+        min_mean_overlap: the minimum overlap of all queries together; None for the value of the file, if it has one.
+        samples: without a file, how many documents of each vector field give query vectors.
+        rounds: how often each query is sent to each index.
         plugins: they encode vectors for integer datatypes; by default every installed plugin.
 
     Raises:
-        UsageError: a share is not from 0 to 1, there is nothing to ask, or both names lead to one index.
-        FileError: the file, or a vector's file that it names, cannot be used.
-        IndexNotFound: there is no such index.
-        CommandNotAllowed: the user may not ask it.
+        UsageError: a share is not from 0 to 1, there are no queries, or both names lead to one index.
+        FileError: the file, or a file of a vector that it names, cannot be used.
+        IndexNotFound: one of the indexes does not exist.
+        CommandNotAllowed: the user may not query one of them.
     """
     for name, share in (("min_overlap", min_overlap), ("min_mean_overlap", min_mean_overlap)):
         if share is not None and not 0 <= share <= 1:
@@ -61,7 +61,7 @@ def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
         raise UsageError(f"samples={samples}, rounds={rounds}: both are at least 1")
     checks = load_query_checks(query_check_file)
     if query_check_file and not comparable_queries(checks):
-        raise UsageError(f"{query_check_file} has no queries to ask")
+        raise UsageError(f"{query_check_file} has no queries")
     plugins = plugins or load_plugins()
     plugins.raise_if_broken()
     with server_at(server, redis_url, redis_client) as opened:

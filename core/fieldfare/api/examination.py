@@ -26,22 +26,22 @@ def examine_index(  # noqa: PLR0913 - what an examination consists of
     schema_path: str | Path | None = None,
     plugins: Plugins | None = None,
 ) -> Examination:
-    """Look for what is wrong in an index: documents that are not indexed, unfit values, fields without use. Read-only.
+    """Find problems of an index: documents that are not indexed, invalid values, unused fields. Read-only.
 
     Args:
-        index: its name, or an alias of it.
-        redis_url: where it lives.
-        redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-        server: an open connection of fieldfare, in place of both.
-        sample: how many documents are read at most, drawn at random; None for all of them.
-        schema_path: a schema file, from which the live definition should not differ.
-        plugins: those that have checks; by default every installed plugin.
+        index: the name of the index, or an alias.
+        redis_url: the URL of the server.
+        redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+        server: an open connection of fieldfare, instead of both.
+        sample: the maximum number of documents to read, chosen at random; None for all of them.
+        schema_path: a schema file to compare with the live definition.
+        plugins: the plugins with checks; by default every installed plugin.
 
     Raises:
         UsageError: ``sample`` is below 1.
         FileError: the schema file cannot be used.
-        IndexNotFound: there is no such index.
-        CommandNotAllowed: the user may not read what is looked at.
+        IndexNotFound: the index does not exist.
+        CommandNotAllowed: the user may not read the index or its documents.
         PluginError: a plugin failed.
     """
     if sample is not None and sample < 1:

@@ -77,27 +77,26 @@ class MigrationExecutor:
 
         Args:
             plan: from :class:`MigrationPlanner` or :func:`load_migration_plan`.
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: where originals and the journal go; required.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the directory for originals and the journal; required.
             batch_size: documents per round trip.
-            num_workers: how many share the documents; see ``docs/workers.md``.
-            allow: names of notes that must not stop the run: ``overflow``.
+            num_workers: how many workers share the documents; see ``docs/workers.md``.
+            allow: names of notes that do not stop the run: ``overflow``.
             on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
             retry_for: seconds for which to retry while the server does not answer; 0 to fail at once.
-            timeout: seconds to wait for the index to be ready; None for no limit.
-            stall_timeout: seconds to wait for it while it makes no progress; None for no limit.
-            index_workers: how many threads of the server build an index, or ``auto``; None or ``off`` to leave their
-                number as it is; see ``docs/load.md``.
+            timeout: seconds to wait until the index is ready; None for no limit.
+            stall_timeout: seconds to wait while the build of the index makes no progress; None for no limit.
+            index_workers: how many threads of the server build an index, or ``auto``; with None or ``off`` their number
+                does not change; see ``docs/load.md``.
             verify: how many rewritten documents are compared with the backup: ``sample``, ``full`` or ``none``.
             query_check_file: queries for the validation, as YAML.
-            min_overlap: the least overlap of each query that has none of its own, in place of that of the file.
-            plan_path: path of the plan file, for messages that name the next command.
-            switch: whether the names move to an index that was built beside the source; if not, :meth:`switch` does it.
-            max_rate: documents per second that are read or written at most.
-            max_latency: milliseconds that the server may take to answer another connection; while it takes longer, the
-                run slows down, then pauses.
+            min_overlap: the minimum overlap of each query that sets none; it replaces the value of the file.
+            plan_path: path of the plan file, for messages with the next command.
+            switch: whether to move the names to an index that was built beside the source; if not, use :meth:`switch`.
+            max_rate: maximum number of documents per second that are read or written.
+            max_latency: milliseconds; if the server takes longer to answer a ``PING``, the run slows down, then pauses.
             pause_file: while this file exists, the run pauses.
             stop: set to stop after the current batch.
             progress_callback: called with a step and a detail during the run.
@@ -149,14 +148,14 @@ class MigrationExecutor:
         index: str | None = None,
         **choices: Any,
     ) -> MigrationReport:
-        """Move the names to an index that ``apply(switch=False)`` has built, after it is checked once more.
+        """Check an index that ``apply(switch=False)`` has built once more, and move the names to it.
 
         Args:
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: of the run.
-            index: a name of its index; may be left out if the directory holds one backup.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the backup directory of the run.
+            index: a name of its index; optional if the directory holds one backup.
             **choices: as for :meth:`apply`.
 
         Raises:
@@ -187,18 +186,19 @@ class MigrationExecutor:
         stop: StopRequest | None = None,
         progress_callback: ProgressCallback | None = None,
     ) -> MigrationReport:
-        """Remove what a switch has superseded: the source's definition, and the originals of shadow fields.
+        """Remove what is no longer needed after a switch: the source index, old fields and old keys.
 
         Documents and the backup stay.
 
         Args:
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: of the run.
-            index: a name of its index; may be left out if the directory holds one backup.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the backup directory of the run.
+            index: a name of its index; optional if the directory holds one backup.
             retry_for: as for :meth:`apply`.
-            force: convert originals that applications have written since the last sync, and remove them all the same.
+            force: if applications have written old fields or keys since the last sync, convert these and then remove
+                them; without it, this is an error.
             stop: set to stop before the next step.
             progress_callback: called with a step and a detail.
 
@@ -233,17 +233,18 @@ class MigrationExecutor:
         """Roll back a run.
 
         Args:
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: of the run.
-            index: its source or target name; may be left out if the directory holds one backup.
-            num_workers: number of workers; more than the run had are not used.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the backup directory of the run.
+            index: the name of its source or target; optional if the directory holds one backup.
+            num_workers: number of workers; at most the number that the run had are used.
             retry_for: as for :meth:`apply`.
-            force: drop the index under the target's name even if it is not the target, and restore the source index
+            force: drop the index with the target's name even if it has another definition, and restore the source index
                 even if the server has none of its documents.
-            restore_own_name: whether a name that was an index's own before the run becomes one again; until that index
-                is built, queries of the name fail or find too little. If not, it stays an alias.
+            restore_own_name: after a run in the mode ``alter`` or ``shadow``: make the name an index again, if it was
+                an index before the run. Queries fail or lack documents until that index is built. Without it, the
+                name is an alias.
             index_workers: as for :meth:`apply`.
             max_rate: as for :meth:`apply`.
             max_latency: as for :meth:`apply`.
@@ -289,24 +290,24 @@ class MigrationExecutor:
         progress_callback: ProgressCallback | None = None,
         progress: SyncProgress | None = None,
     ) -> MigrationReport:
-        """Convert what applications have written to the originals of shadow fields since these were converted.
+        """Convert or copy what applications have written to old fields or old keys since the last conversion.
 
-        What they have written to shadow fields themselves is left alone.
+        Values that applications have written to shadow fields or new keys do not change.
 
         Args:
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: of the run.
-            index: a name of its index; may be left out if the directory holds one backup.
-            watch: go on with what is written from now on, until ``stop`` is set.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the backup directory of the run.
+            index: a name of its index; optional if the directory holds one backup.
+            watch: continue with all later writes, until ``stop`` is set.
             batch_size: documents per batch.
             retry_for: as for :meth:`apply`.
             max_rate: as for :meth:`apply`.
             max_latency: as for :meth:`apply`.
-            stop: set to stop; with ``watch`` that is the usual end.
+            stop: set to stop; with ``watch`` this is the usual end.
             progress_callback: called with a step and a detail.
-            progress: tells how far behind it is while it goes on, to any thread that looks.
+            progress: its attributes show how far behind the conversion is; any thread can read them.
 
         Raises:
             FieldfareError: as :func:`fieldfare.engine.synchronize.synchronize`.
@@ -321,7 +322,7 @@ class MigrationExecutor:
             )
 
     def status(self, backup_dir: BackupPath | str, index: str | None = None) -> list[dict[str, Any]]:
-        """Return how far each run in a backup directory got; needs no server.
+        """Return the progress of each run in a backup directory; needs no server.
 
         Raises:
             BackupUnusable: no such directory, or no such backup in it.
@@ -338,22 +339,22 @@ class MigrationExecutor:
         paused: bool | None = None,
         off: bool = False,
     ) -> dict[str, Limits]:
-        """Change the limits of runs that are under way; needs no server. They look within half a second.
+        """Change the limits of active runs; needs no server. A run uses the new limits within half a second.
 
         Args:
-            backup_dir: of the runs.
-            index: source or target name of one; None for every run that is under way there.
-            max_rate: documents per second, as for :meth:`apply`; None to leave it as it is.
-            max_latency: milliseconds, as for :meth:`apply`; None to leave it as it is.
-            paused: whether to pause; None to leave it as it is.
-            off: remove every limit first, and a pause.
+            backup_dir: the backup directory of the runs.
+            index: source or target name of one run; None for every active run of the directory.
+            max_rate: documents per second, as for :meth:`apply`; None for no change.
+            max_latency: milliseconds, as for :meth:`apply`; None for no change.
+            paused: whether to pause; None for no change.
+            off: first remove every limit and a pause.
 
         Returns:
-            Source index → the limits of its run from now on.
+            Source index → the new limits of its run.
 
         Raises:
-            UsageError: a limit is not a number above 0, or nothing is to be changed.
-            BackupUnusable: no run is under way.
+            UsageError: a limit is not a number above 0, or there is nothing to change.
+            BackupUnusable: no run is active.
         """
         require_limits(max_rate, max_latency)
         if (max_rate, max_latency, paused, off) == (None, None, None, False):

@@ -67,8 +67,8 @@ class MigrationPlanner(Planner):
         min_recall: the required recall@10 of a change of vectors, 0 to 1; it is predicted from a sample.
         accept_recall_loss: plan changes below ``min_recall``, with a warning.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
-        key_sample_limit: how many keys to sample for the validation, where a call does not say.
-        prefer: plugins that carry out a change which another plugin claims, too; beside those that a patch names.
+        key_sample_limit: how many keys to sample for the validation, if a call does not set it.
+        prefer: plugins to use if another plugin claims the same change; the patch can name further ones.
 
     Raises:
         UsageError: ``min_recall`` is not between 0 and 1.
@@ -93,20 +93,20 @@ class MigrationPlanner(Planner):
 
         Args:
             index_name: the index, or one of its aliases.
-            redis_url: where it lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
             schema_patch_path: the patch file.
             target_schema_path: the file with the target schema.
             schema_patch: the patch, or the content of a patch file as a mapping; give exactly one of the three.
-            aliases: further aliases of the index, which the target index gets, too.
-            key_sample_limit: how many keys to sample for the validation; None for the planner's own.
-            mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that the patch names, or else
-                ``drop_recreate``.
-            logical_renames: rename fields in the index alone, also those for which the patch does not say so.
+            aliases: further aliases of the index, which the target index will also have.
+            key_sample_limit: how many keys to sample for the validation; None for the planner's number.
+            mode: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the mode in the patch, or
+                ``drop_recreate`` if it has none.
+            logical_renames: rename all fields only in the index, also without ``logical: true`` in the patch.
 
         Raises:
-            UsageError: more than one of the three or none is given, or a file cannot be used (all problems at once).
+            UsageError: none or more than one of the three is given, or a file cannot be used (with all its problems).
             PreconditionError: no server, no index, or an unsupported server.
             PluginError: no plugin, or more than one, claims a change.
         """
@@ -150,16 +150,16 @@ class MigrationPlanner(Planner):
         mode: str | None = None,
         logical_renames: bool = False,
     ) -> MigrationPlan:
-        """Make a plan from a patch that is in memory.
+        """Make a plan from a patch in memory.
 
         Args:
             index_name: the index, or one of its aliases.
             schema_patch: the patch, or the content of a patch file as a mapping.
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            aliases: further aliases of the index, which the target index gets, too.
-            key_sample_limit: how many keys to sample for the validation; None for the planner's own.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            aliases: further aliases of the index, which the target index will also have.
+            key_sample_limit: how many keys to sample for the validation; None for the planner's number.
             mode: as for :meth:`create_plan`.
             logical_renames: as for :meth:`create_plan`.
 
@@ -192,18 +192,18 @@ class MigrationPlanner(Planner):
         server: Server | None = None,
         backup_dir: BackupPath | str | None = None,
     ) -> MigrationPlan:
-        """Return a plan of RedisVL with steps, planned against the live index; any other plan as it is.
+        """Add steps to a plan of RedisVL, planned for the live index; return any other plan unchanged.
 
         Args:
             plan: from :func:`load_migration_plan`.
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: if a run of this plan is recorded there, its steps are returned.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: if this directory has a run of the plan, the plan gets the steps of that run.
 
         Raises:
-            ChangeBlocked: RedisVL says that the plan cannot be applied.
-            StalePlan: the live index is not the one that RedisVL planned for.
+            ChangeBlocked: the plan says that it cannot be applied.
+            StalePlan: the live index is not the index that the plan was made for.
             FieldfareError: as :meth:`create_plan`.
         """
         if not isinstance(plan, RedisVLPlan):

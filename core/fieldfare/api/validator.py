@@ -34,10 +34,10 @@ __all__ = ["MigrationValidator", "ValidationReport"]
 
 @frozen(hash=False, repr=False)
 class ValidationReport(MigrationReport):
-    """The report of a validation. Unpacks as RedisVL's does: findings, figures of the live index, seconds.
+    """The report of a validation. It can be unpacked like RedisVL's: findings, figures of the live index, seconds.
 
     Attributes:
-        target_info: figures that FT.INFO gives of the live index, under their names there; empty if there is none.
+        target_info: figures of the live index, under their names in FT.INFO; empty if there is no index.
     """
 
     target_info: Mapping[str, float] = field(factory=dict)
@@ -71,12 +71,13 @@ class MigrationValidator:
         """Compare the live index with a plan's target. Changes nothing.
 
         Args:
-            plan: with the expected target.
-            redis_url: where the index lives.
-            redis_client: a client of redis-py, to whose server to connect in place of ``redis_url``.
-            server: an open connection of fieldfare, in place of both.
-            backup_dir: of the migration; with it, documents are compared, too.
-            verify: how many of them: ``sample`` (if left out), ``full`` or ``none``; needs ``backup_dir``.
+            plan: the plan with the expected target.
+            redis_url: the URL of the server.
+            redis_client: a client of redis-py; fieldfare connects to the same server, instead of ``redis_url``.
+            server: an open connection of fieldfare, instead of both.
+            backup_dir: the backup directory of the migration; with it, documents are compared, too.
+            verify: how many documents are compared: ``sample`` (the default), ``full`` or ``none``; needs
+                ``backup_dir``.
             query_check_file: further queries, as YAML.
 
         Returns:
@@ -84,8 +85,8 @@ class MigrationValidator:
 
         Raises:
             UsageError: ``verify`` without ``backup_dir``, or an unknown one.
-            CommandNotAllowed: the user may not read what the checks look at.
-            BackupUnusable: no such backup, of another plan, of a run that is not through, or damaged.
+            CommandNotAllowed: the user may not read the index or its documents.
+            BackupUnusable: the backup does not exist, belongs to another plan or to an unfinished run, or is damaged.
         """
         if verify is not None and verify != Verify.NONE and backup_dir is None:
             raise UsageError(f"verify={verify!r}: documents are compared with the backup; give its directory, too.")

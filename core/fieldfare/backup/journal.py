@@ -154,7 +154,7 @@ class Journal:
             steps: ids of the steps.
             batches: how many batches of the shard each of them has completed.
             documents: how many documents the last batch wrote.
-            shard: of the backup.
+            shard: the shard of the backup.
         """
         records = {step: self.progress.steps[step].with_batches(batches, documents, shard) for step in steps}
         self.progress = evolve(self.progress, steps={**self.progress.steps, **records})

@@ -30,7 +30,7 @@ def write_manifest(prefix: BackupPath, batches: Sequence[range], *, batch_size: 
     """Write durably which shard holds which keys.
 
     Args:
-        prefix: of the backup.
+        prefix: the prefix of the backup.
         batches: the batches of keys of each shard.
         batch_size: keys per batch; the last one may have fewer.
         keys: how many keys were captured.

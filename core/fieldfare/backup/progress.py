@@ -73,7 +73,7 @@ class StepRecord:
         Args:
             batches: completed batches of the shard, in all.
             documents: documents written since the last count.
-            shard: of the backup.
+            shard: the shard of the backup.
         """
         shards = (*self.shards[:shard], batches, *self.shards[shard + 1 :]) if self.shards else ()
         total = sum(shards) if shards else batches
@@ -117,7 +117,7 @@ class Progress:
         undo: how far its rollback got.
         batch_size: documents per batch; a resumed run keeps it.
         started_at: UTC, ISO 8601.
-        source_stats: of the source index when the run started.
+        source_stats: the figures of the source index when the run started.
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
         query_check_file: path of the user's queries, of the last attempt that had any; "" if none had.
         min_overlap: the least overlap that came with them; None for that of the file.
@@ -131,12 +131,12 @@ class Progress:
         superseded: an index that a rollback has restored before, and that is dropped now that the name becomes an index
             again; "" if there is none.
         dropped_at: when the source was dropped, in seconds since the epoch.
-        notes: of this run, or of its rollback.
+        notes: the notes of this run, or of its rollback.
         notes_before: the notes at the time of the first change; empty for a rollback.
         server_processes: run ids of the servers when they were last read.
         server_changes: how often the run ids changed during the run.
         self_queries: vector field of the source index → what it found.
-        raised_workers: address of a server → its index workers, from before they are raised until they are put back.
+        raised_workers: address of a server → its index workers, from before they are raised until they are restored.
         warnings: for the report, of this run or of its rollback.
         latencies: how long the server took to answer, over all attempts.
         timings: seconds per activity, and their ``total``, over all attempts.

@@ -32,7 +32,7 @@ def open_regular(path: Path, flags: int) -> int:
 
     Args:
         path: the file.
-        flags: of ``os.open``; only its owner may read and write a file that is created.
+        flags: the flags for ``os.open``; only its owner may read and write a file that is created.
 
     Raises:
         BackupUnusable: it is a link, a pipe or a device.
@@ -55,7 +55,7 @@ def open_regular(path: Path, flags: int) -> int:
 
 
 def require_regular_file(path: Path) -> None:
-    """Check that a path is no link, pipe or device, before other code opens it.
+    """Check that a path is not a link, pipe or device, before other code opens it.
 
     Raises:
         BackupUnusable: it is one.

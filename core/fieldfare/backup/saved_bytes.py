@@ -1,4 +1,4 @@
-"""Originals of a step that are no documents: each is a batch of one row, whose key is the original's name."""
+"""Originals of a step that are not documents: each is a batch of one row, whose key is the original's name."""
 
 from __future__ import annotations
 

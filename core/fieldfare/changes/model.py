@@ -92,7 +92,7 @@ class RenameField:
     Attributes:
         old: its name.
         new: its name afterwards.
-        logical: rename it in the index alone: documents keep the value where it is.
+        logical: rename it only in the index: documents keep the value where it is.
     """
 
     change: ClassVar[str] = "rename_field"

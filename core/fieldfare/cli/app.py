@@ -39,6 +39,7 @@ from fieldfare.cli.show import show as show_plan
 from fieldfare.cli.status import status
 from fieldfare.cli.switch import switch
 from fieldfare.cli.sync import sync
+from fieldfare.cli.telemetry import switch_on_telemetry
 from fieldfare.cli.throttle import throttle
 from fieldfare.cli.validate import validate
 from fieldfare.cli.wizard import wizard
@@ -55,7 +56,7 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
 """How many threads numpy's matrix products use. More than one leave less of a small machine to the server."""
 
 PROGRAM_OPTIONS: Final = (
-    "Options of the program (--json, -p no:NAME, -v, ...) may stand here too: see 'fieldfare --help'."
+    "You can also write the options of the program here (--json, -p no:NAME, -v, ...): see 'fieldfare --help'."
 )
 
 RENAMED_OPTIONS: Final = {"retry-for": "reconnect-timeout", "timeout": "index-timeout"}
@@ -209,11 +210,13 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
 def program(  # noqa: PLR0913 - the program's options
     context: typer.Context,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for errors too.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write one JSON document to stdout, also for errors.")
+    ] = False,
     blocked: Annotated[
         list[str] | None,
         typer.Option(
-            "-p", metavar="no:NAME", help="Leave a plugin out. Repeatable. Behind a command, -p NUMBER is its port."
+            "-p", metavar="no:NAME", help="Do not use this plugin. Repeatable. After a command, -p NUMBER is the port."
         ),
     ] = None,
     verbose: Annotated[
@@ -221,11 +224,15 @@ def program(  # noqa: PLR0913 - the program's options
         typer.Option("-v", "--verbose", count=True, show_default=False, help="Log more: -v info, -vv debug."),
     ] = 0,
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="The least severe level that is logged.")
+        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="Log events of this level and above.")
     ] = None,
-    log_format: Annotated[Literal["console", "json"], typer.Option(help="How logs are written to stderr.")] = "console",
+    log_format: Annotated[Literal["console", "json"], typer.Option(help="Format of the log on stderr.")] = "console",
+    otel: Annotated[
+        bool,
+        typer.Option("--otel", help="Send spans and metrics with OpenTelemetry (default: to http://localhost:4318)."),
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Change a live Redis Search index: its schema, its documents, its vectors.
 
@@ -239,6 +246,8 @@ def program(  # noqa: PLR0913 - the program's options
     if context.invoked_subcommand is None:
         notice(context.get_help())
         raise typer.Exit(USAGE)
+    if otel:
+        switch_on_telemetry(context.obj.plugins)
     level = log_level or ("warning", "info", "debug")[min(verbose, 2)]
     context.obj = evolve(context.obj, log_format=log_format, log_level=level)
 

@@ -64,7 +64,7 @@ def apply(  # noqa: PLR0913 - the command's options
     workers: Workers = 1,
     asynchronous: Annotated[
         bool,
-        typer.Option("--async", help="Run on an event loop, as programs with asyncio do. The result is the same."),
+        typer.Option("--async", help="Run on an event loop, like programs with asyncio. The result is the same."),
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     timeout: IndexTimeout = None,
@@ -82,7 +82,7 @@ def apply(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option(
             "--no-switch",
-            help="Build and check an index beside the source, and move no name to it: 'fieldfare switch' does that.",
+            help="Build and check a new index beside the source, and do not switch. 'fieldfare switch' does it later.",
         ),
     ] = False,
     report_out: ReportOut = None,
@@ -91,14 +91,15 @@ def apply(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Apply a migration plan. After a crash, the same command resumes it.
 
-    Originals are on disk before anything is changed. With the mode drop_recreate the index cannot be queried
-    from the moment it is dropped until the new one is ready. Before that, and before information is lost, the command
-    asks if it is typed at a terminal; --yes answers. Ctrl-C stops after the current batch.
+    Originals are on disk before anything is changed. In the mode drop_recreate the index cannot be queried
+    from the moment it is dropped until the new index is ready. At a terminal, the command asks before that, and before
+    information is lost; --yes skips the question. Ctrl-C stops after the current batch.
     """
     session = Session.of(context)
     if backup_dir is None:
         raise BackupDirectoryRequired
     from fieldfare.api import MigrationPlanner, load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.resume import is_applied  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
@@ -112,7 +113,8 @@ def apply(  # noqa: PLR0913 - the command's options
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
             again = command_line("apply", plan=plan, backup_dir=backup_dir)
-            if yes or session.json or not confirm_apply(loaded, backup_dir, again=again):
+            is_new = not is_applied(server, loaded, Path(backup_dir))
+            if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
             expected = loaded.forecast.activities if loaded.forecast else None
             with show_progress(session.plugins, expected), stop_on_signals(stop):

@@ -19,7 +19,7 @@ from fieldfare.support.redaction import secrets_in
 
 __all__ = ["Arguments", "known_secrets", "read_arguments"]
 
-FLAGS: Final = frozenset({"--json", "--traceback", "-v", "-vv", "--verbose"})
+FLAGS: Final = frozenset({"--json", "--traceback", "--otel", "-v", "-vv", "--verbose"})
 VALUES: Final = frozenset({"-p", "--log-format", "--log-level"})
 BLOCK: Final = "no:"
 URLS: Final = ("--url", "-u")
@@ -100,14 +100,12 @@ def known_secrets(arguments: Sequence[str]) -> frozenset[str]:
 def _blocked(value: str) -> str:
     if not value.startswith(BLOCK) or value == BLOCK:
         raise UsageError(
-            f"Option -p takes no:NAME, to leave out the plugin NAME, or behind a command a port; not {value!r}."
+            f"Option -p takes no:NAME, to run without the plugin NAME, or after a command a port; not {value!r}."
         )
     return value.removeprefix(BLOCK)
 
 
 def _port(value: str, before: Sequence[str]) -> str:
     if all(argument.startswith("-") for argument in before):
-        raise UsageError(
-            f"Option -p takes no:NAME here. A port stands behind the command: 'fieldfare list -p {value}'."
-        )
+        raise UsageError(f"Option -p takes no:NAME here. Write a port after the command: 'fieldfare list -p {value}'.")
     return value

@@ -27,7 +27,7 @@ def cleanup(  # noqa: PLR0913 - options of a command
     *,
     backup_dir: Annotated[
         list[Any] | None,
-        backup_option("Directory or storage URL with backups of migrations: what they still need stays. Repeatable."),
+        backup_option("Directory or URL with backups of migrations, whose indexes and fields stay. Repeatable."),
     ] = None,
     fields: Annotated[
         bool,
@@ -41,12 +41,12 @@ def cleanup(  # noqa: PLR0913 - options of a command
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Drop what migrations have left behind.
+    """Drop indexes that migrations have left behind.
 
-    The command drops trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index that
-    answers to NAME. Documents stay. With --fields it removes fields FIELD__v2 where an index reads FIELD, if no index
-    reads them. Name the backup directory of each migration that may still be rolled back: without it, the command
-    cannot know what the rollback needs.
+    The command drops trial indexes of killed migrations, and versions (NAME__v2) over the same keys as the index with
+    the name NAME. Documents stay. With --fields it also removes fields FIELD__v2 from documents, if an index reads
+    FIELD and no index reads FIELD__v2. Give the backup directory of each migration that you may want to roll back:
+    without it, the command cannot know what the rollback needs.
     """
     session = Session.of(context)
     from fieldfare.api import (  # noqa: PLC0415 - start-up time
@@ -75,7 +75,7 @@ def cleanup(  # noqa: PLR0913 - options of a command
     if in_documents:
         show(f"Removed: {', '.join(each.path for each in in_documents)}")
     if not found and not in_documents:
-        show("Nothing is left behind.")
+        show("Nothing to clean up.")
 
 
 def _show(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField]) -> None:
@@ -91,7 +91,7 @@ def _show(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField]) -> 
 
 def _confirm(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField], session: Session) -> None:
     if session.json or not sys.stdin.isatty():
-        raise UsageError("cleanup drops and removes these and asks before; without a terminal, pass --yes.")
+        raise UsageError("cleanup asks before it drops these; without a terminal, pass --yes.")
     questions = [f"Drop {len(found)} indexes? Documents stay."] if found else []
     if fields:
         questions.append(f"Remove {len(fields)} fields from documents? No backup has their values.")

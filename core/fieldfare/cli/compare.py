@@ -29,25 +29,28 @@ def compare(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     query_check_file: Annotated[
         Path | None,
-        file_option("YAML file of queries. Left out: all documents, and the neighbours of some."),
+        file_option("YAML file of queries. Default: count all documents, and compare nearest neighbours of some."),
     ] = None,
     min_overlap: MinOverlap = None,
     min_mean_overlap: Annotated[
         float | None,
-        typer.Option(help="The least mean of these shares over all queries.", metavar="SHARE", min=0, max=1),
+        typer.Option(help="Minimum mean of these shares over all queries.", metavar="SHARE", min=0, max=1),
     ] = None,
     samples: Annotated[
         int,
         typer.Option(
-            help="Without a file: documents of each vector field whose neighbours are compared.", metavar="N", min=1
+            help="Without a file: for how many documents the nearest neighbours are compared.", metavar="N", min=1
         ),
     ] = DEFAULTS["samples"],
     rounds: Annotated[
-        int, typer.Option(help="How often each index is asked each query.", metavar="N", min=1)
+        int, typer.Option(help="How often each query is sent to each index.", metavar="N", min=1)
     ] = DEFAULTS["rounds"],
     report_out: ReportOut = None,
 ) -> None:
-    """Ask two indexes the same queries and compare the answers. Changes nothing; ends with 4 if too little overlaps."""
+    """Compare what two indexes answer to the same queries. Changes nothing.
+
+    Ends with 4 if the answers to a query do not overlap enough.
+    """
     session = Session.of(context)
     from fieldfare.api.comparison import compare_indexes  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time

@@ -48,7 +48,7 @@ def comparison_text(comparison: IndexComparison) -> str:
             f"Mean overlap: {comparison.mean_overlap:.3f} of {counted(len(rows), 'query', 'queries')}",
             f"Documents:    {documents.index:,} and {documents.against:,}",
             *_latency(comparison),
-            *bullets("\nDefinitions differ (nothing is required of them):", comparison.differences),
+            *bullets("\nDefinitions differ (this does not count):", comparison.differences),
             *bullets("\nToo little overlaps:", failed),
         ]
     )

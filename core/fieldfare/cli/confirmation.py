@@ -36,7 +36,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: s
 
     Args:
         plan: what is about to be carried out.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         again: the command, for a message.
 
     Returns:
@@ -55,14 +55,14 @@ def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: s
     reasons += ["Information is lost that only the backup can restore."] if loses else []
     summary = with_marks(summary_text(plan, width_of(sys.stderr)), sys.stderr)
     notice("\n\n".join([summary, "\n".join(reasons)]))
-    if not _read_yes("Apply this plan? Only 'yes' does it: ", again):
+    if not _read_yes("Apply this plan? Type 'yes' to continue: ", again):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
     return True
 
 
 def agreed_to(question: str, again: str) -> bool:
-    """Ask, on stderr, whether to go on: y or n. Lines break between words.
+    """Ask, on stderr, whether to continue: y or n. Lines break between words.
 
     Args:
         question: the question.

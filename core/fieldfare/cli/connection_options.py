@@ -24,11 +24,11 @@ TLS: Final = {"redis": "rediss", "redis+sentinel": "rediss+sentinel"}
 """Scheme of a URL → the same with TLS."""
 
 OPTIONS: Final = {
-    "host": Annotated[str | None, typer.Option("--host", help="Host of Redis, in place of --url.", metavar="HOST")],
+    "host": Annotated[str | None, typer.Option("--host", help="Host of Redis, instead of --url.", metavar="HOST")],
     "port": Annotated[
-        int | None, typer.Option("--port", "-p", help="Port of Redis, in place of --url.", metavar="PORT", min=1)
+        int | None, typer.Option("--port", "-p", help="Port of Redis, instead of --url.", metavar="PORT", min=1)
     ],
-    "user": Annotated[str | None, typer.Option("--user", help="User of Redis, in place of --url.", metavar="NAME")],
+    "user": Annotated[str | None, typer.Option("--user", help="User of Redis, instead of --url.", metavar="NAME")],
     "password": Annotated[
         str | None,
         typer.Option("--password", "-a", help="Password of Redis. Safer: a URL in FIELDFARE_URL.", metavar="PASSWORD"),
@@ -77,7 +77,7 @@ def connection_url(  # noqa: PLR0913 - the options
     A host, port, user or password is preferred to the URL of an environment variable.
 
     Args:
-        url: of ``--url``, of an environment variable, or the default.
+        url: from ``--url``, from an environment variable, or the default.
         named: whether it is that of ``--url``.
         host: the host; by default localhost.
         port: the port; by default 6379.

@@ -24,16 +24,14 @@ def demo(
     data: Annotated[
         Path, typer.Option(help="Directory with the entries, their vectors and the patch.", metavar="DIR")
     ] = Path("examples/wordnet"),
-    url: Annotated[
-        str, typer.Option(help="Redis to use. Left out, a private one is started and stopped.", metavar="URL")
-    ] = EMBEDDED,
+    url: Annotated[str, typer.Option(help="Redis to use. Default: start a private one.", metavar="URL")] = EMBEDDED,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the plan and the backup.")] = False,
 ) -> None:
     """Show a whole migration on real data, and roll it back.
 
     Creates an index of dictionary entries, runs a query, changes the schema and the datatype of the
-    vectors, runs the query again, rolls back, and runs it once more. The results must stay the same, and
-    at the end every byte must be what it was; else the command ends with 1.
+    vectors, runs the query again, rolls back, and runs the query once more. The results must stay the same, and
+    at the end every byte must be what it was; otherwise the command ends with 1.
     """
     session = Session.of(context)
     from fieldfare.cli.demo_steps import Demo  # noqa: PLC0415 - start-up time

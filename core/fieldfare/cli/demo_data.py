@@ -60,7 +60,7 @@ class Entry:
         word: its first word.
         pos: part of speech: noun, verb, adj or adv.
         gloss: all its words, its definition, examples.
-        vector: of the gloss, 384 numbers, as float32.
+        vector: the embedding of the gloss, 384 numbers, as float32.
     """
 
     word: str

@@ -36,22 +36,20 @@ def doctor(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     sample: Annotated[
         int | None,
-        typer.Option(help=f"How many documents to read, drawn at random. Left out, {SAMPLE:,}.", metavar="N", min=1),
+        typer.Option(help=f"How many documents to read, chosen at random. Default: {SAMPLE:,}.", metavar="N", min=1),
     ] = None,
     read_all: Annotated[bool, typer.Option("--all", help="Read all documents.")] = False,
-    schema: Annotated[
-        Path | None, file_option("Schema file, as YAML: say how the live definition differs from it.")
-    ] = None,
+    schema: Annotated[Path | None, file_option("Schema file, as YAML, to compare with the live definition.")] = None,
     fail_on: Annotated[
         Literal["error", "warning"] | None,
-        typer.Option(help="End with 1 if there are errors, or errors or warnings. Left out, end with 0."),
+        typer.Option(help="End with 1 if there are errors, or errors or warnings. Default: end with 0."),
     ] = None,
     report_out: ReportOut = None,
 ) -> None:
-    """Look for what is wrong in an index. Reads the server, changes nothing.
+    """Find problems of an index. Reads the server, changes nothing.
 
-    Finds documents that are not indexed and says why, vectors that no query can use, fields that no document has, and
-    the memory of each field. Documents are read in batches.
+    Reports documents that are not indexed, with the reason, vectors that no query can use, fields that no document
+    has, and the memory of each field.
     """
     session = Session.of(context)
     if read_all and sample is not None:

@@ -66,12 +66,12 @@ def describe(error: BaseException, secrets: Collection[str] = ()) -> Failure:
         return _several(error, secrets)
     client = sys.modules.get("redis.exceptions")  # if it is not loaded, it was not raised
     if client is not None and isinstance(error, client.RedisError):
-        message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' says how far a migration got."
+        message = f"Redis refused, or gave no answer: {error}. 'fieldfare status' shows the state of a migration."
         return Failure(type(error).__name__, redact(single_full_stops(message), secrets), FieldfareError.exit_code)
     message = (
         f"Internal error: {describe_exception(error)}\n"
-        "If a migration was running, 'fieldfare status' says how far it got. This is a fault in fieldfare or in a "
-        f"plugin: please report it at {REPORT_TO}, with what '--traceback' shows."
+        "If a migration was running, 'fieldfare status' shows its state. This is a defect in fieldfare or in a "
+        f"plugin: please report it at {REPORT_TO}, with the output of '--traceback'."
     )
     return Failure(
         "InternalError", redact(single_full_stops(message), secrets), INTERNAL, {"error": type(error).__name__}
@@ -107,7 +107,7 @@ def _message(error: FieldfareError) -> str:
     if refusal is None or not isinstance(error, refusal.CommandNotAllowed):
         return str(error)
     advice = f" 'ACL SETUSER NAME {error.right}' grants it" if error.right else " Ask who runs the server"
-    return f"{error}. Nothing was changed.{advice}; the page 'Which rights does it need?' lists them by command."
+    return f"{error}. Nothing was changed.{advice}; the page 'Which rights does it need?' has a rule for each command."
 
 
 def _fact(value: Any, secrets: Collection[str]) -> Any:

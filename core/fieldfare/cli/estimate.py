@@ -22,15 +22,15 @@ def estimate(
     *,
     plan: Plan = DEFAULT_PLAN,
     aof_enabled: Annotated[
-        bool, typer.Option("--aof-enabled", help="Count the growth of the append-only file too.")
+        bool, typer.Option("--aof-enabled", help="Also count the growth of the append-only file.")
     ] = False,
     url: Url = "",
     cluster: Cluster = None,
 ) -> None:
     """Estimate the disk, memory and time that a plan needs.
 
-    Without --url (or FIELDFARE_URL, REDIS_URL) the server is not asked. With it, the server says whether it writes an
-    append-only file. A plan of RedisVL needs the server.
+    With --url (or FIELDFARE_URL, REDIS_URL) the command asks the server whether it writes an append-only file. Without
+    it, no server is needed, except for a plan of RedisVL.
     """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
@@ -79,7 +79,7 @@ def _ask_server(
     except ServerUnavailable as error:
         if plan.is_unplanned:
             raise
-        notice(f"Note: whether AOF is on is not known. {error}")
+        notice(f"Note: it is not known whether AOF is on. {error}")
         return plan, None
 
 

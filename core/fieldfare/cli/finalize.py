@@ -39,16 +39,16 @@ def finalize(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option(
             "--force",
-            help="Where applications wrote old fields or keys since the last sync, convert or copy these first.",
+            help="If applications wrote old fields or keys since the last sync, convert or copy these first.",
         ),
     ] = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
     """Remove the old index, and old values or keys.
 
-    The switch leaves them in place for a rollback. Old values are those of fields that have a shadow field; old keys
-    are those of documents that were copied. The command saves first what the backup lacks of them. Other documents and
-    the backup stay: a later rollback builds the old index again. After a crash, the same command resumes it.
+    The switch keeps them for a rollback: the old index, the old fields that now have a shadow field, and the old keys
+    of copied documents. Values that are not in the backup yet are saved first. All other documents and the backup
+    stay: a later rollback builds the old index again. After a crash, the same command resumes the work.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
@@ -74,7 +74,7 @@ def finalize(  # noqa: PLR0913 - the command's options
 
 def _confirm(plan: MigrationPlan, *, backup_dir: BackupPath, index: str | None, session: Session) -> None:
     if session.json or not sys.stdin.isatty():
-        raise UsageError("finalize drops the old index and asks before; without a terminal, pass --yes.")
+        raise UsageError("finalize asks before it drops the old index; without a terminal, pass --yes.")
     if not agreed_to(_question(plan), command_line("finalize", backup_dir=backup_dir, index=index)):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
@@ -86,9 +86,9 @@ def _question(plan: MigrationPlan) -> str:
 
     if copies_keys(plan):
         return (
-            f"Drop the old index {plan.index!r}, and remove the old keys of its documents? They are in the backup then."
+            f"Drop the old index {plan.index!r}, and remove the old keys of its documents? The backup will have them."
         )
     old_fields = ", ".join(map(repr, shadow_paths(plan)))
     if not old_fields:
         return f"Drop the old index {plan.index!r}? Documents stay."
-    return f"Drop the old index {plan.index!r}, and remove the old values of {old_fields}? They are in the backup then."
+    return f"Drop the old index {plan.index!r}, and remove the old values of {old_fields}? The backup will have them."

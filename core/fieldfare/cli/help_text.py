@@ -48,7 +48,7 @@ class Group(TyperGroup):
 
 
 def fit_examples(text: str) -> str:
-    r"""Return the end of a help; an example in it that is too long for a line goes on behind ``\``."""
+    r"""Return the end of a help; an example in it that is too long for a line continues behind ``\``."""
     from fieldfare.support.text_layout import command_lines  # noqa: PLC0415 - start-up time
 
     lines = []

@@ -17,7 +17,7 @@ SUPPORTED: Final = (
     "Move documents to another key prefix",
     "Change the algorithm, the distance metric or the parameters of a vector field",
     "Change the datatype of vectors: float64, float32, float16, bfloat16, int8, uint8",
-    "Cut vectors to fewer dimensions",
+    "Reduce the dimensions of vectors",
 )
 BLOCKED: Final = (
     "More dimensions, or other vectors: embed the documents again",
@@ -47,7 +47,7 @@ def helper(context: typer.Context, *, url: Url = DEFAULT_URL, cluster: Cluster =
         return
     sections = (
         bullets("Indexes:", names) or ["Indexes: none"],
-        bullets("What can be changed, if the plugins for it are there:", SUPPORTED),
+        bullets("What can be changed, if the plugins are installed:", SUPPORTED),
         bullets("What cannot be changed:", BLOCKED),
         bullets("Commands, in order:", COMMANDS),
     )

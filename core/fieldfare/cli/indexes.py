@@ -32,15 +32,15 @@ def list_indexes(
     backup_dir: Annotated[
         list[Any] | None,
         backup_option(
-            f"Directory or storage URL with backups of migrations, to show those that are not complete. Repeatable. "
-            f"Left out, {DEFAULT_BACKUPS}, if it is there."
+            "Directory or URL with backups, to show migrations that are not complete. Repeatable. Default: "
+            f"{DEFAULT_BACKUPS}, if it exists."
         ),
     ] = None,
 ) -> None:
     """Show the indexes of a server with their figures.
 
-    These are documents, storage, fields, vectors, memory, aliases where the server lists them, and migrations that are
-    not complete.
+    The figures are documents, storage, fields, vectors, memory, aliases if the server lists them, and migrations that
+    are not complete.
     """
     session = Session.of(context)
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time

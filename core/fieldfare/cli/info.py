@@ -22,7 +22,7 @@ def info(
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     alias: Annotated[
-        list[str] | None, typer.Option(help="An alias to look up as well. Repeatable.", metavar="NAME")
+        list[str] | None, typer.Option(help="Also look up this alias. Repeatable.", metavar="NAME")
     ] = None,
 ) -> None:
     """Show one index: definition, figures, synonyms, aliases."""
@@ -67,6 +67,7 @@ def _text(snapshot: Snapshot) -> str:
         ("Vector memory", f"{stats.vector_index_size_mb:,.2f} MB"),
         *_options(definition),
         ("Aliases", ", ".join(snapshot.aliases) or _no_aliases(snapshot)),
+        *(("Example key", key) for key in snapshot.key_sample[:1]),
     ]
     fields = table(
         ["Field", "Type", "Path", "Attributes"],

@@ -35,9 +35,9 @@ class SyncCollector(Collector):
         """Yield each metric, with the index as its label."""
         progress = self.progress
         gauges = {
-            "lag_keys": ("Keys that applications have changed, and that are not looked at yet", progress.lag_keys),
-            "lag_seconds": ("Seconds since the server has told of the first of these keys", progress.lag_seconds),
-            "following": ("1 if the server tells which keys are changed, else 0", int(progress.is_following)),
+            "lag_keys": ("Keys that applications have changed and that are not checked yet", progress.lag_keys),
+            "lag_seconds": ("Seconds since the server reported the first of these keys", progress.lag_seconds),
+            "following": ("1 if the server reports which keys are changed, otherwise 0", int(progress.is_following)),
         }
         counters = {
             "passes": ("Comparisons of all documents", progress.passes),

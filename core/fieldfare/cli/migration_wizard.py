@@ -63,9 +63,9 @@ class MigrationWizard:
 
         Args:
             index_name: the index, or an alias of it; asked for if left out.
-            redis_url: where it lives.
+            redis_url: the URL of the server.
             redis_client: or a client of that server, which stays open.
-            server: or an open connection.
+            server: an open connection of fieldfare, instead of both.
             existing_patch_path: a patch to start from.
             plan_out: the file for the plan.
             patch_out: the file for the patch; None for no file.

@@ -23,20 +23,18 @@ def new_plugin(
     context: typer.Context,
     *,
     name: Annotated[str, typer.Argument(help="Name of the distribution, such as acme-mask.", metavar="NAME")],
-    directory: Annotated[
-        Path | None, directory_option("Directory to write into; it may not exist yet. Left out, NAME.")
-    ] = None,
+    directory: Annotated[Path | None, directory_option("Directory to create and to write into. Default: NAME.")] = None,
 ) -> None:
     """Write a new plugin, with tests that pass.
 
-    It is a distribution with a transform; its tests are the conformance suite. Change the transform and the examples
-    to what you need.
+    The plugin is a distribution with a transform. Its tests are the conformance suite. Change the transform and the
+    examples.
     """
     session = Session.of(context)
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a plugin: it takes words in lower case with '-' between them, such as acme-mask. "
-            "Nothing was written."
+            f"{name!r} is not a valid name for a plugin: use words in lower case with '-' between them, such as "
+            "acme-mask. Nothing was written."
         )
     target = Path(name) if directory is None else directory
     from fieldfare.cli.new_plugin_files import new_plugin_files  # noqa: PLC0415 - start-up time

@@ -111,7 +111,7 @@ pip install -e '.[test]'
 pytest
 ```
 
-A patch asks for it so:
+Use it in a patch:
 
 ```yaml
 version: 1
@@ -135,8 +135,8 @@ def new_plugin_files(name: str, version: str) -> dict[str, str]:
     """Return path → content of the files of a new plugin.
 
     Args:
-        name: of the distribution: words in lower case with ``-`` between them.
-        version: of fieldfare, the least that the plugin needs.
+        name: the name of the distribution: words in lower case with ``-`` between them.
+        version: the oldest version of fieldfare that the plugin works with.
     """
     vendor, _, action = name.partition("-")
     words = {

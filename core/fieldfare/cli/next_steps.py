@@ -15,7 +15,7 @@ VALIDATED: Final = "validated"
 """The stage of an index beside the source that has no name yet."""
 
 STAGES: Final = {VALIDATED: "switch", "switched": "finalize"}
-"""How far an index beside the source got → the command that goes on."""
+"""How far an index beside the source got → the command that continues."""
 
 
 def is_finished(migration: Mapping[str, Any]) -> bool:

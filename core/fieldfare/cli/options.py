@@ -1,4 +1,4 @@
-"""RunOptions that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -24,9 +24,6 @@ __all__ = [
     "DEFAULT_BACKUPS",
     "DEFAULT_PLAN",
     "DEFAULT_URL",
-    "AcceptRecallLoss",
-    "Aliases",
-    "AllowDocumentExpiry",
     "AllowOverflow",
     "BackupDirectory",
     "BackupIndex",
@@ -36,18 +33,13 @@ __all__ = [
     "Index",
     "IndexTimeout",
     "IndexWorkers",
-    "LogicalRenames",
     "MaxLatency",
     "MaxRate",
     "MinOverlap",
-    "MinRecall",
-    "Mode",
     "NewBackupDirectory",
     "OnConflict",
     "PauseFile",
     "Plan",
-    "PlanOut",
-    "Prefer",
     "QueryCheckFile",
     "ReconnectTimeout",
     "ReportOut",
@@ -82,7 +74,7 @@ def writable_file(path: Path | None) -> Path | None:
 
 
 def number_above_zero(value: float | None) -> float | None:
-    """Refuse a limit that lets nothing through, or is none.
+    """Refuse a limit that is not a number above 0.
 
     Raises:
         typer.BadParameter: it is not a number above 0.
@@ -93,7 +85,7 @@ def number_above_zero(value: float | None) -> float | None:
 
 
 def index_workers_choice(value: str | None) -> str | None:
-    """Refuse what is no number of index workers.
+    """Refuse a value that is not a number of index workers.
 
     Raises:
         typer.BadParameter: it is neither a number above 0 nor one of the words.
@@ -186,21 +178,16 @@ Url: TypeAlias = Annotated[
 ]
 Cluster: TypeAlias = Annotated[
     bool | None,
-    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Left out, the server is asked."),
+    typer.Option("--cluster/--no-cluster", help="Whether this is a cluster. Default: detect it."),
 ]
 Index: TypeAlias = Annotated[str, index_option("Name of the index, or an alias of it.", complete_index)]
 BackupIndex: TypeAlias = Annotated[
     str | None, index_option("A name of the index, if the directory holds several.", complete_backed_up_index)
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Aliases: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="An alias to keep, where Redis cannot list them (before 8.10). Repeatable.", metavar="NAME"),
-]
 Plan: TypeAlias = Annotated[
     Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
 ]
-PlanOut: TypeAlias = Annotated[Path, file_option("Write the plan here.", is_output=True)]
 BackupDirectory: TypeAlias = Annotated[
     Any, backup_option("Directory or storage URL (s3://...) with the backup of the migration.")
 ]
@@ -218,7 +205,7 @@ QueryCheckFile: TypeAlias = Annotated[
 MinOverlap: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        help="The least share of a query's results that the other index must find. Left out, that of the file, or 0.9.",
+        help="Minimum share of a query's results that the other index must find. Default: as in the file, or 0.9.",
         metavar="SHARE",
         min=0,
         max=1,
@@ -255,7 +242,7 @@ IndexTimeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--index-timeout",
-        help="How long to wait for a new index to be ready, in seconds. Left out, there is no limit.",
+        help="How long to wait until a new index is ready, in seconds. Default: no limit.",
         metavar="SECONDS",
         min=0,
     ),
@@ -273,8 +260,8 @@ IndexWorkers: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--index-workers",
-        help="How many threads of the server build an index (its search-workers, Redis 8): N, or as many as it has "
-        "cores with 'auto'. Afterwards there are as many as before. 'off' leaves them alone, as does leaving it out.",
+        help="How many threads of the server build an index (search-workers, Redis 8): N, or with 'auto' the number of "
+        "its cores. Afterwards the former number is restored. Default: 'off', no change.",
         metavar="N|auto|off",
         callback=index_workers_choice,
     ),
@@ -292,8 +279,7 @@ MaxLatency: TypeAlias = Annotated[
     float | None,
     typer.Option(
         "--max-latency",
-        help="Slow down, then pause, while the server takes longer than this to answer another connection, in "
-        "milliseconds.",
+        help="Slow down, then pause, while the server takes longer than this to answer a PING, in milliseconds.",
         metavar="MS",
         callback=number_above_zero,
     ),
@@ -302,55 +288,17 @@ PauseFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--pause-file", help="Pause while this file exists.", metavar="PATH", callback=writable_file),
 ]
-AllowDocumentExpiry: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--allow-document-expiry", help="Make an index TEMPORARY: Redis deletes its documents when the index expires."
-    ),
-]
 AllowOverflow: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-overflow",
-        help="Continue if values are too large for the new datatype, are no numbers, or all become zero under cosine.",
+        help="Continue if values are too large for the new datatype, are NaN, or all become zero under cosine.",
     ),
 ]
 OnConflict: TypeAlias = Annotated[
     Literal["keep-old", "keep-new"] | None,
     typer.Option(
         help="Which value to keep if a document has a renamed field under both names. "
-        "Left out, such documents stop the run before anything is changed.",
+        "Default: these documents stop the run before anything is changed.",
     ),
-]
-
-Mode: TypeAlias = Annotated[
-    Literal["auto", "alter", "shadow", "drop_recreate"] | None,  # ModeName, whose module costs start-up time
-    typer.Option(
-        "--mode",
-        help="How to change the index. 'alter' adds fields to it as it is, 'shadow' builds the new one beside it: with "
-        "both it answers all the time. 'drop_recreate' drops it first. 'auto' takes the first that can do it. "
-        "Left out, the one that the patch names, or else drop_recreate.",
-    ),
-]
-
-LogicalRenames: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--logical-renames",
-        help="Rename fields in the index alone: documents keep their values under the old names.",
-    ),
-]
-
-MinRecall: TypeAlias = Annotated[
-    float,
-    typer.Option(help="The least recall@10 that changed vectors must keep.", metavar="SHARE", min=0, max=1),
-]
-
-Prefer: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="The plugin that carries out a change which another claims, too. Repeatable.", metavar="NAME"),
-]
-
-AcceptRecallLoss: TypeAlias = Annotated[
-    bool, typer.Option("--accept-recall-loss", help="Plan a change even if it keeps less recall.")
 ]

@@ -15,21 +15,23 @@ from fieldfare.cli.options import (
     DEFAULT_BACKUPS,
     DEFAULT_PLAN,
     DEFAULT_URL,
-    AcceptRecallLoss,
-    Aliases,
-    AllowDocumentExpiry,
     Cluster,
     Index,
-    LogicalRenames,
-    MinRecall,
-    Mode,
-    PlanOut,
-    Prefer,
     Url,
     file_option,
     refuse_overwriting_inputs,
 )
 from fieldfare.cli.output import bullets, notice, show, show_json
+from fieldfare.cli.plan_options import (
+    AcceptRecallLoss,
+    Aliases,
+    AllowDocumentExpiry,
+    LogicalRenames,
+    MinRecall,
+    Mode,
+    PlanOut,
+    Prefer,
+)
 from fieldfare.cli.session import Session
 from fieldfare.cli.styles import with_marks
 from fieldfare.errors import ChangeBlocked, UsageError
@@ -45,7 +47,7 @@ def plan(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     index: Index,
-    schema_patch: Annotated[Path | None, file_option("YAML file that says what to change.")] = None,
+    schema_patch: Annotated[Path | None, file_option("YAML file with the changes.")] = None,
     target_schema: Annotated[Path | None, file_option("YAML file with the whole target schema.")] = None,
     plan_out: PlanOut = DEFAULT_PLAN,
     alias: Aliases = None,
@@ -58,7 +60,7 @@ def plan(  # noqa: PLR0913 - the command's options
     accept_recall_loss: AcceptRecallLoss = False,
     allow_document_expiry: AllowDocumentExpiry = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, with 0 if it does not.")
+        bool, typer.Option("--exit-code", help="End with 5 if the plan changes something, and with 0 if it does not.")
     ] = False,
     prefer: Prefer = None,
     url: Url = DEFAULT_URL,
@@ -67,7 +69,7 @@ def plan(  # noqa: PLR0913 - the command's options
     """Make a migration plan. Reads the server, changes nothing.
 
     Give the changes with --schema-patch, or the whole target with --target-schema.
-    A plan with blocked changes is written too, with the reasons; the command then ends with 4.
+    A plan with blocked changes is also written, with the reasons; the command then ends with 4.
     """
     session = Session.of(context)
     if schema_patch is not None and target_schema is not None:

@@ -33,7 +33,7 @@ def list_plugins(context: typer.Context) -> None:
     else:
         rows = [[each["name"], each["version"], each["module"], " ".join(each["hooks"])] for each in loaded]
         lines = [table(["Name", "Version", "Module", "Hooks"], rows)]
-        lines += bullets("\nLeft out with -p:", plugins.blocked)
+        lines += bullets("\nExcluded with -p:", plugins.blocked)
         show("\n".join(lines))
     if plugins.broken:
         raise typer.Exit(PluginError.exit_code)

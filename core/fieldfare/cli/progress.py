@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from fieldfare.cli.output import notice
-from fieldfare.cli.progress_text import activity_key, ended_text, title_of
+from fieldfare.cli.progress_text import activity_key, ended_text, progress_text, title_of
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
-from fieldfare.support.units import rough_seconds
 
-__all__ = ["LineReporter", "can_draw_bars", "registered", "show_progress"]
+__all__ = ["MAX_SECONDS", "LineReporter", "can_draw_bars", "registered", "show_progress"]
 
 NAME: Final = "terminal"
 MIN_SHARE: Final = 0.1
@@ -81,7 +80,7 @@ class LineReporter:
                 notice(f"{title} ...")
             case Moment.PROGRESS:
                 if self._is_due(report):
-                    notice(f"{title}: {_documents(report)}{_outage(report)}")
+                    notice(f"{title}: {progress_text(report)}")
             case Moment.STALLED:
                 notice(f"{title}: {report.error}")
             case _:
@@ -95,15 +94,3 @@ class LineReporter:
         if due:
             self._last[activity_key(report)] = (report.documents_done, now)
         return due
-
-
-def _documents(report: StepReport) -> str:
-    if report.documents_total:
-        return f"{report.documents_done:,}/{report.documents_total:,} docs"
-    return f"{report.documents_done:,} docs"
-
-
-def _outage(report: StepReport) -> str:
-    """Return for how long the index has been unavailable; nothing while it answers."""
-    since = report.unavailable_since
-    return "" if since is None else f"; index unavailable for {rough_seconds(max(time.time() - since, 0.0))}"

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from fieldfare.cli.overall_progress import ENDED, OverallProgress, seconds_left
@@ -21,25 +20,13 @@ from fieldfare.support.escape import escape_line
 from fieldfare.support.text_layout import text_width, wrap_text
 from fieldfare.support.units import about_seconds, rough_seconds, seconds_text
 
-__all__ = ["BarReporter", "make_display"]
+__all__ = ["BarReporter"]
 
 BAR_WIDTH = 24
 
 
-def make_display(counts: ProgressColumn, console: Console | None = None) -> Progress:
-    """Return a display of bars with these counts, on this console or on stderr."""
-    return Progress(
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1)),
-        BarColumn(bar_width=20),
-        counts,
-        TimeElapsedColumn(),
-        console=console or Console(file=sys.stderr),
-        expand=True,
-    )
-
-
 class BarReporter:
-    """Draws a bar for what is going on and one for the whole run; writes a line for each activity that has ended.
+    """Draws a bar for what is running and one for the whole run; writes a line for each activity that has ended.
 
     Attributes:
         display: a context manager: shows the bars during the run.

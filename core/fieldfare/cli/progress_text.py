@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from fieldfare.report import Moment, StepReport
 from fieldfare.support.units import rough_seconds
 
 ROUGH = 60.0
 """Seconds from which on a tenth of one does not matter."""
 
-__all__ = ["activity_key", "ended_text", "title_of"]
+__all__ = ["activity_key", "ended_text", "progress_text", "title_of"]
 
 
 def activity_key(report: StepReport) -> tuple[str, str]:
@@ -23,6 +25,14 @@ def title_of(report: StepReport) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < ROUGH else rough_seconds(seconds)
+
+
+def progress_text(report: StepReport) -> str:
+    """Return how far an activity is, and if the index is unavailable, for how long."""
+    total = f"/{report.documents_total:,}" if report.documents_total else ""
+    since = report.unavailable_since
+    outage = "" if since is None else f"; index unavailable for {rough_seconds(max(time.time() - since, 0.0))}"
+    return f"{report.documents_done:,}{total} docs{outage}"
 
 
 def ended_text(report: StepReport) -> str:

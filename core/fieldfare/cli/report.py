@@ -31,16 +31,16 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            help="Write the page here. Left out, beside FILE, as .html.",
+            help="Write the page here. Default: FILE with the ending .html.",
             metavar="FILE",
             dir_okay=False,
             callback=writable_file,
         ),
     ] = None,
 ) -> None:
-    """Make a page for a browser of a report file.
+    """Make a page for a browser from a report file.
 
-    The page is one file, light and dark. It loads nothing from elsewhere. Needs no server.
+    The page is one file, light and dark, and loads nothing from other places. The command needs no server.
     """
     session = Session.of(context)
     from fieldfare.support.yamlfile import load_yaml, write_text  # noqa: PLC0415 - start-up time
@@ -59,7 +59,7 @@ def report_page(file: YamlFile, plugins: Plugins) -> str:
     """Return the page of a report file.
 
     Raises:
-        FileError: it is no report that the kernel or a plugin knows, or a damaged one.
+        FileError: it is not a report that the kernel or a plugin knows, or a damaged one.
     """
     from fieldfare.support.structure import StructureError  # noqa: PLC0415 - start-up time
 

@@ -11,7 +11,7 @@ from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import show, show_json
 from fieldfare.cli.session import Session
 from fieldfare.cli.styles import styled
-from fieldfare.errors import MigrationIncomplete
+from fieldfare.errors import ChecksFailed, MigrationIncomplete
 from fieldfare.report import MigrationReport
 from fieldfare.report import text as plain
 
@@ -32,9 +32,17 @@ def show_report(session: Session, report: MigrationReport, *, title: str = "", *
 
 
 def show_failure(session: Session, error: MigrationIncomplete) -> None:
-    """Show the report of a run that failed, and what its queries found; with --json the error says both."""
-    if error.report is not None and not session.json:
-        show(report_text(error.report, comparison=getattr(error, "comparison", None)))
+    """Show the report of a run that failed, and the results of its queries; with --json the error says both.
+
+    The message of the error does not repeat the checks that the report lists.
+    """
+    if error.report is None or session.json:
+        return
+    from attrs import evolve  # noqa: PLC0415 - start-up time
+
+    show(report_text(evolve(error.report, error=None), comparison=getattr(error, "comparison", None)))
+    if isinstance(error, ChecksFailed):
+        error.refer_to_report()
 
 
 def report_text(report: MigrationReport, *, title: str = "", comparison: IndexComparison | None = None) -> str:
@@ -43,7 +51,7 @@ def report_text(report: MigrationReport, *, title: str = "", comparison: IndexCo
     Args:
         report: the report of a run.
         title: replaces the title of the result.
-        comparison: of the user's queries, which becomes a table of its own.
+        comparison: the comparison of the user's queries, which becomes a table of its own.
     """
     compared = "" if comparison is None else comparison_text(comparison)
     return plain.report_text(report, title=title, comparison=compared, width=width_of(sys.stdout), style=_style)

@@ -52,7 +52,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         typer.Option(
             "--index",
             "-i",
-            help="Index of the migration, if the directory holds several: its name before.",
+            help="Only the migration of this index (the name before the migration), if the directory holds several.",
             metavar="NAME",
             autocompletion=complete_backed_up_index,
         ),
@@ -68,7 +68,8 @@ def rollback(  # noqa: PLR0913 - the command's options
         ),
     ] = False,
     workers: Annotated[
-        int, typer.Option(help="How many workers share the documents, if as many migrated them.", metavar="N", min=1)
+        int,
+        typer.Option(help="How many workers share the documents; at most as many as 'apply' had.", metavar="N", min=1),
     ] = 1,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
     index_workers: IndexWorkers = None,
@@ -82,15 +83,15 @@ def rollback(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option(
             "--restore-own-name",
-            help="Make the name of an index that is an alias by now the index's own again. "
-            "Until that is built, queries of the name fail or find too little.",
+            help="If the name was an index before the migration and is an alias now, make it an index again. "
+            "Queries fail or lack documents until that index is built.",
         ),
     ] = False,
 ) -> None:
-    """Roll back a migration, from the backup alone.
+    """Roll back a migration from its backup.
 
     Restores the original bytes of documents, the index, its synonyms and its aliases. Works after success
-    and after a failure at any point; the same command again resumes it.
+    and after a failure at any point. If it is interrupted, the same command resumes it.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

@@ -35,8 +35,7 @@ def sandbox(
 ) -> None:
     """Start a private Redis with an example index.
 
-    It listens on a free port of this machine until Ctrl-C. Nothing is kept: when the command ends, server and data are
-    gone.
+    It listens on a free port of this machine until Ctrl-C. Then the server is stopped and its data is deleted.
     """
     session = Session.of(context)
     from fieldfare.cli.demo_data import SOURCE, create, load  # noqa: PLC0415 - start-up time
@@ -57,7 +56,7 @@ def sandbox(
         except KeyboardInterrupt:
             notice("\nStopped. The server and its data are gone.")
             return
-    notice("Error: the server of the sandbox has ended by itself.")
+    notice("Error: the server of the sandbox has stopped unexpectedly.")
     raise typer.Exit(FieldfareError.exit_code)
 
 

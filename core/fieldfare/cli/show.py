@@ -23,10 +23,10 @@ def show(
         Path, typer.Argument(help="The plan file.", metavar="PLAN", dir_okay=False, autocompletion=complete_plan)
     ] = DEFAULT_PLAN,
 ) -> None:
-    """Show a migration plan as people read it.
+    """Show a migration plan as text.
 
-    That is what it changes, for how long the index is unavailable, and what it needs. The server is not asked:
-    downtime, disk and memory are those that were expected when the plan was made.
+    Shows the changes, how long the index is unavailable, and what the migration needs. It needs no server:
+    downtime, disk and memory are the estimates of the moment when the plan was made.
     """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time

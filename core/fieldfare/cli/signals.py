@@ -29,7 +29,7 @@ def stop_on_signals(stop: StopRequest) -> Iterator[None]:
         if stop.is_set:
             raise KeyboardInterrupt
         stop.set()
-        notice("Stopping after the current batch. Once more stops at once; both can be resumed.")
+        notice("Stopping after the current batch. Ctrl-C again stops at once. Both can be resumed.")
 
     previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

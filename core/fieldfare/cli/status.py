@@ -30,7 +30,7 @@ def status(
     index: Annotated[
         str | None,
         typer.Option(
-            help="Only the migration of this index: its name before.",
+            help="Only the migration of this index (the name before the migration).",
             metavar="NAME",
             autocompletion=complete_backed_up_index,
         ),
@@ -38,11 +38,11 @@ def status(
     url: Annotated[
         str | None,
         typer.Option(
-            "--url", "-u", help="Also ask this server whether somebody's index hides a name that moved.", metavar="URL"
+            "--url", "-u", help="Also check on this server whether an index hides a name that has moved.", metavar="URL"
         ),
     ] = None,
 ) -> None:
-    """Show how far migrations got, and what to run next."""
+    """Show the progress of migrations, and the next command."""
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
 
@@ -97,7 +97,7 @@ def _text(migration: Mapping[str, Any]) -> str:
 
 
 def _speed(speed: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Return what a run that is under way does, how fast it is, and why it waits."""
+    """Return what a run that is active does, how fast it is, and why it waits."""
     if speed is None:
         return []
     if speed["lag_keys"] is not None:

@@ -42,8 +42,8 @@ def switch(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Move names to the index that apply has built.
 
-    'apply --no-switch' has built it beside the old one. It is checked once more; if a check fails, no name is moved.
-    After a crash, the same command resumes it.
+    For an index that 'apply --no-switch' has built beside the old one. The index is checked once more; if a check
+    fails, no name moves. After a crash, the same command resumes the switch.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time

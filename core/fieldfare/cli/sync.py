@@ -44,7 +44,7 @@ def sync(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: BackupIndex = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with what is written from now on, until SIGTERM or Ctrl-C.")
+        bool, typer.Option("--watch", help="Continue with all later writes, until SIGTERM or Ctrl-C.")
     ] = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
@@ -55,19 +55,17 @@ def sync(  # noqa: PLR0913 - the command's options
     metrics_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Answer Prometheus at this port, with the path /metrics; 0 for any free one."
+            min=0, max=65535, metavar="PORT", help="Serve /metrics for Prometheus at this port; 0 for any free port."
         ),
     ] = None,
-    metrics_address: Annotated[
-        str, typer.Option(help="Where to listen for Prometheus.", metavar="ADDRESS")
-    ] = "127.0.0.1",
+    metrics_address: Annotated[str, typer.Option(help="Address of the metrics.", metavar="ADDRESS")] = "127.0.0.1",
     report_out: ReportOut = None,
 ) -> None:
-    """Convert what is still written to old fields.
+    """Convert what applications still write in the old form.
 
-    For migrations whose new values stand in shadow fields (EMBEDDING__v2), under the new name of a field, or under new
-    keys. The command compares every document once. Where an application has written the old field or key, it writes
-    the converted value to the new one. It does not change what an application wrote to the new one itself.
+    For migrations whose new values are in shadow fields (EMBEDDING__v2), under the new name of a field, or under new
+    keys. The command compares every document once. If an application has written the old field or key, it writes
+    the converted value to the new one. It does not change values that an application wrote to the new one itself.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor, write_migration_report  # noqa: PLC0415 - start-up time

@@ -26,7 +26,7 @@ def throttle(  # noqa: PLR0913 - the command's options
         typer.Option(
             "--index",
             "-i",
-            help="Only the migration of this index: its name before. Left out, every one that runs.",
+            help="Only the migration of this index (the name before the migration). Default: every running migration.",
             metavar="NAME",
             autocompletion=complete_backed_up_index,
         ),
@@ -35,16 +35,19 @@ def throttle(  # noqa: PLR0913 - the command's options
     max_latency: MaxLatency = None,
     paused: Annotated[
         bool | None,
-        typer.Option("--pause/--resume", help="Pause after the current batch, or go on.", show_default=False),
+        typer.Option("--pause/--resume", help="Pause after the current batch, or continue.", show_default=False),
     ] = None,
     off: Annotated[
-        bool, typer.Option("--off", help="Remove all limits and a pause; then set those that are given with it.")
+        bool,
+        typer.Option(
+            "--off", help="Remove all limits and a pause. Other limits in the same command are set afterwards."
+        ),
     ] = False,
 ) -> None:
-    """Change the limits of a migration that runs, or pause it.
+    """Change the limits of a running migration, or pause it.
 
-    The migration reads its limits between two batches, a few times per second. A limit that is not given stays as it
-    is. The limits end with the command that runs; the next one starts with its own.
+    The migration reads its limits between two batches, a few times per second. A limit that you do not give stays as
+    it is. The limits are valid until the running command ends; the next command starts with its own limits.
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

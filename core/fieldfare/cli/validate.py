@@ -42,17 +42,17 @@ def validate(  # noqa: PLR0913 - the command's options
     cluster: Cluster = None,
     backup_dir: Annotated[
         Any,
-        backup_option("Directory or storage URL with the backup of the run: if given, documents are compared, too."),
+        backup_option("Directory or URL with the backup of the migration; with it, documents are compared, too."),
     ] = None,
     verify: Annotated[
         Verify | None,
-        typer.Option(help="How many documents are compared with the backup. Left out, a sample."),
+        typer.Option(help="How many documents are compared with the backup. Default: a sample."),
     ] = None,
     query_check_file: QueryCheckFile = None,
     report_out: ReportOut = None,
     benchmark_out: BenchmarkOut = None,
 ) -> None:
-    """Check the live index against the plan. Reads the server, changes nothing; ends with 1 if a check fails."""
+    """Check the live index against the plan. Reads the server, changes nothing. Ends with 1 if a check fails."""
     session = Session.of(context)
     from fieldfare.api import (  # noqa: PLC0415 - start-up time
         MigrationValidator,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Aliases, Cluster, Mode, PlanOut, Url, file_option
+from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Url, file_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.plan import apply_line, plan_document, plan_summary
+from fieldfare.cli.plan_options import Aliases, Mode, PlanOut
 from fieldfare.cli.session import Session
 from fieldfare.cli.terminal import Console
 from fieldfare.errors import ChangeBlocked, Interrupted, UsageError
@@ -29,7 +30,7 @@ def wizard(  # noqa: PLR0913 - the command's options
     index: Annotated[
         str | None,
         typer.Option(
-            "--index", "-i", help="Name of the index, or an alias of it. Asked for if left out.", metavar="NAME"
+            "--index", "-i", help="Name of the index, or an alias of it. Default: ask for it.", metavar="NAME"
         ),
     ] = None,
     patch: Annotated[Path | None, file_option("Start from this patch.")] = None,
@@ -48,7 +49,7 @@ def wizard(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Build a patch and a plan by answering questions. Reads the server, changes nothing.
 
-    Answers may be piped, one a line. Both files are written at the end, or none.
+    Answers can be piped, one per line. The patch and the plan are written at the end; both of them, or none.
     """
     session = Session.of(context)
     if patch_out.exists() and (patch is None or patch.resolve() != patch_out.resolve()):

@@ -35,8 +35,8 @@ def compare_checks(  # noqa: PLR0913 - what a comparison consists of
         checks: the content of the file.
         plugins: as there.
         plan: as there.
-        min_overlap: of each query that has none of its own; None for that of the file, or else 0.9.
-        min_mean_overlap: of all queries together; None for that of the file, if it has one.
+        min_overlap: the minimum overlap of each query that has none of its own; None for that of the file, or 0.9.
+        min_mean_overlap: the minimum mean overlap of all queries together; None for that of the file, if it has one.
         rounds: as there.
 
     Raises:

@@ -50,7 +50,7 @@ def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
     """Ask two indexes the same queries, and compare what they answer. Changes nothing.
 
     The indexes are asked in turn, and the best of all rounds counts: what an application writes between two questions
-    is no difference of the indexes.
+    is not a difference of the indexes.
 
     Args:
         server: it has both indexes.

@@ -31,7 +31,7 @@ def count_query_results(
         index: the target.
         query: its documents and fields have the names that they had before the migration.
         plugins: they encode query vectors.
-        plan: of the migration.
+        plan: the plan of the migration.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses the query.

@@ -16,7 +16,7 @@ class KeyNames:
     """How a migration names keys.
 
     Attributes:
-        plan: of the migration; None if keys have the same names in both indexes.
+        plan: the plan of the migration; None if keys have the same names in both indexes.
     """
 
     plan: MigrationPlan | None = None

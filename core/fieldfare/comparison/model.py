@@ -21,8 +21,8 @@ class Pair(Generic[T]):
     """A figure of both indexes.
 
     Attributes:
-        index: of the first one.
-        against: of the second one.
+        index: the number of results of the first index.
+        against: the number of results of the second index.
     """
 
     index: T
@@ -34,7 +34,7 @@ class Latency:
     """How long an index took to answer, as the client saw it, in milliseconds.
 
     Attributes:
-        median: of all answers.
+        median: the median of all answers.
         p99: 99 of 100 answers took no longer.
     """
 
@@ -60,7 +60,7 @@ class QueryComparison:
     """How two indexes answered one query.
 
     Attributes:
-        name: of the query.
+        name: the name of the query.
         overlap: share of the first index's results that the second one finds; 0.0 if one of them gave no answer.
         min_overlap: the least that passes.
         compared: how many results of the first index were compared.
@@ -102,9 +102,9 @@ class IndexComparison:
         against: the second one.
         queries: one comparison for each query.
         documents: how many each index holds.
-        differences: of the definitions, one line each; nothing is required of them.
+        differences: how the definitions differ, one line each; this does not count.
         min_mean_overlap: the least overlap of all queries together that passes; None if nothing is required of it.
-        latency: of all queries together; None if there was no answer.
+        latency: the latency of all queries together; None if there was no answer.
     """
 
     index: str

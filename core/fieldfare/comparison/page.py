@@ -49,7 +49,7 @@ def _plot(comparison: IndexComparison) -> list[Html]:
     if not lines:
         return []
     least = min([*limits, *(overlap for _, overlap, _ in lines)])
-    explained = element("p", "The upright line is the least that is required.", class_="quiet")
+    explained = element("p", "The vertical line is the required minimum.", class_="quiet")
     return [dots(lines, limits, max(round(least - STEP, 1), 0.0)), explained]
 
 

@@ -45,9 +45,9 @@ class Asked:
     """An index that is asked a query.
 
     Attributes:
-        definition: of the index.
+        definition: the definition of the index.
         command: as this index is asked.
-        plan: of the migration that made this index; None if it is not known, or none did.
+        plan: the plan of the migration that made this index; None if it is not known, or none did.
         names: the keys of documents in this index.
     """
 

@@ -51,7 +51,7 @@ def sample_queries(
 
 
 def _same_field(field: Field, index: IndexDefinition) -> Field | None:
-    """Return the vector field of an index that has the same name, or else reads the same values."""
+    """Return the vector field of an index that has the same name, or reads the same values."""
     vectors = [each for each in index.fields if each.is_vector]
     return next(
         (each for key in ("name", "path") for each in vectors if getattr(each, key) == getattr(field, key)), None

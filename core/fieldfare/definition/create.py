@@ -27,7 +27,7 @@ def create_arguments(definition: IndexDefinition, *, scan: bool = True) -> list[
     Fields are in :func:`creation_order`.
 
     Args:
-        definition: of the index.
+        definition: the definition of the index.
         scan: whether documents that are there already are indexed.
 
     Raises:
@@ -63,7 +63,7 @@ def alter_arguments(index: str, field: Field, storage: Storage, *, scan: bool) -
     Args:
         index: its name.
         field: the field.
-        storage: of the index.
+        storage: the storage of the index.
         scan: whether its documents are scanned again, so that they are found by the new field.
     """
     words = ["FT.ALTER", index, *([] if scan else ["SKIPINITIALSCAN"]), "SCHEMA", "ADD"]

@@ -29,7 +29,7 @@ def split_path(path: str) -> tuple[Segments, str]:
     """Split a path into segments.
 
     Args:
-        path: of FT.CREATE or JSON.GET, with or without ``$`` at its beginning.
+        path: a path as FT.CREATE or JSON.GET takes it, with or without ``$`` at its beginning.
 
     Returns:
         The segments up to the first wildcard, slice or filter; and the rest of the path from there, "" if there is

@@ -30,7 +30,7 @@ class Field:
     Attributes:
         name: its name in queries (``AS``).
         type: its type.
-        path: of the value in the document: a hash field's name or a JSON path.
+        path: the path of the value in the document: a hash field's name or a JSON path.
         attrs: attribute key → value (keys of :data:`fieldfare.definition.attribute.ATTRIBUTES`).
             Scalar attributes at the server's default are omitted; attributes of vectors are not.
     """
@@ -65,7 +65,7 @@ class IndexDefinition:
         score_field: SCORE_FIELD, or None.
         payload_field: PAYLOAD_FIELD, or None.
         stopwords: STOPWORDS; None for the server's list, ``()`` for none at all.
-        options: of MAXTEXTFIELDS, NOOFFSETS, NOHL, NOFIELDS, NOFREQS; sorted.
+        options: those of MAXTEXTFIELDS, NOOFFSETS, NOHL, NOFIELDS, NOFREQS that are set; sorted.
         temporary: TEMPORARY in seconds, :data:`UNKNOWN_SECONDS`, or None.
         index_all: INDEXALL ENABLE (search ≥ 8.0).
     """

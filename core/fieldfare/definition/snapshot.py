@@ -49,7 +49,7 @@ class Keyspace:
 
     Attributes:
         storage_type: ``hash`` or ``json``.
-        prefixes: of the documents' keys.
+        prefixes: the prefixes of the documents' keys.
         key_separator: between a prefix that does not end with it and the id of a document.
         key_sample: a few keys of documents.
     """

@@ -48,7 +48,7 @@ class AbandonedField:
 
     Attributes:
         index: that covers the documents.
-        path: of the field.
+        path: the path of the field.
         original: the path of the field that the index reads.
         documents: how many have it.
     """
@@ -70,7 +70,7 @@ def find_abandoned_fields(
     Args:
         server: where to look.
         abandoned: indexes that are dropped before: what only they read is left behind, too.
-        backup_dirs: of migrations that are not finalized: their fields are needed.
+        backup_dirs: the backup directories of migrations that are not finalized: their fields are needed.
 
     Raises:
         BackupUnusable: a directory cannot be read.
@@ -98,7 +98,7 @@ def remove_abandoned_fields(server: Server, fields: Iterable[AbandonedField]) ->
 
     Raises:
         LockHeld: a migration works on their index.
-        PreconditionError: an index reads one of them by now.
+        PreconditionError: an index reads one of them now.
     """
     refuse_replica(server)
     for field in fields:
@@ -120,8 +120,8 @@ def _require_unread(server: Server, index: IndexDefinition, field: AbandonedFiel
     for reader in (index, *find_overlapping_indexes(index, others)):
         if any(is_same_place(field.path, each.path, index.storage) for each in reader.fields):
             raise PreconditionError(
-                f"The index {reader.name!r} reads {field.path!r} by now. It was not removed. See what is left: "
-                "fieldfare cleanup --fields"
+                f"The index {reader.name!r} reads {field.path!r} now. The field was not removed. List what is left "
+                "with: fieldfare cleanup --fields"
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -20,6 +21,7 @@ from fieldfare.engine.report_builder import lasting_warnings, make_report
 from fieldfare.engine.resume import open_journal
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
 from fieldfare.engine.session import Session, open_session
@@ -60,7 +62,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     """Carry out a plan; resume it if an earlier run was interrupted.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the plan names.
         plan: what to do.
         backup_dir: created if it is not there.
@@ -103,31 +105,38 @@ def apply(  # noqa: PLR0913 - what a run consists of
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=lasting_warnings(plan, warnings))
         check_server_identity(run, rollback=session.commands.rollback)
-        try:
-            findings = with_retries(run, lambda: _carry_out(run))
-            if is_complete(journal) and not any(finding.fatal for finding in findings):
-                journal.update(phase=RunPhase.VALIDATED)
-        except TargetRejected as rejected:
-            rejected.report = make_report(
-                run, session, Result.FAILED, findings=run.findings, warnings=warnings, error=str(rejected)
-            )
-            raise
-        except StopRequested as request:
-            raise _interrupted(run, session) from request
-        except (FieldfareError, RedisError, OSError) as error:
-            failure = _failure(run, session, error)
-            if failure is error:
-                raise  # with its own cause
-            raise failure from error
-        if any(finding.fatal for finding in findings):
-            problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
-            commands = session.commands
-            failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
-            failed.report = make_report(
-                run, session, Result.FAILED, findings=findings, warnings=warnings, error=str(failed)
-            )
-            raise failed
-        return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=lasting_warnings(plan, warnings))
+        with reported(run, "apply"):
+            return _run(run, session, warnings)
+
+
+def _run(run: ActiveRun, session: Session, warnings: Sequence[str]) -> MigrationReport:
+    """Carry out the plan, validate, and make the report."""
+    plan, journal = run.plan, run.journal
+    try:
+        findings = with_retries(run, lambda: _carry_out(run))
+        if is_complete(journal) and not any(finding.fatal for finding in findings):
+            journal.update(phase=RunPhase.VALIDATED)
+    except TargetRejected as rejected:
+        rejected.report = make_report(
+            run, session, Result.FAILED, findings=run.findings, warnings=warnings, error=str(rejected)
+        )
+        raise
+    except StopRequested as request:
+        raise _interrupted(run, session) from request
+    except (FieldfareError, RedisError, OSError) as error:
+        failure = _failure(run, session, error)
+        if failure is error:
+            raise  # with its own cause
+        raise failure from error
+    if any(finding.fatal for finding in findings):
+        problems = [f"{finding.name}: {finding.detail}" for finding in findings if finding.fatal]
+        commands = session.commands
+        failed = ValidationFailed(problems, resume=commands.resume, rollback=commands.rollback)
+        failed.report = make_report(
+            run, session, Result.FAILED, findings=findings, warnings=warnings, error=str(failed)
+        )
+        raise failed
+    return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=lasting_warnings(plan, warnings))
 
 
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:

@@ -88,7 +88,7 @@ def _superseded(server: Server, name: str) -> Iterator[AbandonedIndex]:
     live = read_snapshot(server, name, key_sample_limit=0)
     if live.aliases or _keys(live.definition) != _keys(read_snapshot(server, in_use, key_sample_limit=0).definition):
         return
-    reason = f"{base!r} is answered by {in_use!r}" if in_use != base else f"{base!r} is an index itself"
+    reason = f"{base!r} leads to {in_use!r}" if in_use != base else f"{base!r} is an index itself"
     yield AbandonedIndex(name, live.stats.num_docs, reason)
 
 

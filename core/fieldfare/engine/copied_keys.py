@@ -38,7 +38,7 @@ def copies_keys(plan: MigrationPlan) -> bool:
 
 
 def keeps_originals(plan: MigrationPlan) -> bool:
-    """Whether applications may go on writing what they wrote before: old fields, or old keys."""
+    """Whether applications may continue writing what they wrote before: old fields, or old keys."""
     return has_shadow_fields(plan) or copies_keys(plan)
 
 

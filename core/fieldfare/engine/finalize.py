@@ -13,6 +13,7 @@ from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
 from fieldfare.engine.session import Session
@@ -43,11 +44,11 @@ def finalize(  # noqa: PLR0913 - as for a rollback
     """Drop what a switch has superseded. Documents stay, and so does the backup: a rollback builds the source again.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: a name of its index; may be left out if the directory holds one backup.
-        options: of the run.
+        backup_dir: the backup directory of the run.
+        index: a name of its index; optional if the directory holds one backup.
+        options: the options of the run.
         stop: set to stop before the next step.
 
     Returns:
@@ -70,24 +71,25 @@ def finalize(  # noqa: PLR0913 - as for a rollback
         check_server_identity(run, rollback=session.commands.rollback)
         if not _has_begun(journal):
             mode_of(run.plan).require_finalizable(run)
-        try:
-            findings = with_retries(run, lambda: _carry_out(run))
-            journal.update(phase=RunPhase.VALIDATED)
-        except StopRequested as request:
-            state = describe_state(journal).capitalize() + "."
-            commands = session.commands
-            raise Interrupted(state, resume=commands.finalize, rollback=commands.rollback) from request
-        except (FieldfareError, RedisError, OSError) as error:
-            commands = session.commands
-            steps = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]
-            raise StepFailed(
-                steps[0],
-                describe_state(journal),
-                error_text(error),
-                resume=commands.finalize,
-                rollback=commands.rollback,
-            ) from error
-        return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=warnings)
+        with reported(run, "finalize"):
+            try:
+                findings = with_retries(run, lambda: _carry_out(run))
+                journal.update(phase=RunPhase.VALIDATED)
+            except StopRequested as request:
+                state = describe_state(journal).capitalize() + "."
+                commands = session.commands
+                raise Interrupted(state, resume=commands.finalize, rollback=commands.rollback) from request
+            except (FieldfareError, RedisError, OSError) as error:
+                commands = session.commands
+                steps = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]
+                raise StepFailed(
+                    steps[0],
+                    describe_state(journal),
+                    error_text(error),
+                    resume=commands.finalize,
+                    rollback=commands.rollback,
+                ) from error
+            return make_report(run, session, Result.SUCCEEDED, findings=findings, warnings=warnings)
 
 
 def _require_complete(journal: Journal, session: Session) -> None:

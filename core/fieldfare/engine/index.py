@@ -60,9 +60,9 @@ def create_index(
 
     Args:
         server: where.
-        definition: of the index.
-        synonyms: of the index.
-        aliases: of the index.
+        definition: the definition of the index.
+        synonyms: the synonyms of the index.
+        aliases: the aliases of the index.
         replaces: with a coordinator, a definition of which a primary that was down may still have an index: it is
             dropped.
 
@@ -76,7 +76,7 @@ def create_index(
         if lines and (replaces is None or replaces.temporary is not None or find_mismatches(replaces, other)):
             raise PreconditionError(
                 f"the name {name!r} was taken by another index in the meantime{where} ({'; '.join(lines)}). "
-                "Drop that one, or give it another name; documents stay"
+                "Drop that index; documents stay"
             )
         if lines:
             index_commands.drop(server, name)
@@ -98,7 +98,7 @@ def make_primaries_agree(run: ActiveRun, *, replaces: IndexDefinition) -> None:
 
     Args:
         run: its target is what every primary should hold.
-        replaces: the definition before, which none of them should hold any more.
+        replaces: the definition before, which none of them should still hold.
 
     Raises:
         PreconditionError: a primary holds an index of this name that is neither of them.
@@ -148,7 +148,7 @@ def wait_until_ready(run: ActiveRun, name: str, *, step: str = "", spare_queries
 
     Args:
         run: its source says how many documents to expect.
-        name: of the index.
+        name: the name of the index.
         step: the id of the step that waits.
         spare_queries: whether applications query another index meanwhile, so that the end may be noticed later.
 
@@ -188,7 +188,7 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
         if now >= deadline:
             raise TimeoutError(
                 f"timeout waiting for index ready: {name!r} is {stats.percent_indexed:.0%} indexed "
-                f"after {timeout:g} s; it goes on by itself"
+                f"after {timeout:g} s; the server continues to build it"
             )
         stall.look(stats, now)
         pause = min(pause * 1.5, _longest_pause(now - started, stats.percent_indexed))
@@ -234,8 +234,8 @@ class _Stall:
         )
         if limit is not None and seconds >= limit:
             raise TimeoutError(
-                f"{state}; the server's log may say why. If it goes on, resuming waits for it; if it is stuck, drop "
-                "the index (FT.DROPINDEX, without DD) before you resume"
+                f"{state}; the server's log may say why. If it makes progress again, resume the run, which waits for "
+                "it; if it is stuck, drop the index (FT.DROPINDEX, without DD) before you resume"
             )
         if now - self._reported >= STALL_SECONDS:
             self._reported = now

@@ -57,7 +57,7 @@ def more_index_workers(run: ActiveRun, name: str) -> Iterator[None]:
 
     Args:
         run: its report says where the number was not changed, and why.
-        name: of the index.
+        name: the name of the index.
     """
     if run.options.index_workers is None:
         yield
@@ -93,13 +93,13 @@ def put_back_index_workers(run: ActiveRun) -> None:
             _put_back(run.server, nodes.get(address), workers)
         except WorkersUnchangeable as error:
             where = f" of {address}" if address else ""
-            run.warn(f"{SETTING}{where} was {workers.before} before the index was built, and is not put back: {error}")
+            run.warn(f"{SETTING}{where} was {workers.before} before the index was built, and is not restored: {error}")
     run.journal.update(raised_workers={})
 
 
 def _put_back(server: Server, node: Redis | None, workers: RaisedWorkers) -> None:
     if node is None:
-        raise WorkersUnchangeable("it is no primary of the cluster any more")
+        raise WorkersUnchangeable("it is no longer a primary of the cluster")
     found = read_workers(server, node)
     if found == workers.now:
         write_workers(server, node, workers.before)
@@ -111,7 +111,7 @@ def _raise_workers(run: ActiveRun, node: Redis) -> None:
     """Raise the number of workers of one node, after it is in the journal.
 
     Raises:
-        WorkersUnchangeable: it cannot be changed, or not put back without a risk.
+        WorkersUnchangeable: it cannot be changed, or not restored without a risk.
     """
     server = run.server
     before = read_workers(server, node)
@@ -134,7 +134,7 @@ def _wanted_workers(run: ActiveRun, node: Redis) -> int:
     wanted, cores = run.options.index_workers, count_cores(node)
     if wanted in {AUTO, None}:
         if cores is None:  # after a failover to another machine
-            raise WorkersUnchangeable("the number of the server's cores is not known any more")
+            raise WorkersUnchangeable("the number of the server's cores is no longer known")
         return min(cores, MOST_WORKERS)
     number = int(str(wanted))
     if cores is not None and number > cores:

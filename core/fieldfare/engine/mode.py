@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import nullcontext
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from fieldfare.backup.journal import Journal
@@ -49,7 +52,7 @@ class Draft:
     """A plan before its mode adds steps.
 
     Attributes:
-        server: where the index lives.
+        server: the server of the index.
         name: the name by which the user called the index: its own, or an alias.
         snapshot: the index as it is now.
         target: the definition after every change.
@@ -66,36 +69,53 @@ class Draft:
     further_steps: tuple[Step, ...] = ()
     overlapping_indexes: tuple[IndexDefinition, ...] = ()
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all changes, and the further ones."""
+        return (*(step for change in self.changes for step in change.steps), *self.further_steps)
 
-class Mode(Protocol):
+
+class Mode(ABC):
     """One way to change an index. The engine has one object for each mode, and never asks which one it has.
 
     A mode adds steps of its own to a plan, its *frame*: they belong to the kernel's plugin ``index``, which has them
     executed, verified and undone here. Everything that all modes share (activities, journal transitions, receipts,
     interruption, retries) is the engine's.
+
+    Attributes:
+        name: what plan files call it.
+        activities: kind of one of its steps → what step reports call its execution.
+        undo_activities: kind of one of its steps → what step reports call its undoing.
     """
 
-    @property
-    def name(self) -> str:
-        """What plan files call it."""
+    name: ClassVar[str]
+    activities: ClassVar[Mapping[str, str]] = {}
+    undo_activities: ClassVar[Mapping[str, str]] = {}
 
     # ---- planning
 
+    @abstractmethod
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Return why one of the changes cannot be made in this mode, and what to do instead; None if it can."""
 
     def reluctance(self, draft: Draft) -> str | None:
         """Return why ``auto`` should rather not take this mode; None if it may."""
+        del draft
+        return None
 
     def adapt(self, step: Step) -> Step:
         """Return the step that does in this mode what a step of a plugin does; mostly that step itself."""
+        return step
 
     def target(self, draft: Draft) -> IndexDefinition:
         """Return the target with the name under which the mode creates it."""
+        return draft.target
 
+    @abstractmethod
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the mode's own steps for a plan that changes something."""
 
+    @abstractmethod
     def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
         """Return what a user should know before a plan with this frame is applied."""
 
@@ -109,6 +129,8 @@ class Mode(Protocol):
         Raises:
             ValueError: the plan is none of this mode.
         """
+        del plan
+        return changed
 
     # ---- before a run
 
@@ -118,7 +140,9 @@ class Mode(Protocol):
         Raises:
             UnconvertibleDocuments: documents cannot be changed in this mode.
         """
+        del run
 
+    @abstractmethod
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterable[Command]:
         """Return commands on indexes that a part of a migration needs, such that each of them is bound to fail.
 
@@ -133,6 +157,7 @@ class Mode(Protocol):
             UnsupportedServer: the server refuses it.
         """
 
+    @abstractmethod
     def rehearse(self, server: Server, plan: MigrationPlan) -> None:
         """Prove, without changing anything, that the server will accept what the mode is going to do.
 
@@ -144,27 +169,36 @@ class Mode(Protocol):
 
     def during(self, run: ActiveRun) -> AbstractContextManager[None]:
         """Return what surrounds the steps of a run, and closes what they have opened."""
+        del run
+        return nullcontext()
 
+    @abstractmethod
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Carry out one of them; idempotent."""
 
+    @abstractmethod
     def verify(self, run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
         """Say whether it is done; ``receipt`` is None after a crash."""
 
+    @abstractmethod
     def undo(self, run: ActiveRun, step: Step) -> None:
         """Undo it; idempotent."""
 
+    @abstractmethod
     def was_reverted(self, run: ActiveRun, step: Step) -> bool:
         """Whether a step that is done has to be done again: the server lost it in a restart or a failover."""
 
     # ---- the end of a run, and of a rollback
 
+    @abstractmethod
     def validate(self, run: ActiveRun) -> Sequence[Finding]:
         """Check what the steps have made."""
 
     def view(self, run: ActiveRun) -> ActiveRun:
         """Return the run as validators see it now: its plan says which aliases lead to the target."""
+        return run
 
+    @abstractmethod
     def as_before(self, run: ActiveRun) -> ActiveRun:
         """Return a run whose target is what a rollback restores."""
 
@@ -174,6 +208,7 @@ class Mode(Protocol):
         Raises:
             PreconditionError: it cannot.
         """
+        del run
 
     def require_finalizable(self, run: ActiveRun) -> None:
         """Refuse to remove what the switch has superseded, before anything is removed.
@@ -181,32 +216,43 @@ class Mode(Protocol):
         Raises:
             PreconditionError: it is still needed.
         """
-
-    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
-        """Check what a rollback has restored."""
+        del run
 
     # ---- what they mean for the journal; asked about every step of a plan
 
     def activity(self, step: Step) -> str:
         """Return what step reports call the execution of a step: its kind, unless the mode has a name for it."""
+        return self.activities.get(step.kind, step.kind)
 
     def undo_activity(self, step: Step) -> str:
         """Return what step reports call its undoing."""
+        return self.undo_activities.get(step.kind, step.kind)
 
     def on_start(self, step: Step) -> Mapping[str, Any]:
         """Return what changes in the journal's progress when a step starts."""
+        del step
+        return {}
 
     def on_done(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Return what changes in it when the step is done."""
+        del run, step
+        return {}
 
     def on_undo_start(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Return what changes in it when undoing a step starts."""
+        del run, step
+        return {}
 
     def on_undone(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Return what changes in it when the step is undone."""
+        del run, step
+        return {}
 
     def state(self, journal: Journal) -> str:
         """Return one word for how far the run got, or ""."""
+        del journal
+        return ""
 
+    @abstractmethod
     def describe(self, journal: Journal) -> str:
         """Say in a few words what the run has done to the index, as far as the journal knows."""

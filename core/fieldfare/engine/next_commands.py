@@ -33,7 +33,7 @@ class NextCommands:
 
     @classmethod
     def of_run(cls, index: str, backup_dir: BackupPath, options: RunOptions) -> NextCommands:
-        """Return the commands that go on with a run of these options."""
+        """Return the commands that continue with a run of these options."""
         return cls(index, backup_dir, options.plan_path, options.query_check_file, options.min_overlap)
 
     @property

@@ -66,7 +66,7 @@ def refuse_replica(server: Server) -> None:
     """
     primary = server.capabilities.replica_of
     if primary:
-        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Let --url name the primary")
+        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Give --url of the primary")
 
 
 def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:
@@ -74,7 +74,7 @@ def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, 
 
     Raises:
         IndexNotFound: there is no such index.
-        PreconditionError: an alias does not lead to it any more.
+        PreconditionError: an alias no longer leads to it.
     """
     live = read_snapshot(server, plan.index, aliases=plan.source.aliases, key_sample_limit=0)
     found = list(find_mismatches(plan.source.definition, live.definition, is_complete=True))
@@ -99,7 +99,7 @@ def check_source(server: Server, plan: MigrationPlan) -> Snapshot:
     """
     found, live = source_differences(server, plan)
     if plan.target.name != plan.index and index_exists(server, plan.target.name):
-        found = (*found, f"an index or alias named {plan.target.name!r} exists by now")
+        found = (*found, f"an index or alias named {plan.target.name!r} exists now")
     if found:
         raise StalePlan(plan.index, found)
     return live

@@ -107,7 +107,7 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
 
     Args:
         server: which.
-        definition: of the source or the target.
+        definition: the definition of the source or the target.
         role: which of them, for the message.
 
     Raises:
@@ -132,5 +132,5 @@ def rehearse_definition(server: Server, definition: IndexDefinition, role: str) 
         index_commands.drop(server, name)
     if found:
         raise UnsupportedServer(
-            what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it"
+            what, has=f"{version}, which changes it: {'; '.join(found)}", needs="a server that keeps it"
         )

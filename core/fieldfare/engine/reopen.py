@@ -49,9 +49,9 @@ def reopen_run(  # noqa: PLR0913 - what a run consists of
     """Take the locks of a run, and read its journal.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
+        backup_dir: the backup directory of the run.
         index: a name of its index; None if the directory holds one backup.
         options: the user's choices.
         stop: set to stop.

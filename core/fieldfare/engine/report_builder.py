@@ -40,7 +40,7 @@ def make_report(  # noqa: PLR0913 - a report's facts
         run: the run.
         session: its directory.
         result: how it ended.
-        findings: of the validation, if it came that far.
+        findings: the findings of the validation, if it came that far.
         warnings: what the user should know.
         error: what went wrong.
     """
@@ -80,7 +80,7 @@ def lasting_warnings(plan: MigrationPlan, warnings: Sequence[str]) -> tuple[str,
     """Return the warnings that still hold when a run is complete: not those of its outage, or of how to plan it.
 
     Args:
-        plan: of the run.
+        plan: the plan of the run.
         warnings: those of the plan, and of the run.
     """
     about_changes = {line for each in plan.claims for line in each.warnings}

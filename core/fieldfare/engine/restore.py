@@ -121,7 +121,7 @@ class _Restorer:
         return result
 
     def _replacement(self, before: Batch, found: Batch) -> ConditionalWrite:
-        """Return what is to be written in place of what was found; external values are saved first."""
+        """Return what is to be written instead of what was found; external values are saved first."""
         known = value_versions(self.run, self.updates, before, partial(transformed_if_possible, self.run))
         origins = find_origins(self.run.source.storage, found, known)
         self._save(before.keys, origins.only(ValueState.EXTERNAL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from attrs import evolve
 
@@ -15,7 +16,7 @@ from fieldfare.engine.preflight import check_source, require_query_vectors, sour
 from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.session import Session
+from fieldfare.engine.session import Session, find_backup
 from fieldfare.engine.state import describe_state
 from fieldfare.errors import BackupUnusable, IndexNotFound, PreconditionError, StalePlan
 from fieldfare.hooks.manager import Plugins
@@ -25,7 +26,7 @@ from fieldfare.server import Server
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_definition
 
-__all__ = ["open_journal"]
+__all__ = ["is_applied", "open_journal"]
 
 
 def open_journal(
@@ -72,6 +73,16 @@ def open_journal(
     return journal
 
 
+def is_applied(server: Server, plan: MigrationPlan, backup_dir: Path) -> bool:
+    """Whether a run of this plan is complete, and its target is live: then there is nothing to do."""
+    try:
+        journal = find_backup(backup_dir, plan.index)
+        is_complete = journal.progress.phase is RunPhase.VALIDATED and journal.progress.undo is RollbackStatus.NONE
+        return is_complete and journal.belongs_to(plan) and _target_is_live(server, plan)
+    except (BackupUnusable, StalePlan):
+        return False
+
+
 def _note_queries(journal: Journal, options: RunOptions) -> None:
     """Write down which queries decide from now on; a target that failed them is not accepted without any.
 
@@ -84,9 +95,9 @@ def _note_queries(journal: Journal, options: RunOptions) -> None:
     rejected = any(each.status is Status.REJECTED for each in journal.progress.steps.values())
     if rejected and journal.progress.query_check_file:
         raise PreconditionError(
-            f"The new index did not pass its checks, and nothing would ask the queries of "
-            f"{journal.progress.query_check_file!r} again. Nothing was changed. Give them with --query-check-file, or "
-            "others; a file with 'queries: []' asks none"
+            "The new index did not pass its checks, and this command would not check the queries of "
+            f"{journal.progress.query_check_file!r} again. Nothing was changed. Give this file, or another one, with "
+            "--query-check-file; a file with 'queries: []' checks none"
         )
 
 

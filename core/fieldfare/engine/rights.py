@@ -74,7 +74,7 @@ def require_reading_rights(run: ActiveRun) -> None:
 
 
 def _require_listing(server: Server, index: bytes) -> None:
-    """See whether the user may list the keys of an index: with a scan, or else with a cursor."""
+    """See whether the user may list the keys of an index: with a scan, or with a cursor."""
     try:
         require_allowed(server, [("SCAN", 0, "COUNT", 1)])
     except CommandNotAllowed as refusal:
@@ -93,8 +93,8 @@ def recreation_commands(
     They are refused, wherever they are executed.
 
     Args:
-        plan: of which source and target are dropped and created.
-        names: of further indexes.
+        plan: the plan whose source and target are dropped and created.
+        names: the names of further indexes.
         aliases: that move, beside those of the source.
     """
     source = plan.source

@@ -9,6 +9,7 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus, Status, StepRecord
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import is_copied
+from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.index_workers import put_back_index_workers
 from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
@@ -20,6 +21,7 @@ from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
 from fieldfare.engine.shadow_fields.removal import remove_shadow_fields
@@ -53,10 +55,10 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
     Works after success and after a failure at any point, and can itself be interrupted and run again.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: source or target name; may be left out if the directory holds one backup.
+        backup_dir: the backup directory of the run.
+        index: source or target name; optional if the directory holds one backup.
         options: ``batch_size`` and ``query_checks`` do not matter here.
         stop: set to stop after the current batch.
 
@@ -100,20 +102,32 @@ def rollback(  # noqa: PLR0913 - what a rollback consists of
                 latencies=LatencyHistogram(),
                 timeline=journal.progress.timeline.restarted(),
             )
-        try:
-            findings = with_retries(run, lambda: _roll_back(run))
-        except StopRequested as request:
-            state = "The rollback is half-way."
-            raise Interrupted(state, resume=session.commands.rollback) from request
-        except (FieldfareError, RedisError, OSError) as error:
-            reason = error_text(error)
-            raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
-        return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
+        with reported(run, "rollback"):
+            try:
+                findings = with_retries(run, lambda: _roll_back(run))
+            except StopRequested as request:
+                state = "The rollback is half-way."
+                raise Interrupted(state, resume=session.commands.rollback) from request
+            except (FieldfareError, RedisError, OSError) as error:
+                reason = error_text(error)
+                raise RollbackFailed(_current_step(journal), reason, rollback=session.commands.rollback) from error
+            if _left_an_alias(run):
+                warnings = (*warnings, _alias_warning(run, session.commands.rollback))
+            return make_report(mode.as_before(run), session, Result.ROLLED_BACK, findings=findings, warnings=warnings)
 
 
 def _left_an_alias(run: ActiveRun) -> bool:
     """Whether the source's own name leads to an index that a rollback has restored under another name."""
     return run.journal.progress.restored_as not in {"", run.source.name}
+
+
+def _alias_warning(run: ActiveRun, rollback: str) -> str:
+    """Return what a user should know about the source's own name, and how to make it an index again."""
+    own, restored = run.source.name, run.journal.progress.restored_as
+    return (
+        f"{own!r} was an index, and is an alias of {restored!r} now; queries work as before. To make it an index "
+        f"again, with an outage until it is built: {rollback} --restore-own-name"
+    )
 
 
 def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
@@ -122,7 +136,9 @@ def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
     reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
-    findings = tuple(mode_of(run.plan).validate_rollback(run))
+    before = mode_of(run.plan).as_before(run)
+    make_primaries_agree(before, replaces=run.target)
+    findings = tuple(run_validators(before))
     # not before: a server that restarted until then may have lost what was restored
     run.journal.update(undo=RollbackStatus.DONE)
     return findings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from attrs import Factory, define, evolve, field
 from redis import Redis, RedisCluster
@@ -37,6 +37,8 @@ __all__ = ["ActiveRun"]
 
 MOVE_KEYS: Final = "fieldfare_move_keys"
 
+Value = TypeVar("Value")
+
 LOCK_MAX_AGE: Final = 0.1
 """Seconds after which progress asks the server again whether this process holds the lock."""
 
@@ -47,6 +49,7 @@ def _reporter(run: ActiveRun) -> StepReporter:
         run.plan.index,
         run.end_activity,
         lambda: run.journal.unavailable_since if run.has_backup else None,
+        lambda: run.journal.progress.timings.get("throttled", 0.0) if run.has_backup else 0.0,
     )
 
 
@@ -75,10 +78,10 @@ class ActiveRun:
         plugins: who carries it out.
         options: what the user chose.
         stop: looked at after each batch.
-        lock: of the index; None for a validation.
+        lock: the lock of the index; None for a validation.
         tracking: which keys others have changed since before the dump; None if that is not known.
         follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
-        findings: of the check of a target while the source still answers.
+        findings: from the check of a target while the source still answers.
         guard: held while notes, progress and reports change, for several workers may change them.
     """
 
@@ -98,6 +101,7 @@ class ActiveRun:
     _throttle: Throttle = field(init=False, default=Factory(_throttle, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)
     _halted: bool = field(init=False, default=False)
+    _results: dict[str, Any] | None = field(init=False, default=None, eq=False, repr=False)
 
     @property
     def redis(self) -> Redis | RedisCluster:
@@ -217,7 +221,7 @@ class ActiveRun:
             self.advance(len(batch))
 
     def save_bytes(self, step: Step, name: str, data: bytes) -> None:
-        """Write an original that is no document to the backup, durably; the first one under a name stays."""
+        """Write an original that is not a document to the backup, durably; the first one under a name stays."""
         with self.guard:
             if self.saved_bytes(step, name) is None:
                 append_bytes(self.store, step.id, name, data)
@@ -247,6 +251,24 @@ class ActiveRun:
     def concurrent_inserts(self) -> Iterator[Batch]:
         """Yield the originals of documents that were added after the dump, and converted."""
         return self.store.iter_batches(CONCURRENT_INSERTS)
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Keep what :meth:`once` computes during the body."""
+        self._results = {}
+        try:
+            yield
+        finally:
+            self._results = None
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Return what ``compute`` returns; during a validation it is called once for each name."""
+        if self._results is None:
+            return compute()
+        if name not in self._results:
+            self._results[name] = compute()
+        found: Value = self._results[name]
+        return found
 
     def implementers(self, hook: str) -> tuple[str, ...]:
         """Return the names of the plugins that implement a hook."""

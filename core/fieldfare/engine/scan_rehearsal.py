@@ -91,7 +91,7 @@ def rehearse_scan(run: ActiveRun) -> None:
         why = "its FILTER leaves them out when they are scanned" if by_filter else "their values do not fit the fields"
         raise PreconditionError(
             f"{len(missing)} of {len(keys)} sampled documents of {run.plan.index!r} would not be in the new index, "
-            f"such as {examples}: {why}. Nothing was changed. Mend these documents or the definition, and plan again"
+            f"such as {examples}: {why}. Nothing was changed. Fix these documents or the definition, and plan again"
         )
 
 

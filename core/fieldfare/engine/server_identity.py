@@ -83,7 +83,7 @@ def _has_index(run: ActiveRun, definition: IndexDefinition) -> bool:
 def _is_known_by_its_index(run: ActiveRun) -> bool:
     """Whether an index tells that this is the server, where values tell nothing.
 
-    Until shadow fields are finalized, applications go on writing the originals, so that after a while none is what the
+    Until shadow fields are finalized, applications continue writing the originals: after a while none is what the
     run found. A rollback drops the target before it removes shadow fields.
     """
     finalize = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]
@@ -115,9 +115,9 @@ def _refuse_other_values(run: ActiveRun, rollback: str) -> None:
     if len(others) > len(known):
         raise BackupUnusable(
             run.journal.path,
-            f"this does not seem to be the server that it is of. {len(others)} of {len(known | others)} documents "
-            "that were compared, such as "
-            f"{min(others).decode('utf-8', 'backslashreplace')}, hold neither what the run found nor what it wrote. "
+            f"this does not seem to be the server of the run. {len(others)} of {len(known | others)} documents "
+            f"that were compared, such as {min(others).decode('utf-8', 'backslashreplace')}, hold neither the value "
+            "that the run read nor the value that it wrote. "
             "Nothing was changed. Check the URL. If it is the right server, this restores the originals: "
             f"{rollback} --force",
         )

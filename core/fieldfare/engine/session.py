@@ -44,7 +44,7 @@ class Session:
 
     Attributes:
         directory: the backup directory.
-        prefix: of this index's files in it.
+        prefix: the prefix of this index's files in it.
         store: keys and originals.
         lock: on the index.
         commands: those that messages name for resume and rollback.
@@ -89,7 +89,7 @@ def open_session(
     """Open a backup directory and take both locks.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         index: the source index.
         backup_dir: where backups are.
         options: its batch size is that of a fresh run.
@@ -198,11 +198,11 @@ def _names(plan: MigrationPlan) -> set[str]:
 
 
 def throttle(backup_dir: BackupPath, index: str | None, *, off: bool, **changes: Any) -> dict[str, Limits]:
-    """Change the limits of runs that are under way.
+    """Change the limits of active runs.
 
     Args:
         backup_dir: their backup directory.
-        index: source or target name of one run; None for every run that is under way there.
+        index: source or target name of one run; None for every run that is active there.
         off: remove every limit first, and a pause.
         changes: attributes of :class:`~fieldfare.engine.load.Limits`; those that are None stay as they are.
 
@@ -210,7 +210,7 @@ def throttle(backup_dir: BackupPath, index: str | None, *, off: bool, **changes:
         Source index → the limits of its run from now on.
 
     Raises:
-        BackupUnusable: no run is under way, or the limits cannot be written.
+        BackupUnusable: no run is active, or the limits cannot be written.
     """
     directory = open_directory(backup_dir, create=False, index=index)
     if index is not None:
@@ -219,7 +219,7 @@ def throttle(backup_dir: BackupPath, index: str | None, *, off: bool, **changes:
         running = [each for each in _prefixes(backup_dir, None) if read_state(each) is not None]
         names = [Journal.load(backup_file(prefix, "header")).plan.index for prefix in running]
     if not names:
-        raise BackupUnusable(directory, "no run is under way there. Give the limits to the command that starts one.")
+        raise BackupUnusable(directory, "no run is active there. Give the limits to the command that starts one.")
     return {name: change_limits(backup_prefix(directory, name), name, off=off, **changes) for name in names}
 
 
@@ -269,6 +269,6 @@ def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:
 
 
 def _speed(prefix: BackupPath) -> dict[str, Any] | None:
-    """Return how fast a run is, as plain values; None if it is not under way."""
+    """Return how fast a run is, as plain values; None if it is not active."""
     state = read_state(prefix)
     return None if state is None else asdict(state, filter=lambda attribute, _: attribute.name != "process")

@@ -60,8 +60,8 @@ def shadow_path(storage: Storage, path: str, version: int) -> str | None:
     """Return the path of a shadow field; None if the path of the original names no member of an object.
 
     Args:
-        storage: of the documents.
-        path: of the original; a version at its end is replaced.
+        storage: the storage of the documents.
+        path: the path of the original; a version at its end is replaced.
         version: from 2 on.
     """
     if storage is Storage.HASH:

@@ -10,7 +10,7 @@ from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.fields import fill_before_switch, switch_has_begun
+from fieldfare.engine.shadow.convergence import fill_before_switch, switch_has_begun
 from fieldfare.engine.shadow_keys.copying import copy_documents, has_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import RunFailed

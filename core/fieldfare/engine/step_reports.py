@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from attrs import define, evolve, field
 
 from fieldfare.hooks.manager import Plugins
-from fieldfare.report import Moment, StepReport
+from fieldfare.report import Moment, RunReport, StepReport
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
 
-__all__ = ["StepReporter"]
+__all__ = ["StepReporter", "tell_observers"]
 
 
 @define
@@ -25,12 +25,14 @@ class StepReporter:
         index: the index's real name.
         on_end: called with an activity and its seconds when it ends, however it ends.
         unavailable_since: returns since when the index cannot be queried, None while it answers.
+        throttled_seconds: returns how long the run has waited because of the user's limits.
     """
 
     plugins: Plugins
     index: str
     on_end: Callable[[StepReport, float], None]
     unavailable_since: Callable[[], float | None] = lambda: None
+    throttled_seconds: Callable[[], float] = lambda: 0.0
     _activity: StepReport | None = field(init=False, default=None)
     _started: float = field(init=False, default=0.0)
 
@@ -82,11 +84,17 @@ class StepReporter:
         return time.monotonic() - self._started
 
     def _send(self, report: StepReport) -> None:
-        report = evolve(report, unavailable_since=self.unavailable_since())
-        for name in self.plugins.implementers("fieldfare_step_report"):
-            try:
-                self.plugins.call(name, "fieldfare_step_report", report=report)
-            except Exception as error:  # noqa: BLE001 - an observer never fails a step
-                import structlog  # noqa: PLC0415 - start-up time
+        since, throttled = self.unavailable_since(), self.throttled_seconds()
+        report = evolve(report, unavailable_since=since, throttled_seconds=throttled)
+        tell_observers(self.plugins, "fieldfare_step_report", report)
 
-                structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, error=error_text(error))
+
+def tell_observers(plugins: Plugins, hook: str, report: StepReport | RunReport) -> None:
+    """Hand a report to every plugin that implements a hook; an exception of an observer is logged."""
+    for name in plugins.implementers(hook):
+        try:
+            plugins.call(name, hook, report=report)
+        except Exception as error:  # noqa: BLE001 - an observer never fails a step
+            import structlog  # noqa: PLC0415 - start-up time
+
+            structlog.get_logger("fieldfare").warning("observer_failed", plugin=name, error=error_text(error))

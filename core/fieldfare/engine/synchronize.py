@@ -1,4 +1,4 @@
-"""Synchronize shadow fields: convert what applications wrote to originals since, once or all the time."""
+"""Synchronize shadow fields and copies: convert what applications wrote to originals since, once or all the time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from fieldfare.engine.report_builder import make_report
 from fieldfare.engine.retry import with_retries
 from fieldfare.engine.rights import require_rights
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
+from fieldfare.engine.shadow.convergence import synchronization_of
 from fieldfare.engine.shadow.steps import is_built
 from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.shadow.synchronization import Synchronizer
@@ -47,14 +49,14 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
     """Convert documents whose original was written since it was last converted.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: must hold every plugin that the run's plan names.
-        backup_dir: of the run.
-        index: a name of its index; may be left out if the directory holds one backup.
+        backup_dir: the backup directory of the run.
+        index: a name of its index; optional if the directory holds one backup.
         watch: whether to follow further changes until ``stop`` is set.
-        options: of the run.
+        options: the options of the run.
         stop: set to stop.
-        progress: changes while this goes on.
+        progress: changes while this continues.
 
     Returns:
         The report; its finding ``sync`` counts documents.
@@ -75,7 +77,9 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
         progress.index = run.source.name
         synchronizer = Synchronizer(run, progress)
         try:
-            with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
+            with reported(run, "sync", ends_by_stop=watch) as reporter:
+                synchronizer.on_lag = reporter.lags
+                with_retries(run, partial(_carry_out, run, synchronizer, watch=watch))
         except StopRequested as request:
             if not watch:
                 raise Interrupted("The pass is not complete.", resume=session.commands.sync, rollback=None) from request
@@ -90,7 +94,7 @@ def _carry_out(run: ActiveRun, synchronizer: Synchronizer, *, watch: bool) -> No
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not there as it was built")
     if copies_keys(run.plan) and run.server.has_restarted_since(run.journal.progress.server_processes):
-        synchronizer.restore_copies()
+        synchronization_of(run, may_lack_copies=True).compare_every()
     run.journal.update(server_processes=run.server.run_ids())  # every document is compared, whatever a restart has lost
     if watch:
         synchronizer.watch()
@@ -105,12 +109,12 @@ def _require_shadow_fields(run: ActiveRun, journal: Journal, commands: NextComma
         PreconditionError: says why.
     """
     if not keeps_originals(run.plan):
-        raise PreconditionError("This migration has neither shadow fields nor copies: nothing is to be synchronized")
+        raise PreconditionError("This migration has neither shadow fields nor copies: there is nothing to synchronize")
     state = mode_of(run.plan).state(journal)
     if journal.progress.undo is not RollbackStatus.NONE or state == "finalized":
         raise PreconditionError(f"Nothing was changed: {describe_state(journal)}")
     if state not in {"built", "validated", "switched"}:
         raise PreconditionError(
-            f"The migration is not that far: {describe_state(journal)}. Nothing was changed. "
+            f"The migration is not ready for this: {describe_state(journal)}. Nothing was changed. "
             f"First run: {commands.resume}"
         )

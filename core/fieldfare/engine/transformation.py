@@ -138,7 +138,7 @@ def _problem(storage: Storage, part: Batch, result: Batch) -> str | None:
             if old is None and new is not None:
                 return f"it gave a value to {path!r} of {document}, which has no such field"
             if storage is Storage.JSON and new is not None and new != old and not _is_json(new):
-                return f"it made of {path!r} of {document} what is not JSON"
+                return f"its value for {path!r} of {document} is not JSON"
     return None
 
 

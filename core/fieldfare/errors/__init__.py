@@ -36,8 +36,9 @@ The whole tree, with the exit code that the command line gives each branch::
     │   └── InvalidHookResult
     ├── MigrationIncomplete             3   something was changed; resume or roll back
     │   ├── StepFailed
-    │   ├── ValidationFailed
-    │   ├── TargetRejected              4   the source is untouched and answers
+    │   ├── ChecksFailed                    checks of the target failed
+    │   │   ├── ValidationFailed
+    │   │   └── TargetRejected          4   the source is unchanged and answers
     │   └── ReportLost                      the run is complete; its report could not be written
     ├── SyncFailed                      3   the same command resumes it
     ├── RollbackFailed                  3   also an ExceptionGroup is chained where undo failed too
@@ -76,6 +77,7 @@ from fieldfare.errors.precondition import (
     WrongServer,
 )
 from fieldfare.errors.run import (
+    ChecksFailed,
     IndexBuildFailed,
     Interrupted,
     MigrationIncomplete,
@@ -103,6 +105,7 @@ __all__ = [
     "BackupDirectoryUnusable",
     "BackupUnusable",
     "ChangeBlocked",
+    "ChecksFailed",
     "DiffError",
     "FieldfareError",
     "FileError",

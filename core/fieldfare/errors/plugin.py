@@ -29,7 +29,7 @@ class PluginMissing(PluginError):
         self.missing = tuple(missing)
         lines = "\n".join(f"  - {line}" for line in self.missing)
         super().__init__(
-            "This plan needs plugins that are not installed as it knew them. Nothing was changed. "
+            "This plan needs plugins that are missing, or installed in another version.  Nothing was changed. "
             f"Install them, or plan again.\n{lines}"
         )
 
@@ -47,7 +47,7 @@ class PluginBroken(PluginError):
         self.plugin = plugin
         self.reason = reason
         end = "" if reason.endswith("?") else "."
-        more = " '--traceback' shows what it said and where." if has_traceback else ""
+        more = " '--traceback' shows the message and the place." if has_traceback else ""
         super().__init__(f"Plugin {plugin!r} is broken: {reason}{end}{more} Leave it out with '-p no:{plugin}'.")
 
 

@@ -39,8 +39,8 @@ class ServerUnavailable(PreconditionError):
     """No usable answer from the server.
 
     Attributes:
-        url: where we tried, without its password.
-        reason: what the client library said.
+        url: the URL that was tried, without its password.
+        reason: the message of the client library.
     """
 
     def __init__(self, url: str, reason: str) -> None:
@@ -56,8 +56,8 @@ class UnsupportedServer(PreconditionError):
     """The server lacks something.
 
     Attributes:
-        has: what the server has.
-        needs: what is needed.
+        has: the version or feature that the server has.
+        needs: the version or feature that is needed.
     """
 
     def __init__(self, what: str, *, has: str, needs: str) -> None:
@@ -99,7 +99,7 @@ class ChangeBlocked(PreconditionError):
 
 
 class StalePlan(PreconditionError):
-    """The live index is no longer the one that was planned for.
+    """The live index has changed since the plan was made.
 
     Attributes:
         index: its name.
@@ -139,9 +139,9 @@ class WrongServer(PreconditionError):
         self.index = index
         self.documents = documents
         super().__init__(
-            f"The run for {index!r} was begun with {documents:,} documents, and none of them are on this server, nor "
-            "is the target index. Nothing was changed. Look at --url: is it the server that the run was begun on? "
-            "If it is, its data are gone: load them again, or let 'fieldfare rollback --force' bring back the index."
+            f"The run for {index!r} was begun with {documents:,} documents, and none of them are on this server. The "
+            "target index is not there either. Nothing was changed. Check --url: did the run begin on this server? If "
+            "it did, the data is gone: load it again, or restore the index with 'fieldfare rollback --force'."
         )
 
 
@@ -182,7 +182,7 @@ class BackupCorrupt(BackupUnusable):
         super().__init__(
             path,
             f"{reason} at byte {offset}. Nothing was written from it. "
-            "Restore this file from a copy of the backup directory before you go on.",
+            "Restore this file from a copy of the backup directory before you continue.",
         )
 
 
@@ -209,20 +209,22 @@ class LockHeld(PreconditionError):
     """Another migrator works on this index, or in this backup directory.
 
     Attributes:
-        holder: who, as far as is known: host, pid, start.
+        holder: the process that holds it, if known: host, pid, start.
     """
 
     def __init__(self, what: str, holder: str) -> None:
         self.what = what
         self.holder = holder
-        super().__init__(f"Another migration holds {what}: {holder}. Nothing was changed. Wait for it, or end it.")
+        super().__init__(
+            f"Another migration holds {what}: {holder}. Nothing was changed. Wait until it ends, or stop it."
+        )
 
 
 class LockLost(LockHeld):
     """The lock that we held is not ours any more: this process, or the server, stood still for too long.
 
     Attributes:
-        holder: who holds it now, as far as is known.
+        holder: the process that holds it now, if known.
     """
 
     def __init__(self, what: str, holder: str) -> None:
@@ -245,5 +247,5 @@ class UnconvertibleDocuments(PreconditionError):
     def __init__(self, problems: Sequence[str], *, override: str | None = None) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        advice = f" Mend these documents, or pass {override} to go on all the same." if override else ""
+        advice = f" Fix these documents, or pass {override} to continue." if override else ""
         super().__init__(f"Some documents cannot be converted; the index was not dropped.{advice}\n{lines}")

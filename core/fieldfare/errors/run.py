@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldfare.errors.base import FieldfareError
+from fieldfare.errors.base import FieldfareError, single_full_stops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "ChecksFailed",
     "IndexBuildFailed",
     "Interrupted",
     "MigrationIncomplete",
@@ -30,7 +31,7 @@ class RunFailed(FieldfareError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The run failed before anything was changed: {reason}. Once that is mended, run the same command again."
+            f"The run failed before anything was changed: {reason}. Fix this, then run the same command again."
         )
 
 
@@ -49,7 +50,7 @@ class IndexBuildFailed(FieldfareError):
         self.reason = reason
         super().__init__(
             f"the server gave up building the index {index!r} at {documents:,} documents: {reason}. "
-            "Give the server more memory (maxmemory), then resume: the index is built anew"
+            "Give the server more memory (maxmemory), then resume: the index is built again"
         )
 
 
@@ -59,8 +60,8 @@ class OutputLost(FieldfareError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The result could not be written to standard output: {reason}. What the command does to the server "
-            "it had done; for a migration, 'fieldfare status --backup-dir DIR' says how far it got."
+            f"The result could not be written to standard output: {reason}. The command's work on the server is done; "
+            "for a migration, 'fieldfare status --backup-dir DIR' shows its state."
         )
 
 
@@ -93,26 +94,38 @@ class StepFailed(MigrationIncomplete):
         )
 
 
-class ValidationFailed(MigrationIncomplete):
-    """The target was created, and one of its checks failed.
+class ChecksFailed(MigrationIncomplete):
+    """Some checks of the target failed.
 
     Attributes:
-        problems: one line per failed finding.
+        problems: one line per failed check.
     """
 
-    def __init__(self, problems: Sequence[str], *, resume: str, rollback: str) -> None:
+    def __init__(self, outcome: str, problems: Sequence[str], *, resume: str, rollback: str) -> None:
         self.problems = tuple(problems)
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"Validation failed; the target index is live.\n{lines}", resume=resume, rollback=rollback)
+        self._lines = single_full_stops("".join(f"\n  - {problem}" for problem in self.problems))
+        super().__init__(outcome + self._lines, resume=resume, rollback=rollback)
+
+    def refer_to_report(self) -> None:
+        """Shorten the message for a reader who has the report: it counts the failed checks and does not list them."""
+        checks = "check" if len(self.problems) == 1 else "checks"
+        self.args = (str(self).replace(self._lines, f" {len(self.problems)} {checks} failed: see the report above."),)
 
 
-class TargetRejected(MigrationIncomplete):
+class ValidationFailed(ChecksFailed):
+    """The target was created, and one of its checks failed."""
+
+    def __init__(self, problems: Sequence[str], *, resume: str, rollback: str) -> None:
+        super().__init__("Validation failed; the target index is live.", problems, resume=resume, rollback=rollback)
+
+
+class TargetRejected(ChecksFailed):
     """The target was built beside the source, and one of its checks failed: no name was moved.
 
     Attributes:
-        index: the source, which is untouched.
+        index: the source, which is unchanged.
         problems: one line per failed finding, and one for all queries whose answers differ too much.
-        comparison: what both indexes answered to the user's queries, a
+        comparison: the answers of both indexes to the user's queries, a
             :class:`fieldfare.comparison.IndexComparison`; None if they were not compared.
     """
 
@@ -122,11 +135,10 @@ class TargetRejected(MigrationIncomplete):
         self, index: str, problems: Sequence[str], *, resume: str, rollback: str, comparison: Any = None
     ) -> None:
         self.index = index
-        self.problems = tuple(problems)
         self._comparison = comparison
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(
-            f"The new index did not pass its checks, so nothing was switched: {index!r} answers as before.\n{lines}",
+            f"The new index did not pass its checks, so nothing was switched: {index!r} answers as before.",
+            problems,
             resume=resume,
             rollback=rollback,
         )
@@ -144,7 +156,7 @@ class ReportLost(MigrationIncomplete):
         self.reason = reason
         super().__init__(
             f"The migration is done and the target index is live, but its report is lost: {reason}. "
-            "The same command again changes nothing and writes one.",
+            "Run the same command again: it changes nothing and writes the report.",
             resume=resume,
             rollback=rollback,
         )
@@ -169,7 +181,7 @@ class SyncFailed(FieldfareError):
     def __init__(self, reason: str, *, resume: str) -> None:
         self.reason = reason
         self.resume = resume
-        super().__init__(f"The synchronization stopped: {reason}. No document was harmed.\n  To resume:  {resume}")
+        super().__init__(f"The synchronization stopped: {reason}. No document is damaged.\n  To resume:  {resume}")
 
 
 class Interrupted(FieldfareError):

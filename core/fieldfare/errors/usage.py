@@ -53,7 +53,7 @@ class ParameterMissing(UsageError, KeyError):
     """A custom change of a patch lacks a parameter that its plugin reads.
 
     Attributes:
-        kind: of the change.
+        kind: the kind of the change.
         parameter: the missing one.
         given: the parameters that the patch gives, sorted.
     """

@@ -48,7 +48,7 @@ def examine(
     Args:
         server: where it is.
         plugins: those with the hook ``fieldfare_examine`` look, too.
-        name: of the index, or an alias of it.
+        name: the name of the index, or an alias of it.
         sample: how many documents are read at most, drawn at random; None for all.
         schema: the definition that it should have; None for none.
 
@@ -147,7 +147,7 @@ def _drift(schema: IndexDefinition | None, definition: IndexDefinition) -> Itera
 def _state(index: ExaminedIndex, keys: int | None, info: Mapping[str, Any]) -> Iterator[Finding]:
     stats = index.snapshot.stats
     if stats.indexing:
-        detail = f"it is {stats.percent_indexed:.0%} built: what is not indexed yet was not looked for"
+        detail = f"it is {stats.percent_indexed:.0%} built: unindexed documents were not checked"
         yield Finding("being_built", passed=False, severity=Severity.WARNING, detail=detail)
     elif keys is not None:
         detail = f"documents in the index: {stats.num_docs:,}; keys under its prefixes: {keys:,}"

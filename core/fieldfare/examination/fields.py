@@ -138,6 +138,6 @@ class FieldExaminer:
                     f"unused_sortable:{each.name}",
                     passed=False,
                     severity=Severity.WARNING,
-                    detail=f"SORTABLE, and all {counted(counts.documents, 'value')} are equal: to sort by it changes "
-                    f"nothing, and each has a copy in memory ({bytes_text(counts.size)} of the examined documents)",
+                    detail=f"SORTABLE, and all {counted(counts.documents, 'value')} are equal: sorting has no effect, "
+                    f"and each value has a copy in memory ({bytes_text(counts.size)} of the examined documents)",
                 )

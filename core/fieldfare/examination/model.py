@@ -22,11 +22,11 @@ class FieldMemory:
     """The space that one field takes.
 
     Attributes:
-        name: of the field.
-        type: of the field.
+        name: the name of the field.
+        type: the type of the field.
         documents: how many of the examined documents have it.
-        document_bytes: of its values in all documents; estimated from the examined ones.
-        index_bytes: of its part of the index; None where the server tells only the total of all fields.
+        document_bytes: the bytes of its values in all documents; estimated from the examined ones.
+        index_bytes: the bytes of its part of the index; None if the server tells only the total of all fields.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Examination:
         keys: how many keys have its prefixes; None if it has a filter, so that this says nothing.
         examined: how many documents were read.
         is_sample: whether that is a sample.
-        findings: of the kernel, then of each plugin.
+        findings: the findings of the kernel, then of each plugin.
         fields: memory by field, in the order of the definition.
         index_memory_mb: part of the index → MiB, as FT.INFO names them.
     """

@@ -30,8 +30,8 @@ def unfit(field: Field, storage: Storage, value: bytes) -> str | None:
     """Return why a value does not fit its field; None if it does, or if only the server can tell.
 
     Args:
-        field: of the index.
-        storage: of its documents.
+        field: the field of the index.
+        storage: the storage of its documents.
         value: bytes of a hash, or the text of a JSON value.
     """
     if storage is Storage.HASH:
@@ -45,11 +45,11 @@ def unfit(field: Field, storage: Storage, value: bytes) -> str | None:
 def _unfit_hash(field: Field, value: bytes) -> str | None:
     match field.type:
         case FieldType.NUMERIC if not NUMBER.fullmatch(value):
-            return "is no number"
+            return "is not a number"
         case FieldType.GEO if not _is_place(value):
-            return "is no pair of longitude and latitude"
+            return "is not a pair of longitude and latitude"
         case FieldType.VECTOR if len(value) != (length := _length(field)):
-            return f"is no vector of {length:,} bytes"
+            return f"is not a vector of {length:,} bytes"
     return None
 
 
@@ -60,7 +60,7 @@ def _unfit_json(field: Field, value: Any) -> str | None:
         dims = int(field.attrs["dims"])
         vectors = value if _is_list(value) and value and all(map(_is_list, value)) else [value]
         fits = all(_is_list(each) and len(each) == dims and all(map(_is_number, each)) for each in vectors)
-        return None if fits else f"is no list of {dims:,} numbers"
+        return None if fits else f"is not a list of {dims:,} numbers"
     items = [each for each in value if each is not None] if _is_list(value) else [value]
     takes, reason = OF_JSON.get(field.type, (None, ""))
     return None if takes is None or all(takes(each) for each in items) else reason
@@ -102,9 +102,9 @@ def _is_written_place(value: Any) -> bool:
 
 
 OF_JSON: Final[Mapping[FieldType, tuple[Callable[[Any], bool], str]]] = {
-    FieldType.NUMERIC: (_is_number, "is no number"),
-    FieldType.TAG: (_is_tag, "is no text, and neither true nor false"),
-    FieldType.TEXT: (_is_text, "is no text"),
-    FieldType.GEO: (_is_written_place, "is no pair of longitude and latitude"),
+    FieldType.NUMERIC: (_is_number, "is not a number"),
+    FieldType.TAG: (_is_tag, "is not text, true or false"),
+    FieldType.TEXT: (_is_text, "is not text"),
+    FieldType.GEO: (_is_written_place, "is not a pair of longitude and latitude"),
 }
 """Type of a field → which JSON values it takes, and the reason for all others."""

@@ -29,7 +29,7 @@ def load_api_entry_point(name: str, module: str) -> Any:
     """Load a class or function that a plugin provides.
 
     Args:
-        name: of the class or function.
+        name: the name of the class or function.
         module: the module with the missing attribute, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The live index, as plugins get it while a plan is made."""
+"""The live index that plugins get while a plan is made."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class LiveIndex:
     """A live index, with the previous changes of the same plan applied.
 
     Attributes:
-        definition: the virtual definition: the source with all previous changes applied.
-        snapshot: the index as the server has it now.
+        definition: the source's definition with all previous changes applied.
+        snapshot: the current state of the index on the server.
         server: the capabilities of the server.
         overlapping_indexes: other live indexes that cover some of the same keys.
-        sample: ``sample(fields, limit)`` reads up to ``limit`` documents, chosen at random from the whole index, but
-            always the same ones. It returns batches whose columns are these field paths, under the names that the
-            documents have now, with the values that the transforms of previous changes will produce.
+        sample: ``sample(fields, limit)`` reads up to ``limit`` documents, chosen at random from the whole index with a
+            fixed seed. It returns batches with these field paths as columns, under the current names of the
+            documents, with the values that the transforms of previous changes will produce.
         other_indexes: all other live indexes, including those that do not overlap.
-        count: ``count(prefix)`` counts the documents of this index's storage under a prefix, whether they are in the
-            index or not. It scans the keyspace.
-        patch: the request as the user wrote it (plain YAML values).
+        count: ``count(prefix)`` counts the documents of this index's storage type with a prefix, indexed or not. It
+            scans the keyspace.
+        patch: the patch as the user wrote it (plain YAML values).
         options: the user's options for this plan, by name: ``min_recall``, ``accept_recall_loss``,
             ``allow_document_expiry``, ``prefer``.
-        unreadable_indexes: what the user may not read of the other indexes, one line each.
+        unreadable_indexes: the other indexes, or parts of them, that the user may not read, one line each.
         previous_changes: the changes before this one in the same plan, with their claims.
     """
 

@@ -1,11 +1,11 @@
-"""The argument ``run`` of hooks: the interface that plugin authors may rely on."""
+"""The argument ``run`` of hooks: the interface that plugin authors may use."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from redis import Redis, RedisCluster
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+Value = TypeVar("Value")
+
 
 class Run(Protocol):
     """One migration, its rollback, or its validation.
@@ -27,11 +29,11 @@ class Run(Protocol):
     damaged file. Methods that use the server raise redis-py's errors.
     """
 
-    # ---- what is carried out
+    # ---- the plan and its definitions
 
     @property
     def plan(self) -> MigrationPlan:
-        """What is carried out. During the validation of a rollback its target is the source's definition."""
+        """The plan. During the validation of a rollback its target is the source's definition."""
 
     @property
     def plan_fingerprint(self) -> str:
@@ -39,7 +41,7 @@ class Run(Protocol):
 
     @property
     def options(self) -> RunOptions:
-        """What the user chose for this run."""
+        """The user's options for this run."""
 
     @property
     def source(self) -> IndexDefinition:
@@ -51,7 +53,7 @@ class Run(Protocol):
 
     @property
     def source_stats(self) -> IndexStats:
-        """Figures of the source index: when the run started, or without a backup when the plan was made."""
+        """Figures of the source index at the start of the run; without a backup, when the plan was made."""
 
     def implementers(self, hook: str) -> tuple[str, ...]:
         """Return the names of the plugins that implement a hook, sorted."""
@@ -71,30 +73,30 @@ class Run(Protocol):
 
         Raises:
             FieldfareError: no plugin can move these keys.
-            InvalidHookResult: a plugin did not answer for each pair.
+            InvalidHookResult: a plugin did not return a result for each pair.
         """
 
     @property
     def lock(self) -> HeldLock | None:
-        """The lock on the index, for :meth:`Server.bulk_stream`: a step that writes stops once it is lost."""
+        """The lock on the index, for :meth:`Server.bulk_stream`, which stops writing if the lock is lost."""
 
     # ---- captured documents, a batch at a time
 
     @property
     def has_backup(self) -> bool:
-        """Whether there are a journal and a backup: not on ``fieldfare validate`` without ``--backup-dir``."""
+        """Whether there is a journal and a backup. ``fieldfare validate`` without ``--backup-dir`` has none."""
 
     @property
     def document_count(self) -> int:
-        """How many documents the index had when the run started: as many as there are captured keys."""
+        """The number of documents in the index when the run started; there are as many captured keys."""
 
     def captured_keys(self) -> Iterator[tuple[bytes, ...]]:
-        """Yield all keys that documents had when the run started."""
+        """Yield the keys of all documents, as they were when the run started."""
 
     def keys(self, step: Step) -> Iterator[tuple[bytes, ...]]:
-        """Yield the captured keys from where this step stopped.
+        """Yield the captured keys that this step has not finished.
 
-        While the step is executed, call :meth:`done` after each batch. In all other hooks every key is given.
+        While the step is executed, call :meth:`done` after each batch. All other hooks get every key.
         """
 
     def done(self, batch: Sequence[bytes] | Batch) -> None:
@@ -111,69 +113,85 @@ class Run(Protocol):
     # ---- the backup
 
     def save(self, step: Step, batch: Batch, *, report: bool = True) -> None:
-        """Write originals of a step to the backup; durable before anything is changed.
+        """Write originals of a step to the backup. They are on disk before anything is changed.
 
         Args:
-            step: whose they are.
+            step: the step that will overwrite them.
             batch: documents and their values.
-            report: whether to report the documents as progress; then as :meth:`advance`.
+            report: whether to report the documents as progress, like :meth:`advance`.
         """
 
     def save_bytes(self, step: Step, name: str, data: bytes) -> None:
-        """Write an original that is no document to the backup: the value of a key, the text of a script.
+        """Write an original that is not a document to the backup: the value of a key, the text of a script.
 
-        It is durable before anything is changed: when the step is backed up, before the first change of the run; in
-        all other hooks, when this returns. The first one that is saved under a name stays, so that a step that is
-        executed again after a crash does not replace an original by what it has written itself.
+        In ``fieldfare_backup`` it is on disk before the first change of the run; in all other hooks, when this method
+        returns. The first original under a name stays. So a step that is executed again after a crash does not replace
+        the original by a value that it has written itself.
 
         Args:
-            step: whose it is.
-            name: of the original, unique within the step.
+            step: the step that will overwrite it.
+            name: the name of the original, unique within the step.
             data: the original.
         """
 
     def saved_bytes(self, step: Step, name: str) -> bytes | None:
-        """Return what was saved under a name; None if nothing was."""
+        """Return the original that was saved under a name; None if there is none."""
 
     def originals(self, step: Step) -> Iterator[Batch]:
-        """Yield what was saved for a step; for a rewrite step, all that the plan's rewrite steps overwrite."""
+        """Yield the batches that were saved for a step; for a rewrite step, the originals of all rewrite steps."""
 
     def keys_with_originals(self, step: Step) -> Iterator[tuple[tuple[bytes, ...], Batch]]:
-        """Yield :meth:`keys` with the batch that was saved for each, for a step that saved one for each.
+        """Yield :meth:`keys` with the saved batch of each; the step must have saved one batch for each batch of keys.
 
         Raises:
             BackupUnusable: there is not one saved batch for each batch of keys.
         """
 
     def transformed(self, batch: Batch) -> Batch:
-        """Return what the plan's rewrite steps make of originals; a batch with the fields of all of them."""
+        """Return the values that the plan's rewrite steps compute from originals.
+
+        Args:
+            batch: originals, with the fields of all rewrite steps.
+        """
+
+    # ---- validation
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """Return what ``compute`` returns. During a validation it is called once for each name, for all plugins.
+
+        For what several checks need, and what takes long to find out. At other times it is called each time.
+
+        Args:
+            name: the name of the result; begin it with the name of your plugin.
+            compute: finds the result.
+        """
 
     # ---- what applications wrote during the run
 
     def concurrent_updates(self) -> Iterator[Batch]:
-        """Yield what was written to captured documents after the dump, and saved as further originals."""
+        """Yield the values that applications wrote to captured documents after the dump; they are further originals."""
 
     def concurrent_inserts(self) -> Iterator[Batch]:
         """Yield the originals of documents that were added after the dump, and converted."""
 
-    # ---- how far it is
+    # ---- progress
 
     @property
     def rollback_started(self) -> bool:
         """Whether a rollback of this run was started, or is complete."""
 
     def receipt(self, step: Step) -> Receipt | None:
-        """Return what executing a step returned; None while it is not done."""
+        """Return the receipt of an executed step; None if the step is not done."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """The notes about documents so far."""
+        """The notes on documents so far."""
 
     def note(self, notes: Sequence[Note]) -> None:
-        """Add notes to the report; those of one kind and field are added up."""
+        """Add notes to the report; notes of the same kind and field are added up."""
 
     def check(self) -> None:
-        """Stop here if the user asked, or if the lock on the index was lost; for long work between two batches.
+        """Raise if the user asked to stop, or if the lock on the index was lost; for long work within a batch.
 
         Raises:
             StopRequested: the user asked to stop.
@@ -181,7 +199,7 @@ class Run(Protocol):
         """
 
     def advance(self, documents: int) -> None:
-        """Report progress of the current activity, and stop between batches if the user asked.
+        """Report progress of the current activity; raise if the user asked to stop.
 
         Raises:
             StopRequested: the user asked to stop.

@@ -49,12 +49,12 @@ class RunOptions:
         verify: how many rewritten documents the validation compares with the backup.
         query_checks: the content of the user's query check file.
         query_check_file: its path, for messages that name the next command.
-        min_overlap: the least overlap in place of that of the file, for the same messages.
+        min_overlap: the least overlap instead of that of the file, for the same messages.
         force: on rollback, drop the index under the target's name even if it is another index, and write to the
             server even if it does not seem to be the one of the backup.
         switch: whether names are moved to a target that was built beside the source.
         restore_own_name: on rollback, give the source's own name back to an index, with an outage, where it is an alias
-            by now.
+            now.
         plan_path: path of the plan file, for messages that name the next command.
         max_rate: documents per second that the run reads or writes at most; None for no limit.
         max_latency: milliseconds that the server may take to answer another connection; None for no limit.

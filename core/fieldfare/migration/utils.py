@@ -39,7 +39,7 @@ def schemas_equal(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
         right: another one.
 
     Raises:
-        SchemaError: one of them is no schema; a ``ValueError``.
+        SchemaError: one of them is not a schema; a ``ValueError``.
     """
     return not find_mismatches(from_schema(left), from_schema(right))
 

@@ -43,7 +43,7 @@ class NewField:
     Attributes:
         name: its name in queries.
         type: its type.
-        path: of its value in the document; None for the default, which depends on the storage.
+        path: the path of its value in the document; None for the default, which depends on the storage.
         attrs: attribute key → value.
     """
 
@@ -81,7 +81,7 @@ class FieldRename:
     Attributes:
         old_name: its name.
         new_name: its name afterwards.
-        logical: rename it in the index alone: documents keep the value where it is.
+        logical: rename it only in the index: documents keep the value where it is.
     """
 
     old_name: str
@@ -147,7 +147,7 @@ class SchemaPatch(Sections):
     """The changes that a user requests.
 
     Attributes:
-        version: of the file format.
+        version: the version of the file format.
         mode: how to change the index; None if the patch does not say.
         prefer: plugins that carry out a change which another plugin claims, too.
     """
@@ -157,5 +157,5 @@ class SchemaPatch(Sections):
     prefer: tuple[str, ...] = ()
 
     def with_logical_renames(self) -> SchemaPatch:
-        """Return the patch with every field renamed in the index alone."""
+        """Return the patch with every field renamed only in the index."""
         return evolve(self, rename_fields=tuple(evolve(each, logical=True) for each in self.rename_fields))

@@ -20,7 +20,7 @@ class Claim:
         is_supported: whether the change can be carried out.
         reason: why the change is blocked.
         workaround: what to do instead of a blocked change.
-        warnings: what the user should know before applying.
+        warnings: what the user should know before the plan is applied.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost (float32 → float16), so that only the backup can undo the change.
         details: facts and figures for the user, by title; plain YAML values. A list of mappings is shown as a table.

@@ -133,7 +133,7 @@ def _read_forecast(value: Any) -> Forecast:
 
 
 def _without_wording(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plan with the number of its blocked reasons in place of their text, which differs between versions."""
+    """Return a plan with the number of its blocked reasons instead of their text, which differs between versions."""
     classification = plain["diff_classification"]
     reasons = len(classification.get("blocked_reasons", ()))
     return {**plain, "diff_classification": {**classification, "blocked_reasons": reasons}}

@@ -64,7 +64,7 @@ class MigrationPlan:
     """A reviewed migration of one index.
 
     Attributes:
-        version: of the file format.
+        version: the version of the file format.
         mode: ``alter``, ``shadow`` or ``drop_recreate``.
         source: the live index as it was when the plan was made.
         target: the definition after every change.
@@ -72,7 +72,7 @@ class MigrationPlan:
         claims: every change with its claim, in order.
         steps: in the order in which they run.
         plugins: name → version of every plugin that the steps need.
-        warnings: what the user should know before applying.
+        warnings: what the user should know before the plan is applied.
         forecast: how long it will take; None if nobody has estimated it.
     """
 

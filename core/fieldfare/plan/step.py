@@ -47,7 +47,7 @@ class Step:
         reversible: whether undo can restore everything.
         lossy: whether information is lost.
         rewrites_documents: whether document bytes are overwritten.
-        summary: one line for people.
+        summary: one line of text.
         moves_keys: whether the step gives keys new names, which ``fieldfare_name_keys`` tells, and does nothing else.
         moves: old path → new path of each value that the step moves within a document, and does nothing else. A mode
             that keeps old values for a while copies them itself, and does not have the owner execute the step. Plan

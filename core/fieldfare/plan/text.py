@@ -84,8 +84,8 @@ def plan_text(plan: ShownPlan, width: int | None = None, style: Style | None = N
 
     Args:
         plan: the plan.
-        width: of a line of a table; None for lines of any length.
-        style: of the lines of tables.
+        width: the width of a line of a table; None for lines of any length.
+        style: the style of the lines of tables.
     """
     blocks = [summary_text(plan, width)]
     if plan.forecast is not None:

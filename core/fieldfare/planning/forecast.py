@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from redis.exceptions import RedisError
 
 from fieldfare.definition.attribute import Algorithm
+from fieldfare.engine.shadow.field_plan import indexes_whole_documents
+from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.errors import PluginError
 from fieldfare.plan import Estimate
 from fieldfare.plan.forecast import Forecast
@@ -54,7 +56,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     """Return how long the steps of a plan will take, and what they need; None if there is nothing to do.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: that estimate what their steps need.
         plan: with the time that the server took to index a document of the source.
     """
@@ -75,6 +77,10 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     rewrite = documents and needed.disk_bytes / REWRITE_BYTES + documents * REWRITE_SECONDS
     rewrite += count * moves * MOVED_SECONDS
     usual = ("rewriting: usual rates, for the bytes that are rewritten",) if rewriting else ()
+    if documents and shadow_paths(plan):
+        again, basis = _seconds_again(server, snapshot)
+        rewrite += documents * again
+        usual = (*usual, basis)
     return Forecast(
         backup_seconds=round(backup, 3),
         rewrite_seconds=round(rewrite, 3),
@@ -86,6 +92,15 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
         rdb_bytes=needed.rdb_bytes,
         basis=(*index_basis, *usual),
     )
+
+
+def _seconds_again(server: Server, snapshot: Snapshot) -> tuple[float, str]:
+    """Return the seconds in which the live index indexes a document again after a write of a shadow field, and why."""
+    if indexes_whole_documents(server, snapshot.definition.storage) is False:
+        return 0.0, "shadow fields: the live index does not index documents again (PARTIAL_INDEXED_DOCS is on)"
+    seconds, _ = _index_seconds(snapshot, snapshot.definition)
+    shown = f"{_milliseconds(seconds)} per document"
+    return seconds, f"shadow fields: for each write the live index indexes the document again, {shown}"
 
 
 def _key_count(server: Server) -> int:
@@ -104,9 +119,9 @@ def _index_seconds(snapshot: Snapshot, target: IndexDefinition) -> tuple[float, 
         measured = 0.0
     if not measured:
         seconds = after + PLAIN_SECONDS
-        known = "this server does not tell the time that indexing took"
+        known = "this server does not report the time that indexing took"
         return seconds, (f"indexing: {_milliseconds(seconds)} per document is usual; {known}",)
-    told = f"indexing: this server took {_milliseconds(measured)} per document for the index as it is (FT.INFO)"
+    told = f"indexing: this server took {_milliseconds(measured)} per document for the current index (FT.INFO)"
     if before == after:
         return measured, (told,)
     if not before:

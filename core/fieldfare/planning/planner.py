@@ -9,38 +9,29 @@ from typing import Any, Final
 from attrs import evolve
 from redis.exceptions import ResponseError
 
-from fieldfare.changes import Change, CustomChange, RenameIndex
-from fieldfare.changes.parameters import with_checked_parameters
-from fieldfare.definition import IndexDefinition, Snapshot, Storage
+from fieldfare.changes import Change
+from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.info import ambiguous_texts
 from fieldfare.definition.reply import text
 from fieldfare.engine.mode import Draft, Mode, PlannedChange
-from fieldfare.errors import InvalidHookResult, PluginConflict, PreconditionError, UnsupportedServer
+from fieldfare.errors import PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName
-from fieldfare.plan import Claim, ClaimedChange, MigrationPlan, Step
+from fieldfare.plan import ClaimedChange, MigrationPlan, Step
+from fieldfare.planning.claims import blocked, plan_change, plan_further_steps
 from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
-from fieldfare.planning.options import PREFER
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
-from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, index_exists, read_other_definitions
+from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, read_other_definitions
 from fieldfare.server.keys import count_keys
-from fieldfare.support.error_text import describe_result
 
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan", "require_known"]
 
 PLAN_VERSION: Final = 1
-PLAN_STEPS: Final = "fieldfare_plan_steps"
-FURTHER: Final = "fieldfare_plan_further_steps"
-REWRITE_HOOKS: Final = ("fieldfare_transform",)
-STEP_HOOKS: Final = ("fieldfare_execute_step", "fieldfare_verify_step", "fieldfare_undo_step")
-"""What the owner of a step has to implement."""
-NAME_HOOKS: Final = ("fieldfare_name_keys",)
-"""What the owner of a step that moves keys has to implement besides."""
 
 
 def make_plan(  # noqa: PLR0913 - what a plan follows from
@@ -58,7 +49,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     """Have every change claimed by a plugin and turned into steps.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         plugins: the plugins that may claim changes.
         snapshot: the index as it is now.
         changes: in order.
@@ -87,14 +78,14 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     claims: tuple[ClaimedChange, ...] = ()
     steps: list[Step] = []
     for change in changes:
-        claimed, planned = _plan_change(plugins, server, change, live)
-        planned_changes.append(PlannedChange(claimed, tuple(planned)))
-        steps.extend(after_previous(planned, steps))
+        planned = plan_change(plugins, server, change, live)
+        planned_changes.append(planned)
+        steps.extend(after_previous(planned.steps, steps))
         claims = tuple(each.claimed for each in planned_changes)
-        live = evolve(_with_transformed_samples(live.after(change), plugins, planned), previous_changes=claims)
+        live = evolve(_with_transformed_samples(live.after(change), plugins, planned.steps), previous_changes=claims)
     _refuse_ambiguous_target(live.definition)
     changes_index = live.definition != snapshot.definition or any(step.rewrites_documents for step in steps)
-    further = after_previous(_further_steps(plugins, live), steps) if changes_index and _supported(claims) else []
+    further = after_previous(plan_further_steps(plugins, live), steps) if changes_index and _supported(claims) else []
     draft = Draft(
         server,
         name or snapshot.definition.name,
@@ -140,7 +131,7 @@ def _claims(draft: Draft, mode: Mode) -> tuple[ClaimedChange, ...]:
     claims = []
     for each in draft.changes:
         blocker = mode.blocker(draft, each) if each.claimed.claim.is_supported else None
-        claims.append(each.claimed if blocker is None else _blocked(each.claimed, *blocker))
+        claims.append(each.claimed if blocker is None else blocked(each.claimed, *blocker))
     return tuple(claims)
 
 
@@ -161,8 +152,8 @@ def require_known(snapshot: Snapshot) -> None:
         raise PreconditionError(
             f"Index {snapshot.definition.name!r} cannot be created again as it is: where it has "
             f"{', '.join(map(repr, snapshot.ambiguous))}, FT.INFO shows a line break, or a backslash and a letter, and "
-            "both in the same way. Nothing was changed. Create an index by hand that has no such name, prefix or "
-            "option, and migrate that one"
+            "both in the same way. Nothing was changed. Create an index by hand without such a name, prefix or "
+            "option, and migrate that index"
         )
 
 
@@ -215,101 +206,3 @@ def _with_transformed_samples(live: LiveIndex, plugins: Plugins, planned: Sequen
     if not steps:
         return live
     return evolve(live, sample=TransformedSampler(live.sample, plugins, live.definition.storage, steps))
-
-
-def _plan_change(plugins: Plugins, server: Server, change: Change, live: LiveIndex) -> tuple[ClaimedChange, list[Step]]:
-    claimed = _claim(plugins, change, live)
-    if not claimed.claim.is_supported:
-        return claimed, []
-    if isinstance(change, RenameIndex) and index_exists(server, change.new):
-        reason = f"an index or alias named {change.new!r} exists already"
-        return _blocked(claimed, reason, "choose another name, or drop that index first"), []
-    planned = plugins.call_required(
-        claimed.plugin,
-        PLAN_STEPS,
-        (list, tuple),
-        change=with_checked_parameters(change),
-        claim=claimed.claim,
-        live=live,
-    )
-    params = change.params if isinstance(change, CustomChange) else None
-    steps = [_owned(step, claimed.plugin, params) for step in planned]
-    for step in steps:
-        _require_hooks(plugins, step)
-        problem = _path_problem(step, live)
-        if problem:
-            return _blocked(claimed, *problem), []
-    return claimed, steps
-
-
-def _further_steps(plugins: Plugins, live: LiveIndex) -> list[Step]:
-    steps = []
-    for owner, planned in plugins.call_each(FURTHER, live=live):
-        if not isinstance(planned, (list, tuple)):
-            raise InvalidHookResult(owner, FURTHER, f"it returned {describe_result(planned)}")
-        steps += [_owned(step, owner, None, FURTHER) for step in planned]
-    for step in steps:
-        _require_hooks(plugins, step)
-        problem = _path_problem(step, live)
-        if problem:
-            raise InvalidHookResult(step.owner, FURTHER, f"it planned to rewrite documents, and {problem[0]}")
-    return steps
-
-
-def _claim(plugins: Plugins, change: Change, live: LiveIndex) -> ClaimedChange:
-    results = plugins.call_each("fieldfare_classify", change=with_checked_parameters(change), live=live)
-    for name, result in results:
-        if not isinstance(result, Claim):
-            raise InvalidHookResult(name, "fieldfare_classify", f"it returned {describe_result(result)}")
-    names = [name for name, _ in results]
-    if not names:
-        plugins_called = plugins.implementers("fieldfare_classify")
-        raise PluginConflict(
-            f"No plugin can carry out this change: {change}. Plugins asked: {', '.join(plugins_called) or 'none'}. "
-            "Nothing was changed. Install the plugin that knows it, or take it out of the patch.",
-            plugins_called,
-        )
-    if len(names) == 1:
-        return ClaimedChange(change, names[0], results[0][1])
-    preferred = [(name, claim) for name, claim in results if name in live.options.get(PREFER, ())]
-    if len(preferred) != 1:
-        raise PluginConflict(
-            f"Several plugins claim this change: {change}: {', '.join(names)}. Nothing was changed. "
-            f"Say which one carries it out with '--prefer NAME', or leave one out with '-p no:NAME'.",
-            names,
-        )
-    [(chosen, claim)] = preferred
-    others = [name for name in names if name != chosen]
-    note = f"{change}: carried out by the preferred plugin {chosen}; {', '.join(others)} would do it, too"
-    details = {**claim.details, "preferred_over": others}
-    return ClaimedChange(change, chosen, evolve(claim, warnings=(*claim.warnings, note), details=details))
-
-
-def _owned(step: object, owner: str, params: Mapping[str, Any] | None, hook: str = PLAN_STEPS) -> Step:
-    if not isinstance(step, Step):
-        raise InvalidHookResult(owner, hook, f"it returned {describe_result(step)} among the steps")
-    return step.owned_by(owner, params)
-
-
-def _require_hooks(plugins: Plugins, step: Step) -> None:
-    needed = REWRITE_HOOKS if step.transforms else (*STEP_HOOKS, *(NAME_HOOKS if step.moves_keys else ()))
-    missing = [hook for hook in needed if step.owner not in plugins.implementers(hook)]
-    if missing:
-        reason = f"it planned the step {step.kind!r}, and the plugin has no {' and no '.join(missing)}"
-        raise InvalidHookResult(step.owner, PLAN_STEPS, reason)
-
-
-def _blocked(claimed: ClaimedChange, reason: str, workaround: str) -> ClaimedChange:
-    return evolve(claimed, claim=Claim.blocked(reason, workaround=workaround))
-
-
-def _path_problem(step: Step, live: LiveIndex) -> tuple[str, str] | None:
-    """Return why these fields cannot be rewritten in any mode, and a workaround; None if they can."""
-    ambiguous = [path for path in step.fields if live.definition.storage is Storage.JSON and _matches_several(path)]
-    if ambiguous:
-        return (f"the JSON path {ambiguous[0]} can match several values", "use a path that names exactly one value")
-    return None
-
-
-def _matches_several(path: str) -> bool:
-    return any(mark in path for mark in ("*", "..", "?", ":", ","))

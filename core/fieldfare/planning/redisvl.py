@@ -65,7 +65,7 @@ def with_live_target(
     """Return a plan whose target can be compared with the live index.
 
     The target of a plan that RedisVL wrote lacks what RedisVL does not know; that is taken from the run in the backup
-    directory, or else from the live index. Any other plan is returned as it is.
+    directory, or from the live index. Any other plan is returned as it is.
     """
     if not isinstance(plan, RedisVLPlan):
         return plan

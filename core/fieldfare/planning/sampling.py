@@ -47,7 +47,7 @@ def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
     Args:
         keys: in any order; a scan may yield a key twice.
         count: maximum size of the sample. Memory grows with it, not with the number of keys.
-        seed: of the sample.
+        seed: the seed of the sample.
     """
     chosen: list[tuple[int, bytes]] = []
     last = RANKS if count else 0

@@ -49,7 +49,7 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
         server: for its memory settings.
         snapshot: the source.
         claims: with the warnings of plugins.
-        steps: of the plan; empty if there is nothing to do.
+        steps: the steps of the plan; empty if there is nothing to do.
         facts: what was found out besides.
         of_mode: the warnings of the plan's mode.
         hints: about other modes, which come last.
@@ -109,7 +109,7 @@ def _outside_warnings(server: Server, snapshot: Snapshot, key_count: int, *, rew
     converted = " They are converted, too" if rewrites else ""
     line = (
         f"{counted(outside, 'document')} with the prefixes of this index are not in it: it was created with "
-        "SKIPINITIALSCAN, or its build was cut short. The new index will hold them, for the server scans for all "
+        "SKIPINITIALSCAN, or its build was interrupted. The new index will hold them, because the server scans all "
         f"documents, as it does after a restart.{converted}"
     )
     return [line]
@@ -118,11 +118,11 @@ def _outside_warnings(server: Server, snapshot: Snapshot, key_count: int, *, rew
 def _unknown_facts(server: Server) -> Iterator[str]:
     if not server.capabilities.knows_search_version:
         yield (
-            "This user may not read the version of the search module (INFO, MODULE LIST): whether it can do all this "
-            "is tried before the drop"
+            "This user may not read the version of the search module (INFO, MODULE LIST): apply tries before the drop "
+            "whether the server supports the target index"
         )
     if not all(server.run_ids()):
         yield (
-            "This user may not call INFO: whether the memory suffices is not known, and a restart of the server "
-            "during the run would not be noticed"
+            "This user may not call INFO: it is not known whether the memory suffices, and a restart of the server "
+            "during the run cannot be noticed"
         )

@@ -182,7 +182,7 @@ def _file_vector(vector: _Vector, path: Path) -> VectorValues:
     try:
         if path.suffix == ".npy":
             if vector.datatype is not None:
-                raise StructureError([(("datatype",), "is for a raw file; a file of numpy tells its own")])
+                raise StructureError([(("datatype",), "is for a raw file; a numpy file has its own")])
             return VectorValues(*read_numpy_vector(path, vector.row), vector.field)
         if vector.datatype not in WIDTHS:
             raise StructureError([(("datatype",), f"a raw file needs one of {', '.join(WIDTHS)}")])

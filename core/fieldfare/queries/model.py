@@ -40,7 +40,7 @@ class DocumentVector:
     """A vector parameter: the vector that a document holds.
 
     Attributes:
-        key: of the document.
+        key: the key of the document.
         field: the vector field, by its name in the first index.
     """
 
@@ -53,7 +53,7 @@ class VectorValues:
     """A vector parameter that was read from a file.
 
     Attributes:
-        values: of the vector.
+        values: the values of the vector.
         datatype: in which the file has them: ``float32``, ``int8``, ...
         field: the vector field for which the vector is encoded, if the query does not tell.
     """
@@ -128,8 +128,8 @@ class QueryChecks:
         fetch_ids: the same by id, without the index's prefix.
         counts: queries that must find something.
         queries: queries with answers that can be compared.
-        min_overlap: of each query that has none of its own.
-        min_mean_overlap: of all queries together.
+        min_overlap: the minimum overlap of each query that has none of its own.
+        min_mean_overlap: the minimum mean overlap of all queries together.
     """
 
     keys_exist: tuple[str, ...] = ()

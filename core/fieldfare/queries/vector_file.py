@@ -19,11 +19,11 @@ def read_numpy_vector(path: Path, row: int | None) -> tuple[tuple[float, ...], s
     """Return a vector of a ``.npy`` file, and its datatype.
 
     Args:
-        path: of the file: one vector, or a matrix with a vector in each row.
+        path: the path of the file: one vector, or a matrix with a vector in each row.
         row: which one, from 0; None for the only one.
 
     Raises:
-        FileError: it cannot be read, is no file of numpy, or has no such vector.
+        FileError: it cannot be read, is not a file of numpy, or has no such vector.
     """
     import numpy as np  # noqa: PLC0415 - start-up time
 

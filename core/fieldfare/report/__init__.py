@@ -5,7 +5,16 @@ May import: ``plan`` and below. Must not know: hooks, how a run is carried out.
 """
 
 from fieldfare.report.findings import Finding, Severity
-from fieldfare.report.model import MigrationReport, Moment, ReportedChange, Result, StepReport, Timings, Validation
+from fieldfare.report.model import (
+    MigrationReport,
+    Moment,
+    ReportedChange,
+    Result,
+    RunReport,
+    StepReport,
+    Timings,
+    Validation,
+)
 
 __all__ = [
     "Finding",
@@ -13,6 +22,7 @@ __all__ = [
     "Moment",
     "ReportedChange",
     "Result",
+    "RunReport",
     "Severity",
     "StepReport",
     "Timings",

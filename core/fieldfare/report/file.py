@@ -88,7 +88,7 @@ def load_report(path: Path | str) -> MigrationReport:
     """Read the report of a run.
 
     Raises:
-        FileError: it cannot be read, or is no report; all problems at once, with line numbers.
+        FileError: it cannot be read, or is not a report; all problems at once, with line numbers.
     """
     return read_report(load_yaml(path))
 
@@ -97,7 +97,7 @@ def read_report(file: YamlFile) -> MigrationReport:
     """Return the report in a file.
 
     Raises:
-        FileError: it is no report; all problems at once, with line numbers.
+        FileError: it is not a report; all problems at once, with line numbers.
     """
     try:
         return report_from_dict(file.data)
@@ -110,7 +110,7 @@ def write_report(report: MigrationReport, path: Path | str, *, follow_links: boo
 
     Args:
         report: the report.
-        path: of the file; if it ends with ``.html``, the file is a page for a browser.
+        path: the path of the file; if it ends with ``.html``, the file is a page for a browser.
         follow_links: if the path is a link, write to its target; False replaces the link.
 
     Raises:
@@ -132,7 +132,7 @@ def write_yaml_or_page(
     """Write a document as YAML; as a page, if the name of the file ends with ``.html``.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         document: plain values.
         page: makes the page.
         follow_links: as for :func:`write_report`.

@@ -27,8 +27,8 @@ class Finding:
         name: what was checked: ``schema``, ``document_count``, ``acme.no_plain_emails``.
         passed: whether the check passed.
         severity: what a failed check means for the run.
-        detail: one line for people.
-        data: figures for machines; plain YAML values only.
+        detail: one line of text.
+        data: the figures behind it; plain YAML values only.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The reports of a run: ``StepReport`` during the run, ``MigrationReport`` at its end. Data only."""
+"""The reports of a run: ``StepReport`` and ``RunReport`` during the run, ``MigrationReport`` at its end. Data only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fieldfare.report.findings import Finding
 from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
 from fieldfare.report.timeline import Timeline
 
-__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "StepReport", "Timings", "Validation"]
+__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "RunReport", "StepReport", "Timings", "Validation"]
 
 
 class Moment(StrEnum):
-    """The event that a step report is about."""
+    """The event that a step report or a run report is about."""
 
     STARTED = "started"
     PROGRESS = "progress"
@@ -39,12 +39,13 @@ class StepReport:
             the kind of a plugin's own step.
         moment: started, progress, stalled, finished, skipped or failed.
         step: the step's id; "" for an activity that is not a step.
-        title: one line for people: ``Back up originals``.
+        title: one line of text: ``Back up originals``.
         documents_done: documents processed so far.
         documents_total: documents in all; 0 if it is not known.
         seconds: since the activity started.
         error: the error of a failed activity; what was seen of a stalled one.
         unavailable_since: since when the index cannot be queried, in seconds since the epoch; None while it answers.
+        throttled_seconds: how long the run has waited because of the user's limits, in all attempts together.
     """
 
     index: str
@@ -57,6 +58,40 @@ class StepReport:
     seconds: float = 0.0
     error: str | None = None
     unavailable_since: float | None = None
+    throttled_seconds: float = 0.0
+
+
+@frozen(hash=False)
+class RunReport:
+    """An event of a whole run: it starts or ends, or ``sync --watch`` says how far it is behind.
+
+    Attributes:
+        index: the index's real name.
+        target: the name of the index after the migration.
+        command: ``apply`` (also for ``switch``), ``rollback``, ``finalize`` or ``sync``.
+        moment: started, progress (only ``sync --watch``), finished or failed.
+        mode: the mode of the plan.
+        plan_fingerprint: the SHA-256 of the plan.
+        seconds: since the command started.
+        throttled_seconds: how long this command has waited because of the user's limits.
+        unavailable_seconds: how long the index could not be queried during this command.
+        error: the class of the exception if the run failed, without its text.
+        lag_keys: keys that applications have changed and ``sync --watch`` has not checked yet; None for other reports.
+        lag_seconds: seconds since the server reported the first of these keys; None for other reports.
+    """
+
+    index: str
+    target: str
+    command: str
+    moment: Moment
+    mode: str
+    plan_fingerprint: str
+    seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    unavailable_seconds: float = 0.0
+    error: str | None = None
+    lag_keys: int | None = None
+    lag_seconds: float | None = None
 
 
 class Result(StrEnum):
@@ -134,11 +169,11 @@ class ReportedChange:
     """A change of the plan, as a report repeats it.
 
     Attributes:
-        summary: one line for people.
+        summary: one line of text.
         plugin: the plugin that carries it out.
         rewrites_documents: whether document bytes are overwritten.
         lossy: whether information is lost.
-        details: of the plugin's claim: facts and figures by title, the prediction of recall among them.
+        details: the details of the plugin's claim: facts and figures by title, the prediction of recall among them.
     """
 
     summary: str
@@ -162,7 +197,7 @@ class MigrationReport(ReportNames):
         backup_prefix: path of the backup files without their endings.
         timings: seconds per activity.
         validation: the findings.
-        warnings: of the plan and of the run.
+        warnings: the warnings of the plan and of the run.
         notes: documents that were not converted as usual, with example keys.
         steps: step id → status, batches, documents, details, and seconds; rewrite steps run together,
             so that each has the seconds of all.
@@ -173,11 +208,11 @@ class MigrationReport(ReportNames):
         latency: milliseconds that the server took to answer another connection: ``median_ms``, ``p99_ms`` and
             ``worst_ms``; and ``probes``, how often it was asked; empty if it was not.
         error: the error of a failed run.
-        mode: of the plan.
+        mode: the mode of the plan.
         rewrites_documents: whether the plan overwrites documents, whose originals are in the backup then.
-        manual_actions: what a person is to do next, one line each: the commands after a failed run.
-        disk_space_estimate: of the resources that the plan needs; None if no plugin knows it.
-        changes: of the plan.
+        manual_actions: what to do next, one line each: the commands after a failed run.
+        disk_space_estimate: the resources that the plan needs; None if no plugin knows them.
+        changes: the changes of the plan.
         definition_diff: the lines of a unified diff of the schemas (YAML), before and after; empty if they are equal.
         timeline: when the activities took place.
     """

@@ -65,7 +65,7 @@ class QueryCheck:
     Attributes:
         name: ``fetch:ID``, ``key:KEY`` or ``query:QUERY``.
         passed: whether it passed.
-        details: one line for people.
+        details: one line of text.
     """
 
     name: str

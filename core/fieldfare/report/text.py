@@ -112,9 +112,9 @@ def report_text(
     Args:
         report: the report of a run.
         title: replaces the title of the result.
-        comparison: of the user's queries, as text; replaces the findings about them.
-        width: of a line of a table; None for lines of any length.
-        style: of the lines of tables.
+        comparison: the comparison of the user's queries, as text; replaces the findings about them.
+        width: the width of a line of a table; None for lines of any length.
+        style: the style of the lines of tables.
     """
 
     def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

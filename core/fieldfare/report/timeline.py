@@ -42,7 +42,7 @@ class Span:
 
     Attributes:
         activity: as in step reports: ``dump``, ``rewrite``, ``index``.
-        title: one line for people.
+        title: one line of text.
         start: the moment at which it started.
         seconds: how long it took.
     """
@@ -92,7 +92,7 @@ class Timeline:
         return evolve(self, attempts=(*self.attempts, Attempt(round(at, 3), round(began, 3))))
 
     def restarted(self) -> Timeline:
-        """Return an empty one that goes on with the current attempt, at the moment 0."""
+        """Return an empty one that continues with the current attempt, at the moment 0."""
         return Timeline(tuple(evolve(each, at=0.0) for each in self.attempts[-1:]))
 
     def with_span(self, activity: str, title: str, start: float, seconds: float) -> Timeline:

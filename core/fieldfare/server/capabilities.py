@@ -43,8 +43,8 @@ class Capabilities:
     """A server's versions and modules.
 
     Attributes:
-        redis_version: of the server.
-        search_version: of the search module; 0.0.0 if the user may not read it.
+        redis_version: the version of the server.
+        search_version: the version of the search module; 0.0.0 if the user may not read it.
         json: whether the JSON module is loaded.
         cluster: whether this is a cluster.
         coordinator: whether every primary of the cluster holds every index; else an index lives on the primary that

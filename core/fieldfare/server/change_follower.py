@@ -34,7 +34,7 @@ class ChangeFollower:
         Args:
             server: all of it.
             index: in a cluster without a coordinator, only the nodes that have it are followed.
-            prefixes: of the index.
+            prefixes: the prefixes of the index.
         """
         with ExitStack() as undo:
             try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import count
 from secrets import token_hex
+from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -35,9 +36,11 @@ MARKS: Final = b"fieldfare:tracking:"
 START_SECONDS: Final = 5.0
 """How long the first mark may take: a proxy may take the command and tell nothing."""
 
+CHECK_SECONDS: Final = 0.2
+"""How often it is checked, while the server tells nothing, that it still has the connection which asked for it."""
+
 MOST_KEYS: Final = 100_000
 """More changed keys are not remembered: then every key counts as changed."""
-
 
 MOST_ATTEMPTS: Final = 10_000
 """How many marks are tried: a cluster has up to 1,000 nodes."""
@@ -119,8 +122,9 @@ class ChangeTracking:
         """Whether the server tells something within some seconds.
 
         Raises:
-            redis.exceptions.ConnectionError: the connection broke.
+            redis.exceptions.ConnectionError: a connection broke.
         """
+        self._require_connection()
         return bool(self._listener.can_read(timeout=timeout))
 
     def collect(self) -> None:
@@ -168,9 +172,21 @@ class ChangeTracking:
         return changed if is_known else None
 
     def _read(self, timeout: float | None) -> Any:
-        if timeout is not None and not self._listener.can_read(timeout=timeout):
-            raise TimeoutError("the server tells nothing of a key that was changed")
+        limit = self._listener.socket_timeout if timeout is None else timeout
+        deadline = None if limit is None else monotonic() + limit
+        while not self._listener.can_read(timeout=CHECK_SECONDS):
+            self._require_connection()
+            if deadline is not None and monotonic() > deadline:
+                raise TimeoutError("the server tells nothing of a key that was changed")
         return self._listener.read_response()
+
+    def _require_connection(self) -> None:
+        """Check that the server has not closed the connection that asked for tracking: the listener's stays open then.
+
+        Raises:
+            redis.exceptions.ConnectionError: it has.
+        """
+        self.connection.can_read(timeout=0)
 
     def _take(self, message: Any) -> Sequence[bytes]:
         """Remember the keys that a message names, and return them."""

@@ -32,7 +32,7 @@ def address_of(client: AnyClient) -> Address:
         client: for one server, for a sentinel's server, or for a cluster; synchronous or asynchronous.
 
     Raises:
-        UsageError: this is no client of redis-py.
+        UsageError: this is not a client of redis-py.
         UnsupportedURL: it uses another database than 0.
     """
     if isinstance(client, RedisCluster | AsyncRedisCluster):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha1
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 from redis.exceptions import ResponseError
@@ -27,6 +27,7 @@ __all__ = [
     "Row",
     "digest",
     "expected_reply",
+    "field_value",
     "is_wrong_type",
     "rows_to_write",
 ]
@@ -83,7 +84,7 @@ def _values(storage: Storage, column: Column) -> Iterator[bytes]:
 
 
 def _expected(write: ConditionalWrite, storage: Storage, path: str) -> Iterator[bytes]:
-    """Yield the digest of each document's expected value, or what stands in place of one."""
+    """Yield the digest of each document's expected value, or what replaces it."""
     after, name = write.after[path], encode(path)
     if write.before is None:
         yield from (SKIP_FIELD if value is None else ANY_VALUE for value in after)
@@ -108,3 +109,14 @@ def expected_reply(storage: Storage, path: bytes, value: bytes) -> bytes:
 def is_wrong_type(reply: object) -> bool:
     """Whether this reply says that a key holds another type than documents of this storage have."""
     return isinstance(reply, ResponseError) and any(words in str(reply) for words in ("WRONGTYPE", "wrong Redis type"))
+
+
+def field_value(reply: Any) -> bytes | None:
+    """Return the value of a field from HGET or JSON.GET; None if it is absent.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused.
+    """
+    if isinstance(reply, ResponseError) and "does not exist" not in str(reply):
+        raise reply
+    return reply if isinstance(reply, bytes) and reply != b"[]" else None

@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis, RedisCluster
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.nodes import Cluster, HeldLock, Nodes, Standalone
-from fieldfare.server.pipeline import Argument, Command, address_of, exchange
+from fieldfare.server.pipeline import Argument, Command, address_of, checked, exchange
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.refusal import name_refusal
 
@@ -25,7 +25,7 @@ class Server:
 
     Attributes:
         client: redis-py's client, for commands that need no raw replies.
-        url: of the server, without its password.
+        url: the URL of the server, without its password.
         capabilities: versions, modules and limits of the server.
     """
 
@@ -53,10 +53,7 @@ class Server:
             redis.exceptions.ResponseError: the server answered with another error.
             redis.exceptions.ConnectionError: the server did not answer.
         """
-        reply = name_refusal(arguments, self._nodes.command(arguments))
-        if isinstance(reply, ResponseError):
-            raise reply
-        return reply
+        return checked(name_refusal(arguments, self._nodes.command(arguments)))
 
     def nodes(self) -> tuple[Redis, ...]:
         """Return a client for each primary; for a single server, its only one."""
@@ -68,10 +65,7 @@ class Server:
 
     def command_at(self, node: Redis, *arguments: Argument) -> Any:
         """Send one command to one of :meth:`nodes` and return its raw reply; raises as :meth:`command` does."""
-        reply = name_refusal(arguments, exchange(node, [arguments])[0])
-        if isinstance(reply, ResponseError):
-            raise reply
-        return reply
+        return checked(name_refusal(arguments, exchange(node, [arguments])[0]))
 
     def bulk(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one write per node and return their raw replies, in order.
@@ -97,11 +91,11 @@ class Server:
         that were sent are executed.
 
         Args:
-            batches: of commands.
+            batches: the batches of commands.
             lock: asked for its holder along with each batch. Once it is lost, no further batch is sent.
 
         Raises:
-            LockLost: this process does not hold the lock any more; two batches may have been sent since.
+            LockLost: this process no longer holds the lock; two batches may have been sent since.
         """
         return self._nodes.stream(batches, lock)
 
@@ -113,7 +107,7 @@ class Server:
         What is not read yet stays with the server. The parts of a cluster are whole batches.
 
         Args:
-            batches: of commands, none of them empty.
+            batches: the batches of commands, none of them empty.
             width: how many replies must stay together.
             most_bytes: a part ends when its values have as many bytes.
         """

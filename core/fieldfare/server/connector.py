@@ -73,7 +73,7 @@ def connect_like(client: AnyClient) -> Server:
         client: see :func:`fieldfare.server.client_address.address_of`.
 
     Raises:
-        UsageError: this is no client of redis-py.
+        UsageError: this is not a client of redis-py.
         UnsupportedURL: it uses another database than 0.
         ServerUnavailable, UnsupportedServer: as :func:`connect`.
     """

@@ -10,11 +10,10 @@ length and nearly all of its bytes. Sending the originals along takes the server
 
 from __future__ import annotations
 
-from collections import deque
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import field, frozen
-from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch
@@ -23,9 +22,9 @@ from fieldfare.server.conditional_write import ABSENT, OUTCOMES, SKIP_FIELD, Con
 from fieldfare.server.connection import Server
 from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Command
-from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
+from fieldfare.server.script import ScriptCall
+from fieldfare.server.script_stream import stream_scripts
 from fieldfare.server.tracked_writer import TrackedWrite, write_tracked
-from fieldfare.server.transaction import forbids_scripts
 from fieldfare.server.write_script import outcomes, script_calls
 from fieldfare.server.write_transaction import write_in_transactions
 
@@ -101,28 +100,17 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
             yield _with_rest(server, storage, done, paths)
             del done
         return
-    in_flight: deque[tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]] = deque()
 
-    def commands() -> Iterator[list[Command]]:
-        for batch in batches:
-            rows = rows_to_write(batch, storage, paths)
-            del batch
-            in_flight.append((rows, script_calls(server, storage, rows, paths)))
-            yield [evalsha_command(call) for _, call in in_flight[-1][1]]
+    def prepared(write: ConditionalWrite) -> tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]:
+        rows = rows_to_write(write, storage, paths)
+        return rows, script_calls(server, storage, rows, paths)
 
-    for replies in server.bulk_stream(commands(), lock):
-        rows, calls = in_flight.popleft()
-        not_written: dict[bytes, str] = {}
-        answers = resend_unknown_scripts(server, [call for _, call in calls], replies)
-        for (part, call), reply in zip(calls, answers, strict=True):
-            if forbids_scripts(reply):
-                not_written |= write_in_transactions(server, storage, part, paths)
-            elif isinstance(reply, ResponseError):
-                raise reply
-            else:
-                not_written |= outcomes(call, reply)
-        yield _result(rows, not_written)
-        del rows, calls
+    def without_script(rows: Sequence[Row], _: ScriptCall) -> dict[bytes, str]:
+        return write_in_transactions(server, storage, rows, paths)
+
+    for rows, not_written in stream_scripts(server, map(prepared, batches), outcomes, without_script, lock):
+        yield _result(rows, dict(ChainMap(*not_written)))
+        del rows, not_written
 
 
 def _with_rest(server: Server, storage: Storage, done: TrackedWrite, paths: Sequence[str]) -> WriteResult:

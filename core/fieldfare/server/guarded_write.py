@@ -6,13 +6,12 @@ on the server does it atomically; for users who may not run scripts, transaction
 
 from __future__ import annotations
 
-from collections import deque
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
 from attrs import frozen
-from redis.exceptions import ResponseError
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch
@@ -26,16 +25,19 @@ from fieldfare.server.conditional_write import (
     Row,
     digest,
     expected_reply,
+    field_value,
     is_wrong_type,
 )
 from fieldfare.server.connection import Server
 from fieldfare.server.document_writer import WriteResult, trial_expiries
+from fieldfare.server.guarded_script import HASH_WRITE, JSON_WRITE, WIDTH
 from fieldfare.server.json_numbers import round_trip_safe
 from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode
-from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
-from fieldfare.server.transaction import Decision, forbids_scripts, transact
-from fieldfare.server.write_script import HASH_READ, JSON_READ, calls_of, outcomes
+from fieldfare.server.script import ScriptCall
+from fieldfare.server.script_stream import stream_scripts
+from fieldfare.server.transaction import Decision, transact
+from fieldfare.server.write_script import calls_of, outcomes
 
 __all__ = ["GuardedWrite", "trial_guarded_writes", "write_guarded", "write_guarded_batches"]
 
@@ -43,86 +45,6 @@ SET: Final = b"s"
 REMOVE: Final = b"r"
 LEAVE: Final = b"-"
 """What happens to a field."""
-
-WIDTH: Final = 4
-"""Arguments of each field of a document: the expected guard, the expected value, what happens, the new value."""
-
-_LOOP: Final = b"""\
-local function fits(found, expected)
-  if expected == '' then return true end
-  if expected == '?' then return not found end
-  return found and redis.sha1hex(found) == expected
-end
-local count = tonumber(ARGV[2])
-local others = {}
-for row, key in ipairs(KEYS) do
-  local outcome, sets, removed = nil, {}, {}
-  if redis.call('EXISTS', key) == 0 then outcome = 'vanished' end
-  for number = 1, outcome and 0 or count do
-    local guard, name = ARGV[1 + 2 * number], ARGV[2 + 2 * number]
-    local place = 2 + 2 * count + 4 * ((row - 1) * count + number - 1)
-    local action = ARGV[place + 3]
-    if action ~= '-' then
-      local source, failure = read(key, guard)
-      local found, other = read(key, name)
-      failure = failure or other
-      if failure and failure ~= 'wrong type' then return failure end
-      if failure then
-        outcome = failure
-      elseif not fits(source, ARGV[place + 1]) or not fits(found, ARGV[place + 2]) then
-        outcome = outcome or 'changed'
-      elseif action == 's' then
-        sets[#sets + 1] = {name, ARGV[place + 4], source and guard}
-      elseif found then
-        removed[#removed + 1] = name
-      end
-    end
-  end
-  write(key, sets, removed)
-  if outcome then
-    others[#others + 1] = row
-    others[#others + 1] = outcome
-  end
-end
-return others
-"""
-"""Returns row, outcome, row, outcome, ... for the documents that were not written, or not in all of their fields.
-
-Arguments: whether fields expire, the number of fields, for each its guard and its name; then ``WIDTH`` arguments for
-each key and each field.
-"""
-
-_HASH_WRITE: Final = (
-    HASH_READ
-    + b"""\
-local function write(key, sets, removed)
-  local values = {}
-  for _, each in ipairs(sets) do
-    values[#values + 1] = each[1]
-    values[#values + 1] = each[2]
-  end
-  if #values > 0 then redis.call('HSET', key, unpack(values)) end
-  for _, each in ipairs(ARGV[1] == 'expire' and sets or {}) do
-    local expires = each[3] and redis.call('HPEXPIRETIME', key, 'FIELDS', 1, each[3])[1] or -1
-    if expires > 0 then redis.call('HPEXPIREAT', key, expires, 'FIELDS', 1, each[1]) end
-  end
-  if #removed > 0 then redis.call('HDEL', key, unpack(removed)) end
-end
-"""
-    + _LOOP
-)
-"""A field expires when its guard does."""
-
-_JSON_WRITE: Final = (
-    JSON_READ
-    + b"""\
-local function write(key, sets, removed)
-  for _, each in ipairs(sets) do redis.call('JSON.SET', key, each[1], each[2]) end
-  for _, each in ipairs(removed) do redis.call('JSON.DEL', key, each) end
-end
-"""
-    + _LOOP
-)
 
 
 @frozen(hash=False)
@@ -181,25 +103,16 @@ def write_guarded_batches(
         fields: path of a guard → path of the field that it guards.
         lock: that of :meth:`Server.bulk_stream`.
     """
-    in_flight: deque[tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]] = deque()
 
-    def commands() -> Iterator[list[Command]]:
-        for write in writes:
-            rows = _rows(write, storage, fields)
-            in_flight.append((rows, _calls(server, storage, rows, fields)))
-            yield [evalsha_command(call) for _, call in in_flight[-1][1]]
+    def prepared(write: GuardedWrite) -> tuple[list[Row], list[tuple[Sequence[Row], ScriptCall]]]:
+        rows = _rows(write, storage, fields)
+        return rows, _calls(server, storage, rows, fields)
 
-    for replies in server.bulk_stream(commands(), lock):
-        rows, calls = in_flight.popleft()
-        others: dict[bytes, str] = {}
-        answers = resend_unknown_scripts(server, [call for _, call in calls], replies)
-        for (part, call), reply in zip(calls, answers, strict=True):
-            if forbids_scripts(reply):
-                others |= _write_in_transactions(server, storage, part, fields)
-            elif isinstance(reply, ResponseError):
-                raise reply
-            else:
-                others |= outcomes(call, reply)
+    def without_script(rows: Sequence[Row], _: ScriptCall) -> dict[bytes, str]:
+        return _write_in_transactions(server, storage, rows, fields)
+
+    for rows, found in stream_scripts(server, map(prepared, writes), outcomes, without_script, lock):
+        others = dict(ChainMap(*found))
         yield WriteResult(
             len(rows) - len(others), *([key for key, found in others.items() if found == kind] for kind in OUTCOMES)
         )
@@ -244,7 +157,7 @@ def _arguments(write: GuardedWrite, storage: Storage, guard: str, path: str) -> 
 
 
 def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, row: int) -> bytes:
-    """Return the digest of an expected value, or what stands in place of one."""
+    """Return the digest of an expected value, or what replaces it."""
     if column is None:
         return ANY_VALUE
     value = column[row]
@@ -254,7 +167,7 @@ def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, 
 def _calls(
     server: Server, storage: Storage, rows: Sequence[Row], fields: Mapping[str, str]
 ) -> list[tuple[Sequence[Row], ScriptCall]]:
-    script = _HASH_WRITE if storage is Storage.HASH else _JSON_WRITE
+    script = HASH_WRITE if storage is Storage.HASH else JSON_WRITE
     mode = "expire" if server.capabilities.has_hash_field_ttl else ""
     arguments: list[Argument] = [mode, len(fields), *(encode(name) for pair in fields.items() for name in pair)]
     return calls_of(server, script, arguments, rows)
@@ -279,7 +192,7 @@ def _write_in_transactions(
             return VANISHED, []
         if any(map(is_wrong_type, found)):
             return WRONG_TYPE, []
-        values = [_value(each) for each in found[: 2 * len(names)]]
+        values = [field_value(each) for each in found[: 2 * len(names)]]
         has_reply = has_expiries and isinstance(found[-1], list) and found[-1]
         expiries = found[-1] if has_reply else [-1] * len(names)
         outcome, writes = None, []
@@ -307,12 +220,6 @@ def _set(storage: Storage, key: bytes, name: bytes, value: bytes, expires: int) 
     if expires > 0:
         commands.append((b"HPEXPIREAT", key, expires, b"FIELDS", 1, name))
     return commands
-
-
-def _value(reply: Any) -> bytes | None:
-    if isinstance(reply, ResponseError) and "does not exist" not in str(reply):
-        raise reply
-    return reply if isinstance(reply, bytes) and reply != b"[]" else None
 
 
 def _fits(found: bytes | None, expected: bytes) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["HidingIndex", "find_hiding_index"]
 
 @frozen
 class HidingIndex:
-    """A real index that answers in place of an alias.
+    """A real index that answers instead of an alias.
 
     Attributes:
         alias: the name of both.
@@ -35,11 +35,12 @@ class HidingIndex:
     def message(self) -> str:
         """What happened, and what to do."""
         return (
-            f"{self.alias!r} is hidden: it should lead to the index {self.target!r}, but somebody created a real index "
-            f"of this name ({counted(self.documents, 'document')}), which answers in its place. That is what clients "
-            "do that look for a name in FT._LIST, where no alias is, and create it: let them not create it. Then drop "
-            f"the hiding index: FT.DROPINDEX {self.alias}, without DD, which would delete documents. Do so only while "
-            f"FT.INFO {self.alias} says that index_name is {self.alias}: otherwise it drops {self.target!r}"
+            f"{self.alias!r} is hidden: it should lead to the index {self.target!r}, but a client created a real index "
+            f"with this name ({counted(self.documents, 'document')}), which answers instead. Some clients create an "
+            "index if FT._LIST does not show its name, and FT._LIST shows no aliases: first stop this client from "
+            f"creating it. Then drop the hiding index: FT.DROPINDEX {self.alias}, without DD, which would delete "
+            f"documents. Do this only if FT.INFO {self.alias} shows index_name {self.alias}: otherwise the command "
+            f"drops {self.target!r}"
         )
 
 

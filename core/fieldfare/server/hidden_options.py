@@ -62,7 +62,7 @@ def complete_definition(server: Server, info: Info, *, vector_options: bool = Tr
     Call this right after FT.INFO, which restarts the timer of a temporary index.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         info: what FT.INFO reports.
         vector_options: whether those of vector fields are asked for.
     """

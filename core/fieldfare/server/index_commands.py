@@ -52,7 +52,7 @@ def create(server: Server, definition: IndexDefinition, *, scan: bool = True) ->
 
     Args:
         server: where.
-        definition: of the index.
+        definition: the definition of the index.
         scan: whether the server scans all its keys for documents; an index on trial that has none does without.
 
     Raises:
@@ -88,7 +88,7 @@ def add_fields(server: Server, definition: IndexDefinition, fields: Sequence[Fie
 
     Args:
         server: where the index is.
-        definition: of the index; its name and its storage matter.
+        definition: the definition of the index; its name and its storage matter.
         fields: in the order in which they are added.
 
     Raises:
@@ -171,9 +171,9 @@ def find_differences(server: Server, expected: Snapshot, *, former: Sequence[str
     """Return one line for each thing that a primary holds otherwise; none without a coordinator.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         expected: the definition, synonyms and aliases that every primary should hold.
-        former: names under which no primary should hold an index any more, unless all of them do.
+        former: names under which no primary should still hold an index, unless all of them do.
     """
     nodes = server.nodes() if server.capabilities.coordinator else ()
     former = [name for name in former if not all(has_index(server, node, name) for node in nodes)]

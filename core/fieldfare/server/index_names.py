@@ -3,7 +3,7 @@
 An alias moves with one command. The name of a real index only becomes free when its index is dropped; then it becomes
 an alias of the other index. Which way a server allows differs, and it is tried before: see :func:`find_way`.
 FT.DROPINDEX follows aliases: sent once more to a name that has moved, it would drop the other index. So it is sent
-only to a name that is the index's own, and in a transaction that an attempt before this one cannot carry out any more.
+only to a name that is the index's own, and in a transaction that an attempt before this one can no longer carry out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fieldfare.errors import IndexNotFound
 from fieldfare.server import index_commands
 from fieldfare.server.index_commands import carry_out, target_of
 from fieldfare.server.inspect import read_info
-from fieldfare.server.pipeline import acquire_connection, exchange, receive, send
+from fieldfare.server.pipeline import acquire_connection, checked, exchange, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _drop_own(server: Server, name: str) -> None:
     """Drop the index of this very name; an index to which the name leads as an alias stays.
 
     With a coordinator a command reaches all primaries, and each follows its own aliases: so the name is first taken
-    from those on which it is an alias by now.
+    from those on which it is an alias now.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses it.
@@ -205,9 +205,7 @@ def _replace_own(server: Server, name: str, target: str) -> None:
     held = (target_of(server, node, name) == name for node in server.nodes()) if is_coordinated else ()
     if is_own_name(server, name) and all(held):
         commands = [("FT.DROPINDEX", encode(name)), ("FT.ALIASADD", encode(name), encode(target))]
-        reply = name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0]
-        if isinstance(reply, ResponseError):
-            raise reply
+        checked(name_refusals(commands, exchange(server.node_for(*commands[0]), commands))[0])
     _drop_own(server, name)
 
 
@@ -260,5 +258,4 @@ def _update(alias: str, target: str) -> Command:
 
 def _raise_errors(replies: Sequence[object]) -> None:
     for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise reply
+        checked(reply)

@@ -121,7 +121,7 @@ def read_definition(server: Server, name: str, *, vector_options: bool = True) -
 
     Args:
         server: where it is.
-        name: of it.
+        name: its name.
         vector_options: whether FT.DEBUG is asked for those of vectors: of a large HNSW index, that takes long.
 
     Raises:
@@ -134,7 +134,7 @@ def read_snapshot(server: Server, name: str, *, aliases: Sequence[str] = (), key
     """Return everything that the server reports about an index.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         name: the index, or one of its aliases; an alias becomes part of the snapshot.
         aliases: further aliases of the index for the snapshot, where the server does not list them.
         key_sample_limit: how many keys to sample.

@@ -7,8 +7,9 @@ afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import frozen
 from redis.crc import key_slot
@@ -17,6 +18,7 @@ from redis.exceptions import ResponseError
 from fieldfare.definition import Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.key_scripts import COPY, READ, REMOVE, WRITE
+from fieldfare.server.keys import TYPES
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Argument
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
@@ -39,13 +41,13 @@ GONE: Final = b""
 OTHER_TYPE: Final = b"other"
 """The state of a key that holds no document of the index's storage type."""
 
-KEYS_PER_CALL: Final = 100
-"""Keys that one call of a script reads: it blocks the server for about a millisecond."""
+KEYS_AT_ONCE: Final = 50
+"""Keys that a node reads before it serves other clients: this takes about a millisecond."""
 
 DUMPS_AT_ONCE: Final = 50
 """How many values are in memory at once."""
 
-TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
+Item = TypeVar("Item")
 
 State: TypeAlias = bytes
 """A digest of a key's value and expiries, as the server computes it; or :data:`GONE`, or :data:`OTHER_TYPE`."""
@@ -79,10 +81,8 @@ def read_states(server: Server, storage: Storage, keys: Sequence[bytes]) -> list
     Raises:
         redis.exceptions.ResponseError: the server refused.
     """
-    size = 1 if server.capabilities.cluster else KEYS_PER_CALL
-    parts = [keys[start : start + size] for start in range(0, len(keys), size)]
-    replies = _call(server, [ScriptCall(READ, part, _arguments(server, storage)) for part in parts])
-    return [state for reply in replies for state in reply]
+    arguments = _arguments(server, storage)
+    return _call_in_turns(server, keys, KEYS_AT_ONCE, lambda part: ScriptCall(READ, part, arguments))
 
 
 def hold_documents(server: Server, storage: Storage, keys: Sequence[bytes]) -> list[bool]:
@@ -120,14 +120,13 @@ def unlink_keys(server: Server, storage: Storage, keys: Sequence[tuple[bytes, St
     Raises:
         redis.exceptions.ResponseError: the server refused; some may have been removed.
     """
-    size = 1 if server.capabilities.cluster else KEYS_PER_CALL
-    parts = [keys[start : start + size] for start in range(0, len(keys), size)]
     arguments = _arguments(server, storage)
-    calls = [
-        ScriptCall(REMOVE, [key for key, _ in part], [*arguments, *(state for _, state in part)]) for part in parts
-    ]
-    replies = zip(parts, _call(server, calls), strict=True)
-    return {part[number - 1][0] for part, reply in replies for number in reply}
+
+    def call(part: Sequence[tuple[bytes, State]]) -> ScriptCall:
+        return ScriptCall(REMOVE, [key for key, _ in part], [*arguments, *(state for _, state in part)])
+
+    done = _call_in_turns(server, keys, KEYS_AT_ONCE, call)
+    return {key for (key, _), is_done in zip(keys, done, strict=True) if not is_done}
 
 
 def restore_keys(server: Server, storage: Storage, values: Sequence[tuple[bytes, bytes, int]]) -> int:
@@ -171,21 +170,14 @@ def require_copy_rights(server: Server, storage: Storage, pairs: Sequence[tuple[
 
 
 def _copy_on_node(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
-    size = 1 if server.capabilities.cluster else KEYS_PER_CALL // 2
-    parts = [copies[start : start + size] for start in range(0, len(copies), size)]
-    calls = [
-        ScriptCall(
-            COPY,
-            [key for each in part for key in (each.source, each.copy)],
-            [
-                *_arguments(server, storage),
-                *(state for each in part for state in (each.source_state, each.copy_state)),
-            ],
-        )
-        for part in parts
-    ]
-    replies = zip(parts, _call(server, calls), strict=True)
-    return {part[number - 1].source for part, reply in replies for number in reply}
+    arguments = _arguments(server, storage)
+
+    def call(part: Sequence[KeyCopy]) -> ScriptCall:
+        states = [state for each in part for state in (each.source_state, each.copy_state)]
+        return ScriptCall(COPY, [key for each in part for key in (each.source, each.copy)], [*arguments, *states])
+
+    done = _call_in_turns(server, copies, KEYS_AT_ONCE // 2, call)
+    return {each.source for each, is_done in zip(copies, done, strict=True) if not is_done}
 
 
 def _copy_between_slots(server: Server, storage: Storage, copies: Sequence[KeyCopy]) -> set[bytes]:
@@ -213,6 +205,23 @@ def _copy_between_slots(server: Server, storage: Storage, copies: Sequence[KeyCo
 
 def _arguments(server: Server, storage: Storage) -> list[Argument]:
     return [TYPES[storage], b"expire" if server.capabilities.has_hash_field_ttl else b""]
+
+
+def _call_in_turns(server: Server, items: Sequence[Item], at_once: int, call: Callable[..., ScriptCall]) -> list[Any]:
+    """Run a script over items, a few per call, and return its result for each.
+
+    A server runs everything that a client has sent before it serves the next client. So each call is sent after the
+    answer to the previous one. In a cluster, a call has one item.
+
+    Raises:
+        redis.exceptions.ResponseError: the server refused; earlier items are done.
+    """
+    results: list[Any] = []
+    while len(results) < len(items):
+        turn = items[len(results) : len(results) + at_once]
+        parts = [[each] for each in turn] if server.capabilities.cluster else [turn]
+        results += chain.from_iterable(_call(server, [call(part) for part in parts]))
+    return results
 
 
 def _call(server: Server, calls: Sequence[ScriptCall]) -> list[Any]:

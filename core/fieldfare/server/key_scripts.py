@@ -9,7 +9,11 @@ __all__ = ["COPY", "READ", "REMOVE", "WRITE"]
 EXPIRY_FIELDS: Final = 500
 """Fields that one HPEXPIRETIME names; Lua passes a few thousand arguments at most."""
 
+MAX_BYTES: Final = 1 << 16
+"""A script stops after the key with which it has read this many bytes: while it runs, no other client is served."""
+
 _STATE: Final = b"""\
+local bytes = 0
 local function state(key)
   local kind = redis.call('TYPE', key)['ok']
   if kind == 'none' then return '' end
@@ -19,6 +23,7 @@ local function state(key)
     local found, names = redis.call('HGETALL', key), {}
     for place = 1, #found, 2 do
       names[#names + 1] = found[place]
+      bytes = bytes + #found[place] + #found[place + 1]
       parts[#parts + 1] = redis.sha1hex(#found[place] .. ':' .. found[place] .. found[place + 1])
     end
     for first = 1, ARGV[2] == 'expire' and #names or 0, %d do
@@ -32,40 +37,50 @@ local function state(key)
     table.sort(parts)
   else
     parts[1] = redis.call('JSON.GET', key)
+    bytes = bytes + #parts[1]
   end
   return redis.sha1hex(redis.call('PEXPIRETIME', key) .. ' ' .. table.concat(parts))
 end
-""" % (EXPIRY_FIELDS, EXPIRY_FIELDS)
-"""A function that returns the state of a key. Fields are sorted by their digests: Redis has no order of fields."""
+local function is_enough() return bytes >= %d end
+""" % (EXPIRY_FIELDS, EXPIRY_FIELDS, MAX_BYTES)
+"""Functions that return the state of a key, and whether the script has read enough.
+
+Fields are sorted by their digests: Redis has no order of fields.
+"""
 
 READ: Final = (
     _STATE
     + b"""\
 local states = {}
-for place, key in ipairs(KEYS) do states[place] = state(key) end
+for place, key in ipairs(KEYS) do
+  states[place] = state(key)
+  if is_enough() then break end
+end
 return states
 """
 )
-"""Returns the states of keys. Arguments: the type of documents, and ``expire`` if fields can expire."""
+"""Returns the states of the first keys, at least one. Arguments: the type of documents; ``expire`` if fields expire."""
 
 COPY: Final = (
     _STATE
     + b"""\
-local changed = {}
+local done = {}
 for place = 1, #KEYS, 2 do
   local source, copy = ARGV[place + 2], ARGV[place + 3]
+  done[#done + 1] = 1
   if state(KEYS[place]) ~= source or state(KEYS[place + 1]) ~= copy then
-    changed[#changed + 1] = (place + 1) / 2
+    done[#done] = 0
   elseif source == '' or source == 'other' then
     redis.call('UNLINK', KEYS[place + 1])
   else
     redis.call('COPY', KEYS[place], KEYS[place + 1], 'REPLACE')
   end
+  if is_enough() then break end
 end
-return changed
+return done
 """
 )
-"""Copies pairs of keys, and returns the numbers of the pairs that are not as expected.
+"""Copies the first pairs of keys, at least one. Returns 1 for each copied pair, 0 if its state is not as expected.
 
 Arguments: those of ``READ``, then the expected states of each pair. The copy of a key that holds no document is
 removed.
@@ -74,18 +89,22 @@ removed.
 REMOVE: Final = (
     _STATE
     + b"""\
-local changed = {}
+local done = {}
 for place, key in ipairs(KEYS) do
+  done[place] = 0
   if state(key) == ARGV[place + 2] then
     redis.call('UNLINK', key)
-  else
-    changed[#changed + 1] = place
+    done[place] = 1
   end
+  if is_enough() then break end
 end
-return changed
+return done
 """
 )
-"""Removes keys, and returns the numbers of those that are not as expected: arguments of ``READ``, and the states."""
+"""Removes the first keys, at least one. Returns 1 for each removed key, 0 if its state is not as expected.
+
+Arguments: those of ``READ``, then the expected states.
+"""
 
 WRITE: Final = (
     _STATE

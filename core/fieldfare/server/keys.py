@@ -22,7 +22,7 @@ from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
 from fieldfare.server.search import find_indexed, search_all_keys
 
-__all__ = ["count_keys", "iterate_keys", "iterate_scan", "nodes_with_index", "scan_keys"]
+__all__ = ["TYPES", "count_keys", "iterate_keys", "iterate_scan", "nodes_with_index", "scan_keys"]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -33,7 +33,9 @@ MOST_KEYS: Final = 250_000
 COUNT_BATCH: Final = 5000
 """COUNT of SCAN where keys are only counted."""
 
-_TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
+TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
+"""What TYPE answers for a document."""
+
 _GLOB: Final = re.compile(rb"[*?\[\]\\^-]")
 
 
@@ -108,7 +110,7 @@ def _scan_prefixes(
     server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int
 ) -> Iterator[list[bytes]]:
     """Yield the keys of which a prefix of the index is followed by a pattern, some at a time."""
-    kind = _TYPES[definition.storage]
+    kind = TYPES[definition.storage]
     for node in nodes_with_index(server, definition.name):
         for prefix in _disjoint(definition.prefixes):
             yield from _scan(server, node, prefix, kind, batch_size, pattern)
@@ -125,7 +127,7 @@ def count_keys(server: Server, storage: Storage, prefix: str) -> int:
 def scan_keys(server: Server, storage: Storage, prefix: str) -> Iterator[bytes]:
     """Yield the keys that :func:`count_keys` counts."""
     for node in server.nodes():
-        yield from chain.from_iterable(_scan(server, node, encode(prefix), _TYPES[storage], COUNT_BATCH))
+        yield from chain.from_iterable(_scan(server, node, encode(prefix), TYPES[storage], COUNT_BATCH))
 
 
 def _iterate_cursor(

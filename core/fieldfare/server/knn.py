@@ -41,7 +41,7 @@ def nearest(  # noqa: PLR0913 - what a query consists of
     """Return the documents nearest to a vector, key → distance, nearest first.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         index: its name.
         field: the vector field's name.
         vector: as bytes of the field's datatype.
@@ -92,7 +92,7 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
     Args:
         document: the reply to JSON.GET for the field's path.
         dims: the required length.
-        datatype: of the index.
+        datatype: the datatype of the index.
 
     Returns:
         The bytes, or None if this is not one vector of numbers that the datatype can hold.

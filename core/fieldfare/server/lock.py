@@ -39,7 +39,7 @@ class IndexLock:
     ``seconds`` after its holder has ended.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         index: its name.
         backup_dir: stored in the lock; shown to processes that find the lock held.
         seconds: how long the lock lasts if it is not renewed.

@@ -41,7 +41,7 @@ class HeldLock(Protocol):
         """Take the answer.
 
         Raises:
-            LockLost: this process does not hold the lock any more.
+            LockLost: this process no longer holds the lock.
         """
 
 

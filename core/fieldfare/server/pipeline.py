@@ -28,6 +28,7 @@ __all__ = [
     "Command",
     "acquire_connection",
     "address_of",
+    "checked",
     "encode",
     "exchange",
     "pack",
@@ -140,7 +141,7 @@ def receive_parts(
 
     Args:
         connection: to which the commands were sent.
-        count: of the commands.
+        count: the number of commands.
         width: how many replies must stay together.
         most_bytes: a part ends with the reply with which its values have as many bytes; None for one part.
     """
@@ -208,6 +209,17 @@ def _naming(address: str) -> Iterator[None]:
 
 def _peer(connection: Connection) -> str:
     return f"{connection.host}:{connection.port}" if hasattr(connection, "port") else ""
+
+
+def checked(reply: Any) -> Any:
+    """Return a reply.
+
+    Raises:
+        redis.exceptions.ResponseError: the reply is this error.
+    """
+    if isinstance(reply, ResponseError):
+        raise reply
+    return reply
 
 
 def exchange(node: Redis, commands: Sequence[Command]) -> list[Any]:

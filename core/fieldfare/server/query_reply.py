@@ -7,9 +7,12 @@ too, when a shard has been restarted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["aggregate_rows", "ranked_results", "result_ids", "search_rows", "total_of"]
+__all__ = ["WRONG_VECTOR_LENGTH", "aggregate_rows", "ranked_results", "result_ids", "search_rows", "total_of"]
+
+WRONG_VECTOR_LENGTH: Final = "blob size"
+"""What the server's message about a query vector of another length contains."""
 
 
 def total_of(reply: Any) -> int:

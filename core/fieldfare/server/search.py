@@ -60,7 +60,7 @@ def search_all_keys(server: Server, index: str) -> list[bytes]:
             )
         except ResponseError as error:
             raise PreconditionError(
-                f"The documents of the index {index!r} cannot be listed: a cursor does not tell all of them (a key "
+                f"The documents of the index {index!r} cannot be listed: a cursor does not return all of them (a key "
                 f"has a NUL byte, or MAXAGGREGATERESULTS is too low), and MAXSEARCHRESULTS is {read_maximum(error):,}. "
                 f"Set it to {limit:,} or more with FT.CONFIG SET"
             ) from error

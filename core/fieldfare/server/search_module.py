@@ -41,7 +41,7 @@ def refuse_other_search(
 
     Args:
         client: connected to it.
-        facts: of its INFO.
+        facts: the content of its INFO.
         greeting: its reply to HELLO, if it was asked.
         title: its name and version.
         number: version of its search module; None if the server does not tell.

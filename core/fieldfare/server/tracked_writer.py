@@ -51,10 +51,10 @@ def write_tracked(
     """Write batch after batch; each with the values that were read after ``tracking`` was started.
 
     Never creates a key or a field, and never changes an expiry. The server writes one batch while the caller makes the
-    next one: when a result is yielded, the next batch is under way.
+    next one: when a result is yielded, the next batch is being sent.
 
     Raises:
-        LockLost: this process does not hold the lock any more; one batch may have been sent since.
+        LockLost: this process no longer holds the lock; one batch may have been sent since.
         redis.exceptions.ConnectionError: the server did not answer.
     """
     connection = tracking.connection

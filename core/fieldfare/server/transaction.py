@@ -14,11 +14,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 from redis import Redis, RedisCluster
 from redis.connection import Connection
 from redis.crc import key_slot
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import WatchError
 
 from fieldfare.server.connection import Server
 from fieldfare.server.permissions import require_allowed
-from fieldfare.server.pipeline import Command, acquire_connection, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, checked, receive, send
 from fieldfare.server.refusal import CommandNotAllowed, name_refusals
 
 __all__ = ["Decision", "forbids_scripts", "group_by_slot", "require_isolation", "transact"]
@@ -164,8 +164,7 @@ def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
 
 def _raise_errors(replies: Iterable[Any]) -> None:
     for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise reply
+        checked(reply)
 
 
 def _node(server: Server, key: bytes) -> Redis:

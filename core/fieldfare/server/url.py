@@ -25,10 +25,10 @@ class Address:
 
     Attributes:
         kind: ``single``, ``sentinel`` or ``embedded``.
-        options: of redis-py's connections.
+        options: the options of redis-py's connections.
         sentinels: host and port of each sentinel.
         service: the name of the server's service in Sentinel.
-        sentinel_options: of the connections to the sentinels.
+        sentinel_options: the options of the connections to the sentinels.
     """
 
     kind: str

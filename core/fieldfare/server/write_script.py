@@ -137,6 +137,6 @@ def calls_of(
     ]
 
 
-def outcomes(call: ScriptCall, reply: Any) -> dict[bytes, str]:
+def outcomes(_: Sequence[Row], call: ScriptCall, reply: Any) -> dict[bytes, str]:
     """Return key → outcome for the documents that were not written, or not in all of their fields."""
     return {call.keys[row - 1]: outcome.decode() for row, outcome in zip(reply[::2], reply[1::2], strict=True)}

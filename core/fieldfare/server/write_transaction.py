@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from fieldfare.definition import Storage
 from fieldfare.server.conditional_write import (
     ABSENT,
@@ -18,6 +16,7 @@ from fieldfare.server.conditional_write import (
     Row,
     digest,
     expected_reply,
+    field_value,
     is_wrong_type,
 )
 from fieldfare.server.connection import Server
@@ -52,19 +51,13 @@ def write_in_transactions(
     def decide(key: bytes, replies: Sequence[Any]) -> Decision[str | None]:
         if any(map(is_wrong_type, replies)):
             return WRONG_TYPE, []
-        found = [_value(reply) for reply in replies[: len(names)]]
+        found = [field_value(reply) for reply in replies[: len(names)]]
         has_reply = has_expiries and isinstance(replies[-1], list) and replies[-1]
         expiries = replies[-1] if has_reply else [-1] * len(names)
         return _decision(storage, key, list(zip(names, found, expiries, strict=True)), parts_of[key])
 
     answers = transact(server, list(parts_of), read, decide)
     return {key: answer for key, answer in zip(parts_of, answers, strict=True) if answer is not None}
-
-
-def _value(reply: Any) -> bytes | None:
-    if isinstance(reply, ResponseError) and "does not exist" not in str(reply):
-        raise reply
-    return reply if isinstance(reply, bytes) and reply != b"[]" else None
 
 
 def _decision(

@@ -13,7 +13,7 @@ def read_bounded(path: Path | str, largest: int) -> bytes:
     """Return the content of a file.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         largest: how many bytes it may have.
 
     Raises:

@@ -44,7 +44,7 @@ def style_sequence(codes: str) -> str:
     """Return a control sequence for text that :func:`escape_text` is given; there it becomes one for a terminal.
 
     Args:
-        codes: of the styles, such as ``1;31``; ``0`` ends them.
+        codes: the codes of the styles, such as ``1;31``; ``0`` ends them.
     """
     return f"\x1b[{codes};{SECRET}m"
 

@@ -52,7 +52,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
     Args:
         text: a message, a traceback, a line of a log.
-        secrets: of :func:`secrets_in`.
+        secrets: the result of :func:`secrets_in`.
     """
     text = _NAMED.sub(rf"\1{MASK}", _CREDENTIALS.sub(rf"\1{MASK}@", without_arguments(text)))
     for secret in sorted(secrets, key=len, reverse=True):
@@ -69,7 +69,7 @@ def secrets_in(words: Iterable[str]) -> frozenset[str]:
     """Return the secrets in the URLs among words: raw, percent-encoded, and escaped as in JSON and Python.
 
     Args:
-        words: of a command line, or values of environment variables.
+        words: the words of a command line, or values of environment variables.
     """
     found: set[str] = set()
     for word in words:

@@ -40,7 +40,7 @@ def wrap_text(text: str, width: int | None, indent: str | None = None) -> str:
 
     Args:
         text: one line or more.
-        width: of a line.
+        width: the width of a line.
         indent: of the lines that continue another; by default below the text of a bullet, or of an indented line.
     """
     if width is None:
@@ -80,10 +80,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
     Where even that is too wide, every row becomes lines of a header and a value.
 
     Args:
-        headers: of the columns.
+        headers: the headers of the columns.
         rows: their cells.
-        width: of a line.
-        style: of its lines.
+        width: the width of a line.
+        style: the style of its lines.
     """
     cells = [[escape_line(cell) for cell in row] for row in rows]
     for gap in GAPS:

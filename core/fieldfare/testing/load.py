@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from typing import IO, Any, cast
+from typing import IO, Any, Final, cast
 from zlib import crc32
 
 import msgpack
@@ -22,6 +22,9 @@ from fieldfare.server import Server, connect
 from fieldfare.server.pipeline import Command, pack
 
 __all__ = ["Answer", "Load", "querying"]
+
+WRITE_PAUSE: Final = 0.002
+"""Seconds between an answer and the next write of a client without a rate."""
 
 
 @frozen
@@ -59,7 +62,7 @@ class Load:
 
     @property
     def errors(self) -> list[str]:
-        """What the server said in place of answers."""
+        """What the server said instead of answers."""
         return [each.error for each in (*self.answers, *self.writes) if each.error]
 
     @property
@@ -68,7 +71,7 @@ class Load:
         return sum(not each.error and not each.results for each in self.answers)
 
     def between(self, first: float, last: float) -> list[Answer]:
-        """Return the queries that were under way between two moments."""
+        """Return the queries that were running between two moments."""
         return [each for each in self.answers if each.started + each.seconds >= first and each.started <= last]
 
 
@@ -80,19 +83,20 @@ def querying(  # noqa: PLR0913 - what an application does
     *,
     encoded_anew: Mapping[int, Command] | None = None,
     pause: float = 0.0,
-    write_pause: float = 0.002,
+    write_rate: float | None = None,
     writers: int = 1,
 ) -> Iterator[Load]:
     """Let one client for each query ask all the time, and further ones write.
 
     Args:
         url: the server; without TLS.
-        queries: of which each finds a document at any time.
+        queries: queries that each find a document at any time.
         writes: the key and the command of each write, over and over again.
         encoded_anew: number of a query → what its client sends instead, from the moment in which the server refuses
             the length of its vector.
         pause: seconds between two queries of a client.
-        write_pause: seconds between two writes of a client.
+        write_rate: writes per second of all clients together, if the server keeps up; None: each client waits 2 ms
+            between an answer and its next write.
         writers: how many clients of each node write; those of one key are always the same client's.
     """
     load = Load()
@@ -105,7 +109,10 @@ def querying(  # noqa: PLR0913 - what an application does
             _client(server, [query], pause, [others[number]] if number in others else [])
             for number, query in enumerate(queries)
         ]
-        clients += [_client(server, [command for _, command in share], write_pause) for share in shares.values()]
+        write_pause = WRITE_PAUSE if write_rate is None else len(shares) / write_rate
+        for share in shares.values():
+            client = _client(server, [command for _, command in share], write_pause)
+            clients.append({**client, "keeps_schedule": write_rate is not None})
     program = [sys.executable, "-m", "fieldfare.testing.load_clients"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
         stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)

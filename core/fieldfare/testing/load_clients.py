@@ -22,10 +22,12 @@ from typing import Any, Final
 import hiredis
 import msgpack
 
+from fieldfare.server.query_reply import WRONG_VECTOR_LENGTH
+
 CHUNK: Final = 1 << 16
 
-WRONG_LENGTH: Final = "blob size"
-"""What the server's message about a query vector of another length contains."""
+MAX_BEHIND: Final = 1.0
+"""How many seconds a client may be behind its schedule; it does not send more than that later."""
 
 
 class Client:
@@ -38,15 +40,18 @@ class Client:
         other_commands: what takes their place as soon as the server refuses the length of a vector, and what they take
             the place of when that happens again; empty if there are none.
         pause: seconds between an answer and the next command.
+        keeps_schedule: whether ``pause`` is the time from one command to the next, however long answers take.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is told
         self,
         address: Sequence[str | int],
         login: Sequence[bytes],
         commands: Sequence[bytes],
         other_commands: Sequence[bytes],
         pause: float,
+        *,
+        keeps_schedule: bool = False,
     ) -> None:
         is_path = len(address) == 1
         self.socket = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET, socket.SOCK_STREAM)
@@ -59,7 +64,7 @@ class Client:
         self._reader = hiredis.Reader()
         self._commands, self._other_commands = cycle(commands), cycle(other_commands)
         self._has_other = bool(other_commands)
-        self._pause = pause
+        self._pause, self._keeps_schedule = pause, keeps_schedule
         self._sent = self._late = 0.0
         self._is_repeated = False
         for command in login:
@@ -85,7 +90,7 @@ class Client:
         reply = self._reader.gets()
         if reply is not False:
             is_error = isinstance(reply, Exception)
-            if self._has_other and not self._is_repeated and is_error and WRONG_LENGTH in str(reply):
+            if self._has_other and not self._is_repeated and is_error and WRONG_VECTOR_LENGTH in str(reply):
                 # as an application does that encodes its query anew: the time goes on
                 self._commands, self._other_commands = self._other_commands, self._commands
                 self._is_repeated = True
@@ -95,7 +100,8 @@ class Client:
             found, error = (0, str(reply)) if is_error else (_count(reply), "")
             self.answers.append((self._sent, now - self._sent, found, error, self._late))
             self.is_waiting = False
-            self.due = now + self._pause
+            earliest = now - MAX_BEHIND
+            self.due = max(self.due + self._pause, earliest) if self._keeps_schedule else now + self._pause
 
     def _read(self) -> None:
         while self._reader.gets() is False:

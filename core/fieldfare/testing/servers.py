@@ -30,9 +30,9 @@ def clear(server: Server) -> None:
 
 
 @contextmanager
-def start_cluster(size: int = 3) -> Iterator[list[str]]:
+def start_cluster() -> Iterator[list[str]]:
     """Start a cluster as :func:`start_cluster_nodes` does, and give the URLs of its nodes."""
-    with start_cluster_nodes(size) as nodes:
+    with start_cluster_nodes() as nodes:
         yield [node.url for node in nodes]
 
 

@@ -15,6 +15,6 @@ def direction(row: int, code: str = "f") -> bytes:
 
     Args:
         row: which one.
-        code: of the values: ``f`` for float32, ``e`` for float16.
+        code: the code of the values: ``f`` for float32, ``e`` for float16.
     """
     return struct.pack(f"<2{code}", math.cos(row), math.sin(row))

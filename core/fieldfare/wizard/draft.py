@@ -142,7 +142,7 @@ def rename_field(draft: Draft, name: str, new_name: str, *, logical: bool | None
         draft: the draft.
         name: the field's name in the target.
         new_name: its new name.
-        logical: whether to rename it in the index alone; None for what the patch says so far.
+        logical: whether to rename it only in the index; None for what the patch says so far.
     """
     old = draft.origin(name)
     if old is None:
@@ -202,7 +202,7 @@ def _origin_of(draft: Draft, update: FieldUpdate) -> str | None:
 
 
 def _replaced(items: Sequence[T], old: Collection[T], new: T | None) -> tuple[T, ...]:
-    """Return the items with ``new`` in place of the first of ``old``, or at the end, and without the others."""
+    """Return the items with ``new`` instead of the first of ``old``, or at the end, and without the others."""
     place = next((number for number, each in enumerate(items) if each in old), len(items))
     before, after = items[:place], [each for each in items[place:] if each not in old]
     return (*before, *([] if new is None else [new]), *after)

@@ -56,7 +56,7 @@ class CandidatePlanner:
         server: the server of the indexes.
         plugins: that claim the changes.
         patch: the changes.
-        aliases: of any of the indexes, to keep.
+        aliases: aliases of any of the indexes, to keep.
         options: the user's options for plugins, by name.
         mode: how to change each index.
 

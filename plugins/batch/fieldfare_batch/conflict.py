@@ -47,7 +47,7 @@ def find_conflict(planner: CandidatePlanner, plans: Sequence[MigrationPlan], *, 
 
     Args:
         planner: that made the plans.
-        plans: of the indexes that the patch applies to.
+        plans: the plans of the indexes that the patch applies to.
         strict: whether every overlap is a conflict.
     """
     rewriting = {plan.index for plan in plans if plan.rewrites_documents}

@@ -79,8 +79,8 @@ class DuplicateIndexName(PreconditionError):
         self.target = target
         self.indexes = tuple(indexes)
         super().__init__(
-            f"The patch would name {len(self.indexes)} indexes {target!r}: {', '.join(self.indexes)}. Nothing was "
-            "written. Remove 'name' from the patch, or migrate these indexes one by one with 'fieldfare plan'."
+            f"The patch would give {len(self.indexes)} indexes the name {target!r}: {', '.join(self.indexes)}. Nothing "
+            "was written. Remove 'name' from the patch, or migrate these indexes one by one with 'fieldfare plan'."
         )
 
 

@@ -1,4 +1,4 @@
-"""``BatchMigrationExecutor``: applies, resumes and rolls back batch plans."""
+"""``BatchMigrationExecutor``: applies, resumes, finalizes and rolls back batch plans."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.storage import BackupPath, backup_location
 from fieldfare_batch.candidates import NOTHING_TO_DO
+from fieldfare_batch.finalization import BatchFinalization, Finalizations
 from fieldfare_batch.index_files import create_directory
 from fieldfare_batch.index_plans import load_index_plan, require_rights_for_all
 from fieldfare_batch.index_runs import IndexRuns, ProgressCallback
@@ -24,8 +25,8 @@ from fieldfare_batch.migration import Migrations
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.planner import BatchMigrationPlanner
 from fieldfare_batch.redisvl import with_index_plans
-from fieldfare_batch.report import BatchReport, make_report
-from fieldfare_batch.report_file import write_report
+from fieldfare_batch.report import BatchReport
+from fieldfare_batch.report_file import write_batch_report
 from fieldfare_batch.resume import (
     add_batch_plan,
     initial_state,
@@ -36,20 +37,20 @@ from fieldfare_batch.resume import (
     resume_or_start,
 )
 from fieldfare_batch.rollback import Rollbacks
-from fieldfare_batch.state import BatchState, Settings, Status, next_commands
+from fieldfare_batch.state import BatchState, Settings, Status
 from fieldfare_batch.state_file import StateFile, load_state, lock_state
 
-__all__ = ["BatchMigrationExecutor", "default_report_path"]
+__all__ = ["BatchMigrationExecutor"]
 
 DEFAULT_STATE: Final = "batch_state.yaml"
 DEFAULT_REPORTS: Final = "./reports/"
 
 
 class BatchMigrationExecutor:
-    """Applies, resumes and rolls back batch plans.
+    """Applies, resumes, finalizes and rolls back batch plans.
 
     Args:
-        plugins: that execute steps; by default every installed plugin.
+        plugins: the plugins that execute steps; by default every installed plugin.
     """
 
     def __init__(self, *, plugins: Plugins | None = None) -> None:
@@ -80,14 +81,14 @@ class BatchMigrationExecutor:
                 RedisVL are planned first; their plans are written beside the state file.
             batch_plan_path: the file of the batch plan; kept in the state.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             state_path: the state file of the batch.
             report_dir: the directory for the reports of indexes; created if missing.
             report_path: the batch report; by default beside the state file.
             backup_dir: the directory for backups and journals; required.
-            batch_size: documents per round trip; instead of that in ``settings``.
-            num_workers: for the documents of one index; likewise.
+            batch_size: documents per round trip; it replaces the number in ``settings``.
+            num_workers: workers for the documents of one index; it replaces the number in ``settings``.
             progress_callback: called with name, position, total and status at every transition.
             settings: options for every index.
             stop: set it to stop after the current batch of documents.
@@ -146,12 +147,12 @@ class BatchMigrationExecutor:
             state_path: the state file, ours or one of RedisVL, which is kept with the ending ``.redisvl``.
             batch_plan_path: the batch plan, if it is not where the state says; needed if an index has no plan yet.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             report_dir: instead of the directory in the state.
             backup_dir: if given, must be the one in the state.
-            batch_size: documents per round trip; instead of that in ``settings``.
-            num_workers: for the documents of one index; likewise.
+            batch_size: documents per round trip; it replaces the number in ``settings``.
+            num_workers: workers for the documents of one index; it replaces the number in ``settings``.
             retry_failed: migrate failed indexes again, too.
             report_path: the batch report; by default beside the state file.
             progress_callback: as in :meth:`apply`.
@@ -200,16 +201,16 @@ class BatchMigrationExecutor:
         Args:
             state_path: the state file.
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
-            force: roll back even if the server changed since the migrations.
-            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of that in the
-                settings of the batch.
-            max_rate: documents per second of each index; likewise.
-            max_latency: milliseconds of the server's latency; likewise.
-            pause_file: while this file exists, the rollback pauses; likewise.
+            force: roll back even if the server has changed since the migrations.
+            index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of the
+                number in the settings of the batch.
+            max_rate: documents per second of each index, instead of the limit in the settings.
+            max_latency: milliseconds of the server's latency, instead of the limit in the settings.
+            pause_file: while this file exists, the rollback pauses; it replaces the file in the settings.
             stop: set it to stop after the current batch of documents.
 
         Returns:
@@ -236,7 +237,46 @@ class BatchMigrationExecutor:
             create_directory(Path(file.state.report_dir))
             executor = MigrationExecutor(plugins=self.plugins)
             Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).run()
-            return _write_report(file, report_path)
+            return write_batch_report(file, report_path)
+
+    def finalize(  # noqa: PLR0913 - as rollback
+        self,
+        state_path: str | Path = DEFAULT_STATE,
+        *,
+        redis_url: str | None = None,
+        redis_client: AnyClient | None = None,
+        server: Server | None = None,
+        progress_callback: ProgressCallback | None = None,
+        force: bool = False,
+        stop: StopRequest | None = None,
+    ) -> BatchFinalization:
+        """Finalize every index of a batch in the mode ``shadow``; resume an interrupted finalization.
+
+        Args:
+            state_path: the state file.
+            redis_url: the server of the indexes.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
+            progress_callback: called with name, position, total and status.
+            force: convert or copy what applications wrote to old fields or keys, and then remove these.
+            stop: set it to stop before the next step.
+
+        Returns:
+            The result of each index. A failed index does not raise.
+
+        Raises:
+            BatchStateUnusable: no such file.
+            PreconditionError: the batch is not complete, was rolled back, or leaves nothing to finalize.
+            LockHeld: another process runs this batch.
+            Interrupted: ``stop`` was set.
+        """
+        self.plugins.raise_if_broken()
+        path = Path(state_path)
+        with lock_state(path), server_at(server, redis_url, redis_client) as connected:
+            file = StateFile(path, load_state(path))
+            require_backup_dir(path, file.state)
+            executor = MigrationExecutor(plugins=self.plugins)
+            return Finalizations(connected, executor, file, stop or StopRequest(), force, progress_callback).run()
 
     def status(self, state_path: str | Path = DEFAULT_STATE) -> BatchState:
         """Return the state of a batch. Needs no server; works while the batch runs.
@@ -267,7 +307,7 @@ class BatchMigrationExecutor:
         file.update()
         executor = MigrationExecutor(plugins=self.plugins)
         Migrations(IndexRuns(server, executor, file, plans, stop or StopRequest(), callback)).run()
-        return _write_report(file, report_path)
+        return write_batch_report(file, report_path)
 
     def _planned(self, path: Path, state: BatchState, batch_plan: BatchPlan, server: Server) -> BatchState:
         """Return a state in which every index has a plan; RedisVL's batch plans have none."""
@@ -280,12 +320,6 @@ class BatchMigrationExecutor:
             plan_dir=path.absolute().parent / "plans",
         )
         return with_index_plans(state, made.indexes, NOTHING_TO_DO)
-
-
-def default_report_path(state_path: Path) -> Path:
-    """Return the default path of a batch report: ``batch_report.yaml`` beside ``batch_state.yaml``."""
-    stem = state_path.stem
-    return state_path.with_name(f"{stem.replace('state', 'report') if 'state' in stem else f'{stem}_report'}.yaml")
 
 
 def _changed(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
@@ -303,9 +337,3 @@ def _changed(settings: Settings, batch_size: int | None, num_workers: int | None
         if getattr(settings, name) < 1:
             raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")
     return settings
-
-
-def _write_report(file: StateFile, report_path: str | Path | None) -> BatchReport:
-    report = make_report(file.state, next_commands(file.path.absolute(), file.state))
-    write_report(report, report_path or default_report_path(file.path))
-    return report

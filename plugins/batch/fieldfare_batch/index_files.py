@@ -44,10 +44,10 @@ def write_index_report(report: MigrationReport, directory: Path | str, name: str
     be untrusted. Keeps an existing report if the run had nothing to do: the run that did the work wrote it.
 
     Args:
-        report: of the run.
-        directory: of the reports.
-        name: of the index.
-        ending: of the file's name.
+        report: the report of the run.
+        directory: the directory of the reports.
+        name: the name of the index.
+        ending: the ending of the file's name.
 
     Raises:
         FileError: it cannot be written.

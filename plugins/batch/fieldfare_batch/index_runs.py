@@ -104,7 +104,7 @@ class IndexRuns:
 
         Args:
             status: ``built`` or ``success``.
-            report: of the run.
+            report: the report of the run.
             earlier: the state of the index before the run.
             begun: when the run began, in seconds of the monotonic clock.
         """

@@ -23,9 +23,9 @@ class Keyspace:
     """The keys that an index covers.
 
     Attributes:
-        name: of the index.
+        name: the name of the index.
         storage: the type of its keys.
-        prefixes: of its keys.
+        prefixes: the prefixes of its keys.
     """
 
     name: str

@@ -31,7 +31,7 @@ TITLES: Final = {
     BatchStatus.ROLLED_BACK: "Batch rolled back",
 }
 KINDS: Final = {Status.SUCCESS: "good", Status.BUILT: "good", Status.FAILED: "bad"}
-NEXT: Final = {"resume": "Resume", "rollback": "Roll back"}
+NEXT: Final = {"resume": "Resume", "finalize": "Finalize", "rollback": "Roll back"}
 COUNTS: Final = ("successful", "built", "failed", "skipped", "remaining", "rolled_back")
 
 _CONVERTER: Final = make_converter()
@@ -59,7 +59,7 @@ def batch_page(report: BatchReport, *, directory: Path) -> str:
 
     Args:
         report: the report.
-        directory: of its file, from which relative paths of the reports of indexes lead.
+        directory: the directory of its file, from which relative paths of the reports of indexes lead.
     """
     reports = {each.name: _load(each, directory) for each in report.indexes}
     title = f"{TITLES[report.status]}: {report.batch_id}"

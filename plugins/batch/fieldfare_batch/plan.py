@@ -26,8 +26,8 @@ class BatchIndex:
         name: its real name.
         applicable: whether the patch applies to it.
         skip_reason: why it does not.
-        plan_path: of its own migration plan.
-        fingerprint: of that plan.
+        plan_path: the path of its own migration plan.
+        fingerprint: the fingerprint of that plan.
         documents: its document count.
         rewrites_documents: whether document bytes are overwritten.
         lossy: the steps that lose information.
@@ -48,14 +48,14 @@ class BatchPlan:
     """A reviewed migration of many indexes.
 
     Attributes:
-        version: of the file format.
+        version: the version of the file format.
         batch_id: name of the batch, made from the time of planning.
-        mode: that the user asked for, of every migration.
+        mode: the requested mode of every migration.
         failure_policy: whether a failure stops the batch.
         requires_quantization: whether vectors in documents are converted.
         shared_patch: the content of the patch file.
-        warnings: of all plans, each with the number of its indexes.
-        indexes: in the order of migration.
+        warnings: the warnings of all plans, each with the number of its indexes.
+        indexes: all of them, in the order of migration.
         created_at: UTC, ISO 8601.
     """
 

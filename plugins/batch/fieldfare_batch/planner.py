@@ -57,7 +57,7 @@ class BatchMigrationPlanner(Planner):
     """Makes batch plans.
 
     Args:
-        plugins: that claim the changes; by default every installed plugin.
+        plugins: the plugins that claim the changes; by default every installed plugin.
         min_recall: the required recall@10 of changed vectors, 0 to 1; predicted on a sample.
         accept_recall_loss: only warn about a lower recall.
         allow_document_expiry: plan to make an index TEMPORARY, whose documents Redis deletes with it.
@@ -72,19 +72,19 @@ class BatchMigrationPlanner(Planner):
 
         Args:
             redis_url: the server of the indexes.
-            redis_client: or a client of it, which stays open.
-            server: or an open connection.
+            redis_client: a client of redis-py, instead of ``redis_url``; it stays open.
+            server: an open connection of fieldfare, instead of both.
             pattern: a shell pattern for the names of the indexes: ``*_idx``.
-            indexes: or the names of the indexes.
-            indexes_file: or a file with their names, one per line.
+            indexes: the names of the indexes, instead of a pattern.
+            indexes_file: a file with their names, one per line, instead of both.
             schema_patch_path: the patch file.
-            schema_patch: or the patch itself.
+            schema_patch: the patch itself, instead of its file.
             failure_policy: ``fail_fast`` (default) or ``continue_on_error``.
             plan_dir: the directory for the plans of the indexes, by default ``plans``; created if missing.
             strict_overlap: refuse indexes that share keys even if no document is rewritten.
-            aliases: of any of these indexes, to keep.
+            aliases: aliases of any of these indexes, to keep.
             mode: how to change each index: ``auto``, ``alter``, ``shadow`` or ``drop_recreate``; None for the one that
-                the patch names, or else ``drop_recreate``.
+                the patch names, or ``drop_recreate``.
             logical_renames: rename fields in the indexes alone, also those for which the patch does not say so.
 
         Raises:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, TaskID
+import sys
+import time
 
-from fieldfare.cli.progress_bars import make_display
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
+
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
 from fieldfare.support.escape import escape_line
+from fieldfare.support.units import about_seconds, rough_seconds
 from fieldfare_batch.state import RUNNING_STATUSES
 
 __all__ = ["BarReporter"]
@@ -23,7 +28,14 @@ class BarReporter:
 
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
-        self.display = make_display(MofNCompleteColumn(), console)
+        self.display = Progress(
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1)),
+            BarColumn(bar_width=12),
+            MofNCompleteColumn(),
+            TimeColumn(table_column=Column(no_wrap=True)),
+            console=console or Console(file=sys.stderr),
+            expand=True,
+        )
         self._batch: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
         self._ended: set[str] = set()
@@ -31,7 +43,8 @@ class BarReporter:
     def __call__(self, name: str, position: int, total: int, status: str) -> None:
         """Add a bar for an index that starts, and remove it when the index ends."""
         if self._batch is None:
-            self._batch = self.display.add_task("Indexes", total=total, completed=position - 1)
+            done = position - 1
+            self._batch = self.display.add_task("Indexes", total=total, completed=done, done_before=done)
         if status in RUNNING_STATUSES:
             self._tasks[name] = self.display.add_task(escape_line(name), total=None)
             self.display.refresh()
@@ -56,4 +69,24 @@ class BarReporter:
                 description=escape_line(f"{report.index}: {report.title or report.activity}"),
                 completed=report.documents_done,
                 total=report.documents_total or None,
+                unavailable_since=report.unavailable_since,
             )
+
+
+class TimeColumn(ProgressColumn):
+    """Shows how long a bar has run; for the batch also the time that is left, for an index its outage."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text beside a bar."""
+        since = task.fields.get("unavailable_since")
+        if since is not None:
+            return Text(f"unavailable for {rough_seconds(max(time.time() - since, 0.0))}", "bold yellow")
+        elapsed = task.elapsed or 0.0
+        left = _seconds_left(task, elapsed)
+        return Text(rough_seconds(elapsed) + ("" if left is None else f", {about_seconds(left)} left"))
+
+
+def _seconds_left(task: Task, elapsed: float) -> float | None:
+    """Return the seconds until the batch ends, at the mean pace of the indexes so far; None if it is not known."""
+    done = task.completed - task.fields.get("done_before", task.completed)
+    return elapsed * (task.total - task.completed) / done if done > 0 and task.total else None

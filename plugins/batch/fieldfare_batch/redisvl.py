@@ -131,7 +131,7 @@ def read_state(data: Mapping[str, Any], *, version: int, report_dir: Path) -> Ba
 
     Args:
         data: the content of the file.
-        version: of our own file format.
+        version: the version of our own file format.
         report_dir: the directory for the reports of indexes.
 
     Raises:
@@ -195,7 +195,7 @@ def with_index_plans(state: BatchState, made: Sequence[BatchIndex], nothing_to_d
     An index that cannot be planned has failed; one that has nothing to do is skipped.
 
     Args:
-        state: of the batch.
+        state: the state of the batch.
         made: the indexes that were planned.
         nothing_to_do: the reason of an index that has nothing to do.
     """

@@ -39,7 +39,7 @@ class Summary:
     """Counts of indexes by outcome.
 
     Attributes:
-        total_indexes: of the batch.
+        total_indexes: the number of indexes in the batch.
         successful: migrated.
         failed: not migrated, because of an error.
         skipped: the patch does not apply to them.
@@ -66,10 +66,10 @@ class IndexReport:
     Attributes:
         name: its name before the migration.
         status: as in the state.
-        report_path: of its own report.
+        report_path: the path of its own report.
         error: why it failed.
         skip_reason: why it was skipped.
-        duration_seconds: of its migration, over all runs; None if it was not started.
+        duration_seconds: the seconds of its migration, over all runs; None if it was not started.
         docs_migrated: its documents, if it was built or migrated.
     """
 
@@ -87,15 +87,15 @@ class BatchReport:
     """The outcome of a batch.
 
     Attributes:
-        version: of the file format.
-        batch_id: of the batch plan.
-        status: of the whole batch.
+        version: the version of the file format.
+        batch_id: the id of the batch plan.
+        status: the status of the whole batch.
         summary: counts.
         indexes: all of them, in the order of migration.
         completed_at: UTC, ISO 8601.
         started_at: UTC, ISO 8601.
         backup_dir: the resolved backup directory.
-        next: ``resume`` or ``rollback`` → the command that does it.
+        next: ``resume``, ``finalize`` or ``rollback`` → the command that does it.
     """
 
     version: int
@@ -113,7 +113,7 @@ def make_report(state: BatchState, commands: Mapping[str, str] | None = None) ->
     """Return the report of a batch that is not running.
 
     Args:
-        state: of the batch.
+        state: the state of the batch.
         commands: the commands to run next, if they are known.
     """
     summary = Summary(

@@ -19,6 +19,7 @@ from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
 from fieldfare_batch.plan import FailurePolicy
 
 __all__ = [
+    "FINALIZING",
     "ROLLING_BACK",
     "RUNNING_STATUSES",
     "SWITCHING",
@@ -26,6 +27,7 @@ __all__ = [
     "IndexState",
     "Settings",
     "Status",
+    "finalize_command",
     "next_commands",
     "resume_command",
     "rollback_command",
@@ -51,8 +53,11 @@ ROLLING_BACK: Final = "rolling_back"
 SWITCHING: Final = "switching"
 """The progress status of an index whose names are moved; not kept in the state."""
 
-RUNNING_STATUSES: Final = frozenset({Status.IN_PROGRESS.value, SWITCHING, ROLLING_BACK})
-"""The progress status of an index at the start of its migration, switch or rollback."""
+FINALIZING: Final = "finalizing"
+"""The progress status of an index that is finalized; not kept in the state."""
+
+RUNNING_STATUSES: Final = frozenset({Status.IN_PROGRESS.value, SWITCHING, FINALIZING, ROLLING_BACK})
+"""The progress status of an index at the start of its migration, switch, finalization or rollback."""
 
 
 @frozen
@@ -61,17 +66,17 @@ class IndexState:
 
     Attributes:
         name: its name before the migration.
-        status: of its migration.
+        status: the status of its migration.
         reason: why it failed, or was skipped.
-        exit_code: of the failure: 3 if the index is partly migrated, otherwise it is unchanged.
+        exit_code: the exit code of the failure: 3 if the index is partly migrated, otherwise it is unchanged.
         started_at: UTC, ISO 8601.
         finished_at: UTC, ISO 8601.
-        plan_path: of its migration plan.
-        fingerprint: of that plan.
+        plan_path: the path of its migration plan.
+        fingerprint: the fingerprint of that plan.
         lossy: the steps that lose information.
-        report_path: of its report.
-        duration_seconds: of its migration, over all runs.
-        documents: of the index when it was migrated.
+        report_path: the path of its report.
+        duration_seconds: the seconds of its migration, over all runs.
+        documents: the number of documents in the index when it was migrated.
     """
 
     name: str
@@ -109,7 +114,7 @@ class Settings:
 
     Attributes:
         batch_size: documents per round trip.
-        num_workers: for the documents of one index.
+        num_workers: workers for the documents of one index.
         parallel: indexes at the same time.
         allow_overflow: convert values that are too large for a new datatype, too.
         on_conflict: ``keep-old`` or ``keep-new``, for documents that have a renamed field under both names.
@@ -143,10 +148,10 @@ class BatchState:
     """The state of a batch: all that resuming and rolling back need, besides plans and backups.
 
     Attributes:
-        version: of the file format.
-        batch_id: of the batch plan.
-        failure_policy: of the batch plan.
-        backup_dir: of all indexes.
+        version: the version of the file format.
+        batch_id: the id of the batch plan.
+        failure_policy: the failure policy of the batch plan.
+        backup_dir: the directory of all backups.
         report_dir: the directory for the reports of indexes.
         rollback: whether the whole batch is being or was rolled back.
         started_at: UTC, ISO 8601.
@@ -154,8 +159,9 @@ class BatchState:
         elapsed_seconds: the duration of the batch, over all runs.
         settings: the user's options.
         indexes: all of them, in the order of migration.
-        plan_path: of the batch plan; "" if it is not known.
+        plan_path: the path of the batch plan; "" if it is not known.
         switching: whether names have begun to move: then every index was built and checked.
+        finalized: whether every index is finalized.
     """
 
     version: int
@@ -171,6 +177,7 @@ class BatchState:
     indexes: tuple[IndexState, ...]
     plan_path: str = ""
     switching: bool = False
+    finalized: bool = False
 
     def with_status(self, *statuses: Status) -> tuple[IndexState, ...]:
         """Return the indexes that have one of these statuses."""
@@ -220,6 +227,11 @@ class BatchState:
         return self.is_built and (self.settings.switch or self.switching)
 
     @property
+    def can_finalize(self) -> bool:
+        """Whether names have moved, and what the switch has left is still there."""
+        return self.is_finished and self.switching and not self.finalized and self.rollback is RollbackStatus.NONE
+
+    @property
     def current_index(self) -> str | None:
         """The name of the index that is being migrated, or whose migration was interrupted; the first if several."""
         return next((each.name for each in self.with_status(Status.IN_PROGRESS)), None)
@@ -264,18 +276,24 @@ def resume_command(path: Path, state: BatchState) -> str:
     return shlex.join(words)
 
 
+def finalize_command(path: Path) -> str:
+    """Return the command that finalizes every index of a batch."""
+    return shlex.join(["fieldfare", "batch-finalize", "--state", str(path)])
+
+
 def rollback_command(path: Path) -> str:
     """Return the command that rolls back every index of a batch."""
     return shlex.join(["fieldfare", "batch-rollback", "--state", str(path)])
 
 
 def next_commands(path: Path, state: BatchState) -> dict[str, str]:
-    """Return the commands for a batch that is not running: ``resume`` or ``rollback`` → command."""
+    """Return the commands for a batch that is not running: ``resume``, ``finalize`` or ``rollback`` → command."""
     if state.rollback is RollbackStatus.DONE:
         return {}
     rollback = {"rollback": rollback_command(path)}
     if state.rollback is RollbackStatus.RUNNING or state.is_finished:
-        return rollback if state.applicable else {}
+        finalize = {"finalize": finalize_command(path)} if state.can_finalize else {}
+        return {**finalize, **rollback} if state.applicable else {}
     return {"resume": resume_command(path, state), **rollback}
 
 

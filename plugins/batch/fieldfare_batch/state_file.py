@@ -41,7 +41,7 @@ class StateFile:
     """A batch state that is written to its file at every change. Threads may share it.
 
     Args:
-        path: of the file; its directory must exist.
+        path: the path of the file; its directory must exist.
         state: the initial content.
     """
 

@@ -70,7 +70,7 @@ class Switches:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether repeating the command will not help: a check failed, or a name leads elsewhere by now."""
+    """Whether repeating the command will not help: a check failed, or a name leads elsewhere now."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError | LockHeld):

@@ -106,14 +106,14 @@ def _field_problems(parameters: TruncationParameters, field: Field, live: LiveIn
         yield Claim.blocked(
             f"{field.name!r} holds {datatype} codes, which cannot be renormalized"
             + ("" if metric == "cosine" else f", and {metric} compares lengths"),
-            workaround="say truncation: {renormalize: false} in the patch, or convert to floats in a migration of "
+            workaround="set truncation: {renormalize: false} in the patch, or convert to floats in a migration of "
             "its own first",
         )
     reduced = field.attrs.get("reduce")
     if reduced is not None and int(reduced) >= new:
         yield Claim.blocked(
             f"REDUCE {reduced} of {field.name!r} must be less than its new dims, {new}",
-            workaround="choose a smaller reduce in a migration of its own first, or change the algorithm",
+            workaround="choose a smaller reduce in a separate migration first, or change the algorithm",
         )
 
 

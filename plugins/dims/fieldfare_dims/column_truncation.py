@@ -35,7 +35,7 @@ def truncate_bytes(parameters: TruncationParameters, column: Column) -> Rewritte
 
 
 def truncate_arrays(parameters: TruncationParameters, column: Column) -> RewrittenColumn:
-    """Truncate vectors that are JSON arrays. ``null`` is no vector and is not noted."""
+    """Truncate vectors that are JSON arrays. ``null`` is not a vector and is not noted."""
     rows, vectors = parse_vectors(column, parameters.source)
     short = truncate(vectors, parameters.target, renormalize=parameters.renormalize)
     values = dict(zip(rows, format_vectors(short), strict=True))

@@ -22,8 +22,8 @@ def encode_query(
 
     Args:
         vector: as the model gives it: finite numbers, at least ``dims``.
-        dims: of the index now.
-        datatype: of the index: ``float64``, ``float32``, ``float16`` or ``bfloat16``.
+        dims: the dimensions of the index now.
+        datatype: the datatype of the index: ``float64``, ``float32``, ``float16`` or ``bfloat16``.
         renormalize: as the plan has it.
 
     Returns:

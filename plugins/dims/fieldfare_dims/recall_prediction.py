@@ -62,7 +62,7 @@ def _predict(
     """Truncate a sample to several dims and compare exact nearest neighbours before and after.
 
     Args:
-        parameters: of the truncation; its target is ignored.
+        parameters: the parameters of the truncation; its target is ignored.
         vectors: rows of ``parameters.source`` values, finite.
         choices: the dims to try.
 

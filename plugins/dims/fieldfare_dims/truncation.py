@@ -59,7 +59,7 @@ def truncate_batch(parameters: TruncationParameters, batch: Batch) -> Batch:
     """Truncate the vectors of a batch, and note the documents that need attention.
 
     Args:
-        parameters: of the step.
+        parameters: the parameters of the step.
         batch: documents with the column ``parameters.path``.
 
     Returns:
@@ -78,7 +78,7 @@ def truncate_batch(parameters: TruncationParameters, batch: Batch) -> Batch:
     is_cosine = parameters.metric == "cosine"
     zeros = f"the first {target} values are all zeros: the truncated vector has no direction"
     for kind, rows, detail in (
-        ("NaN", done.nan, f"not a number stays not a number{unscaled}"),
+        ("NaN", done.nan, f"NaN stays NaN{unscaled}"),
         ("infinity", done.infinite, f"infinity stays infinity{unscaled}"),
         (
             "overflow",

@@ -72,7 +72,7 @@ def refused_number_of_fields(definition: IndexDefinition) -> Claim | None:
         return Claim.blocked(
             f"an index has {MOST_TEXT_FIELDS} indexed TEXT fields at most, with MAXTEXTFIELDS, too, and this would "
             f"have {len(indexed)}",
-            workaround="remove TEXT fields that no query needs or give them no_index, in a migration of its own; or "
+            workaround="remove TEXT fields that no query needs or give them no_index, in a separate migration; or "
             "make the new ones TAG fields",
         )
     return None

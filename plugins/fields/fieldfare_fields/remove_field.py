@@ -26,7 +26,7 @@ def claim_remove_field(change: RemoveField, live: LiveIndex) -> Claim | None:
     if len(live.definition.fields) == 1:
         return Claim.blocked(
             f"{change.name!r} is the last field, and an index needs at least one",
-            workaround="first add another field, in a migration of its own",
+            workaround="first add another field, in a separate migration",
         )
     return Claim.supported(
         warnings=[_warning(field, option, value) for option, value in _field_references(field, live.definition)]

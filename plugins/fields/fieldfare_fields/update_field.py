@@ -54,7 +54,7 @@ def _claim_algorithm(before: Field, after: Field) -> Claim:
     if algorithm == Algorithm.SVS_VAMANA and datatype not in SVS_DATATYPES:
         return Claim.blocked(
             f"SVS-VAMANA indexes {' and '.join(SVS_DATATYPES)} only, and {after.name!r} holds {datatype}",
-            workaround="first change the datatype, in a migration of its own",
+            workaround="first change the datatype, in a separate migration",
         )
     warnings = [f"{before.name!r}: {_TRADE_OFFS[algorithm]}", *_dropped(before, after, algorithm)]
     return Claim.supported(warnings=warnings)

@@ -105,7 +105,7 @@ def _coverage(other: IndexDefinition, change: ChangePrefix, prefixes: Sequence[s
     Args:
         other: the other index.
         change: the prefix, before and after.
-        prefixes: of the index whose keys move. Keys below a longer prefix than ``change.old`` stay.
+        prefixes: the prefixes of the index whose keys move. Keys below a longer prefix than ``change.old`` stay.
     """
     longer = tuple(prefix for prefix in prefixes if prefix != change.old and prefix.startswith(change.old))
     if all(any(prefix.startswith(each) for each in other.prefixes) for prefix in (change.old, change.new)):

@@ -96,7 +96,7 @@ def _move_keys(run: Run, pairs: Sequence[Pair]) -> tuple[list[bytes], list[Pair]
 
     Returns:
         The keys that were not moved; every other key exists under its new name only. First the old names of keys that
-        do not exist any more, then the pairs whose new name belongs to another key; both of its keys are unchanged.
+        no longer exist, then the pairs whose new name belongs to another key; both of its keys are unchanged.
 
     Raises:
         FieldfareError: no plugin can move these keys, or they cannot be moved at all.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis.exceptions import ResponseError
-
 from fieldfare.server import Server
+from fieldfare.server.pipeline import checked
 
 __all__ = ["existing_keys"]
 
@@ -19,10 +18,5 @@ def existing_keys(server: Server, keys: Sequence[bytes]) -> set[bytes]:
     """
     if not keys or (not server.capabilities.cluster and server.command(b"EXISTS", *keys) == 0):
         return set()
-    existing = set()
-    for key, reply in zip(keys, server.bulk([(b"EXISTS", key) for key in keys]), strict=True):
-        if isinstance(reply, ResponseError):
-            raise reply
-        if reply:
-            existing.add(key)
-    return existing
+    replies = server.bulk([(b"EXISTS", key) for key in keys])
+    return {key for key, reply in zip(keys, replies, strict=True) if checked(reply)}

@@ -23,7 +23,7 @@ COMMAND_BYTES: Final = 40
 
 VALUES: Final = {
     False: "values are not copied, unless a key changes its cluster slot",
-    True: "values are copied, and need their memory twice until 'fieldfare finalize'",
+    True: "values are copied, and take memory twice until 'fieldfare finalize'",
 }
 """What becomes of values; True in the mode ``shadow``."""
 

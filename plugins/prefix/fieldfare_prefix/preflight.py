@@ -25,7 +25,7 @@ def check_keys(step: Step, run: Run) -> None:
 
     Raises:
         UnconvertibleDocuments: new keys exist already; or it is unknown which keys were moved already; or the index
-            would not cover them any more. With examples of each.
+            would no longer cover them. With examples of each.
         PluginMissing: keys would change their cluster slot, and no plugin moves them.
     """
     move = Move.of(step)

@@ -32,7 +32,7 @@ class Advice:
     """What the sample says about each datatype.
 
     Attributes:
-        table: of the predictions.
+        table: the table of the predictions.
         details: sample and figures, as the details of a claim.
         predictions: datatype → what it keeps.
         better: the datatype that saves most memory, keeps enough, and can be indexed; None if there is none.
@@ -52,7 +52,7 @@ def advise(
     Args:
         parameters: the field, with calibrations; the target is the requested datatype, or the source where none is
             requested.
-        sample: of the field's vectors.
+        sample: the sample of the field's vectors.
         live: the index. Its JSON documents cannot have vectors of integers.
         others: the datatypes to try besides the requested one.
     """

@@ -69,7 +69,7 @@ def _claim_conversion(parameters: ConversionParameters, live: LiveIndex, quantiz
     sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     parameters = parameters.calibrated(sample, quantization)
     if live.server.indexes(target) and _lacks_vectors_for_scale(parameters, sample, quantization):
-        other = "say quantization: {scale: ...} in the patch, or " if target == "int8" else ""
+        other = "set quantization: {scale: ...} in the patch, or " if target == "int8" else ""
         return Claim.blocked(
             f"{parameters.field!r}: no document has a vector to choose a scale for {target}",
             workaround=f"{other}plan again when some documents have one",
@@ -193,8 +193,8 @@ def _decoding_warning(parameters: ConversionParameters) -> str:
     if calibration is not None and calibration.scale is None:
         return "vectors come back with length one: int8 did not keep their lengths"
     if calibration == IDENTITY:
-        return "codes come back as they are; say quantization: {scale: ...} in the patch to get the old values"
-    return "values come back as exactly as the codes keep them"
+        return "the floats are the codes themselves; set quantization: {scale: ...} in the patch to get the old values"
+    return "values are restored as exactly as the codes keep them"
 
 
 def _json_warning(parameters: ConversionParameters) -> str:

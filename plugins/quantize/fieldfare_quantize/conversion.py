@@ -95,7 +95,7 @@ class ConversionParameters:
         """Return the parameters with a calibration that is chosen on a sample, if the conversion needs one.
 
         Args:
-            sample: of the vectors.
+            sample: the sample of the vectors.
             quantization: ``scale``, ``clip`` or ``offset`` where the patch gives them.
         """
         scale, clip = quantization.get("scale"), quantization.get("clip")
@@ -138,7 +138,7 @@ def convert_batch(parameters: ConversionParameters, batch: Batch) -> Batch:
     """Convert the vectors of a batch, and note the documents that need attention.
 
     Args:
-        parameters: of the step.
+        parameters: the parameters of the step.
         batch: documents with the column ``parameters.path``.
 
     Returns:
@@ -183,27 +183,27 @@ def note_values(parameters: ConversionParameters, batch: Batch, path: str, done:
     """Note the documents with vectors whose values the target cannot hold, or not exactly, and those of zeros.
 
     Args:
-        parameters: of the conversion.
+        parameters: the parameters of the conversion.
         batch: one document for each converted vector.
-        path: of the vectors.
+        path: the path of the vectors.
         done: the converted vectors.
         beyond: what happens to values that are too large.
     """
     target, is_cosine = parameters.target, parameters.metric == "cosine"
     nan, infinity = (
-        ("becomes the code of zero", "becomes the largest or the least code")
+        ("becomes the code of zero", "becomes the highest or lowest code")
         if target in INTEGERS
-        else ("stays not a number", "stays infinity")
+        else ("stays NaN", "stays infinity")
     )
     underflow = f"every value is too close to zero for {target}: the vector becomes all zeros"
     for kind, rows, detail in (
-        ("NaN", done.nan, f"not a number {nan} in {target}"),
+        ("NaN", done.nan, f"NaN {nan} in {target}"),
         ("infinity", done.infinite, f"infinity {infinity} in {target}"),
         ("overflow", done.overflow, beyond),
         ("underflow", done.underflow if is_cosine else (), f"{underflow} and {NO_COSINE}"),
     ):
         batch = batch.note(kind, path, rows, blocking=True, allow=OVERFLOW, detail=detail)
-    clipped = f"a value lies a little beyond the largest or the least {target} code, and becomes that code"
+    clipped = f"a value is a little outside the range of {target} codes: it becomes the highest or lowest code"
     subnormal = f"every value is so close to zero that {target} keeps fewer digits of it than of larger ones"
     for kind, rows, detail in (
         (ZEROS, done.zero if is_cosine else (), f"a vector of zeros {NO_COSINE}"),

@@ -52,9 +52,9 @@ def check_json_vectors(parameters: ConversionParameters, batch: Batch, path: str
     """Return notes on JSON documents whose numbers Redis cannot index as a vector of the target, or not safely.
 
     Args:
-        parameters: of the conversion; its source is ignored.
+        parameters: the parameters of the conversion; its source is ignored.
         batch: documents with the column ``path``.
-        path: where they have their vectors. ``null`` is no vector and is not noted.
+        path: where they have their vectors. ``null`` is not a vector and is not noted.
     """
     from fieldfare_quantize.codec import convert  # noqa: PLC0415 - numpy costs start-up time
     from fieldfare_vectors.json_arrays import parse_vectors  # noqa: PLC0415 - numpy costs start-up time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from fieldfare.server.query_reply import WRONG_VECTOR_LENGTH
 from fieldfare_quantize.query_encoder import encode, read_encoding_of
 from fieldfare_quantize.query_encoding import QueryEncoding, read_encoding
 
@@ -23,9 +24,6 @@ T = TypeVar("T")
 
 MAX_AGE: Final = 30.0
 """Seconds. FT.INFO of a large HNSW index keeps the server busy for tens of milliseconds."""
-
-WRONG_SIZE: Final = "blob size"
-"""What the server's message about a query vector of another length contains."""
 
 
 class Encoder:
@@ -59,7 +57,7 @@ class Encoder:
                 are fine too.
 
         Raises:
-            UsageError: the field is no vector field, the vector does not fit it, or its calibration is unknown.
+            UsageError: the field is not a vector field, the vector does not fit it, or its calibration is unknown.
             IndexNotFound: there is no such index.
             redis.exceptions.ConnectionError: the server does not answer.
         """
@@ -110,7 +108,7 @@ def encoder(
     """Return an encoder of query vectors that follows an index through migrations.
 
     Args:
-        client: of redis-py; or a URL.
+        client: a client of redis-py; or a URL.
         index: the name that queries use: an index, or an alias.
         field: its vector field.
         plan: the plan or the report of the migration, or the file of either: how its target's vectors are truncated.
@@ -127,7 +125,7 @@ def _is_about_length(error: BaseException | None) -> bool:
     from redis.exceptions import ResponseError  # noqa: PLC0415 - start-up time
 
     while error is not None:
-        if isinstance(error, ResponseError) and WRONG_SIZE in str(error):
+        if isinstance(error, ResponseError) and WRONG_VECTOR_LENGTH in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

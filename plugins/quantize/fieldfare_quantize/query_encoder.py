@@ -66,7 +66,7 @@ def read_encoding_of(client: Any, index: str, field: str) -> QueryEncoding:
     """Read how the vectors of a live index are encoded.
 
     Args:
-        client: of redis-py; or a URL.
+        client: a client of redis-py; or a URL.
         index: the index, or an alias.
         field: its vector field.
 

@@ -35,7 +35,7 @@ class QueryEncoding:
 
     Attributes:
         field: its name.
-        datatype: of the values.
+        datatype: the datatype of the values.
         dims: how many.
         calibration: what integer codes stand for; None for floats.
         truncation: how longer vectors are truncated; None if the migration does not truncate, or it is unknown.
@@ -57,7 +57,7 @@ class QueryEncoding:
             UsageError: it is not.
         """
         if self.datatype not in {*DATATYPES, *INTEGERS}:
-            raise UsageError(f"Field {self.field!r} has the datatype {self.datatype!r}, which is none of Redis.")
+            raise UsageError(f"Field {self.field!r} has the datatype {self.datatype!r}, which Redis does not have.")
         if self.datatype in INTEGERS and self.calibration is None:
             raise UsageError(missing)
         return self
@@ -179,6 +179,6 @@ def _no_such_field(who: str, name: str, known: Iterable[str]) -> UsageError:
 
 def _missing_calibration(what: str, name: str) -> str:
     return (
-        f"The {what} does not say what the codes of {name!r} stand for: it did not make them from floats. "
-        f"Use the {what} that did, or the calibration that Redis has."
+        f"The {what} does not have the calibration of {name!r}, because this migration did not convert floats. "
+        f"Use the {what} of the migration that did, or the calibration in Redis."
     )

@@ -8,7 +8,6 @@ from itertools import takewhile
 from typing import Any, TypeAlias
 
 from attrs import evolve
-from redis.exceptions import ResponseError
 
 from fieldfare.changes.renaming import is_same_place
 from fieldfare.definition import Storage
@@ -19,7 +18,7 @@ from fieldfare.plan import Step
 from fieldfare.server import Server
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.key_filter import find_other_replies
-from fieldfare.server.pipeline import Command, encode
+from fieldfare.server.pipeline import Command, checked, encode
 from fieldfare_rename.movement import Keep
 from fieldfare_rename.original import Original
 from fieldfare_rename.rename import Rename, containers, renames_of
@@ -193,16 +192,12 @@ class TargetScan:
 
     def _read(self, commands: Sequence[Command]) -> list[Any]:
         replies = self._server.bulk(commands) if commands else []
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise reply
-        return replies
+        return [checked(reply) for reply in replies]
 
 
 def _kind(reply: Any) -> bytes | None:
     """Return the type from JSON.TYPE, in RESP2 or RESP3."""
-    if isinstance(reply, ResponseError):
-        raise reply
+    reply = checked(reply)
     while isinstance(reply, list):
         reply = reply[0] if reply else None
     kind: bytes | None = reply or None

@@ -38,7 +38,7 @@ def claim_rename(change: RenameField, live: LiveIndex) -> Claim | None:
         return Claim.supported(
             warnings=[
                 f"Documents keep the value of {before.name!r} at {before.path!r}: only its name in queries changes",
-                f"Applications go on writing {before.path!r}; FT.SEARCH without RETURN returns documents as they are",
+                f"Applications still write {before.path!r}; FT.SEARCH without RETURN returns documents as they are",
             ]
         )
     return Claim.supported(rewrites_documents=True, warnings=list(_warnings(change, before, after, live)))
@@ -109,11 +109,14 @@ def _conflicts_within_plan(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
 
 def _other_readers(rename: Rename, live: LiveIndex) -> Iterator[Claim]:
     """Yield what else reads one of the two places; fields of other indexes that read the old one are up to the mode."""
-    for place, effect in ((rename.source, "would find no values any more"), (rename.target, "would find these values")):
+    for place, effect in (
+        (rename.source, "would no longer find the values"),
+        (rename.target, "would find these values"),
+    ):
         for reader in _readers(live.definition, place, besides=rename.old):
             yield Claim.blocked(
                 f"{reader} of this index reads {place!r} too, and {effect}",
-                workaround=f"first remove or change {reader}, in a migration of its own",
+                workaround=f"first remove or change {reader}, in a separate migration",
             )
         for other in live.overlapping_indexes:
             readers = _options(other, place) if place == rename.source else _readers(other, place)
@@ -162,7 +165,7 @@ def _readers(definition: IndexDefinition, place: str, *, besides: str | None = N
     """Name the fields and options of an index that read a place, or something in or around it.
 
     Args:
-        definition: of the index.
+        definition: the definition of the index.
         place: a hash field's name, or a JSON path.
         besides: a field to ignore, together with the options that follow it.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias, TypeVar
+from itertools import chain
+from typing import Any, TypeAlias, TypeVar
 
 from redis.exceptions import ResponseError
 
@@ -12,8 +12,8 @@ from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.nodes import HeldLock
-from fieldfare.server.pipeline import Command
 from fieldfare.server.script import ScriptCall, evalsha_command, resend_unknown_scripts
+from fieldfare.server.script_stream import stream_scripts
 from fieldfare.server.transaction import forbids_scripts
 from fieldfare_rename import transaction_move
 from fieldfare_rename.movement import Movement, Outcome
@@ -49,29 +49,21 @@ def move_values(
         redis.exceptions.ResponseError: the server refused a write; some documents may be written.
         redis.exceptions.ConnectionError: the connection was lost; some documents may be written.
     """
-    in_flight: deque[tuple[T, list[tuple[Movement, ScriptCall]]]] = deque()
 
-    def commands() -> Iterator[list[Command]]:
-        for label, batch in batches:
-            calls = [
-                (movement, call) for movement, keys in batch for call in move_calls(server, storage, keys, movement)
-            ]
-            in_flight.append((label, calls))
-            yield [evalsha_command(call) for _, call in calls]
+    def prepared(labelled: tuple[T, MoveBatch]) -> tuple[T, list[tuple[Movement, ScriptCall]]]:
+        label, batch = labelled
+        return label, [
+            (movement, call) for movement, keys in batch for call in move_calls(server, storage, keys, movement)
+        ]
 
-    for replies in server.bulk_stream(commands(), lock):
-        label, calls = in_flight.popleft()
-        unmoved: list[tuple[bytes, Outcome]] = []
-        for (movement, call), reply in zip(
-            calls, resend_unknown_scripts(server, [call for _, call in calls], replies), strict=True
-        ):
-            if forbids_scripts(reply):
-                unmoved += transaction_move.move(server, storage, call.keys, movement)
-            elif isinstance(reply, ResponseError):
-                raise reply
-            else:
-                unmoved += _move_changed_numbers(server, storage, movement, list(unmoved_keys(call, reply)))
-        yield label, unmoved
+    def read(movement: Movement, call: ScriptCall, reply: Any) -> Sequence[tuple[bytes, Outcome]]:
+        return _move_changed_numbers(server, storage, movement, list(unmoved_keys(call, reply)))
+
+    def without_script(movement: Movement, call: ScriptCall) -> Sequence[tuple[bytes, Outcome]]:
+        return transaction_move.move(server, storage, call.keys, movement)
+
+    for label, unmoved in stream_scripts(server, map(prepared, batches), read, without_script, lock):
+        yield label, list(chain.from_iterable(unmoved))
 
 
 def restore_originals(

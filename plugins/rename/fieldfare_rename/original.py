@@ -20,7 +20,7 @@ class Original:
     """A document that has the new name before the migration, or lacks a parent object of it.
 
     Attributes:
-        key: of the document.
+        key: the key of the document.
         old: the value under the old name, if both names exist.
         new: the value under the new name, if both names exist.
         old_expires_at: when the hash field ``old`` expires, in milliseconds since the epoch, as digits.

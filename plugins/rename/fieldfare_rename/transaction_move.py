@@ -18,7 +18,7 @@ from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.server.conditional_write import is_wrong_type
 from fieldfare.server.json_numbers import parse_like_redis, round_trip_safe
-from fieldfare.server.pipeline import Command, encode
+from fieldfare.server.pipeline import Command, checked, encode
 from fieldfare.server.transaction import Decision, transact
 from fieldfare_rename.movement import Keep, Movement, Outcome
 from fieldfare_rename.original import Original
@@ -86,14 +86,14 @@ class _HashMove:
         values, exists, *expiry = replies
         if is_wrong_type(values):
             return Outcome.WRONG_TYPE, []
-        old, new = _checked(values)
+        old, new = checked(values)
         outcome = _outcome_without_write(old, new, self._keep, exists=bool(exists))
         if outcome is not None:
             return outcome, []
         writes: list[Command] = []
         if self._keep is not Keep.TARGET or new is None or new == old:
             writes.append((b"HSET", key, self._target, old))
-            expires = _checked(expiry[0])[0] if expiry else -1
+            expires = checked(expiry[0])[0] if expiry else -1
             if expires > 0:
                 writes.append((b"HPEXPIREAT", key, expires, b"FIELDS", 1, self._target))
         return Outcome.MOVED, [*writes, (b"HDEL", key, self._source)]
@@ -133,7 +133,7 @@ class _JsonMove:
         """Delete the source, and the objects that are empty without it."""
         commands: list[Command] = [(b"JSON.DEL", key, self._source)]
         for path, length in zip(self._remove_if_empty, lengths, strict=True):
-            if _checked(length) != [1]:
+            if checked(length) != [1]:
                 break
             commands.append((b"JSON.DEL", key, path))
         return commands
@@ -155,11 +155,5 @@ def _is_copy(old: bytes | None, new: bytes | None) -> bool:
 
 def _value(reply: Any) -> bytes | None:
     """Return the text of a path's only value; None if there is none."""
-    text: bytes | None = _checked(reply)
+    text: bytes | None = checked(reply)
     return None if text is None or text == b"[]" else text[1:-1]
-
-
-def _checked(reply: Any) -> Any:
-    if isinstance(reply, ResponseError):
-        raise reply
-    return reply

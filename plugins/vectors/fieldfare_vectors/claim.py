@@ -45,5 +45,5 @@ def block_other_readers(field: Field, live: LiveIndex, *, vectors: str) -> Itera
         if other.path == field.path and other.name != field.name:
             yield Claim.blocked(
                 f"field {other.name!r} of this index reads {field.path!r} too: it would get {vectors}",
-                workaround=f"remove field {other.name!r} in a migration of its own first",
+                workaround=f"remove field {other.name!r} in a separate migration first",
             )

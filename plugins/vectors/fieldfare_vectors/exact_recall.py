@@ -78,7 +78,7 @@ class VectorSpace:
 
         Args:
             vectors: rows of ``dims`` values of the datatype.
-            datatype: of the index.
+            datatype: the datatype of the index.
             metric: ``cosine``, ``l2`` or ``ip``.
         """
         if metric != "cosine" or datatype not in INEXACT:

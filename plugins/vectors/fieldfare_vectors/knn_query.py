@@ -55,7 +55,7 @@ def run_knn_queries(
         run: its server has the index.
         index: its name.
         field: its vector field.
-        keys: of the documents.
+        keys: the keys of the documents.
         queries: their vectors, encoded for the index; None where its datatype cannot hold the vector: such a query
             is not sent, and its result is empty.
 

@@ -53,7 +53,7 @@ class PredictionTable:
     Attributes:
         field: the vector field.
         metric: how the index compares its vectors.
-        sample: of its vectors.
+        sample: the sample of its vectors.
         live: the index, with the options ``min_recall`` and ``accept_recall_loss``.
     """
 
@@ -98,7 +98,7 @@ class PredictionTable:
             prediction: what the choice keeps; None where nothing was predicted.
             notes: remarks; empty ones are left out.
             dims: values of one vector, with this choice.
-            datatype: of the values, with this choice.
+            datatype: the datatype of the values, with this choice.
         """
         figures: dict[str, float | None] = dict.fromkeys(COLUMNS)
         if prediction is not None:
@@ -133,7 +133,7 @@ class PredictionTable:
         Args:
             choice: what is requested, for the message.
             prediction: what it keeps.
-            details: of the claim.
+            details: the details of the claim.
             better: what to do instead, besides accepting the loss.
         """
         recall, total = prediction.recall10, self.total_recall(prediction)

@@ -31,7 +31,7 @@ def check_recall(kind: str, plan: MigrationPlan, run: Run) -> list[Finding]:
     """Return a finding for each field whose recall was measured.
 
     Args:
-        kind: of the steps that measured it.
+        kind: the kind of the steps that measured it.
         plan: what was carried out.
         run: without a backup nothing was measured.
     """

@@ -144,7 +144,7 @@ def _recall(  # noqa: PLR0913 - what recall follows from
         source: the vectors before the migration.
         baseline: the query documents and their true neighbours, by the keys that they have now.
         results: what an index found.
-        vectors: of this index.
+        vectors: the vectors of this index.
         ignored: documents that do not count.
         new_key: gives the key that a captured document has now.
     """
@@ -178,7 +178,7 @@ def _updated_documents(run: Run, path: str, keys: Collection[bytes], new_key: Ca
 
     Args:
         run: its backup is read.
-        path: of the vectors, before the run.
+        path: the path of the vectors, before the run.
         keys: the documents to look for, by their keys now.
         new_key: gives the key that a captured document has now.
     """

@@ -35,7 +35,7 @@ class Candidate:
     Attributes:
         vectors: as the index would hold them; one row for each of the sample, of any width.
         values: the values that they stand for; rows as wide as the sample's.
-        datatype: of the index.
+        datatype: the datatype of the index.
     """
 
     vectors: NDArray[Any]

@@ -54,7 +54,7 @@ class SourceVectors:
     """The vectors of a field as they were before the migration.
 
     Attributes:
-        parameters: of the measurement.
+        parameters: the parameters of the measurement.
         run: reads the documents, or their originals.
     """
 

@@ -76,7 +76,7 @@ class VectorFormat:
 
     Attributes:
         path: where documents have them.
-        datatype: of their values.
+        datatype: the datatype of their values.
         dims: values of one vector.
     """
 
@@ -154,10 +154,10 @@ def plan_recall(kind: str, field: str, predicted_recall: float | None, options: 
     """Plan the step that compares the results of the target index with the true neighbours; it changes nothing.
 
     Args:
-        kind: of the step; ends in :data:`SUFFIX`.
+        kind: the kind of the step; ends in :data:`SUFFIX`.
         field: the vector field, by its name before.
         predicted_recall: recall@10 on the sample of the plan; if it is None, no recall is measured.
-        options: of the plan: ``min_recall``, ``accept_recall_loss``.
+        options: the options of the plan: ``min_recall``, ``accept_recall_loss``.
     """
     if predicted_recall is None:
         return []

@@ -30,7 +30,7 @@ class RewrittenColumn:
 
     Attributes:
         column: the vectors after the rewrite.
-        wrong_length: rows whose value is no vector.
+        wrong_length: rows whose value is not a vector.
         already_rewritten: rows whose value has the length of a rewritten vector instead.
         nan: rows with a NaN.
         infinite: rows with an infinity, and no NaN.

@@ -43,7 +43,7 @@ class Sample:
 
     Attributes:
         batches: the documents.
-        keys: of the documents that have a vector of the right length.
+        keys: the keys of the documents that have a vector of the right length.
         vectors: their vectors, rows of ``dims`` values, in the source datatype.
     """
 
@@ -77,7 +77,7 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
     Args:
         live: the index.
         path: where documents have the vector.
-        datatype: of its values, as they are now.
+        datatype: the datatype of its values, as they are now.
         dims: values of one vector.
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time

@@ -21,7 +21,7 @@ __all__ = [
     "warn_without_vectors",
 ]
 
-NO_COSINE: Final = "has no cosine: Redis makes NaN of it, and may leave other documents out of its results"
+NO_COSINE: Final = "has no cosine: Redis turns it into NaN, and may leave other documents out of its results"
 """The end of messages about a vector of zeros."""
 
 ZEROS: Final = "all zeros"
@@ -45,7 +45,7 @@ def warn_without_vectors(sample: Sample, live: LiveIndex, path: str) -> tuple[st
     if len(sample.vectors) or not live.snapshot.stats.num_docs:
         return ()
     missing = f"one vector of {sample.vectors.shape[1]} values in {path!r}"
-    return (f"none of the documents has {missing}: recall is neither predicted nor measured",)
+    return (f"none of the documents has {missing}: recall is not predicted or measured",)
 
 
 def warn_of_sample(sample: Sample, path: str, notes: Iterable[Note]) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def warn_of_sample(sample: Sample, path: str, notes: Iterable[Note]) -> tuple[st
 
     Args:
         sample: the documents.
-        path: of their vectors.
+        path: the path of their vectors.
         notes: on these documents.
     """
     by_kind: dict[str, Note] = {}

@@ -26,7 +26,7 @@ class TruncationParameters:
         field: the name of the field in queries.
         path: where the document holds the vector: a hash field or a JSON path.
         storage: how documents are stored.
-        datatype: of the index; of the vector's bytes too, in a hash.
+        datatype: the datatype of the index; in a hash also that of the vector's bytes.
         source: values of one vector before.
         target: values of one vector after.
         metric: how the index compares vectors: ``cosine``, ``l2`` or ``ip``.

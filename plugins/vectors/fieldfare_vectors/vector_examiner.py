@@ -46,7 +46,7 @@ class VectorCounts:
         non_finite: documents whose vectors have NaN or infinity.
         unnormalized: documents whose vectors do not have the norm 1.
         duplicates: documents whose vectors an earlier document has, too.
-        digests: of the vectors that are remembered.
+        digests: the digests of the vectors that are remembered.
     """
 
     vectors: int = 0
@@ -152,7 +152,7 @@ def _findings(vector_field: Field, counts: VectorCounts) -> Iterator[Finding]:
         severity = Severity.ERROR if metric == "cosine" else Severity.WARNING
         yield _finding("zero_vectors", name, counts.zeros, severity, f"zeros: {effect}: {counts.zeros}")
     if counts.unnormalized.count and metric == "ip":
-        detail = f"the norm is not 1, so that IP ranks long vectors first: {counts.unnormalized}"
+        detail = f"the norm is not 1, so IP ranks long vectors first: {counts.unnormalized}"
         yield _finding("unnormalized_vectors", name, counts.unnormalized, Severity.WARNING, detail)
     if counts.duplicates.count:
         detail = f"another document has the same vector: {counts.duplicates}"

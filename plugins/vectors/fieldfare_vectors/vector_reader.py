@@ -28,7 +28,7 @@ def read_vectors(column: Column, storage: Storage, datatype: str, dims: int) -> 
     Args:
         column: bytes of hash fields, or the text of JSON values.
         storage: which of them.
-        datatype: of the index.
+        datatype: the datatype of the index.
         dims: values of one vector.
 
     Returns:

@@ -194,7 +194,7 @@ def test_a_sample_is_truncated_and_its_notes_are_warnings(live: Live) -> None:
     queries, nan, nothing, duplicate = claim_of(HALF, live(documents=[batch])).warnings
     assert queries == TO_QUERIES
     assert nan == (
-        "NaN in 'embedding' of 1 of 4 sampled documents (product:3): not a number stays not a number, and the vector "
+        "NaN in 'embedding' of 1 of 4 sampled documents (product:3): NaN stays NaN, and the vector "
         "is truncated without being renormalized; apply stops unless --allow-overflow is given"
     )
     assert nothing == (

@@ -190,7 +190,7 @@ def test_a_sample_is_converted_and_its_notes_are_warnings(live: Live) -> None:
     )
     _, nan, overflow, wrong = claim_of(FLOAT16, live(documents=[first, second])).warnings
     assert nan == (
-        "NaN in 'embedding' of 1 of 6 sampled documents (product:\\xff): not a number stays not a number in float16; "
+        "NaN in 'embedding' of 1 of 6 sampled documents (product:\\xff): NaN stays NaN in float16; "
         "apply stops unless --allow-overflow is given"
     )
     assert overflow == (

@@ -39,7 +39,7 @@ def test_the_batch_that_was_given_is_not_changed() -> None:
 @pytest.mark.parametrize(
     ("value", "kind", "detail"),
     [
-        ([float("nan"), 1], "NaN", "not a number stays not a number in float16"),
+        ([float("nan"), 1], "NaN", "NaN stays NaN in float16"),
         ([float("-inf"), 1], "infinity", "infinity stays infinity in float16"),
         ([65520, 1], "overflow", "values beyond ±65504 are cut off there in float16"),
     ],

@@ -56,7 +56,7 @@ def test_without_vectors_no_scale_is_chosen(
 ) -> None:
     claim, _ = claim_for(vectors, metric, target)
     assert claim.reason == f"'embedding': no document has a vector to choose a scale for {target}"
-    assert ("say quantization: {scale: ...}" in str(claim.workaround)) == (target == "int8")
+    assert ("set quantization: {scale: ...}" in str(claim.workaround)) == (target == "int8")
 
 
 @pytest.mark.parametrize(("metric", "quantization"), [("cosine", None), ("l2", {"scale": 0.002})])

@@ -207,7 +207,7 @@ def test_codes_come_back_with_the_scale_that_the_patch_names(live: Live, embeddi
     batch = plugin.fieldfare_transform(step, index.sample(["embedding"], 10)[0])
     codes = np.rint(VECTORS[:10] * 500)
     assert np.allclose(read(batch["embedding"], "<f4"), codes * 0.002 + 0.5, atol=1e-6)
-    assert any("codes come back as they are" in line for line in claim_of(index, "int8", "float32").warnings)
+    assert any("the floats are the codes themselves" in line for line in claim_of(index, "int8", "float32").warnings)
 
 
 def test_json_documents_are_not_turned_into_integers(live: Live, embedding: Embedding) -> None:

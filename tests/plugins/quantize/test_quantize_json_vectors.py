@@ -111,6 +111,6 @@ def test_several_vectors_in_a_document_are_not_predicted_and_the_plan_says_so(cr
     made = create(several, path="$.vec[*]")
     assert made.supported
     assert (
-        f"none of the documents has one vector of {DIMS} values in '$.vec[*]': recall is neither predicted nor measured"
+        f"none of the documents has one vector of {DIMS} values in '$.vec[*]': recall is not predicted or measured"
         in made.warnings
     )

@@ -164,7 +164,7 @@ def test_a_report_is_enough_to_encode_queries(start: Start, target: str, key: st
 def test_a_report_that_does_not_know_is_refused() -> None:
     vectors = {"vec": {"previous_name": "vec", "datatype": "int8", "dims": DIMS, "distance_metric": "l2"}}
     report = MigrationReport(*("products", "products", Result.SUCCEEDED, "", "", "", ""), vectors=vectors)
-    with pytest.raises(UsageError, match="The report does not say what the codes of 'vec' stand for"):
+    with pytest.raises(UsageError, match="The report does not have the calibration of 'vec'"):
         fieldfare.encode_query(VECTORS[3], report, "vec")
     with pytest.raises(UsageError, match="The report has no vector field 'title'; it has vec"):
         fieldfare.encode_query(VECTORS[3], report, "title")

@@ -71,7 +71,7 @@ def test_vectors_that_do_not_fit(plan: Callable[..., MigrationPlan], vector: Any
 
 
 def test_codes_that_came_from_codes_need_another_plan(plan: Callable[..., MigrationPlan]) -> None:
-    with pytest.raises(UsageError, match="does not say what the codes"):
+    with pytest.raises(UsageError, match="does not have the calibration"):
         encode_query([1.0] * DIMS, plan("uint8", "l2", "int8"), "embedding")
 
 

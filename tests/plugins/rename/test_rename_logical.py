@@ -399,7 +399,7 @@ def test_on_the_command_line(fieldfare: CommandLine, server: Server, tmp_path: P
     planned = fieldfare("plan", *asked, "--logical-renames")
     assert planned.code == 0
     assert "rename field 'title' to 'headline' (logical)" in planned.stdout
-    assert "Applications go on writing 'title'" in planned.stdout
+    assert "Applications still write 'title'" in planned.stdout
     text = (fieldfare.directory / "migration_plan.yaml").read_text()
     assert text.count("logical: true") == 3  # the request, the rename operations, the changes
     assert "mode: shadow" in text

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
@@ -18,8 +17,8 @@ from fieldfare.engine.alter.rehearsal import rehearse_alter
 from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_altered, plan_alter, remove_fields
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.mode import temporary_blocker
-from fieldfare.engine.index import create_index, make_primaries_agree, wait_until_ready
-from fieldfare.engine.mode import Draft, Part, PlannedChange
+from fieldfare.engine.index import create_index, wait_until_ready
+from fieldfare.engine.mode import Draft, Mode, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
@@ -41,33 +40,23 @@ from fieldfare.server.pipeline import Command
 __all__ = ["Alter"]
 
 
-@frozen
-class Alter:
-    """Add fields to the index as it is. Implements :class:`fieldfare.engine.mode.Mode`."""
+class Alter(Mode):
+    """Add fields to the index as it is."""
 
-    name: str = "alter"
+    name = "alter"
+    activities: ClassVar = {ALTER: "alter"}
+    undo_activities: ClassVar = {ALTER: "create"}
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Refuse everything but new fields, for FT.ALTER can do nothing else."""
         if not isinstance(change.claimed.change, AddField):
             return "FT.ALTER can only add fields", "use --mode auto, which takes a mode that can do it"
         if change.steps or draft.further_steps:
-            return "its plugin does more than to add a field", "use --mode drop_recreate"
+            return "its plugin does more than add a field", "use --mode drop_recreate"
         source = draft.snapshot.definition
         if canonical(draft.target).options != canonical(source).options:
             return "with so many TEXT fields the index needs MAXTEXTFIELDS from the start", "use --mode auto"
         return temporary_blocker(source)
-
-    def reluctance(self, _: Draft) -> None:
-        """Say nothing: it needs no more room than the index has."""
-
-    def adapt(self, step: Step) -> Step:
-        """Return the step as it is."""
-        return step
-
-    def target(self, draft: Draft) -> IndexDefinition:
-        """Return the target as it is: the index keeps its name."""
-        return draft.target
 
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the step that adds the fields."""
@@ -78,11 +67,11 @@ class Alter:
         snapshot = draft.snapshot
         names = ", ".join(repr(each.name) for each in added_fields(snapshot.definition, target))
         answers = (
-            f"The index answers all the time; queries of {names} find all documents when the server has scanned them "
-            "again, which apply waits for"
+            "The index answers all the time; apply waits until the server has scanned all documents again: then "
+            f"queries on {names} find all of them"
         )
         own = snapshot.definition.name
-        back = f"a rollback builds {own!r} as it was beside it, and makes its names aliases of that"
+        back = f"a rollback builds {own!r} again as a second index, and makes its names aliases of that index"
         if draft.server.capabilities.coordinator and own in names_of(snapshot):
             back += f"; in this cluster queries of {own!r} fail for one round trip then"
         lines = [answers, f"FT.ALTER cannot remove fields: {back}"]
@@ -93,14 +82,6 @@ class Alter:
         if snapshot.unreadable:
             lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
         return lines
-
-    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
-        """Return what the changes make of the source."""
-        del plan
-        return changed
-
-    def back_up(self, run: ActiveRun) -> None:
-        """Save nothing."""
 
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
         """Try what a rollback needs, and FT.ALTER."""
@@ -115,11 +96,6 @@ class Alter:
         """Add the fields to a trial index, and create the source for a rollback."""
         rehearse_alter(server, plan)
         rehearse_definition(server, plan.source.definition, "source")
-
-    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
-        """Return nothing: no step leaves anything open."""
-        del run
-        return nullcontext()
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Add the fields."""
@@ -146,10 +122,6 @@ class Alter:
             wait_until_ready(run, run.target.name)
         return run_validators(run)
 
-    def view(self, run: ActiveRun) -> ActiveRun:
-        """Return the run as it is."""
-        return run
-
     def as_before(self, run: ActiveRun) -> ActiveRun:
         """Return the run with the restored index as its target."""
         return restored_run(run, names_of(run.plan.source))
@@ -158,27 +130,6 @@ class Alter:
         """Refuse to move names that another migration has moved since."""
         if step_status(run.journal, ALTER) is not Status.UNDONE:
             require_known_names(run, names_of(run.plan.source))
-
-    def require_finalizable(self, run: ActiveRun) -> None:
-        """Refuse nothing: there is nothing to finalize."""
-
-    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
-        """Run every check on the source."""
-        before = self.as_before(run)
-        make_primaries_agree(before, replaces=run.target)
-        return run_validators(before)
-
-    def activity(self, step: Step) -> str:
-        """Return ``alter``."""
-        return "alter" if step.kind == ALTER else step.kind
-
-    def undo_activity(self, step: Step) -> str:
-        """Return ``create``: the source is created again."""
-        return "create" if step.kind == ALTER else step.kind
-
-    def on_start(self, _: Step) -> Mapping[str, Any]:
-        """Change nothing."""
-        return {}
 
     def on_done(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Enter the next phase."""
@@ -194,10 +145,6 @@ class Alter:
         if step.kind == ALTER:
             end_outage(run)
         return {}
-
-    def state(self, _: Journal) -> str:
-        """Return nothing: the phase says it."""
-        return ""
 
     def describe(self, journal: Journal) -> str:
         """Say whether the index has the new fields."""

@@ -42,5 +42,5 @@ def rehearse_alter(server: Server, plan: MigrationPlan) -> None:
         drop_left_over(server, name)
     if found:
         raise UnsupportedServer(
-            what, has=f"{version}, which makes of it: {'; '.join(found)}", needs="a server that keeps it"
+            what, has=f"{version}, which changes it: {'; '.join(found)}", needs="a server that keeps it"
         )

@@ -88,6 +88,6 @@ def _require_source(run: ActiveRun) -> None:
         lines = find_mismatches(expected, found, is_complete=True)
         if lines:
             raise PreconditionError(
-                f"the index {name!r} is no longer the one that was planned for{where} ({'; '.join(lines)}), so it "
+                f"the index {name!r} has changed since the plan was made{where} ({'; '.join(lines)}), so it "
                 "was not changed"
             )

@@ -44,7 +44,7 @@ LOST_BY_RESTART: Final = ", and the server restarted during the run: it lost the
 
 LOST_OTHERWISE: Final = (
     ", and their time to live had not passed. Redis deletes the documents of a TEMPORARY index with it; "
-    "the backup holds the originals of rewritten fields alone"
+    "the backup holds only the originals of rewritten fields"
 )
 
 
@@ -146,17 +146,17 @@ def _all_gone(run: ActiveRun, expected: int, found: int) -> str:
 
 
 def _have_expired(progress: Progress) -> bool:
-    """Whether documents that are gone can have expired: whether a sample of them has by now."""
+    """Whether documents that are gone can have expired: whether a sample of them has expired."""
     return progress.expires_at is not None and progress.expires_at <= time.time()
 
 
 def _more_documents(run: ActiveRun, found: int, expected: int, data: Mapping[str, int]) -> Finding:
-    """More documents than before is no loss: they were added, or are indexed for the first time."""
+    """More documents than before is not a loss: they were added, or are indexed for the first time."""
     detail = f"{found:,} documents, {found - expected:,} more than before"
     if run.target.prefixes != run.source.prefixes:
         return Finding("document_count", passed=True, detail=f"{detail}: they have the new prefix", data=data)
     if found - expected <= run.source_stats.hash_indexing_failures:
-        detail += ": so many or more could not be indexed then"
+        detail += ": at least as many could not be indexed then"
         return Finding("document_count", passed=True, detail=detail, data=data)
     if run.has_backup and found <= run.document_count:
         detail += "; they were there before, but not in the index"

@@ -73,7 +73,7 @@ def query_source(run: ActiveRun) -> dict[str, SelfQueryBaseline]:
 
 
 def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Finding:
-    """Whether documents are found by their own vectors; one that the source index did not find is no loss.
+    """Whether documents are found by their own vectors; one that the source index did not find is not a loss.
 
     A vector of zeros has no cosine: a server that ranks by NaN leaves out other documents, one index these and another
     index those. Where an index does so, a few lost documents are a warning, and all are if the source index lost most.
@@ -96,7 +96,7 @@ def self_query(run: ActiveRun, live: Snapshot, field: Field, limit: int) -> Find
         detail = f"not found by their own vector: {', '.join(lost)}"
     if baseline is not None and baseline.not_found:
         data["not_found_before"] = len(baseline.not_found)
-        detail += f"; {len(baseline.not_found)} that the source index did not find either are left out"
+        detail += f"; {len(baseline.not_found)} that the source index did not find either do not count"
     if answers.undefined or (baseline is not None and baseline.has_undefined):
         found_before = len(baseline.found) if baseline is not None else 0
         few = 2 * len(answers.lost) <= queried or found_before <= data.get("not_found_before", 0)

@@ -15,7 +15,7 @@ __all__ = ["run_validators"]
 def run_validators(run: ActiveRun) -> tuple[Finding, ...]:
     """Return the findings of all plugins; a plugin that raises becomes a failed finding."""
     findings: list[Finding] = []
-    with run.activity("validate", "Validate"):
+    with run.activity("validate", "Validate"), run.validating():
         for name in run.plugins.implementers("fieldfare_validate"):
             try:
                 answer = run.plugins.call(name, "fieldfare_validate", plan=run.plan, run=run)

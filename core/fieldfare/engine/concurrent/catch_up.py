@@ -32,7 +32,7 @@ def catch_up(run: ActiveRun, *, check_all: bool) -> None:
     Shadow fields are kept equal to their originals by the mode.
 
     Their originals go to the backup first, so that a rollback restores them, too. Where keys or fields have other
-    names by now, nothing is converted: the validation names these documents.
+    names now, nothing is converted: the validation names these documents.
 
     Args:
         run: the target is live.

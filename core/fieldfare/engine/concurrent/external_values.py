@@ -16,7 +16,7 @@ def external_values(storage: Storage, found: Batch, known: Sequence[Batch]) -> B
     """Return the values of documents that are in none of the known batches.
 
     Args:
-        storage: of the documents; JSON is compared by meaning, for Redis spells it anew.
+        storage: the storage of the documents; JSON is compared by meaning, for Redis spells it again.
         found: what was read.
         known: all with the same keys as each other, of which ``found`` has some, and with the same fields.
 

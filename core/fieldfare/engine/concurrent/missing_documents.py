@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from fieldfare.definition import Storage
 from fieldfare.documents import KeyCounter
 from fieldfare.server.key_filter import find_other_replies
+from fieldfare.server.keys import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,6 @@ __all__ = ["MissingDocuments", "find_missing_documents"]
 
 NO_KEY: Final = b"none"
 """What TYPE answers for a key that does not exist."""
-
-TYPES: Final = {Storage.HASH: b"hash", Storage.JSON: b"ReJSON-RL"}
 
 
 @frozen(hash=False)
@@ -43,7 +41,11 @@ class MissingDocuments:
 
 
 def find_missing_documents(run: Run) -> MissingDocuments:
-    """Look for every captured document under the name that its key has after the migration."""
+    """Look for every captured document under the name that its key has after the migration; once in a validation."""
+    return run.once("fieldfare: missing documents", lambda: _find(run))
+
+
+def _find(run: Run) -> MissingDocuments:
     found = MissingDocuments()
     if not run.has_backup:
         return found

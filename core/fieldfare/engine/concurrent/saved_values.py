@@ -17,7 +17,7 @@ class SavedValues:
 
     Args:
         store: the backup.
-        tag: of the values.
+        tag: the tag of the values.
     """
 
     def __init__(self, store: BackupStore, tag: str) -> None:

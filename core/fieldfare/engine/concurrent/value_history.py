@@ -64,7 +64,7 @@ class ValueOrigins:
         """Return the documents with an external value that the transforms change, so that it has to be converted.
 
         Args:
-            storage: of the documents.
+            storage: the storage of the documents.
             converted: what the transforms make of :meth:`with_external`.
         """
         stale: set[int] = set()
@@ -109,7 +109,7 @@ def find_origins(storage: Storage, found: Batch, known: Sequence[ValueVersion]) 
     """Find out where values come from.
 
     Args:
-        storage: of the documents; JSON is compared by meaning, for Redis spells it anew.
+        storage: the storage of the documents; JSON is compared by meaning, for Redis spells it again.
         found: what was read.
         known: versions of these documents and maybe others, the oldest first.
     """

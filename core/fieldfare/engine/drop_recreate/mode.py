@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
@@ -26,7 +25,7 @@ from fieldfare.engine.drop_recreate.steps import (
     source_is_gone,
 )
 from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.mode import DOWNTIME, Draft, Part, PlannedChange
+from fieldfare.engine.mode import DOWNTIME, Draft, Mode, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearse_definition
 from fieldfare.engine.rights import recreation_commands
@@ -38,15 +37,13 @@ from fieldfare.server.pipeline import Command
 
 __all__ = ["DropRecreate", "temporary_blocker", "unreadable_warning"]
 
-ACTIVITIES: Final = {DROP: "drop", CREATE: "create"}
-UNDO_ACTIVITIES: Final = {DROP: "create"}
 
+class DropRecreate(Mode):
+    """Drop the source, rewrite documents, create the target."""
 
-@frozen
-class DropRecreate:
-    """Drop the source, rewrite documents, create the target. Implements :class:`fieldfare.engine.mode.Mode`."""
-
-    name: str = "drop_recreate"
+    name = "drop_recreate"
+    activities: ClassVar = {DROP: "drop", CREATE: "create"}
+    undo_activities: ClassVar = {DROP: "create"}
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Refuse to overwrite fields that other indexes read, too, and to drop a TEMPORARY index."""
@@ -61,17 +58,6 @@ class DropRecreate:
                 return reason, "use --mode shadow, or write new values to new fields and move every index over to them"
         return temporary_blocker(draft.snapshot.definition)
 
-    def reluctance(self, _: Draft) -> None:
-        """Say nothing: it needs no more room than the index has."""
-
-    def adapt(self, step: Step) -> Step:
-        """Return the step as it is."""
-        return step
-
-    def target(self, draft: Draft) -> IndexDefinition:
-        """Return the target as it is: it takes the place of the source."""
-        return draft.target
-
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the drop and the create."""
         return plan_frame(draft.snapshot.definition, target)
@@ -83,18 +69,10 @@ class DropRecreate:
         if not snapshot.aliases and not snapshot.aliases_listed:
             lines.append(
                 "This server does not list aliases: name each alias of this index with --alias, "
-                "or it is gone once the index is dropped"
+                "or it is lost when the index is dropped"
             )
         lines.extend(map(unreadable_warning, snapshot.unreadable))
         return lines
-
-    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
-        """Return what the changes make of the source."""
-        del plan
-        return changed
-
-    def back_up(self, run: ActiveRun) -> None:
-        """Save nothing."""
 
     def trial_commands(self, run: ActiveRun, _: Part) -> Iterable[Command]:
         """Try to drop and to create."""
@@ -106,11 +84,6 @@ class DropRecreate:
         if any(step.phase is Phase.DROP for step in plan.steps):
             rehearse_definition(server, plan.target, "target")
             rehearse_definition(server, plan.source.definition, "source")
-
-    def during(self, run: ActiveRun) -> AbstractContextManager[None]:
-        """Return nothing: no step leaves anything open."""
-        del run
-        return nullcontext()
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Drop the source, or create the target."""
@@ -138,33 +111,9 @@ class DropRecreate:
         make_primaries_agree(run, replaces=run.source)
         return run_validators(run)
 
-    def view(self, run: ActiveRun) -> ActiveRun:
-        """Return the run as it is."""
-        return run
-
     def as_before(self, run: ActiveRun) -> ActiveRun:
         """Return the run with the source as its target."""
         return evolve(run, plan=evolve(run.plan, target=run.source, claims=()))
-
-    def require_undoable(self, run: ActiveRun) -> None:
-        """Refuse nothing."""
-
-    def require_finalizable(self, run: ActiveRun) -> None:
-        """Refuse nothing: there is nothing to finalize."""
-
-    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
-        """Run every check on the source."""
-        before = self.as_before(run)
-        make_primaries_agree(before, replaces=run.target)
-        return run_validators(before)
-
-    def activity(self, step: Step) -> str:
-        """Return ``drop`` or ``create``."""
-        return ACTIVITIES.get(step.kind, step.kind)
-
-    def undo_activity(self, step: Step) -> str:
-        """Return ``create`` where the source is created again."""
-        return UNDO_ACTIVITIES.get(step.kind, step.kind)
 
     def on_start(self, step: Step) -> Mapping[str, Any]:
         """Start the outage."""
@@ -192,10 +141,6 @@ class DropRecreate:
         if step.kind == DROP:
             end_outage(run)
         return {}
-
-    def state(self, _: Journal) -> str:
-        """Return nothing: the phase says it."""
-        return ""
 
     def describe(self, journal: Journal) -> str:
         """Say which of the two indexes is there."""
@@ -227,11 +172,11 @@ def unreadable_warning(option: str) -> str:
     if option.startswith("TEMPORARY"):
         return (
             "This server does not say whether the index is TEMPORARY. If it is, do not apply this plan: Redis deletes "
-            "the documents of a TEMPORARY index when it is dropped. FT.DEBUG TTL tells an administrator"
+            "the documents of a TEMPORARY index when it is dropped. An administrator can check it with FT.DEBUG TTL"
         )
     if option.startswith(SYNONYMS):
         return (
-            f"This user may not read the {option}: if the index has any, they are lost once it is dropped. "
-            "Let a user make the plan who may"
+            f"This user may not read the {option}: if the index has any, they are lost when it is dropped. "
+            "Make the plan as a user who may read them"
         )
     return f"FT.INFO doesn't report {option}: repeat it in the patch if it was set"

@@ -63,8 +63,7 @@ def drop_source(run: ActiveRun, step: Step) -> Receipt:
         found = find_mismatches(run.source, live.definition, is_complete=True)
         if found:
             raise PreconditionError(
-                f"the index {name!r} is no longer the one that was planned for ({'; '.join(found)}), "
-                "so it was not dropped"
+                f"the index {name!r} has changed since the plan was made ({'; '.join(found)}), so it was not dropped"
             )
         sample = next(run.captured_keys(), ())[:SAMPLE]
         before = _count_existing(run, sample)
@@ -114,7 +113,7 @@ def drop_target(run: ActiveRun) -> None:
     if found and not run.options.force:
         raise PreconditionError(
             f"the index {name!r} is not the one that the migration made ({'; '.join(found)}). "
-            "Drop it yourself, or let --force drop it; documents stay"
+            "Drop it yourself, or use --force to drop it; documents stay"
         )
     if run.target.temporary is not None and live.stats.num_docs:
         # whatever the server says now: this user may not be allowed to ask

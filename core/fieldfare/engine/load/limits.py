@@ -55,10 +55,10 @@ def require_limits(max_rate: float | None, max_latency: float | None, pause_file
 
 
 def change_limits(prefix: BackupPath, index: str, *, off: bool = False, **changes: Any) -> Limits:
-    """Change the limits of a run that is under way.
+    """Change the limits of a run that is active.
 
     Args:
-        prefix: of its backup.
+        prefix: the prefix of its backup.
         index: its name, for messages.
         off: remove every limit first, and a pause.
         changes: attributes of :class:`Limits`; those that are None stay as they are.
@@ -67,11 +67,11 @@ def change_limits(prefix: BackupPath, index: str, *, off: bool = False, **change
         The limits that the run has from now on.
 
     Raises:
-        BackupUnusable: no run is under way, or the file cannot be written.
+        BackupUnusable: no run is active, or the file cannot be written.
     """
     current = read_limits(prefix) if read_state(prefix) is not None else None
     if current is None:
-        reason = f"no run of {index!r} is under way. Give the limits to the command that starts it: --max-rate, ..."
+        reason = f"no run of {index!r} is active. Give the limits to the command that starts it: --max-rate, ..."
         raise BackupUnusable(prefix, reason)
     given = {name: value for name, value in changes.items() if value is not None}
     limits = evolve(Limits() if off else current, **given)

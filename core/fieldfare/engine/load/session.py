@@ -1,4 +1,4 @@
-"""The files of a run that is under way."""
+"""The files of a run that is active."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def loaded_session(prefix: BackupPath, options: RunOptions) -> Iterator[None]:
     """Let ``throttle`` change the limits of the run in the body, and ``status`` show its speed.
 
     Args:
-        prefix: of its backup, whose lock it holds.
+        prefix: the prefix of its backup, whose lock it holds.
         options: with the limits that it starts with.
     """
     files.remove(prefix)  # of a run that was killed

@@ -34,10 +34,10 @@ class RunState:
     Attributes:
         process: that carries it out.
         activity: what it works on, as in step reports; "" before the first batch.
-        documents_done: of this activity.
-        documents_total: of this activity; 0 if it is not known.
-        documents_per_second: of the last seconds; None while it is not known.
-        seconds_left: of this activity; None while it is not known.
+        documents_done: documents that this activity has processed.
+        documents_total: documents of this activity in all; 0 if it is not known.
+        documents_per_second: the pace of the last seconds; None while it is not known.
+        seconds_left: how long this activity will take; None while it is not known.
         pace: whether it waits between batches.
         reason: why it waits.
         lag_keys: of ``sync --watch``: keys that were changed, and are not looked at yet; None for other commands.
@@ -63,7 +63,7 @@ def write_state(prefix: BackupPath, state: RunState) -> None:
 
 
 def read_state(prefix: BackupPath) -> RunState | None:
-    """Return the state of a run; None if none is under way."""
+    """Return the state of a run; None if none is active."""
     try:
         state = structure(_CONVERTER, files.read(prefix, files.RUNNING), RunState)
     except StructureError:

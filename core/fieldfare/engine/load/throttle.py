@@ -64,7 +64,7 @@ class Throttle:
         server: whose latency is probed.
         options: the limits that the run starts with.
         stop: ends a wait.
-        prefix: of the backup; None for a validation, which has no backup of its own.
+        prefix: the prefix of the backup; None for a validation, which has no backup of its own.
         check: called after each part of a wait; raises if the run is to stop.
         on_pause: called with the reason when a pause begins.
         on_wait: called with the seconds of a wait when it ends, however it ends.
@@ -136,14 +136,14 @@ class Throttle:
         self._show(now, report, None if last is None or last.pace is Pace.PAUSED else last)
 
     def _next_wait(self, now: float) -> Wait | None:
-        """Return why to wait; None to go on."""
+        """Return why to wait; None to continue."""
         limits = self._limits
         if limits.paused:
             return Wait(Pace.PAUSED, "'fieldfare throttle --pause' was given")
         if self._pause_file_exists:
             return Wait(Pace.PAUSED, f"the file {self.options.pause_file} exists")
         if limits.max_latency:
-            reason = f"the server took {self._latency:.1f} ms to answer, of {limits.max_latency:g} ms that are allowed"
+            reason = f"the server took {self._latency:.1f} ms to answer; {limits.max_latency:g} ms are allowed"
             if self._backoff.pauses:
                 self._probe(now)
             if self._backoff.pauses:
@@ -155,7 +155,7 @@ class Throttle:
         return None
 
     def _follow(self, report: StepReport, now: float) -> None:
-        """Look at everything anew when another activity begins."""
+        """Look at everything again when another activity begins."""
         if self._activity != (report.activity, report.step):
             self._activity = (report.activity, report.step)
             self._looked_at = self._probed_at = self._written_at = -math.inf

@@ -33,10 +33,6 @@ FIRST_VERSION: Final = 2
 """Of a shadow field: the original counts as 1."""
 
 
-def _planned_steps(draft: Draft) -> tuple[Step, ...]:
-    return (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-
-
 def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
     """Return the paths of the fields that steps of plugins rewrite or move."""
     found = (path for step in steps for path in (*(step.fields if step.transforms else ()), *step.moves))
@@ -45,7 +41,7 @@ def _rewritten_paths(steps: Iterable[Step]) -> tuple[str, ...]:
 
 def _moves(draft: Draft) -> Mapping[str, str]:
     """Return old path → new path of everything that steps of plugins move."""
-    return {old: new for step in _planned_steps(draft) for old, new in step.moves.items()}
+    return {old: new for step in draft.steps for old, new in step.moves.items()}
 
 
 def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
@@ -56,13 +52,29 @@ def rewrite_blocker(draft: Draft, change: PlannedChange) -> str | None:
         getattr(source, option) != getattr(target, option) for option in ("prefixes", "filter", "index_all")
     )
     if paths and not names_to_move(draft):
-        return "it rewrites documents, and with a new name of the index there is no switch after which to sync"
+        return "it rewrites documents and renames the index: then no name moves, and sync is not possible"
     if paths and covers_others:
-        return "it rewrites documents, and the index covers other ones afterwards"
+        return "it rewrites documents, and the index covers other documents afterwards"
     problems = (
         _move_problem(source, path, moves[path]) if path in moves else _field_problem(source, path) for path in paths
     )
-    return next(filter(None, problems), None)
+    return next(filter(None, problems), None) or _partial_problem(draft, paths, moves)
+
+
+def _partial_problem(draft: Draft, paths: Iterable[str], moves: Mapping[str, str]) -> str | None:
+    """Return why the server would not index the values of a shadow field; None if it would.
+
+    With PARTIAL_INDEXED_DOCS, Search 2.10 compares the names of the written hash fields with the names of the index's
+    fields (``v``), and not with their paths (``v__v2 AS v``).
+    """
+    names = {field.path: field.name for field in draft.target.fields}
+    renamed = [path for path in paths if path not in moves or names.get(moves[path], moves[path]) != moves[path]]
+    if not renamed or indexes_whole_documents(draft.server, draft.snapshot.definition.storage) is not False:
+        return None
+    return (
+        f"it rewrites {renamed[0]!r}, and with PARTIAL_INDEXED_DOCS the server does not index writes to a hash field "
+        "that an index reads under another name"
+    )
 
 
 def _move_problem(source: IndexDefinition, old: str, new: str) -> str | None:
@@ -81,15 +93,15 @@ def _field_problem(source: IndexDefinition, path: str) -> str | None:
     """Return why a field can have no shadow field; None if it can."""
     readers = [each.path for each in source.fields]
     if path not in readers:
-        return f"it rewrites {path!r}, which is no field of the index: applications would not find it elsewhere"
+        return f"it rewrites {path!r}, which is not a field of the index: applications would not find the new value"
     if shadow_path(source.storage, path, FIRST_VERSION) is None:
-        return f"it rewrites {path!r}, which is a place in an array or no single value"
+        return f"it rewrites {path!r}, which is a place in an array, or not a single value"
     if source.storage is Storage.JSON and any(_is_inside(each, path) for each in readers):
         return f"it rewrites {path!r}, and the index reads a part of it by another path"
     names = {path, *(each.name for each in source.fields if each.path == path)}
     options = {source.language_field, source.score_field, source.payload_field}
     if names & options or any(name in (source.filter or "") for name in names):
-        return f"it rewrites {path!r}, which options of the index read, too"
+        return f"it rewrites {path!r}, which options of the index also read"
     return None
 
 
@@ -108,7 +120,7 @@ def choose_shadow_paths(draft: Draft, target: IndexDefinition) -> Mapping[str, s
         draft: the plan.
         target: with its name.
     """
-    originals, moves = _rewritten_paths(_planned_steps(draft)), _moves(draft)
+    originals, moves = _rewritten_paths(draft.steps), _moves(draft)
     source = draft.snapshot.definition
     version = max(split_version(target.name)[1], FIRST_VERSION)
     while True:
@@ -150,21 +162,34 @@ def describe_shadow_fields(draft: Draft, paths: Mapping[str, str]) -> list[str]:
     shown = ", ".join(f"{old!r} → {new!r}" for old, new in paths.items())
     lines = [
         f"New values go to shadow fields: {shown}",
-        "Applications go on writing the old fields, until they write the shadow fields themselves",
-        "Until 'fieldfare finalize' documents hold both values: that needs memory beside the second index",
+        "Applications can continue to write the old fields until they write the shadow fields",
+        "Until 'fieldfare finalize' documents hold both values, which needs memory in addition to the second index",
     ]
-    whole = indexes_whole_documents(draft.server)
-    if whole is not False:
-        setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
+    storage = draft.snapshot.definition.storage
+    whole = indexes_whole_documents(draft.server, storage)
+    if whole is False:
         lines.append(
-            "Each write of a shadow field has the server index the whole document again, in every index that covers "
-            f"it ({setting}; it is set when the server starts)"
+            "The live index does not index documents again when shadow fields are written: PARTIAL_INDEXED_DOCS is on"
         )
+        lines.append(
+            "With PARTIAL_INDEXED_DOCS, some servers miss the next write after an HDEL that removes nothing: an index "
+            "that does not have the field then still shows a document that was deleted or changed. Do not let "
+            "applications remove the old field after the switch"
+        )
+        return lines
+    setting = "PARTIAL_INDEXED_DOCS is off" if whole else "PARTIAL_INDEXED_DOCS cannot be read"
+    why = "as for all JSON documents" if storage is Storage.JSON else f"{setting}; it is set when the server starts"
+    lines.append(
+        "For each write of a shadow field the server indexes the whole document again, in every index that covers "
+        f"it ({why})"
+    )
     return lines
 
 
-def indexes_whole_documents(server: Server) -> bool | None:
-    """Whether a write of any field has the server index the whole document again; None if it does not say."""
+def indexes_whole_documents(server: Server, storage: Storage) -> bool | None:
+    """Whether the server indexes the whole document again after a write of any field; None if it does not say."""
+    if storage is Storage.JSON:
+        return True
     settings = (("FT.CONFIG", "GET", "PARTIAL_INDEXED_DOCS"), ("CONFIG", "GET", "search-partial-indexed-docs"))
     for words in settings:
         value = _setting(optional(partial(server.command, *words), otherwise=None))
@@ -174,7 +199,7 @@ def indexes_whole_documents(server: Server) -> bool | None:
 
 
 def require_free_paths(server: Server, plan: MigrationPlan) -> None:
-    """Refuse shadow fields that another index reads by now: another migration of the same documents has taken them.
+    """Refuse shadow fields that another index reads now: another migration of the same documents has taken them.
 
     Raises:
         PreconditionError: one does.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import Any, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
@@ -17,30 +17,29 @@ from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import copies_keys, keeps_originals
 from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.drop_recreate.steps import drop_target
-from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.mode import Draft, Part, PlannedChange
+from fieldfare.engine.mode import Draft, Mode, Part, PlannedChange
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
+from fieldfare.engine.shadow.convergence import stop_following
 from fieldfare.engine.shadow.field_plan import (
     checked_shadow_paths,
     choose_shadow_paths,
     require_free_paths,
     rewrite_blocker,
 )
-from fieldfare.engine.shadow.fields import stop_following
 from fieldfare.engine.shadow.finalization import (
     remove_superseded_keys,
     remove_superseded_originals,
+    require_unused_keys,
     require_unused_originals,
 )
 from fieldfare.engine.shadow.keys import (
     REMOVE_KEYS,
     copy_blocker,
     require_free_prefixes,
-    require_unused_keys,
     with_copies,
 )
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
@@ -82,28 +81,26 @@ from fieldfare.server.pipeline import Command
 
 __all__ = ["Shadow"]
 
-ACTIVITIES: Final = {
-    BUILD: "create",
-    CHECK: "check",
-    SWITCH: "switch",
-    RETIRE: "finalize",
-    REMOVE_ORIGINALS: "finalize",
-    REMOVE_KEYS: "finalize",
-}
-UNDO_ACTIVITIES: Final = {
-    BUILD: "drop",
-    SWITCH: "switch",
-    RETIRE: "create",
-    REMOVE_ORIGINALS: "restore",
-    REMOVE_KEYS: "restore",
-}
 
+class Shadow(Mode):
+    """Build the target beside the source, then move the names."""
 
-@frozen
-class Shadow:
-    """Build the target beside the source, then move the names. Implements :class:`fieldfare.engine.mode.Mode`."""
-
-    name: str = "shadow"
+    name = "shadow"
+    activities: ClassVar = {
+        BUILD: "create",
+        CHECK: "check",
+        SWITCH: "switch",
+        RETIRE: "finalize",
+        REMOVE_ORIGINALS: "finalize",
+        REMOVE_KEYS: "finalize",
+    }
+    undo_activities: ClassVar = {
+        BUILD: "drop",
+        SWITCH: "switch",
+        RETIRE: "create",
+        REMOVE_ORIGINALS: "restore",
+        REMOVE_KEYS: "restore",
+    }
 
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
         """Refuse rewritten fields that only one index can have, what can have no copies, and TEMPORARY.
@@ -132,7 +129,7 @@ class Shadow:
         return plan_copy(step) if step.moves else step
 
     def target(self, draft: Draft) -> IndexDefinition:
-        """Return the target under a name of its own: the patch's, or else the next version."""
+        """Return the target under a name of its own: the patch's, or the next version."""
         source, target = draft.snapshot.definition, draft.target
         if target.name == source.name:
             base = names_to_move(draft)[0]
@@ -142,8 +139,7 @@ class Shadow:
     def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
         """Return the steps from build to retire."""
         names = names_to_move(draft)
-        planned = (*(step for change in draft.changes for step in change.steps), *draft.further_steps)
-        measurements = [step.id for step in planned if step.phase is Phase.VALIDATE]
+        measurements = [step.id for step in draft.steps if step.phase is Phase.VALIDATE]
         paths = choose_shadow_paths(draft, target)
         return with_copies(draft, plan_frame(draft.snapshot.definition, target, names, paths, measurements))
 
@@ -236,7 +232,7 @@ class Shadow:
         return (*(each for each in checked if each.name != NAMES), check_names(run))
 
     def view(self, run: ActiveRun) -> ActiveRun:
-        """Return the run with the aliases that lead to the target by now."""
+        """Return the run with the aliases that lead to the target now."""
         return current_view(run)
 
     def as_before(self, run: ActiveRun) -> ActiveRun:
@@ -254,24 +250,6 @@ class Shadow:
             require_unused_originals(run)
         if copies_keys(run.plan):
             require_unused_keys(run)
-
-    def validate_rollback(self, run: ActiveRun) -> Sequence[Finding]:
-        """Run every check on the restored index."""
-        before = restored_run(run, moved_names(run.plan))
-        make_primaries_agree(before, replaces=run.target)
-        return run_validators(before)
-
-    def activity(self, step: Step) -> str:
-        """Return ``create``, ``check``, ``switch`` or ``finalize``."""
-        return ACTIVITIES.get(step.kind, step.kind)
-
-    def undo_activity(self, step: Step) -> str:
-        """Return what undoing does."""
-        return UNDO_ACTIVITIES.get(step.kind, step.kind)
-
-    def on_start(self, _: Step) -> Mapping[str, Any]:
-        """Change nothing: there is no outage."""
-        return {}
 
     def on_done(self, run: ActiveRun, step: Step) -> Mapping[str, Any]:
         """Enter the next phase when the target is built."""

@@ -74,7 +74,7 @@ def next_name(server: Server, base: str, *, above: str) -> str:
     slot, with the help of a hash tag.
 
     Args:
-        server: where the index lives.
+        server: the server of the index.
         base: the name that the application uses.
         above: the name of the version that is there.
     """

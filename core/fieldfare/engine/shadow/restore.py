@@ -115,8 +115,8 @@ def require_known_names(run: ActiveRun, names: Sequence[str]) -> None:
         found = real_name(run.server, name)
         if found not in known:
             raise PreconditionError(
-                f"{name!r} leads to the index {found!r} by now: another migration has moved it. Nothing was changed. "
-                "Roll that one back first, or let --force move the name all the same"
+                f"{name!r} leads to the index {found!r} now: another migration has moved it. Nothing was changed. "
+                "Roll that migration back first, or use --force to move the name"
             )
 
 

@@ -16,7 +16,7 @@ from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import check_target, find_problems
-from fieldfare.engine.shadow.fields import converge, convert_until_moved, switch_has_begun
+from fieldfare.engine.shadow.convergence import converge, convert_until_moved, switch_has_begun
 from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow.way import choose_way
 from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS
@@ -92,12 +92,12 @@ def plan_frame(
         RETIRE,
         Phase.CONTRACT,
         params={"index": source.name},
-        summary=f"When told to finalize: remove what is left of {source.name!r}; documents stay",
+        summary=f"On finalize: remove what is left of {source.name!r}; documents stay",
     )
     steps = [build, check, *([switch] if names else []), retire]
     if shadow_fields:
         shown = ", ".join(map(repr, shadow_fields))
-        summary = f"When told to finalize: remove the old values of {shown}, which go to the backup"
+        summary = f"On finalize: remove the old values of {shown}, which go to the backup"
         steps.append(
             Step.new(
                 REMOVE_ORIGINALS,
@@ -112,7 +112,7 @@ def plan_frame(
 
 
 def plan_copy(step: Step) -> Step:
-    """Return a step that copies values within each document, in place of one that moves them."""
+    """Return a step that copies values within each document, instead of one that moves them."""
     shown = ", ".join(f"{old!r} to {new!r}" for old, new in step.moves.items())
     return Step.rewrite(
         COPY,
@@ -170,7 +170,7 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
     """Move the names to the target.
 
     Raises:
-        PreconditionError: a name leads to another index by now, or one of the two indexes is another one.
+        PreconditionError: a name leads to another index now, or one of the two indexes is another one.
     """
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not the one that was built, so no name was moved")
@@ -199,7 +199,7 @@ def own_name_way(run: ActiveRun, names: Sequence[str]) -> Way | None:
 
 
 def require_source(run: ActiveRun) -> None:
-    """Refuse to drop an index that is not the source any more.
+    """Refuse to drop an index that is no longer the source.
 
     Raises:
         PreconditionError: it is another one.
@@ -208,7 +208,7 @@ def require_source(run: ActiveRun) -> None:
     found = find_mismatches(run.source, live, is_complete=True)
     if found:
         raise PreconditionError(
-            f"the index {run.source.name!r} is no longer the one that was planned for ({'; '.join(found)}), so it was "
+            f"the index {run.source.name!r} has changed since the plan was made ({'; '.join(found)}), so it was "
             "not dropped"
         )
 

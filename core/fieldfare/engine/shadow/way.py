@@ -57,7 +57,7 @@ def describe_way(server: Server, name: str, target: str, *, is_own: bool) -> str
         )
     return (
         f"{name!r} is an index: one transaction drops it and makes {name!r} an alias of {target!r}, without a gap. "
-        "From then on it is an alias"
+        "Then it is an alias"
     )
 
 

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
-from fieldfare.engine.shadow_fields.history import ShadowHistory
-from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
+from fieldfare.engine.shadow_fields.history import FieldHistory
+from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.guarded_write import GuardedWrite
 
 __all__ = ["convert_back"]
 
 
-def convert_back(run: ActiveRun, history: ShadowHistory, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+def convert_back(run: ActiveRun, history: FieldHistory, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Write to originals what applications wrote to shadow fields after these were last converted.
 
     Args:
         run: the rollback.
-        history: of these documents.
-        keys: of documents with a shadow field that an application wrote.
+        history: the history of these documents.
+        keys: the keys of documents with a shadow field that an application wrote.
 
     Returns:
         The keys of documents whose originals were written; and of those with a value that has no way back, or whose
@@ -34,36 +34,33 @@ def convert_back(run: ActiveRun, history: ShadowHistory, keys: Sequence[bytes]) 
         found, _ = read_shadowed(run, keys)
         for each in (converted, left):
             each.difference_update(keys)
-        back = run.transformed_back(
-            Batch(found.originals.keys, {old: found.shadows[new] for old, new in paths.items()})
-        )
+        back = run.transformed_back(Batch(found.keys, {old: found.shadows[new] for old, new in paths.items()}))
         columns = {}
         for old, new in paths.items():
             column = list(found.originals[old])
             for row, is_newer in _rows_of_applications(history, found, old, new):
                 value = back[old][row] if is_newer else None
                 if value is None:
-                    left.add(found.originals.keys[row])
+                    left.add(found.keys[row])
                 else:
                     column[row] = value
-                    converted.add(found.originals.keys[row])
+                    converted.add(found.keys[row])
             columns[old] = Column.of(column)
-        after = Batch(found.originals.keys, columns)
+        after = Batch(found.keys, columns)
         return GuardedWrite(after, before=found.originals, guards=found.shadows)
 
-    done = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
-    note_contended(run, done)
-    left.update(done.contended)
+    _, contended = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
+    left.update(contended)
     return sorted(converted - left), sorted(left)
 
 
 def _rows_of_applications(
-    history: ShadowHistory, found: ShadowedDocuments, old: str, new: str
+    history: FieldHistory, found: ShadowedDocuments, old: str, new: str
 ) -> Iterator[tuple[int, bool]]:
     """Yield the documents with a value that an application wrote, and whether it wrote that after the original."""
-    columns = (found.originals.keys, found.originals[old], found.shadows[new], found.converted[new])
+    columns = (found.keys, found.originals[old], found.shadows[new], found.converted[new])
     for row, (key, original, shadow, converted) in enumerate(zip(*columns, strict=True)):
         if shadow is None or shadow == converted:
             continue
-        if history.was_written_by_application(old, key, original, shadow):
+        if history.is_theirs(old, key, original, shadow):
             yield row, history.is_latest(old, key, original, shadow, converted)

@@ -29,10 +29,10 @@ def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Fin
         for is_last in (False, True):  # a document may be written between two reads
             found, _ = read_shadowed(run, again)
             documents += 0 if is_last else len(found.originals)
-            again = [found.originals.keys[row] for row in found.outdated()]
+            again = [found.keys[row] for row in found.outdated()]
         row_of = {key: row for row, key in enumerate(batch.keys)}
         for row in found.outdated():
-            key, columns = found.originals.keys[row], found.originals.columns
+            key, columns = found.keys[row], found.originals.columns
             there = [path for path, column in columns.items() if column[row] is not None]
             is_unchanged = all(columns[path][row] == batch[path][row_of[key]] for path in there)
             if there and key not in former:  # after finalize, a document has no original

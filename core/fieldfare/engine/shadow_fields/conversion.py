@@ -1,9 +1,8 @@
-"""Converting documents: their shadow fields get what the transforms make of the originals that they have now."""
+"""Documents with their originals, their shadow fields, and what the transforms make of the originals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -11,12 +10,10 @@ from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import equals_any
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import Problems, read_documents
-from fieldfare.server.guarded_write import GuardedWrite
 
-__all__ = ["Conversion", "Decision", "ShadowedDocuments", "convert", "read_shadowed", "renamed"]
+__all__ = ["ShadowedDocuments", "read_shadowed", "renamed"]
 
 
 @frozen(hash=False)
@@ -34,6 +31,11 @@ class ShadowedDocuments:
     shadows: Batch
     converted: Batch
 
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys of the documents."""
+        return self.originals.keys
+
     def outdated(self) -> list[int]:
         """Return the documents of which some shadow field does not hold what the transforms make of its original."""
         columns = [(column, self.converted[path]) for path, column in self.shadows.columns.items()]
@@ -47,61 +49,6 @@ class ShadowedDocuments:
         """Return some of the documents."""
         parts = (each.select(rows, each.columns) for each in (self.originals, self.shadows, self.converted))
         return ShadowedDocuments(*parts)
-
-
-Decision: TypeAlias = Callable[[ShadowedDocuments], ShadowedDocuments]
-"""Takes documents with outdated shadow fields; returns those to convert, after it has recorded what that needs.
-
-Where a value of ``converted`` equals that of ``shadows``, the field is left alone.
-"""
-
-
-@frozen(hash=False)
-class Conversion:
-    """What came of converting some documents.
-
-    Attributes:
-        converted: keys of documents whose shadow fields were written.
-        vanished: keys that are gone.
-        wrong_type: keys that hold something else.
-        contended: keys that applications update faster than they can be converted.
-    """
-
-    converted: Sequence[bytes] = ()
-    vanished: Sequence[bytes] = ()
-    wrong_type: Sequence[bytes] = ()
-    contended: Sequence[bytes] = ()
-
-
-def convert(run: ActiveRun, keys: Sequence[bytes], decide: Decision) -> Conversion:
-    """Convert documents whose shadow fields are not what the transforms make of their originals.
-
-    A shadow field is only written while its original is what it was made of, and while it holds what was read. It is
-    removed from a document that has no original.
-
-    Args:
-        run: the run.
-        keys: of the documents.
-        decide: which of the outdated ones to convert.
-
-    Raises:
-        PluginError: a transform failed.
-    """
-    vanished: list[bytes] = []
-    wrong_type: list[bytes] = []
-
-    def choose(keys: Sequence[bytes]) -> GuardedWrite | None:
-        found, problems = read_shadowed(run, keys)
-        vanished.extend(problems.get("vanished", ()))
-        wrong_type.extend(problems.get("wrong type", ()))
-        rows = found.outdated()
-        chosen = decide(found.select(rows)) if rows else None
-        if chosen is None or not chosen.originals.keys:
-            return None
-        return GuardedWrite(chosen.converted, chosen.shadows, chosen.originals)
-
-    done = write_repeatedly(run, keys, choose, shadow_paths(run.plan))
-    return Conversion(done.keys, [*vanished, *done.vanished], [*wrong_type, *done.wrong_type], done.contended)
 
 
 def read_shadowed(run: ActiveRun, keys: Sequence[bytes]) -> tuple[ShadowedDocuments, Problems]:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from fieldfare.backup import PRESENT_VALUES, REPLACED_VALUES
 from fieldfare.documents import Batch, Column, KeyCounter, Note
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.conversion import Decision, ShadowedDocuments, read_shadowed
-from fieldfare.engine.shadow_fields.history import ShadowHistory
-from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
+from fieldfare.engine.shadow_paths import moved_paths
 from fieldfare.errors import UnconvertibleDocuments
 
-__all__ = ["back_up_new_names", "former_values", "leave_foreign_values", "undecided_rows"]
+__all__ = ["back_up_new_names", "former_values"]
 
 KEEP_OLD, KEEP_NEW = "keep-old", "keep-new"
 
@@ -100,57 +99,3 @@ def former_values(run: ActiveRun) -> Iterator[Batch]:
     """Yield what documents had under new names before the run, by the paths of the shadow fields."""
     for tag in (PRESENT_VALUES, REPLACED_VALUES):
         yield from run.store.iter_batches(tag)
-
-
-def undecided_rows(run: ActiveRun, found: ShadowedDocuments) -> list[int]:
-    """Return the documents with a value under a new name that is not what its original becomes."""
-    pairs = [(found.shadows[new], found.converted[new]) for new in moved_paths(run.plan).values()]
-    return [
-        row
-        for row in range(len(found.originals))
-        if any(shadow[row] is not None and shadow[row] != converted[row] for shadow, converted in pairs)
-    ]
-
-
-def leave_foreign_values(run: ActiveRun, history: ShadowHistory, convert: Decision) -> Decision:
-    """Return a decision that leaves alone what applications have written under new names.
-
-    Args:
-        run: before the switch.
-        history: knows who wrote what; reads from the backup what it does not know yet.
-        convert: decides about the other documents.
-    """
-    moves, loaded = moved_paths(run.plan), set[bytes]()
-
-    def decide(found: ShadowedDocuments) -> ShadowedDocuments:
-        rows = undecided_rows(run, found)
-        if not rows:
-            return convert(found)
-        keys = {found.originals.keys[row] for row in rows} - loaded
-        if keys:
-            history.load(keys)
-            loaded.update(keys)
-        columns = {
-            new: Column.of(_wanted(history, found, old, new)) if old in moves else found.converted[new]
-            for old, new in shadow_paths(run.plan).items()
-        }
-        wanted = ShadowedDocuments(found.originals, found.shadows, Batch(found.originals.keys, columns))
-        chosen = wanted.outdated()
-        alone = sorted(set(rows).difference(chosen))
-        if alone:
-            history.record(wanted.select(alone))
-        return convert(wanted.select(chosen)) if chosen else wanted.select([])
-
-    return decide
-
-
-def _wanted(history: ShadowHistory, found: ShadowedDocuments, old: str, new: str) -> Iterator[bytes | None]:
-    """Yield what each document is to have under the new name of a field."""
-    columns = (found.originals[old], found.shadows[new], found.converted[new])
-    for key, original, shadow, converted in zip(found.originals.keys, *columns, strict=True):
-        is_theirs = (
-            shadow is not None
-            and shadow != converted
-            and history.was_written_by_application(old, key, original, shadow)
-        )
-        yield shadow if is_theirs else converted

@@ -12,21 +12,17 @@ from attrs import define, field
 from fieldfare.backup import CONCURRENT_UPDATES, REMOVED_ORIGINALS, REWRITE
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
-from fieldfare.engine.shadow_fields.repeated_write import note_contended, write_repeatedly
-from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
+from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
-from fieldfare.server.guarded_write import GuardedWrite
+from fieldfare.server.guarded_write import GuardedWrite, write_guarded
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["remove_originals", "write_originals"]
-
-ATTEMPTS: Final = 20
-"""How often a document is converted again that an application updates between our conversion and our removal."""
 
 OLD_FORM: Final = "written in the old form only"
 """The kind of notes about documents that have no shadow field."""
@@ -71,53 +67,26 @@ class _Removal:
         """Remove the originals of those documents whose shadow fields are what these become; remember the others."""
 
         def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
-            found = self._with_originals(keys)
+            found = _with_originals(read_shadowed(self.run, keys)[0])
             outdated = set(found.outdated())
-            self.outdated.update(found.originals.keys[row] for row in outdated)
-            return self._removal(
-                found.select([row for row in range(len(found.originals)) if row not in outdated]), dumped
-            )
+            self.outdated.update(found.keys[row] for row in outdated)
+            return self._removal(found.select([row for row in range(len(found.keys)) if row not in outdated]), dumped)
 
         self.removed += _write(self.run, keys, decide)
 
     def remove_outdated(self) -> None:
         """Convert documents whose originals applications have written, and remove these originals, too."""
-        keys = sorted(self.outdated)
-        if not keys:
-            return
-        synchronization = Synchronization(self.run, remembers=True)
-        synchronization.history.load(self.outdated)
-        for _ in range(ATTEMPTS):
-            again, size = set[bytes](), self.run.options.batch_size
-            for start in range(0, len(keys), size):
-                again |= self._remove_converted(synchronization, keys[start : start + size])
-            keys = sorted(again)
-            if not keys:
-                return
-        self.run.note(problem_notes({CONTENDED: keys}))
+        FieldSynchronization(self.run, remembers=True).settle(sorted(self.outdated), self._remove_settled)
 
-    def _remove_converted(self, synchronization: Synchronization, keys: Sequence[bytes]) -> set[bytes]:
-        """Convert documents, and remove the originals of those that nobody has written since; return the others."""
-        again: set[bytes] = set()
-
-        def decide(keys: Sequence[bytes]) -> GuardedWrite | None:
-            again.difference_update(keys)
-            synchronization.convert_changes(keys)
-            found = self._with_originals(keys)
-            to_convert = synchronization.to_convert(found)
-            again.update(to_convert)
-            rows = [row for row, key in enumerate(found.originals.keys) if key not in to_convert]
-            return self._removal(found.select(rows), None)
-
-        self.removed += _write(self.run, keys, decide)
-        return again
-
-    def _with_originals(self, keys: Sequence[bytes]) -> ShadowedDocuments:
-        found, _ = read_shadowed(self.run, keys)
-        columns = found.originals.columns.values()
-        return found.select(
-            [row for row in range(len(found.originals)) if any(each[row] is not None for each in columns)]
-        )
+    def _remove_settled(self, found: ShadowedDocuments) -> Sequence[bytes]:
+        """Remove originals that are as they were read; return the keys of the other documents."""
+        write = self._removal(_with_originals(found), None)
+        if write is None:
+            return ()
+        self.run.check()
+        result = write_guarded(self.run.server, self.run.source.storage, write, _guarded_fields(self.run))
+        self.removed += result.written
+        return result.changed
 
     def _removal(self, found: ShadowedDocuments, dumped: Batch | None) -> GuardedWrite | None:
         """Save originals, and return what removes them from documents with shadow fields; None for no documents."""
@@ -141,12 +110,19 @@ class _Removal:
         return GuardedWrite(Batch(originals.keys, after), before=originals, guards=shadows)
 
 
+def _with_originals(found: ShadowedDocuments) -> ShadowedDocuments:
+    columns = found.originals.columns.values()
+    return found.select([row for row in range(len(found.keys)) if any(each[row] is not None for each in columns)])
+
+
 def _write(run: ActiveRun, keys: Sequence[bytes], decide: Callable[[Sequence[bytes]], GuardedWrite | None]) -> int:
     """Write originals, guarded by their shadow fields; return how many documents were written."""
-    fields = {new: old for old, new in shadow_paths(run.plan).items()}
-    done = write_repeatedly(run, keys, decide, fields)
-    note_contended(run, done)
-    return done.count
+    return write_repeatedly(run, keys, decide, _guarded_fields(run))[0]
+
+
+def _guarded_fields(run: ActiveRun) -> Mapping[str, str]:
+    """Return path of a shadow field → path of its original, which is written while the former stays."""
+    return {new: old for old, new in shadow_paths(run.plan).items()}
 
 
 def write_originals(run: ActiveRun) -> int:

@@ -15,7 +15,8 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.back_conversion import convert_back
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_fields.new_names import former_values
-from fieldfare.engine.shadow_fields.synchronization import Synchronization
+from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
+from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
@@ -23,9 +24,6 @@ from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["every_document", "remove_shadow_fields"]
-
-ATTEMPTS: Final = 20
-"""How often a document is saved again that an application updates between our save and our removal."""
 
 NEW_FORM: Final = "written in the new form"
 """The kind of notes about documents whose shadow field an application wrote itself, and that lose this value."""
@@ -50,16 +48,15 @@ def remove_shadow_fields(run: ActiveRun) -> int:
     former = {key for batch in former_values(run) for key in batch.keys}
     for keys in every_document(run):
         found, _ = read_shadowed(run, keys)
-        others = {found.originals.keys[row] for row in found.outdated()}
+        others = {found.keys[row] for row in found.outdated()}
         outdated += sorted(others)
-        settled = [row for row, key in enumerate(found.originals.keys) if key not in others and key not in former]
+        settled = [row for row, key in enumerate(found.keys) if key not in others and key not in former]
         written, changed = _remove_as_read(run, found.shadows.select(settled, found.shadows.columns))
         removed += written
         outdated += changed
         run.advance(len(keys))
-    synchronization = Synchronization(run)
-    _, theirs = synchronization.divide(outdated)
-    noted = set(theirs)
+    synchronization = FieldSynchronization(run)
+    noted = {key for _, theirs in synchronization.divide(outdated) for key in theirs.keys}
     converted, left = set[bytes](), set[bytes]()
     outdated = [key for key in outdated if key not in former]
     for start in range(0, len(outdated), run.options.batch_size):
@@ -139,7 +136,7 @@ def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:
     """Yield the keys of all documents of the source, as it answers now.
 
-    With a FILTER, those that were captured come first: the index may cover others by now.
+    With a FILTER, those that were captured come first: the index may cover others now.
     """
     live = evolve(run.source, name=run.journal.progress.restored_as or run.source.name)
     if live.filter is not None:

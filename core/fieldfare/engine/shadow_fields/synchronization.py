@@ -1,143 +1,147 @@
-"""Synchronizing after the switch: what applications write to originals is converted, shadow fields of theirs stay."""
+"""Converting documents: their shadow fields become what the transforms make of the originals that they have now.
+
+Before the switch shadow fields belong to the run: whatever an application writes there is replaced, unless that is the
+new name of a field. After it, shadow fields that an application wrote stay.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from attrs import define, evolve, field
 
-from fieldfare.documents import Column, KeyCounter
+from fieldfare.backup import CONCURRENT_UPDATES
+from fieldfare.definition import IndexDefinition
+from fieldfare.documents import Batch, Column
+from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.conversion import Conversion, ShadowedDocuments, convert, read_shadowed
-from fieldfare.engine.shadow_fields.history import ShadowHistory
-from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
+from fieldfare.engine.shadow_fields.history import FieldHistory
+from fieldfare.engine.shadow_pairs.synchronization import Synchronization
+from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
+from fieldfare.server.guarded_write import GuardedWrite, write_guarded
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
+from fieldfare.server.search import find_indexed
 
-__all__ = ["Synchronization"]
+__all__ = ["FieldSynchronization"]
 
 
 @define
-class Synchronization:
-    """Converts what applications have written to originals, and leaves alone what they have written to shadow fields.
+class FieldSynchronization(Synchronization[ShadowedDocuments]):
+    """Converts what applications have written to originals.
+
+    A shadow field is only written while its original is what it was made of, and while it holds what was read. Before
+    the switch, it is removed from a document that has no original, and originals go to the backup first.
 
     Attributes:
-        run: whose names lead to the target.
-        remembers: whether the state of every document that was looked at is kept in memory, for later changes.
-        converted: documents that were converted.
-        left_alone: documents with a shadow field that an application wrote.
-        history: of the documents that were looked at.
+        problems: reason → keys of documents that were not converted for it.
     """
 
-    run: ActiveRun
-    remembers: bool = False
-    converted: KeyCounter = field(init=False, factory=KeyCounter)
-    left_alone: KeyCounter = field(init=False, factory=KeyCounter)
-    history: ShadowHistory = field(init=False)
+    problems: defaultdict[str, list[bytes]] = field(init=False, factory=lambda: defaultdict(list))
+    history: FieldHistory = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Know nothing yet."""
-        self.history = ShadowHistory(self.run)
+        self.history = FieldHistory(self.run)
+        self.remembers = self.remembers and self.is_switched  # the backup has what is converted before the switch
 
-    def compare_every(self) -> None:
-        """Compare every document, and convert those whose original was written since it was converted."""
-        run, target = self.run, self.run.target
-        stats = read_stats(run.server, target.name)
-        undecided: list[bytes] = []
-        with run.activity("sync", "Compare shadow fields with originals", total=stats.num_docs):
-            for keys in iterate_keys(run.server, target, stats, run.options.batch_size):
-                undecided += self._convert_missing(keys)
-                run.advance(len(keys))
-            self._decide(undecided)
+    @property
+    def counts(self) -> bool:
+        """Whether documents are counted: before the switch, shadow fields belong to the run."""
+        return self.is_switched
 
-    def convert_changes(self, keys: Sequence[bytes]) -> Conversion:
-        """Convert some documents that may have been changed."""
-        undecided = self._convert_missing(keys)
-        return self._decide(undecided, is_loaded=self.remembers)
+    def follow_changes(self, keys: Collection[bytes]) -> None:
+        """Convert documents among keys that anybody has changed; with a FILTER, only the index knows them."""
+        self.problems.clear()
+        if self.run.source.filter is not None and keys:
+            keys = find_indexed(self.run.server, self.run.target.name, sorted(keys))
+        super().follow_changes(keys)
 
-    def count_outdated(self) -> KeyCounter:
-        """Count the documents that :meth:`compare_every` would convert. Changes nothing."""
-        run, target = self.run, self.run.target
-        stats, counted = read_stats(run.server, target.name), KeyCounter()
-        outdated: list[bytes] = []
-        with run.activity("sync", "Compare shadow fields with originals", total=stats.num_docs):
-            for keys in iterate_keys(run.server, target, stats, run.options.batch_size):
-                found, _ = read_shadowed(run, keys)
-                outdated += [found.originals.keys[row] for row in found.outdated()]
-                run.advance(len(keys))
-        to_convert, _ = self.divide(outdated)
-        counted.add(to_convert)
-        return counted
+    @property
+    def _index(self) -> IndexDefinition:
+        return self.run.target if self.is_switched else self.run.source
 
-    def divide(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Return those of some outdated documents that would be converted, and those that would be left alone."""
-        self.history.load(set(keys))
-        parts: tuple[list[bytes], list[bytes]] = ([], [])
-        size = self.run.options.batch_size
-        for start in range(0, len(keys), size):
-            found, _ = read_shadowed(self.run, keys[start : start + size])
-            for part, group in zip(parts, self._choose(found.select(found.outdated())), strict=True):
-                part.extend(group.originals.keys)
-        return parts
+    def _comparing(self, activity: str) -> AbstractContextManager[None]:
+        total = read_stats(self.run.server, self._index.name).num_docs
+        return self.run.activity(activity, "Compare shadow fields with originals", total=total)
 
-    def to_convert(self, found: ShadowedDocuments) -> set[bytes]:
-        """Return the keys of documents that would be converted as they are; what was there before has to be loaded."""
-        return set(self._choose(found.select(found.outdated()))[0].originals.keys)
+    def _every(self) -> Iterator[ShadowedDocuments]:
+        run, stats = self.run, read_stats(self.run.server, self._index.name)
+        for keys in iterate_keys(run.server, self._index, stats, run.options.batch_size):
+            yield self._read(keys)
+            run.advance(len(keys))
 
-    def _convert_missing(self, keys: Sequence[bytes]) -> list[bytes]:
-        """Convert documents without shadow fields; return those for which it has to be known what was there before."""
-        found, _ = read_shadowed(self.run, keys)
-        outdated = found.outdated()
-        if self.remembers:
-            outdated_rows = set(outdated)
-            known = [row for row in range(len(found.originals)) if row not in outdated_rows]
-            self.history.observe(found.select(known))
-        without = {
-            found.originals.keys[row]
+    def _read(self, keys: Sequence[bytes]) -> ShadowedDocuments:
+        found, problems = read_shadowed(self.run, keys)
+        for reason, affected in problems.items():
+            self.problems[reason].extend(affected)
+        return found
+
+    def _load(self, keys: Collection[bytes]) -> None:
+        if self._paths_of_applications():
+            super()._load(keys)
+
+    def _undecided(self, found: ShadowedDocuments, outdated: Sequence[int]) -> list[int]:
+        pairs = [(found.shadows[new], found.converted[new]) for new in self._paths_of_applications().values()]
+        return [
+            row
             for row in outdated
-            if all(column[row] is None for column in found.shadows.columns.values())
-        }
-        if without:
-            self._convert(sorted(without))
-        return [key for row in outdated if (key := found.originals.keys[row]) not in without]
+            if any(shadow[row] is not None and shadow[row] != converted[row] for shadow, converted in pairs)
+        ]
 
-    def _decide(self, keys: Sequence[bytes], *, is_loaded: bool = False) -> Conversion:
-        if not keys:
-            return Conversion()
-        if not is_loaded:
-            self.history.load(set(keys))
-        size = self.run.options.batch_size
-        parts = [self._convert(keys[start : start + size]) for start in range(0, len(keys), size)]
-        return Conversion(contended=[key for part in parts for key in part.contended])
-
-    def _convert(self, keys: Sequence[bytes]) -> Conversion:
-        result = convert(self.run, keys, self._choose_and_record)
-        self.converted.add(result.converted)
-        return result
-
-    def _choose_and_record(self, found: ShadowedDocuments) -> ShadowedDocuments:
-        chosen, alone = self._choose(found)
-        for part in (chosen, alone):
-            if part.originals.keys:
-                self.history.record(part)
-        self.left_alone.add(alone.originals.keys)
-        return chosen
-
-    def _choose(self, found: ShadowedDocuments) -> tuple[ShadowedDocuments, ShadowedDocuments]:
-        """Return documents to convert, and those to leave alone, each with the shadow fields that they will have."""
+    def _divide(self, outdated: ShadowedDocuments) -> tuple[ShadowedDocuments, ShadowedDocuments]:
+        """Divide documents; each gets the shadow fields that it is to have as ``converted``."""
         paths = shadow_paths(self.run.plan)
-        columns = {new: Column.of(self._wanted(found, old, new)) for old, new in paths.items()}
-        wanted = evolve(found, converted=evolve(found.converted, columns=columns))
-        chosen = set(wanted.outdated())
-        return wanted.select(sorted(chosen)), wanted.select(
-            [row for row in range(len(found.originals)) if row not in chosen]
-        )
+        columns = {new: Column.of(self._wanted(outdated, old, new)) for old, new in paths.items()}
+        wanted = evolve(outdated, converted=Batch(outdated.keys, columns))
+        chosen = wanted.outdated()
+        return wanted.select(chosen), wanted.select(sorted({*range(len(outdated.keys))}.difference(chosen)))
 
     def _wanted(self, found: ShadowedDocuments, path: str, shadow_path: str) -> Iterator[bytes | None]:
         """Yield what each document's shadow field is to hold."""
+        may_be_theirs = path in self._paths_of_applications()
         values = (found.originals[path], found.shadows[shadow_path], found.converted[shadow_path])
-        for key, original, shadow, converted in zip(found.originals.keys, *values, strict=True):
-            is_theirs = shadow is not None and (
-                original is None or self.history.was_written_by_application(path, key, original, shadow)
+        for key, original, shadow, converted in zip(found.keys, *values, strict=True):
+            is_theirs = (
+                may_be_theirs
+                and shadow is not None
+                and shadow != converted
+                and ((self.is_switched and original is None) or self.history.is_theirs(path, key, original, shadow))
             )
             yield shadow if is_theirs else converted
+
+    def _paths_of_applications(self) -> Mapping[str, str]:
+        """Return path of an original → path of its shadow field, where an application may write the latter."""
+        return shadow_paths(self.run.plan) if self.is_switched else moved_paths(self.run.plan)
+
+    def _convert(self, chosen: ShadowedDocuments) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        run = self.run
+        if self.is_switched:
+            self.history.record_seen(chosen)
+        else:
+            _save_originals(run, chosen.originals)
+        run.check()
+        write = GuardedWrite(chosen.converted, chosen.shadows, chosen.originals)
+        result = write_guarded(run.server, run.source.storage, write, shadow_paths(run.plan))
+        self.problems["vanished"].extend(result.vanished)
+        self.problems["wrong type"].extend(result.wrong_type)
+        others = {*result.vanished, *result.wrong_type, *result.changed}
+        return [key for key in chosen.keys if key not in others], result.changed
+
+    def _give_up(self, keys: Sequence[bytes]) -> None:
+        self.problems[CONTENDED].extend(keys)
+
+    def _summary(self) -> str:
+        return f"converted: {self.converted}; written in the new form by applications, left alone: {self.left_alone}"
+
+
+def _save_originals(run: ActiveRun, originals: Batch) -> None:
+    columns = originals.columns.values()
+    rows = [row for row in range(len(originals)) if any(column[row] is not None for column in columns)]
+    if rows:
+        with run.guard:
+            run.store.append(CONCURRENT_UPDATES, originals.select(rows, originals.columns))
+            run.store.sync()

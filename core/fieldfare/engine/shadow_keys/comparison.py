@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fieldfare.documents import KeyCounter
-from fieldfare.engine.copied_keys import Pair, pairs_of
+from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, read_pairs
 from fieldfare.hooks.run_options import Verify
@@ -21,7 +21,7 @@ SAMPLE: Final = 5000
 
 def check_copies(run: ActiveRun) -> Sequence[Finding]:
     """Compare captured documents with their copies, as many as the user asked for."""
-    documents, different = 0, list[Pair]()
+    documents, different = 0, list[bytes]()
     if run.options.verify is Verify.NONE:
         return []
     for number, keys in enumerate(run.captured_keys()):
@@ -29,11 +29,12 @@ def check_copies(run: ActiveRun) -> Sequence[Finding]:
             break
         found = read_pairs(run, pairs_of(run.plugins, run.plan, keys))
         documents += len(found)
-        different += [(pair.old, pair.new) for pair in found if not pair.is_equal and pair.has_old]
+        different += [pair.old for pair in found if not pair.is_equal and pair.has_old]
         run.check()
     missing, changed = KeyCounter(), KeyCounter()
-    for pair in KeySynchronization(run, is_switched=_is_switched(run)).outdated(different):
-        (changed if pair.has_new else missing).add([pair.old])
+    for outdated, _ in KeySynchronization(run, is_switched=_is_switched(run)).divide(different):
+        for pair in outdated:
+            (changed if pair.has_new else missing).add([pair.old])
     summary = f"{documents:,} of {run.document_count:,} documents compared with their copies"
     detail = f"{summary}; without a copy: {missing}" if missing.count else summary
     updated = f"old keys written since they were last copied, which apply or 'fieldfare sync' does: {changed}"

@@ -38,9 +38,9 @@ def copy_documents(run: ActiveRun, step: Step, *, is_switched: bool) -> Receipt:
         return Receipt(step.id, documents=run.document_count)
     copied = 0
     for keys in run.keys(step):
-        synchronization = KeySynchronization(run, is_switched=False)
-        synchronization.follow(keys, [step])
-        copied += synchronization.copied.count
+        synchronization = KeySynchronization(run, is_switched=False, steps=[step])
+        synchronization.follow(keys)
+        copied += synchronization.converted.count
         run.done(keys)
     return Receipt(step.id, documents=copied)
 
@@ -50,4 +50,4 @@ def has_copies(run: ActiveRun, step: Step, *, is_switched: bool) -> bool:
     if is_switched:
         return True
     keys = next(run.captured_keys(), ())
-    return not KeySynchronization(run, is_switched=False).follow(keys, [step])
+    return not KeySynchronization(run, is_switched=False, steps=[step]).follow(keys)

@@ -7,19 +7,14 @@ from typing import Final
 
 from fieldfare.backup import REMOVED_ORIGINALS
 from fieldfare.documents import EXAMPLES, KeyCounter, Note
-from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
-from fieldfare.engine.copied_keys import Pair, pairs_of
+from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
+from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs, PairState
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, every_pair, read_pairs
 from fieldfare.engine.shadow_keys.values import DUMP, EXPIRES, save_values, saved_values
 from fieldfare.server.key_copy import GONE, restore_keys, unlink_keys
 
 __all__ = ["remove_old_keys", "restore_old_keys"]
-
-ATTEMPTS: Final = 20
-"""How often a key is looked at again that an application writes between our look and its removal."""
 
 DELETED: Final = "deleted under the new key"
 """The kind of notes about documents that have no new key any more."""
@@ -34,39 +29,24 @@ def remove_old_keys(run: ActiveRun) -> int:
         How many keys were removed.
     """
     removed = 0
-    later: list[Pair] = []
+
+    def remove(found: Sequence[PairState]) -> set[bytes]:
+        """Remove old keys that are as they were read; return the others."""
+        nonlocal removed
+        state_of = {pair.old: pair.old_state for pair in found if pair.has_old}
+        others: set[bytes] = set()
+        for keys in save_values(run, list(state_of), REMOVED_ORIGINALS):
+            run.check()
+            others |= unlink_keys(run.server, run.source.storage, [(key, state_of[key]) for key in keys])
+        removed += len(state_of) - len(others)
+        return others
+
+    later: list[bytes] = []
     for found in every_pair(run):
-        equal = [pair for pair in found if pair.is_equal and pair.has_old]
-        changed = _remove(run, equal)
-        removed += len(equal) - len(changed)
-        later += [(pair.old, pair.new) for pair in found if pair.has_old and not pair.is_equal]
-        later += [(pair.old, pair.new) for pair in equal if pair.old in changed]
-    synchronization = KeySynchronization(run, is_switched=True, remembers=True)
-    synchronization.history.load({old for old, _ in later})
-    for _ in range(ATTEMPTS):
-        if not later:
-            return removed
-        synchronization.follow([old for old, _ in later])
-        size, again = run.options.batch_size, []
-        for start in range(0, len(later), size):
-            found = [pair for pair in read_pairs(run, later[start : start + size]) if pair.has_old]
-            settled = [pair for pair in found if not synchronization.is_outdated(pair)]
-            changed = _remove(run, settled)
-            removed += len(settled) - len(changed)
-            again += [(pair.old, pair.new) for pair in found if pair not in settled or pair.old in changed]
-        later = again
-    run.note(problem_notes({CONTENDED: [old for old, _ in later]}))
+        later += remove([pair for pair in found if pair.is_equal])
+        later += [pair.old for pair in found if pair.has_old and not pair.is_equal]
+    KeySynchronization(run, is_switched=True, remembers=True).settle(later, remove)
     return removed
-
-
-def _remove(run: ActiveRun, pairs: Sequence[PairState]) -> set[bytes]:
-    """Remove old keys that are as they were read; return the others."""
-    state_of = {pair.old: pair.old_state for pair in pairs}
-    others: set[bytes] = set()
-    for keys in save_values(run, list(state_of), REMOVED_ORIGINALS):
-        run.check()
-        others |= unlink_keys(run.server, run.source.storage, [(key, state_of[key]) for key in keys])
-    return others
 
 
 def restore_old_keys(run: ActiveRun) -> int:
@@ -93,7 +73,7 @@ def restore_old_keys(run: ActiveRun) -> int:
         restored += restore_keys(run.server, run.source.storage, values)
         # a new key that differs from its old one by now was written last
         again = read_pairs(run, [(pair.old, pair.new) for pair in missing if pair.has_new])
-        KeyHistory(run).record_seen([pair for pair in again if pair.has_old and not pair.is_equal])
+        KeyHistory(run).record_seen(KeyPairs(pair for pair in again if pair.has_old and not pair.is_equal))
         run.advance(len(batch))
     if deleted.count:
         detail = f"not created again; the values are in the backup as {REMOVED_ORIGINALS!r}"

@@ -16,12 +16,10 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
 from fieldfare.engine.shadow_keys.synchronization import every_pair, read_pairs
 from fieldfare.engine.shadow_keys.values import save_values
+from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.server.key_copy import GONE, OTHER_TYPE, KeyCopy, copy_keys, unlink_keys
 
 __all__ = ["copy_back", "remove_copies"]
-
-ATTEMPTS: Final = 20
-"""How often a document is looked at again that an application writes between our look and our write."""
 
 BOTH: Final = "exists under both keys"
 """The kind of notes about documents of which applications have written both keys."""

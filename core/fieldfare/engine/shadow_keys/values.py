@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
-
-from redis.exceptions import ResponseError
+from typing import Final
 
 from fieldfare.backup import REMOVED_ORIGINALS
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
+from fieldfare.server.pipeline import checked
 
 __all__ = ["DUMP", "EXPIRES", "save_values", "saved_values"]
 
@@ -32,7 +31,7 @@ def save_values(run: ActiveRun, keys: Sequence[bytes], tag: str) -> Iterator[lis
     Args:
         run: the run.
         keys: any number.
-        tag: of the batches.
+        tag: the tag of the batches.
 
     Raises:
         redis.exceptions.ResponseError: the server refused.
@@ -59,7 +58,7 @@ def saved_values(run: ActiveRun) -> Iterator[Batch]:
 
 def _read(run: ActiveRun, keys: Sequence[bytes]) -> list[tuple[bytes, bytes, bytes]]:
     replies = run.server.bulk([command for key in keys for command in ((b"DUMP", key), (b"PEXPIRETIME", key))])
-    rows = zip(keys, map(_raised, replies[::2]), map(_raised, replies[1::2]), strict=True)
+    rows = zip(keys, map(checked, replies[::2]), map(checked, replies[1::2]), strict=True)
     return [(key, dump, b"%d" % max(expires, 0)) for key, dump, expires in rows if dump is not None]
 
 
@@ -69,9 +68,3 @@ def _save(run: ActiveRun, values: Sequence[tuple[bytes, bytes, bytes]], tag: str
         run.store.append(tag, Batch(tuple(keys), {DUMP: Column.of(dumps), EXPIRES: Column.of(expiries)}))
         run.store.sync()
     return list(keys)
-
-
-def _raised(reply: Any) -> Any:
-    if isinstance(reply, ResponseError):
-        raise reply
-    return reply

@@ -67,7 +67,7 @@ def _plot(measured: Sequence[Mapping[str, Any]]) -> list[Html]:
     return [
         paragraph(f"{RECALL}: the share of the ten nearest neighbours that the index finds; {queries} queries."),
         dots(lines, limits, low),
-        element("p", "The upright line is the least that is required.", class_="quiet"),
+        element("p", "The vertical line is the required minimum.", class_="quiet"),
     ]
 
 

@@ -43,7 +43,7 @@ def timeline_section(report: MigrationReport) -> Html | None:
         for title, spans in _grouped(timeline.spans).items()
     ]
     never = None if outages or not report.backup_dir else paragraph("The index answered all the time.")
-    resumed = paragraph("Dashed lines: here the run was resumed. Time between two attempts is left out.")
+    resumed = paragraph("Dashed lines: here the run was resumed. The time between two attempts is not shown.")
     return section("Timeline", rows(lines, axis), never, resumed if axis.resumed else None, name="timeline")
 
 

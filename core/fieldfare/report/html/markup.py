@@ -36,7 +36,7 @@ def element(name: str, /, *children: object, **attributes: object) -> Html:
     """Return an element.
 
     Args:
-        name: of the element.
+        name: the name of the element.
         children: markup, or text, which is escaped; None is left out.
         attributes: by name, ``_`` for ``-``, and a trailing ``_`` for names that Python reserves; None is left out.
     """
@@ -50,9 +50,9 @@ def element(name: str, /, *children: object, **attributes: object) -> Html:
     return Html(f"<{name}{named}>{joined(children)}</{name}>")
 
 
-def joined(parts: Iterable[object], separator: str = "") -> Html:
+def joined(parts: Iterable[object]) -> Html:
     """Return markup and text one after the other; None is left out."""
-    return Html(separator.join(_escaped(part) for part in parts if part is not None))
+    return Html("".join(_escaped(part) for part in parts if part is not None))
 
 
 def section(title: str, *content: object, name: str) -> Html | None:
@@ -72,7 +72,7 @@ def table(
     """Return a table; None without rows.
 
     Args:
-        headers: of the columns.
+        headers: the headers of the columns.
         rows: cells, markup or text.
         numbers: positions of the columns that hold figures.
         stacked: whether cells stand below each other on a narrow screen, where they are long.

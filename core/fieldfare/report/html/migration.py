@@ -117,7 +117,7 @@ def _commands(report: MigrationReport) -> dict[str, str]:
     options = ["--backup-dir", report.backup_dir, "--index", report.index]
     lines = {"Roll back": "rollback"}
     if report.mode == "shadow":
-        lines["Remove what the switch has left, once nobody needs it"] = "finalize"
+        lines["Remove the old index and old values when you no longer need them"] = "finalize"
     return {what: shlex.join(["fieldfare", command, *options]) for what, command in lines.items()}
 
 

@@ -74,7 +74,7 @@ def page(title: str, *content: object) -> str:
     """Return a whole page.
 
     Args:
-        title: of the window, as text.
+        title: the title of the window, as text.
         content: markup.
     """
     head = joined(

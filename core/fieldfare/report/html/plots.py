@@ -99,7 +99,7 @@ def rows(lines: Sequence[tuple[str, Sequence[Bar], str]], axis: Axis, *, with_ti
 
     Args:
         lines: label, bars and figure of each row.
-        axis: of all of them.
+        axis: the axis that all of them share.
         with_time: whether the axis is labelled with seconds.
     """
     drawn = [(label, _row(label, bars, axis), figure) for label, bars, figure in lines]
@@ -111,7 +111,7 @@ def dots(lines: Sequence[tuple[str, float, str]], limits: Sequence[float | None]
 
     Args:
         lines: label, share and class of the color of each row.
-        limits: of each row, the least that is required; None if nothing is.
+        limits: the required minimum of each row; None if there is none.
         low: the share at the left end; 1 is at the right end.
     """
     width = 1 - low
@@ -183,7 +183,7 @@ def bars_over_time(figures: Sequence[float], interval_seconds: float, axis: Axis
     Args:
         figures: one per interval.
         interval_seconds: length of an interval.
-        axis: of the time.
+        axis: the axis of the time.
         label: what the chart shows, for those who do not see it.
     """
     highest = max(figures, default=0) or 1

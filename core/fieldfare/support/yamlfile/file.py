@@ -25,7 +25,7 @@ class YamlFile:
     """A YAML mapping and the line of each of its values.
 
     Attributes:
-        path: of the file.
+        path: the path of the file.
         data: plain values only: mappings with text keys, lists, text, numbers, booleans, None.
         lines: location → line number, from 1.
     """

@@ -34,7 +34,7 @@ def load_yaml(path: Path | str, *, largest: int = MAX_BYTES) -> YamlFile:
     """Read a YAML 1.2 file that holds one mapping.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         largest: how many bytes it may have.
 
     Raises:

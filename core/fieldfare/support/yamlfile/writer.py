@@ -52,7 +52,7 @@ def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "
     """Write plain values as a YAML file, atomically.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         mapping: plain values.
         comment: lines for the top of the file.
         follow_links: as for :func:`write_text`.
@@ -69,7 +69,7 @@ def write_text(path: Path | str, text: str, *, follow_links: bool = True) -> Non
     """Write a file atomically, through a temporary file in the same directory.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         text: its content.
         follow_links: if the path is a link, write to its target. False replaces the link, for a directory from an
             untrusted source.

@@ -27,7 +27,9 @@ class FindingConformance(ConformanceSuite):
         Raises:
             NotImplementedError: the test class does not override it.
         """
-        raise NotImplementedError(f"override {type(self).__name__}.harm: do what the plugin must find")
+        raise NotImplementedError(
+            f"override {type(self).__name__}.harm: it must cause the problem that the plugin must find"
+        )
 
     def test_findings_pass(self, run: ConformanceRun) -> None:
         """A run that succeeds has the findings in its report, and all pass."""
@@ -42,7 +44,7 @@ class FindingConformance(ConformanceSuite):
         run.apply()
         self.harm(run.server)
         wait_until_indexed(run.server)
-        assert [each for each in findings(run) if not each.passed], "the harm was not found"
+        assert [each for each in findings(run) if not each.passed], "the plugin did not find the damage"
 
     def test_harm_before_the_run_raises_nothing(self, run: ConformanceRun) -> None:
         """A finding that fails ends the run and raises nothing else. The run can be rolled back."""

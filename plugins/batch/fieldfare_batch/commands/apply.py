@@ -72,16 +72,16 @@ def batch_apply(  # noqa: PLR0913 - the command's options
         bool,
         typer.Option(
             "--no-switch",
-            help="With the mode shadow: build and check all indexes, and move no name: 'batch-resume --switch' does.",
+            help="In the mode shadow: build and check all indexes, and do not switch. 'batch-resume --switch' does it.",
         ),
     ] = False,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
-    """Apply a batch plan, index by index. After a crash the same command resumes.
+    """Apply a batch plan, index by index. After a crash, the same command resumes it.
 
     The state file is written after every transition. Ctrl-C stops after the current batch of documents.
-    'batch-plan --failure-policy' decides whether a failure stops the batch. With the mode shadow, names move when all
+    'batch-plan --failure-policy' decides whether a failure stops the batch. In the mode shadow, names move when all
     indexes are built and checked: all of them, or none.
     """
     session = Session.of(context)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command_lines", "exit_code_of", "first_line", "require_data_loss_accepted", "run_batch"]
 
-LABELS: Final = {"resume": "To resume:", "rollback": "To roll back:"}
+LABELS: Final = {"resume": "To resume:", "finalize": "To finalize:", "rollback": "To roll back:"}
 
 COUNTS: Final = ("successful", "built", "failed", "skipped", "remaining", "rolled_back")
 """The counts of the summary that are shown unless they are 0."""
@@ -51,10 +51,10 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
 
     Args:
         run: a method of the executor, with all arguments but those that every command has.
-        session: of the command.
+        session: the session of the command.
         state_path: the state file.
         report_path: the report file; None for the default one.
-        url: of the server.
+        url: the URL of the server.
         cluster: whether it is a cluster; None to find out.
 
     Raises:
@@ -62,8 +62,8 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
     """
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
-    from fieldfare_batch.executor import default_report_path  # noqa: PLC0415 - start-up time
     from fieldfare_batch.progress import show_batch_progress  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.report_file import default_report_path  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import next_commands  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state_file import load_state  # noqa: PLC0415 - start-up time
 

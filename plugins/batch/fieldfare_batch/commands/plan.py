@@ -11,21 +11,9 @@ import typer
 
 from fieldfare.cli.errors import describe
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    AcceptRecallLoss,
-    AllowDocumentExpiry,
-    Cluster,
-    LogicalRenames,
-    MinRecall,
-    Mode,
-    Prefer,
-    Url,
-    directory_option,
-    file_option,
-    refuse_overwriting_inputs,
-)
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, directory_option, file_option, refuse_overwriting_inputs
 from fieldfare.cli.output import bullets, notice, show, show_json, table
+from fieldfare.cli.plan_options import AcceptRecallLoss, AllowDocumentExpiry, LogicalRenames, MinRecall, Mode, Prefer
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
 from fieldfare_batch.commands.options import DEFAULT_BATCH_PLAN
@@ -67,7 +55,8 @@ def batch_plan(  # noqa: PLR0913 - the command's options
     alias: Annotated[
         list[str] | None,
         typer.Option(
-            help="An alias of any of the indexes, to keep: Redis lists no aliases. Repeatable.", metavar="NAME"
+            help="An alias of one of the indexes, to keep it if Redis cannot list aliases (before 8.10). Repeatable.",
+            metavar="NAME",
         ),
     ] = None,
     mode: Mode = None,
@@ -81,8 +70,8 @@ def batch_plan(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Plan many indexes with one patch. Reads the server, changes nothing.
 
-    Indexes that the patch does not apply to are skipped, with the reason. Every other index gets its own migration
-    plan. Fails if migrating one index would change documents of another index.
+    An index is skipped, with the reason, if the patch does not apply to it. Every other index gets its own migration
+    plan. Fails if the migration of one index would change documents of another index.
     """
     session = Session.of(context)
     refuse_overwriting_inputs(plan_out, schema_patch, indexes_file)

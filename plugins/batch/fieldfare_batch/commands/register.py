@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from fieldfare_batch.commands.apply import batch_apply
+from fieldfare_batch.commands.finalize import batch_finalize
 from fieldfare_batch.commands.plan import batch_plan
 from fieldfare_batch.commands.resume import batch_resume
 from fieldfare_batch.commands.rollback import batch_rollback
@@ -27,6 +28,7 @@ EXAMPLES: Final[Mapping[Callable[..., None], tuple[str, ...]]] = {
         "fieldfare batch-resume --state batch_state.yaml --retry-failed",
     ),
     batch_status: ("fieldfare batch-status --state batch_state.yaml --json",),
+    batch_finalize: ("fieldfare batch-finalize --state batch_state.yaml --yes",),
     batch_rollback: ("fieldfare batch-rollback --state batch_state.yaml",),
 }
 """Command → examples, in the order of the help. The name of a command is that of its function."""

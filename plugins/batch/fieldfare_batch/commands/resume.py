@@ -37,7 +37,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     accept_data_loss: AcceptDataLoss = False,
     backup_dir: Annotated[
         Any,
-        backup_option("Must be the one of 'batch-apply', which the state file holds."),
+        backup_option("Must be the directory or URL of 'batch-apply', which the state file holds."),
     ] = None,
     plan: Annotated[
         Path | None,
@@ -71,7 +71,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         bool | None,
         typer.Option(
             "--switch/--no-switch",
-            help="With the mode shadow: whether names move when all indexes are built. Default: as before.",
+            help="In the mode shadow: whether names move when all indexes are built. Default: as before.",
         ),
     ] = None,
     url: Url = DEFAULT_URL,

@@ -25,9 +25,11 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     report_out: BatchReportOut = None,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Scripts are never asked.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask. Without a terminal, the command never asks.")
+    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Roll back even if the server changed since the migrations.")
+        bool, typer.Option("--force", help="Roll back even if the server has changed since the migrations.")
     ] = False,
     index_workers: IndexWorkers = None,
     max_rate: MaxRate = None,

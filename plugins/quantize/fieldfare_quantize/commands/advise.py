@@ -22,10 +22,8 @@ def advise(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
     index: Index,
-    field: Annotated[str | None, typer.Option(help="A vector field; without it, all of them.", metavar="NAME")] = None,
-    min_recall: Annotated[
-        float, typer.Option(help="The least recall@10 that counts as enough.", metavar="SHARE", min=0, max=1)
-    ] = 0.95,
+    field: Annotated[str | None, typer.Option(help="A vector field. Default: all of them.", metavar="NAME")] = None,
+    min_recall: Annotated[float, typer.Option(help="Minimum recall@10.", metavar="SHARE", min=0, max=1)] = 0.95,
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
 ) -> None:
@@ -89,13 +87,11 @@ def _advice(field: Field, live: LiveIndex) -> dict[str, Any] | None:
     found = advice.advise(parameters, sample, live)
     min_recall = found.table.min_recall
     if found.better is not None:
-        sentence = (
-            f"{found.better} saves most among those that keep at least {min_recall:g} of the ten nearest neighbours"
-        )
+        sentence = f"{found.better} is the smallest that keeps at least {min_recall:g} of the ten nearest neighbours"
     elif any(each.recall10 is None for each in found.predictions.values()):
         sentence = "none: there are too few vectors to predict recall"
     else:
-        sentence = f"keep {parameters.source}: nothing smaller that this server can index keeps {min_recall:g}"
+        sentence = f"keep {parameters.source}: no smaller datatype that this server can index keeps {min_recall:g}"
     return {
         "details": found.details,
         "attention": warn_of_conversion(parameters, sample, live.definition.storage),

@@ -20,16 +20,18 @@ __all__ = ["encode_query"]
 def encode_query(  # noqa: PLR0913 - the command's options
     context: typer.Context,
     *,
-    field: Annotated[str, typer.Option(help="The vector field, by its name before or after.", metavar="NAME")],
+    field: Annotated[
+        str, typer.Option(help="The vector field; its name before or after the migration.", metavar="NAME")
+    ],
     plan: Annotated[
         Path | None,
         typer.Option(help=f"The migration's plan.  [default: {DEFAULT_PLAN}]", metavar="FILE", dir_okay=False),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="The migration's report, in place of its plan.", metavar="FILE", dir_okay=False)
+        Path | None, typer.Option(help="The migration's report, instead of its plan.", metavar="FILE", dir_okay=False)
     ] = None,
     index: Annotated[
-        str | None, typer.Option(help="The index as it is now, in place of a plan: asks Redis.", metavar="NAME")
+        str | None, typer.Option(help="The live index, instead of a plan; reads it from Redis.", metavar="NAME")
     ] = None,
     vector: Annotated[
         Path | None,

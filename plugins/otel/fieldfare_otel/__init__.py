@@ -1,0 +1,1 @@
+"""The otel plugin of fieldfare: spans and metrics of runs for OpenTelemetry."""
