@@ -20,7 +20,7 @@ import re
 from pathlib import Path
 from typing import Final, overload
 
-from fieldfare.errors import BackupUnusable
+from fieldfare.errors import BackupUnusable, UsageError
 from fieldfare.storage import BackupPath, StoragePath, backup_location, is_storage_url
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "file_names",
     "find_prefixes",
     "is_shard_ending",
+    "prefix_reference",
+    "read_prefix",
     "resolve_prefix",
     "shard_ending",
     "shard_endings",
@@ -139,7 +141,7 @@ def resolve_prefix(path: BackupPath | str) -> BackupPath:
     Raises:
         BackupUnusable: the path names no backup, or more than one.
     """
-    location = _location(path)
+    location = read_prefix(path)
     if _exists(location):
         return location
     index = location.name.removeprefix(START)
@@ -156,7 +158,28 @@ def resolve_prefix(path: BackupPath | str) -> BackupPath:
     raise BackupUnusable(location, f"there is no such backup; the directory holds: {listed}")
 
 
-def _location(path: BackupPath | str) -> BackupPath:
+def prefix_reference(prefix: BackupPath) -> str:
+    """Return the text from which :func:`read_prefix` makes the same prefix in another process, on any machine.
+
+    Raises:
+        UsageError: it is a URL with a password, which must not leave this process.
+    """
+    if isinstance(prefix, Path):
+        return str(prefix.absolute())
+    if prefix.storage.has_password:
+        raise UsageError(
+            f"The URL {prefix.parent} has a password, and fieldfare sends no password to a worker. Nothing was changed. "
+            "Give the password in the environment of each worker, or in fsspec's configuration, or omit --executor."
+        )
+    return str(prefix)
+
+
+def read_prefix(path: BackupPath | str) -> BackupPath:
+    """Return the prefix that a path or a URL names. Nothing is opened.
+
+    Raises:
+        UsageError: a URL of a form that is not supported.
+    """
     if isinstance(path, StoragePath):
         return path
     if isinstance(path, str) and is_storage_url(path):

@@ -81,6 +81,11 @@ class Storage:
     _gave_up: bool = field(default=False, repr=False)
     _opened: tuple[Any, str] | None = field(default=None, repr=False)
 
+    @property
+    def has_password(self) -> bool:
+        """Whether the URL holds something that must not be shown."""
+        return self.url != self.shown
+
     def folders(self) -> list[str]:
         """Return the names of the folders, sorted; none if there is nothing yet."""
         return sorted(name for name, (kind, _) in self._entries("").items() if kind == "directory")

@@ -81,7 +81,7 @@ def absolute_location(backup_dir: BackupPath | str) -> str:
     location = backup_location(backup_dir)
     if isinstance(location, Path):
         return str(location.resolve())
-    if location.storage.url != str(location):
+    if location.storage.has_password:
         raise UsageError(
             f"The URL {location} has a password, and the state file of a batch would hold it. Nothing was changed. "
             "Give the password in the environment of the storage's client, or in fsspec's configuration."
