@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -14,7 +15,8 @@ import pytest
 from fieldfare.api import MigrationExecutor, load_migration_plan
 from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
 from fieldfare.engine.load import files
-from fieldfare.errors import BackupCorrupt, BackupUnusable, LockHeld, StepFailed
+from fieldfare.engine.worker import describe_worker, greeting
+from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, StepFailed
 from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
@@ -142,6 +144,30 @@ def test_every_command_works_on_another_machine(machines: Machines, articles: St
     assert once_more.code == 0, once_more.stderr
     assert machines.rollback(machines.second).code == 0
     assert read_state(server) == articles
+
+
+def test_processes_share_the_storage(machines: Machines, articles: State, server: Server) -> None:
+    """Another machine resumes with processes of its own, after the coordinator was killed while they wrote."""
+    options = (*machines.backup, "--executor", "processes:2")
+    apply = ("apply", *options, "--batch-size", str(BATCH))
+    command = CommandLine(machines.redis_url, machines.first)
+    assert command(*apply, crash_at="rewrite:progress:2").code == -signal.SIGKILL
+    resumed = machines.run(machines.second, *apply)
+    assert resumed.code == 0, resumed.stderr
+    migrated = VECTORS.astype("<f2")
+    assert [server.command("HGET", f"doc:{row:02}", "embedding") for row in range(COUNT)] == [
+        each.tobytes() for each in migrated
+    ]
+    assert not [path for machine in (machines.first, machines.second) for path in machine.glob("*backup*")]
+    again = machines.run(machines.second, "validate", *machines.backup, "--verify", "full")
+    assert again.code == 0, again.stderr
+    back = machines.run(machines.second, "rollback", *options, "--yes")
+    assert back.code == 0, back.stderr
+    assert read_state(server) == articles
+    if not machines.url.startswith("s3") or TORTURE:  # one request takes long there
+        assert machines.run(machines.first, *apply).code == 0, "the same workers, another series"
+        assert machines.run(machines.first, "rollback", *options, "--yes").code == 0
+        assert read_state(server) == articles
 
 
 @pytest.fixture
@@ -296,6 +322,38 @@ def test_a_bucket_that_does_not_exist_is_named(machines: Machines, articles: Sta
     assert refused.code == 4
     assert "s3://nowhere/x" in refused.stderr
     assert read_state(server) == articles
+
+
+@only_s3
+@pytest.mark.parametrize(
+    ("place", "code_and_reason"),
+    [
+        ("memory://joe:hunter2@host/x", (2, "memory://joe:***@host/x has a password")),
+        ("memory://x", (4, "does not see the backup: it must be on a disk or in a storage")),
+    ],
+)
+def test_a_place_that_workers_cannot_reach_is_refused(
+    place: str, code_and_reason: tuple[int, str], machines: Machines, articles: State, server: Server
+) -> None:
+    with pytest.raises(FieldfareError, match=r"Nothing was changed|changed nothing") as raised:
+        MigrationExecutor().apply(machines.plan, server=server, backup_dir=place, executor="processes:1")
+    code, reason = code_and_reason
+    assert raised.value.exit_code == code
+    assert reason in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert read_state(server) == articles
+
+
+@only_s3
+def test_a_worker_says_why_it_does_not_see_the_backup(
+    s3: S3Store, machines: Machines, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(greeting, "ANSWER_SECONDS", 0)
+    s3.stop()
+    answer = describe_worker(redis_url, False, f"{machines.url}/migration_backup_x-00000000", ())  # noqa: FBT003 - as it travels
+    assert answer["holder"] is None
+    [problem] = answer["problems"]
+    assert f"{machines.url} cannot be used: it cannot be listed" in problem
 
 
 @only_s3

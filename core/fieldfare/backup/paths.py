@@ -168,8 +168,8 @@ def prefix_reference(prefix: BackupPath) -> str:
         return str(prefix.absolute())
     if prefix.storage.has_password:
         raise UsageError(
-            f"The URL {prefix.parent} has a password, and fieldfare sends no password to a worker. Nothing was changed. "
-            "Give the password in the environment of each worker, or in fsspec's configuration, or omit --executor."
+            f"The URL {prefix.parent} has a password, and fieldfare sends no password to workers. Nothing was changed. "
+            "Give the password in the environment of every worker or in fsspec's configuration, or omit --executor."
         )
     return str(prefix)
 

@@ -105,7 +105,7 @@ def _require_fit(answers: Mapping[str, Any], server: Server, needed: Mapping[str
             )
         if answer["holder"] != [this_process().host, this_process().pid]:
             problems.append(
-                f"{worker} does not see the backup, which has to be on a disk or in a storage that all workers reach"
+                f"{worker} does not see the backup: it must be on a disk or in a storage that all workers reach"
             )
     if problems:
         raise WorkersUnfit(problems)

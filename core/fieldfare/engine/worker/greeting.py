@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fieldfare import __version__
 from fieldfare.backup.paths import read_prefix
@@ -16,6 +16,9 @@ from fieldfare.support.error_text import error_text
 from fieldfare.support.redaction import redact
 
 __all__ = ["describe_worker", "missing_plugins", "process_name"]
+
+ANSWER_SECONDS: Final = 5.0
+"""How long a worker tries to reach the storage of the backup before it says that it cannot."""
 
 
 def process_name() -> str:
@@ -69,6 +72,7 @@ def describe_worker(
     try:
         location = read_prefix(prefix)
         if isinstance(location, StoragePath):
+            location.storage.retry_for = ANSWER_SECONDS
             location.parent.names()  # says why it cannot be read
         if (state := read_state(location)) is not None:
             found["holder"] = [state.process.host, state.process.pid]
