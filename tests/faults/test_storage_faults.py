@@ -12,11 +12,14 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from executors import PicklingPlugin
 from fieldfare.api import MigrationExecutor, load_migration_plan
 from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
+from fieldfare.engine.distribution.task import Work
 from fieldfare.engine.load import files
 from fieldfare.engine.worker import describe_worker, greeting
 from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, StepFailed
+from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
@@ -146,6 +149,7 @@ def test_every_command_works_on_another_machine(machines: Machines, articles: St
     assert read_state(server) == articles
 
 
+@pytest.mark.parametrize("url", ["file", *(["s3"] if TORTURE else [])], indirect=True)
 def test_processes_share_the_storage(machines: Machines, articles: State, server: Server) -> None:
     """Another machine resumes with processes of its own, after the coordinator was killed while they wrote."""
     options = (*machines.backup, "--executor", "processes:2")
@@ -164,10 +168,23 @@ def test_processes_share_the_storage(machines: Machines, articles: State, server
     back = machines.run(machines.second, "rollback", *options, "--yes")
     assert back.code == 0, back.stderr
     assert read_state(server) == articles
-    if not machines.url.startswith("s3") or TORTURE:  # one request takes long there
-        assert machines.run(machines.first, *apply).code == 0, "the same workers, another series"
-        assert machines.run(machines.first, "rollback", *options, "--yes").code == 0
+
+
+def test_workers_that_stay_read_and_write_the_backup_of_the_current_run(
+    machines: Machines, articles: State, server: Server
+) -> None:
+    """The second run has the same plan and another series of objects."""
+    runs = 2 if machines.url.startswith("file") or TORTURE else 1  # one request takes long in S3
+    workers, plugins = PicklingPlugin(), load_plugins()
+    plugins.register(workers, "pickling", "1")
+    executor, place = MigrationExecutor(plugins=plugins), {"backup_dir": machines.url, "executor": "pickle://"}
+    for _ in range(runs):
+        report = executor.apply(machines.plan, server=server, batch_size=BATCH, **place)
+        assert report.result is Result.SUCCEEDED
+        assert server.command("HGET", "doc:39", "embedding") == VECTORS[39].astype("<f2").tobytes()
+        executor.rollback(server=server, **place)
         assert read_state(server) == articles
+    assert {task.work for each in workers.executors for task in each.tasks} >= {Work.DUMP, Work.REWRITE, Work.RESTORE}
 
 
 @pytest.fixture
