@@ -113,7 +113,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
             again = command_line("apply", plan=plan, backup_dir=backup_dir)
-            is_new = not is_applied(server, loaded, Path(backup_dir))
+            is_new = not is_applied(server, loaded, backup_dir)
             if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
             expected = loaded.forecast.activities if loaded.forecast else None
