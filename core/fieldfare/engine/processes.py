@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,9 @@ __all__ = ["LocalProcesses"]
 
 ATTEMPTS: Final = 3
 """How often processes are asked of which one ends."""
+
+CALL_SECONDS: Final = 10.0
+"""A process that has worked on a call for as long counts as if it had one more."""
 
 END_SECONDS: Final = 5.0
 """How long a process may take to end by itself."""
@@ -41,6 +45,8 @@ class _RecordingContext(SpawnContext):
 class LocalProcesses:
     """Processes of this machine; they end with the process that has started them, even if that is killed.
 
+    Each has a pool of its own: processes of one pool share a queue, and one that stands still can block it for all.
+
     Args:
         workers: how many.
         server: to which they connect.
@@ -49,29 +55,40 @@ class LocalProcesses:
 
     def __init__(self, workers: int, server: Server, prepare: Callable[..., None]) -> None:
         self.workers = workers
-        self._server, self._prepare = server, prepare
         self._context = _RecordingContext()
         self._alive, self._held = self._context.Pipe(duplex=False)
-        self._pool = self._start()
+        self._arguments = (self._alive, prepare, server.address)
+        self._pools = [self._start() for _ in range(workers)]
+        self._given: list[dict[Future[Any], float]] = [{} for _ in range(workers)]
 
     def _start(self) -> ProcessPoolExecutor:
-        arguments = (self._alive, self._prepare, self._server.address)
-        return ProcessPoolExecutor(self.workers, mp_context=self._context, initializer=_begin, initargs=arguments)
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=self._arguments)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Have a process call a function; others take the place of processes that have ended."""
+        """Have the process with the least to do call a function; another one takes the place of one that has ended."""
+        self._given = [{call: began for call, began in given.items() if not call.done()} for given in self._given]
+        return self._submit(min(range(self.workers), key=self._load), function, *arguments)
+
+    def _load(self, number: int) -> float:
+        """Return how many calls a process has; one that stands still seems to have more and more."""
+        given, now = self._given[number], time.monotonic()
+        return len(given) + (now - min(given.values(), default=now)) / CALL_SECONDS
+
+    def _submit(self, number: int, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         try:
-            return self._pool.submit(function, *arguments)
+            answer = self._pools[number].submit(function, *arguments)
         except BrokenExecutor:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = self._start()
-            return self._pool.submit(function, *arguments)
+            self._pools[number].shutdown(wait=False, cancel_futures=True)
+            self._pools[number] = self._start()
+            answer = self._pools[number].submit(function, *arguments)
+        self._given[number][answer] = time.monotonic()
+        return answer
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
-        """Start every process, and have one of them answer for all: they are alike."""
+        """Have every process call a function."""
         found: dict[str, Any] = {}
         for _ in range(ATTEMPTS):
-            answers = [self.submit(function, *arguments) for _ in range(self.workers)]
+            answers = [self._submit(number, function, *arguments) for number in range(self.workers)]
             found = {f"process {number}": _outcome(each) for number, each in enumerate(answers, start=1)}
             if not any(isinstance(each, BrokenExecutor) for each in found.values()):
                 break
@@ -80,7 +97,8 @@ class LocalProcesses:
     def close(self) -> None:
         """End the processes."""
         self._held.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
         for process in self._context.started:
             with suppress(ValueError, AssertionError):  # it was never started
                 process.join(END_SECONDS)

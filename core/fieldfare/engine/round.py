@@ -65,7 +65,7 @@ class Round:
     _waiting: deque[ShardTask] = field(init=False, factory=deque)
     _running: dict[Future[ShardOutcome], tuple[ShardTask, float]] = field(init=False, factory=dict)
     _left: set[int] = field(init=False, factory=set)
-    _doubled: set[int] = field(init=False, factory=set)
+    _doubled: Counter[int] = field(init=False, factory=Counter)
     _attempts: Counter[int] = field(init=False, factory=Counter)
     _slowest: float = field(init=False, default=LEAST_SECONDS / SLOW)
     _seen_workers_at: float = field(init=False, factory=time.monotonic)
@@ -121,12 +121,18 @@ class Round:
         workers = self.pool.workers
         while self._waiting and len(self._running) < max(workers, 1) * BACKLOG:
             self._submit(self._waiting.popleft())
-        if self._waiting or len(self._running) >= workers:
+        if not self._waiting and self._orders == Orders(self.pool.holder, self.pool.rounds):
+            self._double(workers)  # with limits, it is no worker's fault that it is slow
+
+    def _double(self, workers: int) -> None:
+        """Give shards that are slow to other workers, too, if some have nothing to do."""
+        limit = time.monotonic() - self._slowest * SLOW
+        latest = {task.shard: (task, began) for task, began in self._running.values()}  # in the order of submission
+        if sum(began >= limit for _, began in self._running.values()) >= workers:
             return
-        patience = time.monotonic() - self._slowest * SLOW
-        for task, began in list(self._running.values()):
-            if began < patience and task.shard not in self._doubled:
-                self._doubled.add(task.shard)
+        for task, began in latest.values():
+            if began < limit and task.shard in self._left and self._doubled[task.shard] < ATTEMPTS:
+                self._doubled[task.shard] += 1
                 self._submit(self.renew(task))
 
     def _submit(self, task: ShardTask) -> None:
@@ -184,5 +190,5 @@ class Round:
             task, _ = self._running[future]
             with suppress(Exception, CancelledError):
                 outcome = future.result()
-                if task.work in COUNTED and task.shard in self._left - self._doubled:
+                if task.work in COUNTED and task.shard in self._left.difference(self._doubled):
                     self.merge(task, outcome)
