@@ -370,7 +370,7 @@ def test_the_memory_of_a_command_is_refused(machines: Machines) -> None:
     machines.url = "memory://x"
     refused = machines.apply(machines.first)
     assert refused.code == 2
-    assert "would be gone when it ends" in refused.stderr
+    assert "The backup ends with the command" in refused.stderr
 
 
 @only_s3

@@ -25,8 +25,8 @@ SEGMENT_BYTES: Final = 8 * 2**20
 class SegmentFile:
     """A file of records in a storage: one writer, any number of readers.
 
-    Appended frames are collected in memory. :meth:`sync` writes them and reads them back; until then, they are lost if
-    the process ends. A reader holds one segment in memory.
+    Memory holds appended frames until :meth:`sync` writes them and reads them back. A process that ends before loses
+    them. A reader holds one segment in memory.
 
     Args:
         path: the file.
@@ -47,7 +47,7 @@ class SegmentFile:
 
     @property
     def contents(self) -> Contents:
-        """What the file holds. It is read for it once; appends are added.
+        """What the file holds. The first use reads the file; later appends are counted.
 
         Raises:
             BackupCorrupt, BackupUnusable: as :meth:`read`.

@@ -127,8 +127,8 @@ def backup_directory(text: str) -> BackupPath:
     location = backup_location(text)
     if isinstance(location, StoragePath) and location.storage.protocol == "memory":
         raise UsageError(
-            f"{location} is the memory of this command: the backup would be gone when it ends, and nothing could be "
-            "rolled back. Nothing was changed. Give a directory, or the URL of a storage."
+            f"{location} is the memory of this command. The backup ends with the command, and nobody can roll back. "
+            "Nothing was changed. Give a directory, or the URL of a storage."
         )
     return location
 

@@ -34,7 +34,7 @@ PERMANENT_NAMES: Final = frozenset(
         *("AuthenticationException", "BadHostKeyException"),  # paramiko
     }
 )
-"""Errors of clients that another attempt does not mend; their classes are not imported for it."""
+"""Errors of clients that another attempt does not solve. Names of classes, because the clients are optional."""
 
 EXTRAS: Final = {
     **dict.fromkeys(("s3", "s3a"), ("s3", "s3fs")),
@@ -47,7 +47,7 @@ EXTRAS: Final = {
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     protocol: {"config_kwargs": {"retries": {"total_max_attempts": 1}}} for protocol in ("s3", "s3a")
 }
-"""Protocol → options of its client, unless fsspec's configuration has others: retries within retries would add up."""
+"""Protocol → options of its client, unless fsspec's configuration has others. The client does not retry: fieldfare does."""
 
 WITH_DIRECTORIES: Final = frozenset({"file", "local", "sftp", "ssh"})
 """Protocols in which a directory must be made before a file is written to it."""
@@ -216,7 +216,7 @@ class Storage:
                 raise OSError("it was read back with another content")
 
     def _retried(self, path: str, what: str, action: Callable[[], T], *, retry: bool = True) -> T:
-        """Do something until it succeeds, for as long as ``retry_for`` says; once it gave up, until then only once.
+        """Try a request until it succeeds, for ``retry_for`` seconds; after a request that failed for good, only once.
 
         Raises:
             FileNotFoundError: there is no such object.
@@ -250,7 +250,7 @@ class Storage:
         self.requests[what] = self.requests.get(what, 0) + 1
 
     def _failed(self, path: str, what: str, error: Exception) -> BackupUnusable:
-        advice = "See that the storage answers and that its credentials are right, then run the same command."
+        advice = "Check that the storage answers and that the credentials are right. Then run the same command."
         return BackupUnusable(path, f"it cannot be {what}: {self._reason(error)}. {advice}")
 
     def _reason(self, error: Exception) -> str:

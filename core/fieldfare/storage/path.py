@@ -24,8 +24,8 @@ ATTEMPTS: Final = 5
 class StoragePath:
     """A directory in a storage; with ``backup``, the prefix of a backup in it; with ``ending``, too, one of its files.
 
-    A file is a folder of objects. A small file is replaced by writing a further object, reading it back, and removing
-    the one before: a crash leaves the old content or the new one. Whoever reads takes the last complete one.
+    A file is a folder of objects. To replace a small file, fieldfare writes another object, reads it back, and removes
+    the one before: a crash leaves the old content or the new one. A reader takes the last complete object.
 
     Attributes:
         storage: what holds the objects.
