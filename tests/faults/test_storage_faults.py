@@ -174,12 +174,12 @@ def test_workers_that_stay_read_and_write_the_backup_of_the_current_run(
     runs = 2 if machines.url.startswith("file") or TORTURE else 1  # one request takes long in S3
     workers, plugins = PicklingPlugin(), load_plugins()
     plugins.register(workers, "pickling", "1")
-    executor, place = MigrationExecutor(plugins=plugins), {"backup_dir": machines.url, "executor": "pickle://"}
+    executor, place = MigrationExecutor(plugins=plugins), machines.url
     for _ in range(runs):
-        report = executor.apply(machines.plan, server=server, batch_size=BATCH, **place)
+        report = executor.apply(machines.plan, server=server, batch_size=BATCH, backup_dir=place, executor="pickle://")
         assert report.result is Result.SUCCEEDED
         assert server.command("HGET", "doc:39", "embedding") == VECTORS[39].astype("<f2").tobytes()
-        executor.rollback(server=server, **place)
+        executor.rollback(server=server, backup_dir=place, executor="pickle://")
         assert read_state(server) == articles
     assert {task.work for each in workers.executors for task in each.tasks} >= {Work.DUMP, Work.REWRITE, Work.RESTORE}
 
