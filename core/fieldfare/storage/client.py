@@ -47,7 +47,7 @@ EXTRAS: Final = {
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     protocol: {"config_kwargs": {"retries": {"total_max_attempts": 1}}} for protocol in ("s3", "s3a")
 }
-"""Protocol → options of its client, unless fsspec's configuration has others: fieldfare retries, the client does not."""
+"""Protocol → options of its client, unless fsspec's configuration has others: fieldfare retries, not the client."""
 
 WITH_DIRECTORIES: Final = frozenset({"file", "local", "sftp", "ssh"})
 """Protocols in which a directory must be made before a file is written to it."""
