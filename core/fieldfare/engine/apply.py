@@ -102,11 +102,11 @@ def apply(  # noqa: PLR0913 - what a run consists of
             plan,
             plugins,
             options,
-            StopRequest() if stop is None else stop,
-            journal,
-            session.store,
-            session.lock,
-            workers.pool,
+            journal=journal,
+            store=session.store,
+            stop=StopRequest() if stop is None else stop,
+            lock=session.lock,
+            pool=workers.pool,
         )  # the journal's batch size rules a resumed run
         if journal.progress.phase is RunPhase.VALIDATED or not plan.steps:
             return make_report(run, session, Result.NOTHING_TO_DO, warnings=lasting_warnings(plan, warnings))

@@ -77,9 +77,9 @@ def reopen_run(  # noqa: PLR0913 - what a run consists of
             journal.plan,
             plugins,
             options,
-            StopRequest() if stop is None else stop,
-            journal,
-            session.store,
-            session.lock,
+            journal=journal,
+            store=session.store,
+            stop=StopRequest() if stop is None else stop,
+            lock=session.lock,
         )
         yield ReopenedRun(run, session, tuple(warnings))
