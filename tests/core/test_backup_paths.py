@@ -52,7 +52,7 @@ def test_the_prefix_is_readable_and_stable() -> None:
 @given(names)
 def test_every_prefix_is_recognized(index: str) -> None:
     with TemporaryDirectory() as directory:
-        prefix = backup_prefix(directory, index)
+        prefix = backup_prefix(Path(directory), index)
         backup_file(prefix, "data").touch()
         assert find_prefixes(directory) == (prefix,)
         assert resolve_prefix(prefix) == prefix

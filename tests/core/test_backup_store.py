@@ -280,6 +280,7 @@ def test_setting_aside_renames_everything_and_overwrites_nothing(prefix: Path) -
     assert all(path.name.startswith(f"{prefix.name}.20250101T000000Z") for path in stale)
     assert all(path.name.endswith(".stale") for path in stale)
     for number, path in enumerate(stale):
+        assert isinstance(path, Path)
         assert list(BackupStore(path).iter_batches(REWRITE)) == [vectors(number)]
         assert backup_file(path, "header").read_text() == f'{{"format": {number}}}'
     assert len(list(prefix.parent.iterdir())) == 9

@@ -14,7 +14,10 @@ from fieldfare.cli.app import COMMANDS, build_app, run
 from fieldfare.cli.errors import USAGE
 from fieldfare.hooks.manager import load_plugins
 
-HEAVY = ("redis", "numpy", "ml_dtypes", "structlog", "ruamel", "cattrs", "msgpack", "rich", "dask", "distributed")
+HEAVY = (
+    *("redis", "numpy", "ml_dtypes", "structlog", "ruamel", "cattrs", "msgpack", "rich"),
+    *("dask", "distributed", "fsspec"),
+)
 """Libraries that cost more time to import than the whole help may take."""
 
 

@@ -17,6 +17,7 @@ from fieldfare.queries.file import load_query_checks
 from fieldfare.server import Server, connect
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.connector import connect_like
+from fieldfare.storage import BackupPath, backup_location
 
 __all__ = [
     "require_workers",
@@ -89,7 +90,7 @@ def required_index_workers(value: int | str | None) -> int | Literal["auto"] | N
     raise UsageError(f"index_workers={value!r}: it is a number above 0, auto or off. Nothing was changed.")
 
 
-def required_backup_dir(path: str | Path | None) -> Path:
+def required_backup_dir(path: BackupPath | str | None) -> BackupPath:
     """Return the backup directory.
 
     Raises:
@@ -97,7 +98,7 @@ def required_backup_dir(path: str | Path | None) -> Path:
     """
     if not path or not str(path).strip():
         raise BackupDirectoryRequired
-    return Path(path)
+    return backup_location(path)
 
 
 @contextmanager

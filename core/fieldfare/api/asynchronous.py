@@ -18,6 +18,7 @@ from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidato
 from fieldfare.engine.stop import StopRequest
 from fieldfare.hooks.manager import Plugins
 from fieldfare.plan import MigrationPlan
+from fieldfare.storage import BackupPath
 from fieldfare.support.gc_freeze import frozen_gc
 
 __all__ = ["AsyncMigrationExecutor", "AsyncMigrationPlanner", "AsyncMigrationValidator"]
@@ -165,7 +166,7 @@ class AsyncMigrationExecutor(Asynchronous[MigrationExecutor]):
     rollback = awaitable_with_stop(MigrationExecutor.rollback)
     throttle = awaitable(MigrationExecutor.throttle)
 
-    def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
+    def status(self, backup_dir: BackupPath | str, index: str | None = None) -> list[dict[str, Any]]:
         """Return the progress of each run in a backup directory. Not awaited: it reads small files.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from fieldfare.api.arguments import server_at
 from fieldfare.engine import abandoned_fields, cleanup
@@ -11,6 +10,7 @@ from fieldfare.engine.abandoned_fields import AbandonedField
 from fieldfare.engine.cleanup import AbandonedIndex
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
+from fieldfare.storage import BackupPath, backup_location
 
 __all__ = ["drop_abandoned", "find_abandoned", "find_abandoned_fields", "remove_abandoned_fields"]
 
@@ -20,7 +20,7 @@ def find_abandoned(
     redis_url: str | None = None,
     redis_client: AnyClient | None = None,
     server: Server | None = None,
-    backup_dirs: Sequence[str | Path] = (),
+    backup_dirs: Sequence[BackupPath | str] = (),
 ) -> tuple[AbandonedIndex, ...]:
     """Return the indexes that migrations have left behind; see :func:`fieldfare.engine.cleanup.find_abandoned`.
 
@@ -31,7 +31,7 @@ def find_abandoned(
         backup_dirs: the backup directories of migrations that are not finalized; the indexes that they need stay.
     """
     with server_at(server, redis_url, redis_client) as opened:
-        return cleanup.find_abandoned(opened, [Path(each) for each in backup_dirs])
+        return cleanup.find_abandoned(opened, [backup_location(each) for each in backup_dirs])
 
 
 def drop_abandoned(
@@ -63,7 +63,7 @@ def find_abandoned_fields(
     redis_url: str | None = None,
     redis_client: AnyClient | None = None,
     server: Server | None = None,
-    backup_dirs: Sequence[str | Path] = (),
+    backup_dirs: Sequence[BackupPath | str] = (),
 ) -> tuple[AbandonedField, ...]:
     """Return the shadow fields that migrations have left behind in documents. It reads every document.
 
@@ -80,7 +80,9 @@ def find_abandoned_fields(
         CommandNotAllowed: the user may not read an index or documents, or may not remove the fields.
     """
     with server_at(server, redis_url, redis_client) as opened:
-        return abandoned_fields.find_abandoned_fields(opened, abandoned, [Path(each) for each in backup_dirs])
+        return abandoned_fields.find_abandoned_fields(
+            opened, abandoned, [backup_location(each) for each in backup_dirs]
+        )
 
 
 def remove_abandoned_fields(

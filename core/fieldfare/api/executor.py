@@ -31,6 +31,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
+from fieldfare.storage import BackupPath, backup_location
 
 __all__ = ["MigrationExecutor"]
 
@@ -52,7 +53,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         batch_size: int = 500,
         num_workers: int = 1,
         executor: str | None = None,
@@ -147,7 +148,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         **choices: Any,
     ) -> MigrationReport:
@@ -182,7 +183,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         retry_for: float = RETRY_SECONDS,
         force: bool = False,
@@ -220,7 +221,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         num_workers: int = 1,
         executor: str | None = None,
@@ -285,7 +286,7 @@ class MigrationExecutor:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         index: str | None = None,
         watch: bool = False,
         batch_size: int = RunOptions().batch_size,
@@ -327,17 +328,17 @@ class MigrationExecutor:
                 opened, plugins, directory, index=index, watch=watch, options=options, stop=stop, progress=progress
             )
 
-    def status(self, backup_dir: str | Path, index: str | None = None) -> list[dict[str, Any]]:
+    def status(self, backup_dir: BackupPath | str, index: str | None = None) -> list[dict[str, Any]]:
         """Return the progress of each run in a backup directory; needs no server.
 
         Raises:
             BackupUnusable: no such directory, or no such backup in it.
         """
-        return list_backups(Path(backup_dir), index)
+        return list_backups(backup_location(backup_dir), index)
 
     def throttle(  # noqa: PLR0913 - what can be changed
         self,
-        backup_dir: str | Path,
+        backup_dir: BackupPath | str,
         index: str | None = None,
         *,
         max_rate: float | None = None,
@@ -367,4 +368,6 @@ class MigrationExecutor:
             raise UsageError(
                 "Nothing to change: give --max-rate, --max-latency, --pause, --resume or --off. Nothing was changed."
             )
-        return throttle(Path(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused)
+        return throttle(
+            backup_location(backup_dir), index, off=off, max_rate=max_rate, max_latency=max_latency, paused=paused
+        )

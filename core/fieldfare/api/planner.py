@@ -23,6 +23,7 @@ from fieldfare.planning.redisvl import add_steps
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
+from fieldfare.storage import BackupPath
 
 __all__ = ["MigrationPlanner", "Planner"]
 
@@ -189,7 +190,7 @@ class MigrationPlanner(Planner):
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
     ) -> MigrationPlan:
         """Add steps to a plan of RedisVL, planned for the live index; return any other plan unchanged.
 

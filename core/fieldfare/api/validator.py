@@ -27,6 +27,7 @@ from fieldfare.report.changes import definition_diff, reported_changes
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_stats
+from fieldfare.storage import BackupPath
 
 __all__ = ["MigrationValidator", "ValidationReport"]
 
@@ -63,7 +64,7 @@ class MigrationValidator:
         redis_url: str | None = None,
         redis_client: AnyClient | None = None,
         server: Server | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         verify: str | None = None,
         query_check_file: str | Path | None = None,
     ) -> ValidationReport:

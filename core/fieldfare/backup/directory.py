@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import overload
 
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.header import read_header
 from fieldfare.backup.paths import START, backup_file, backup_prefix
 from fieldfare.errors import BackupDirectoryRequired, BackupDirectoryUnusable, BackupUnusable
+from fieldfare.storage import BackupPath, StoragePath, backup_location
 
 __all__ = ["open_directory"]
 
 
-def open_directory(path: Path | str, *, create: bool = True, index: str | None = None) -> Path:
+@overload
+def open_directory(path: Path, *, create: bool = True, index: str | None = None) -> Path: ...
+@overload
+def open_directory(path: BackupPath | str, *, create: bool = True, index: str | None = None) -> BackupPath: ...
+def open_directory(path: BackupPath | str, *, create: bool = True, index: str | None = None) -> BackupPath:
     """Return the absolute path of a usable backup directory.
 
-    To test whether the directory is writable, a file is written, fsynced and removed.
+    To test whether the directory is writable, a file is written, fsynced and removed. In a storage, that is done for a
+    run that starts or resumes, with an object that is read back.
 
     Args:
-        path: the directory.
+        path: the directory, or the URL of one in a storage.
         create: create the directory, readable by its owner only, and its missing parents.
         index: check the header of this index's backup only; without it, the headers of all backups are checked.
 
@@ -29,9 +36,12 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
         BackupDirectoryUnusable: it is not a directory, or not writable; a ``ValueError``.
         BackupUnusable: the directory is missing, or holds a ``migration_backup_*.header`` that fieldfare did not write.
     """
-    if not os.fspath(path):
+    if not str(path):
         raise BackupDirectoryRequired
-    directory = Path(path).absolute()
+    location = backup_location(path)
+    if isinstance(location, StoragePath):
+        return _open_storage(location, create=create)
+    directory = location.absolute()
     if not directory.exists() and not create:
         raise BackupUnusable(directory, "there is no such directory. Give the --backup-dir of the run.")
     try:
@@ -48,6 +58,14 @@ def open_directory(path: Path | str, *, create: bool = True, index: str | None =
         except BackupUnusable as error:
             reason = f"{header.name} in it is unusable ({error.reason}). Give another --backup-dir, or move it away."
             raise BackupUnusable(directory, reason) from error
+    return directory
+
+
+def _open_storage(directory: StoragePath, *, create: bool) -> StoragePath:
+    if create:
+        directory.try_writing()
+    elif not directory.names():
+        raise BackupUnusable(directory, "nothing is stored there. Give the --backup-dir of the run.")
     return directory
 
 

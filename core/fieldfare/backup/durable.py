@@ -11,24 +11,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from fieldfare.storage import BackupPath, StoragePath
 from fieldfare.support.fault_points import reach
 
-__all__ = ["PRIVATE", "content_checksum", "remove_leftovers", "sync_directory", "write_durably"]
+__all__ = ["PRIVATE", "content_checksum", "remove_durably", "remove_leftovers", "sync_directory", "write_durably"]
 
 PRIVATE: Final = 0o600
 """Permissions of backup files: they hold data of users, so only the owner may read them."""
 
 
-def write_durably(path: Path | str, data: bytes) -> None:
+def write_durably(path: BackupPath | str, data: bytes) -> None:
     """Write a file so that a crash leaves the old content or the new one, never a part of it.
 
     The data goes to a temporary file in the same directory, which is fsynced and renamed; then the directory is
     fsynced. A crash may leave ``.<name>.<8 hex>.tmp`` behind, which is never read. Only the owner may read and write
-    the file.
+    the file. In a storage, the data is a further object, which is read back.
 
     Raises:
         OSError: the file cannot be written; it keeps the old content.
+        BackupUnusable: so does a file in a storage.
     """
+    if isinstance(path, StoragePath):
+        path.write_bytes(data)
+        return
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     reach("file.replace:before")
@@ -46,6 +51,18 @@ def write_durably(path: Path | str, data: bytes) -> None:
         raise
     sync_directory(path.parent)
     reach("file.replace:after")
+
+
+def remove_durably(path: BackupPath) -> None:
+    """Remove a file, which may be missing, and make that durable.
+
+    Raises:
+        OSError: it cannot be removed.
+        BackupUnusable: the storage fails.
+    """
+    path.unlink(missing_ok=True)
+    if isinstance(path, Path):
+        sync_directory(path.parent)
 
 
 def content_checksum(content: Mapping[str, Any]) -> str:

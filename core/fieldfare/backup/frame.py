@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, TypeAlias
@@ -33,7 +34,7 @@ from attrs import frozen
 from fieldfare.backup.safe_open import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 
-__all__ = ["Block", "Frame", "FrameReader", "TooLarge", "encode_frame"]
+__all__ = ["Block", "Frame", "FrameReader", "TooLarge", "checksum_of", "encode_frame"]
 
 MAGIC: Final = b"FFB1"
 PRELUDE: Final = struct.Struct("<4sIQIII")
@@ -92,6 +93,11 @@ def encode_frame(header: Mapping[str, Any], blocks: Sequence[Block]) -> list[Blo
     return [prelude + crc32(prelude).to_bytes(4, "little") + packed, *blocks]
 
 
+def checksum_of(piece: Block) -> int:
+    """Return the checksum of a frame from its first piece, as :func:`encode_frame` made it."""
+    return int(PRELUDE.unpack_from(piece)[-1])
+
+
 def unpack_header(packed: bytes) -> Any:
     """Unpack a header. The number of lists and maps is limited, so that a hostile header cannot use much memory.
 
@@ -112,7 +118,7 @@ class FrameReader:
     """Reads the frames of one file, up to the length that it has when it is opened. A context manager.
 
     Attributes:
-        path: the file.
+        path: the file; what messages name.
         size: its length in bytes.
         whole: offset of the end of the last complete frame read so far.
 
@@ -121,11 +127,15 @@ class FrameReader:
         BackupUnusable: the file cannot be read, or is not a regular file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str, data: bytes | None = None) -> None:
         self.path = path
         self.whole = 0
+        self._file: BinaryIO
+        if data is not None:  # an object of a storage
+            self._file, self.size = BytesIO(data), len(data)
+            return
         try:
-            self._file: BinaryIO = os.fdopen(open_regular(path, os.O_RDONLY), "rb")
+            self._file = os.fdopen(open_regular(Path(path), os.O_RDONLY), "rb")
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from fieldfare.backup.safe_open import read_bytes, read_json
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath
 
 __all__ = ["mentions", "read_header"]
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_header(path: BackupPath) -> dict[str, Any]:
     """Read a ``.header`` file.
 
     Raises:
@@ -32,7 +32,7 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def mentions(path: Path, name: str) -> bool:
+def mentions(path: BackupPath, name: str) -> bool:
     """Whether a ``.header`` file has a text anywhere; far faster than reading it as JSON.
 
     Raises:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import cattrs
@@ -25,6 +24,7 @@ from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
 from fieldfare.report.timeline import Timeline
+from fieldfare.storage import BackupPath, StoragePath
 from fieldfare.support.structure import make_converter, require, structure
 
 __all__ = ["FORMAT", "Journal"]
@@ -48,6 +48,9 @@ NESTED: Final = ("index", "downtime", "throttled")
 PROGRESS_SECONDS: Final = 0.2
 """Maximum age of the batch counter on disk. It may lag, because batches are idempotent; changes of state never lag."""
 
+STORAGE_PROGRESS_SECONDS: Final = 5.0
+"""The same in a storage, where each save takes four requests."""
+
 
 @define
 class Journal:
@@ -59,7 +62,7 @@ class Journal:
         progress: how far the run got.
     """
 
-    path: Path
+    path: BackupPath
     plan: MigrationPlan
     progress: Progress
     _plan_mapping: dict[str, Any] = field(init=False)
@@ -72,7 +75,7 @@ class Journal:
         self._plan_mapping = plan_to_dict(self.plan)
 
     @classmethod
-    def load(cls, path: Path) -> Journal:
+    def load(cls, path: BackupPath) -> Journal:
         """Read a journal.
 
         Raises:
@@ -155,7 +158,8 @@ class Journal:
         """
         records = {step: self.progress.steps[step].with_batches(batches, documents, shard) for step in steps}
         self.progress = evolve(self.progress, steps={**self.progress.steps, **records})
-        if time.monotonic() - self._saved_at >= PROGRESS_SECONDS:
+        most = STORAGE_PROGRESS_SECONDS if isinstance(self.path, StoragePath) else PROGRESS_SECONDS
+        if time.monotonic() - self._saved_at >= most:
             self.save()
 
     def count_time_since(self, started: float) -> None:

@@ -20,13 +20,17 @@ from fieldfare.backup.durable import PRIVATE, remove_leftovers, write_durably
 from fieldfare.backup.paths import backup_file
 from fieldfare.backup.safe_open import read_json, require_regular_file
 from fieldfare.errors import BackupUnusable, LockHeld
+from fieldfare.storage import BackupPath, StoragePath
 
 __all__ = ["lock_backup"]
 
 
 @contextmanager
-def lock_backup(prefix: Path) -> Iterator[None]:
+def lock_backup(prefix: BackupPath) -> Iterator[None]:
     """Lock a backup. Does not wait for another holder.
+
+    A storage has no such lock: there, the lock on the index in Redis keeps a second process away, and objects of an
+    earlier session never count before those of a later one.
 
     Args:
         prefix: from ``backup_prefix``; its directory exists.
@@ -35,6 +39,9 @@ def lock_backup(prefix: Path) -> Iterator[None]:
         LockHeld: another process (or another caller in this one) holds it; names host, pid and start.
         BackupUnusable: the file system supports no locks, or the lock file is not a regular file.
     """
+    if isinstance(prefix, StoragePath):
+        yield
+        return
     path, holder = backup_file(prefix, "lock"), backup_file(prefix, "lock.json")
     # not bound to a thread: the asynchronous interface may acquire in one and release in another
     lock = FileLock(path, timeout=0, mode=PRIVATE, thread_local=False)

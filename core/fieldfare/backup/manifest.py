@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from fieldfare.backup.durable import content_checksum, sync_directory, write_durably
+from fieldfare.backup.durable import content_checksum, remove_durably, write_durably
 from fieldfare.backup.paths import backup_file, is_shard_ending, shard_ending
 from fieldfare.backup.safe_open import read_json
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt, BackupUnusable
+from fieldfare.storage import BackupPath
 
 __all__ = ["read_manifest", "remove_manifest", "write_manifest"]
 
@@ -27,7 +27,7 @@ FORMAT: Final = 1
 
 
 def write_manifest(
-    prefix: Path, batches: Sequence[range], *, batch_size: int, keys: int, endings: Sequence[str] = ()
+    prefix: BackupPath, batches: Sequence[range], *, batch_size: int, keys: int, endings: Sequence[str] = ()
 ) -> None:
     """Write durably which shard holds which keys.
 
@@ -60,7 +60,7 @@ def write_manifest(
         raise BackupUnusable(path, f"the file cannot be written: {error.strerror}. Nothing was changed.") from error
 
 
-def read_manifest(prefix: Path) -> tuple[Shard, ...]:
+def read_manifest(prefix: BackupPath) -> tuple[Shard, ...]:
     """Return the shards of a backup, in the order of their keys; none without a manifest.
 
     Raises:
@@ -88,7 +88,7 @@ def read_manifest(prefix: Path) -> tuple[Shard, ...]:
     )
 
 
-def remove_manifest(prefix: Path) -> None:
+def remove_manifest(prefix: BackupPath) -> None:
     """Remove the manifest, if the backup has one.
 
     Raises:
@@ -97,8 +97,7 @@ def remove_manifest(prefix: Path) -> None:
     path = backup_file(prefix, "manifest")
     try:
         if path.exists():
-            path.unlink()
-            sync_directory(path.parent)
+            remove_durably(path)
     except OSError as error:
         raise BackupUnusable(path, f"the file cannot be removed: {error.strerror}") from error
 

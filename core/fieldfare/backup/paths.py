@@ -10,6 +10,7 @@
 ``.shard-1.data``, ... A worker in another process writes ``.shard-0-<8 hex>.data``: the digits belong to one attempt,
 so that two attempts at a shard never write to one file. The prefix of a backup that was set aside is
 ``<prefix>.<stamp>.stale``, with the same endings.
+In a storage (``storage``) each of these files is a folder of objects, and a backup that was set aside keeps its names.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
-from fieldfare.errors import BackupUnusable
+from fieldfare.errors import BackupUnusable, UsageError
+from fieldfare.storage import BackupPath, StoragePath, backup_location, is_storage_url
 
 __all__ = [
     "ENDINGS",
     "backup_file",
     "backup_prefix",
+    "file_names",
     "find_prefixes",
     "is_shard_ending",
+    "prefix_reference",
+    "read_prefix",
     "resolve_prefix",
     "shard_ending",
     "shard_endings",
@@ -43,18 +48,30 @@ SHARD: Final = re.compile(r"shard-[0-9]+(-[0-9a-f]{8})?\.data")
 FILE: Final = re.compile(rf"(?P<prefix>{PREFIX.pattern})\.(?:{'|'.join(ENDINGS)})")
 
 
-def backup_prefix(directory: Path | str, index: str) -> Path:
+@overload
+def backup_prefix(directory: Path, index: str) -> Path: ...
+@overload
+def backup_prefix(directory: BackupPath | str, index: str) -> BackupPath: ...
+def backup_prefix(directory: BackupPath | str, index: str) -> BackupPath:
     """Return the prefix of an index's backup files: always directly in the directory, at most 106 characters.
 
     Raises:
         UnicodeEncodeError: a name that Redis cannot hold (a lone surrogate that represents no byte).
     """
     digest = hashlib.sha256(index.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return Path(directory) / f"{START}{_safe(index)}-{digest}"
+    return backup_location(directory) / f"{START}{_safe(index)}-{digest}"
 
 
-def backup_file(prefix: Path, ending: str) -> Path:
+@overload
+def backup_file(prefix: Path, ending: str) -> Path: ...
+@overload
+def backup_file(prefix: StoragePath, ending: str) -> StoragePath: ...
+@overload
+def backup_file(prefix: BackupPath, ending: str) -> BackupPath: ...
+def backup_file(prefix: BackupPath, ending: str) -> BackupPath:
     """Return the path of one of a backup's files."""
+    if isinstance(prefix, StoragePath):
+        return prefix.file(ending)
     return prefix.with_name(f"{prefix.name}.{ending}")
 
 
@@ -68,7 +85,7 @@ def is_shard_ending(ending: object, number: int) -> bool:
     return isinstance(ending, str) and bool(SHARD.fullmatch(ending)) and re.split(r"[-.]", ending)[1] == str(number)
 
 
-def shard_endings(prefix: Path) -> tuple[str, ...]:
+def shard_endings(prefix: BackupPath) -> tuple[str, ...]:
     """Return the endings of a backup's shard files on disk, even if its manifest does not list them.
 
     A backup without a manifest has no shards.
@@ -76,54 +93,104 @@ def shard_endings(prefix: Path) -> tuple[str, ...]:
     start = f"{prefix.name}."
     if not backup_file(prefix, "manifest").exists():
         return ()
-    endings = (path.name.removeprefix(start) for path in prefix.parent.iterdir() if path.name.startswith(start))
+    endings = (name.removeprefix(start) for name in file_names(prefix.parent) if name.startswith(start))
     return tuple(sorted(ending for ending in endings if SHARD.fullmatch(ending)))
 
 
-def find_prefixes(directory: Path | str) -> tuple[Path, ...]:
+def file_names(directory: BackupPath) -> list[str]:
+    """Return the names of all files in a directory.
+
+    Raises:
+        OSError: the directory cannot be read.
+        BackupUnusable: the storage fails.
+    """
+    if isinstance(directory, StoragePath):
+        return directory.names()
+    return [path.name for path in directory.iterdir()]
+
+
+@overload
+def find_prefixes(directory: Path) -> tuple[Path, ...]: ...
+@overload
+def find_prefixes(directory: BackupPath | str) -> tuple[BackupPath, ...]: ...
+def find_prefixes(directory: BackupPath | str) -> tuple[BackupPath, ...]:
     """Return the prefixes of all backups in a directory, sorted; without backups that were set aside.
 
     Raises:
         BackupUnusable: the directory cannot be read.
     """
-    directory = Path(directory)
+    directory = backup_location(directory)
     try:
-        found = {match["prefix"] for path in directory.iterdir() if (match := FILE.fullmatch(path.name))}
+        found = {match["prefix"] for name in file_names(directory) if (match := FILE.fullmatch(name))}
     except OSError as error:
         raise BackupUnusable(directory, f"the directory cannot be read: {error.strerror}") from error
     return tuple(directory / name for name in sorted(found))
 
 
-def resolve_prefix(path: Path | str) -> Path:
+@overload
+def resolve_prefix(path: Path) -> Path: ...
+@overload
+def resolve_prefix(path: BackupPath | str) -> BackupPath: ...
+def resolve_prefix(path: BackupPath | str) -> BackupPath:
     """Return the prefix of the existing backup that a path names.
 
     Args:
         path: a prefix with its hash, or ``<directory>/migration_backup_<index>``, where the index is its name in Redis
-            or in the file names.
+            or in the file names. The directory may be the URL of a storage.
 
     Raises:
         BackupUnusable: the path names no backup, or more than one.
     """
-    path = Path(path)
-    if _exists(path):
-        return path
-    index = path.name.removeprefix(START)
-    exact = backup_prefix(path.parent, index)
+    location = read_prefix(path)
+    if _exists(location):
+        return location
+    index = location.name.removeprefix(START)
+    exact = backup_prefix(location.parent, index)
     if _exists(exact):
         return exact
-    prefixes = find_prefixes(path.parent)
+    prefixes = find_prefixes(location.parent)
     matching = [each for each in prefixes if (match := PREFIX.fullmatch(each.name)) and match["index"] == _safe(index)]
     if len(matching) == 1:
         return matching[0]
     listed = ", ".join(each.name for each in matching or prefixes) or "none"
     if matching:
-        raise BackupUnusable(path, f"this name matches more than one backup; give one of these: {listed}")
-    raise BackupUnusable(path, f"there is no such backup; the directory holds: {listed}")
+        raise BackupUnusable(location, f"this name matches more than one backup; give one of these: {listed}")
+    raise BackupUnusable(location, f"there is no such backup; the directory holds: {listed}")
+
+
+def prefix_reference(prefix: BackupPath) -> str:
+    """Return the text from which :func:`read_prefix` makes the same prefix in another process, on any machine.
+
+    Raises:
+        UsageError: it is a URL with a password, which must not leave this process.
+    """
+    if isinstance(prefix, Path):
+        return str(prefix.absolute())
+    if prefix.storage.has_password:
+        raise UsageError(
+            f"The URL {prefix.parent} has a password, and fieldfare sends no password to workers. Nothing was changed. "
+            "Give the password in the environment of every worker or in fsspec's configuration, or omit --executor."
+        )
+    return str(prefix)
+
+
+def read_prefix(path: BackupPath | str) -> BackupPath:
+    """Return the prefix that a path or a URL names. Nothing is opened.
+
+    Raises:
+        UsageError: a URL of a form that is not supported.
+    """
+    if isinstance(path, StoragePath):
+        return path
+    if isinstance(path, str) and is_storage_url(path):
+        directory, _, name = path.rstrip("/").rpartition("/")
+        return backup_location(directory) / name
+    return Path(path)
 
 
 def _safe(index: str) -> str:
     return UNSAFE.sub("_", index)[:LONGEST]
 
 
-def _exists(prefix: Path) -> bool:
+def _exists(prefix: BackupPath) -> bool:
     return any(backup_file(prefix, ending).is_file() for ending in ENDINGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ from fieldfare.backup.safe_open import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 from fieldfare.support.fault_points import reach
 
-__all__ = ["Contents", "RecordFile"]
+__all__ = ["Contents", "RecordFile", "SequenceCheck"]
 
 
 class RecordFile:
@@ -52,26 +52,45 @@ class RecordFile:
             self._contents = found
         return self._contents
 
-    def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def end_path(self) -> Path:
+        """What to name if the file is too short."""
+        return self.path
+
+    def read(self, tag: str | None = None, start: int = 0) -> Iterator[tuple[Record, Frame, FrameReader]]:
         """Iterate over the complete records. The bodies are not read; the reader can read them.
+
+        Args:
+            tag: records of other tags are not needed; None for all.
+            start: nor are those of this tag with a smaller number.
 
         Raises:
             BackupCorrupt: a frame is damaged, or a frame between two others is missing.
             BackupUnusable: the file cannot be read.
         """
+        del tag, start  # headers are read fast
         try:
             reader = FrameReader(self.path)
         except FileNotFoundError:
             return
         with reader:
-            sequence = _SequenceCheck()
+            sequence = SequenceCheck(self._kinds)
             for frame in reader:
-                try:
-                    record = Record.parse(frame.header, frame.body_length)
-                    sequence.check_next(record, self._kinds)
-                except ValueError as error:
-                    raise BackupCorrupt(self.path, frame.offset, f"{error}, in the frame") from error
-                yield record, frame, reader
+                yield sequence.next_record(reader, frame), frame, reader
+
+    def checksums(self) -> Iterator[tuple[str, int]]:
+        """Iterate over the tags and checksums of all frames.
+
+        Raises:
+            BackupCorrupt, BackupUnusable: as :meth:`read`.
+        """
+        for record, frame, _ in self.read():
+            yield record.tag, frame.checksum
 
     def check(self) -> Iterator[tuple[Record, Frame, bytes]]:
         """Iterate over all records with the bytes of their keys, and check every byte of the file.
@@ -206,16 +225,42 @@ class Contents:
         self.rows[record.kind] += record.rows
 
 
-class _SequenceCheck:
-    """Checks the sequence of records: no batch is missing, and no record follows the seal."""
+class SequenceCheck:
+    """Checks the sequence of records: no batch is missing, and no record follows the seal.
 
-    def __init__(self) -> None:
+    Args:
+        kinds: of records that the file may hold.
+    """
+
+    def __init__(self, kinds: AbstractSet[str]) -> None:
+        self._kinds = kinds
         self._batches: Counter[str] = Counter()
         self._rows = 0
         self._is_sealed = False
 
-    def check_next(self, record: Record, kinds: AbstractSet[str]) -> None:
-        if record.kind not in kinds:
+    def batches_of(self, tag: str) -> int:
+        """Return how many batches of a tag came so far."""
+        return self._batches[tag]
+
+    def skip(self, batches: Mapping[str, int]) -> None:
+        """Count records that are not read: tag → how many."""
+        self._batches.update(batches)
+
+    def next_record(self, reader: FrameReader, frame: Frame) -> Record:
+        """Return the record of the next frame.
+
+        Raises:
+            BackupCorrupt: it is no record, or not the one that belongs here.
+        """
+        try:
+            record = Record.parse(frame.header, frame.body_length)
+            self._check_next(record)
+        except ValueError as error:
+            raise BackupCorrupt(reader.path, frame.offset, f"{error}, in the frame") from error
+        return record
+
+    def _check_next(self, record: Record) -> None:
+        if record.kind not in self._kinds:
             raise ValueError(f"a record of kind {record.kind!r} does not belong here")
         if self._is_sealed:
             raise ValueError("a record follows the seal")

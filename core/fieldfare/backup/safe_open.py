@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fieldfare.backup.durable import PRIVATE
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath, StoragePath
 
 __all__ = ["LARGEST", "open_regular", "read_bytes", "read_json", "require_regular_file"]
 
@@ -63,13 +64,15 @@ def require_regular_file(path: Path) -> None:
         os.close(open_regular(path, os.O_RDONLY))
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: BackupPath) -> bytes:
     """Read a small file.
 
     Raises:
         FileNotFoundError: the file does not exist.
         BackupUnusable: it cannot be read, is not a regular file, or is larger than ``LARGEST``.
     """
+    if isinstance(path, StoragePath):
+        return path.read_bytes(LARGEST)
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             content = file.read(LARGEST + 1)
@@ -82,7 +85,7 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: BackupPath) -> Any:
     """Read a JSON file.
 
     Raises:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 from fieldfare.backup.frame import Frame, FrameReader, TooLarge
 from fieldfare.backup.record import Record
-from fieldfare.backup.record_file import RecordFile
+from fieldfare.backup.segment_file import open_record_file
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath
 
 __all__ = ["Shard", "split_evenly"]
 
@@ -28,12 +28,12 @@ class Shard:
     Errors are those of :class:`~fieldfare.backup.record_file.RecordFile`.
     """
 
-    def __init__(self, path: Path, number: int = 0, start: int = 0, stop: int | None = None) -> None:
+    def __init__(self, path: BackupPath, number: int = 0, start: int = 0, stop: int | None = None) -> None:
         self.path = path
         self.number = number
         self.start = start
         self.stop = stop
-        self._log = RecordFile(path, {"batch"})
+        self._log = open_record_file(path, {"batch"})
 
     @property
     def batch_counts(self) -> Counter[str]:
@@ -61,13 +61,27 @@ class Shard:
         """
         if start >= self.batch_counts[tag]:
             return
-        for record, frame, reader in self._log.read():
+        for record, frame, reader in self._log.read(tag, start):
             if record.tag == tag and record.number >= start:
                 yield record.read_batch(reader.body(frame))
 
     def read(self) -> Iterator[tuple[Record, Frame, FrameReader]]:
         """Iterate over the complete records of all tags. The bodies are not read; the reader can read them."""
         return self._log.read()
+
+    def checksums(self) -> Iterator[tuple[str, int]]:
+        """Iterate over the tags and checksums of all frames."""
+        return self._log.checksums()
+
+    @property
+    def end_path(self) -> BackupPath | str:
+        """The file; in a storage, the last object if it is not complete."""
+        return self._log.end_path
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._log.size
 
     def check(self) -> Iterator[tuple[Record, Frame, bytes]]:
         """Iterate over all records with the bytes of their keys, and check every byte."""

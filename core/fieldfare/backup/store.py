@@ -11,11 +11,12 @@ from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
 from fieldfare.backup.paths import ENDINGS, backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import REWRITE, Record
-from fieldfare.backup.record_file import RecordFile
+from fieldfare.backup.segment_file import open_record_file
 from fieldfare.backup.shards import Shard, split_evenly
 from fieldfare.backup.verification import ExpectedBackup, digest, verify
 from fieldfare.documents import Batch
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath, StoragePath, backup_location
 from fieldfare.support.fault_points import reach
 
 __all__ = ["REWRITE", "BackupStore"]
@@ -39,16 +40,18 @@ class BackupStore:
     All methods that write raise ``BackupUnusable`` if a file cannot be written.
     """
 
-    def __init__(self, prefix: Path | str, *, batch_size: int = 500, shards: tuple[Shard, ...] | None = None) -> None:
-        self.prefix = Path(prefix)
+    def __init__(
+        self, prefix: BackupPath | str, *, batch_size: int = 500, shards: tuple[Shard, ...] | None = None
+    ) -> None:
+        self.prefix = backup_location(prefix)
         self.batch_size = batch_size
-        self._keys = RecordFile(backup_file(self.prefix, "keys"), {"keys", "seal"})
+        self._keys = open_record_file(backup_file(self.prefix, "keys"), {"keys", "seal"})
         self._data = Shard(backup_file(self.prefix, "data"))
         self._rewrite_shards = shards
         self._pending: list[bytes] = []
 
     @classmethod
-    def recover(cls, prefix: Path | str, *, batch_size: int = 500) -> Self:
+    def recover(cls, prefix: BackupPath | str, *, batch_size: int = 500) -> Self:
         """Open a backup that a crash may have interrupted, to continue writing it.
 
         Every byte is checked, because after a power cut a complete frame can hold wrong data. A last frame that was
@@ -242,11 +245,12 @@ class BackupStore:
         remove_manifest(self.prefix)
         self._clear_cache()
 
-    def set_aside(self, stamp: str) -> Path:
+    def set_aside(self, stamp: str) -> BackupPath:
         """Rename all files of this backup to ``<prefix>.<stamp>.stale.*``; the store is empty afterwards.
 
         No file is ever overwritten: if files of this stamp exist, a number is appended. The header is renamed last, so
-        that after a crash the rest can be set aside again.
+        that after a crash the rest can be set aside again. In a storage nothing is renamed: new objects get another
+        series, and the earlier ones are not read any more.
 
         Args:
             stamp: letters, digits, ``-`` and ``_``; usually the time.
@@ -260,27 +264,18 @@ class BackupStore:
         if not STAMP.fullmatch(stamp):
             raise ValueError(f"{stamp!r} cannot be part of a file name")
         self.close()
-        number, stale = 1, self.prefix.with_name(f"{self.prefix.name}.{stamp}.stale")
-        while any(backup_file(stale, ending).exists() for ending in ENDINGS):
-            number += 1
-            stale = self.prefix.with_name(f"{self.prefix.name}.{stamp}-{number}.stale")
-        try:
-            for ending in (*shard_endings(self.prefix), *ENDINGS):
-                path = backup_file(self.prefix, ending)
-                if path.exists():
-                    reach("file.rename:before")
-                    path.rename(backup_file(stale, ending))
-                    reach("file.rename:after")
-            sync_directory(self.prefix.parent)
-        except OSError as error:
-            raise BackupUnusable(self.prefix, f"it cannot be set aside: {error.strerror}") from error
+        if isinstance(self.prefix, StoragePath):
+            self.prefix.set_aside()
+            self._clear_cache()
+            return self.prefix
+        stale = _rename_files(self.prefix, stamp)
         self._clear_cache()
         return stale
 
     def _clear_cache(self) -> None:
         self._pending = []
         self._rewrite_shards = None
-        self._keys = RecordFile(self._keys.path, {"keys", "seal"})
+        self._keys = open_record_file(self._keys.path, {"keys", "seal"})
         self._data = Shard(self._data.path)
 
     def _write_keys(self, keys: Sequence[bytes]) -> None:
@@ -295,3 +290,21 @@ class BackupStore:
     @property
     def _files(self) -> tuple[Shard, ...]:
         return (self._data, *self._shards)
+
+
+def _rename_files(prefix: Path, stamp: str) -> Path:
+    number, stale = 1, prefix.with_name(f"{prefix.name}.{stamp}.stale")
+    while any(backup_file(stale, ending).exists() for ending in ENDINGS):
+        number += 1
+        stale = prefix.with_name(f"{prefix.name}.{stamp}-{number}.stale")
+    try:
+        for ending in (*shard_endings(prefix), *ENDINGS):
+            path = backup_file(prefix, ending)
+            if path.exists():
+                reach("file.rename:before")
+                path.rename(backup_file(stale, ending))
+                reach("file.rename:after")
+        sync_directory(prefix.parent)
+    except OSError as error:
+        raise BackupUnusable(prefix, f"it cannot be set aside: {error.strerror}") from error
+    return stale

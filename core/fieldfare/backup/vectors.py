@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Self
 
 from attrs import frozen
@@ -13,6 +12,7 @@ from fieldfare.backup.paths import backup_file, resolve_prefix
 from fieldfare.backup.record import FORMER_TAGS, REWRITE
 from fieldfare.backup.store import BackupStore
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath
 
 __all__ = ["VectorBackup"]
 
@@ -34,15 +34,16 @@ class VectorBackup:
                     redis.hset(key, name, value)
     """
 
-    prefix: Path
+    prefix: BackupPath
     header: dict[str, Any]
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls, path: BackupPath | str) -> Self:
         """Open a backup.
 
         Args:
-            path: ``<directory>/migration_backup_<index>``, with or without the hash that follows.
+            path: ``<directory>/migration_backup_<index>``, with or without the hash that follows. The directory
+                may be the URL of a storage.
 
         Raises:
             BackupUnusable: no such backup exists, or fieldfare did not write its header.

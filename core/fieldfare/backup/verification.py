@@ -6,15 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, repeat
-from pathlib import Path
 
 from attrs import field, frozen
 
 from fieldfare.backup.frame import Frame
 from fieldfare.backup.record import RESTORED_TAGS, REWRITE, Record
-from fieldfare.backup.record_file import RecordFile
+from fieldfare.backup.segment_file import RecordLog
 from fieldfare.backup.shards import Shard
 from fieldfare.errors import BackupCorrupt
+from fieldfare.storage import BackupPath
 
 __all__ = ["ExpectedBackup", "digest", "verify"]
 
@@ -36,7 +36,7 @@ class ExpectedBackup:
     prefixes: tuple[bytes, ...] = (b"",)
 
 
-def digest(keys: RecordFile, files: Sequence[Shard], batches: Mapping[str, int]) -> str:
+def digest(keys: RecordLog, files: Sequence[Shard], batches: Mapping[str, int]) -> str:
     """Return the SHA-256 of the checksums of all frames, in hexadecimal digits; bodies are not read.
 
     Args:
@@ -45,19 +45,19 @@ def digest(keys: RecordFile, files: Sequence[Shard], batches: Mapping[str, int])
         batches: tag → number of batches that the digest covers, from the first on.
     """
     found = hashlib.sha256()
-    for _, frame, _ in keys.read():
-        found.update(frame.checksum.to_bytes(4, "little"))
+    for _, checksum in keys.checksums():
+        found.update(checksum.to_bytes(4, "little"))
     left = Counter(batches)
     for shard in files:
         found.update(f"|{shard.number}|".encode())
-        for record, frame, _ in shard.read():
-            if left[record.tag] > 0:
-                left[record.tag] -= 1
-                found.update(frame.checksum.to_bytes(4, "little"))
+        for tag, checksum in shard.checksums():
+            if left[tag] > 0:
+                left[tag] -= 1
+                found.update(checksum.to_bytes(4, "little"))
     return found.hexdigest()
 
 
-def verify(keys: RecordFile, files: Sequence[Shard], expected: ExpectedBackup) -> None:
+def verify(keys: RecordLog, files: Sequence[Shard], expected: ExpectedBackup) -> None:
     """Read every byte once and check it. Memory: one header, the keys of a batch, and a mebibyte.
 
     Raises:
@@ -86,7 +86,7 @@ def verify(keys: RecordFile, files: Sequence[Shard], expected: ExpectedBackup) -
     for tag, batches in expected.batches.items():
         if dumped[tag] < batches:
             reason = f"the file ends with {dumped[tag]} of {batches} batches of {tag!r}"
-            raise BackupCorrupt(files[0].path, _size(files[0].path), reason)
+            raise BackupCorrupt(files[0].end_path, files[0].size, reason)
     if expected.digest and found.hexdigest() != expected.digest:
         raise BackupCorrupt(files[0].path, 0, "the file is not damaged, but is of another run,")
     if uncovered is not None:
@@ -96,19 +96,19 @@ def verify(keys: RecordFile, files: Sequence[Shard], expected: ExpectedBackup) -
 def _require_all_batches(shard: Shard, batches: int) -> None:
     if shard.stop is not None and batches < shard.stop - shard.start:
         reason = f"the file ends with {batches} of {shard.stop - shard.start} batches"
-        raise BackupCorrupt(shard.path, _size(shard.path), reason)
+        raise BackupCorrupt(shard.end_path, shard.size, reason)
 
 
-def _require_all_keys(log: RecordFile, captured: Counter[str], expected: ExpectedBackup) -> None:
+def _require_all_keys(log: RecordLog, captured: Counter[str], expected: ExpectedBackup) -> None:
     if captured["keys"] < expected.keys:
         reason = f"the file ends with {captured['keys']} of {expected.keys} keys"
-        raise BackupCorrupt(log.path, _size(log.path), reason)
+        raise BackupCorrupt(log.end_path, log.size, reason)
     if captured and not captured["seal"]:
-        raise BackupCorrupt(log.path, _size(log.path), "the file ends without its seal")
+        raise BackupCorrupt(log.end_path, log.size, "the file ends without its seal")
 
 
 def _uncovered(
-    path: Path, record: Record, frame: Frame, own: bytes, prefixes: tuple[bytes, ...]
+    path: BackupPath, record: Record, frame: Frame, own: bytes, prefixes: tuple[bytes, ...]
 ) -> BackupCorrupt | None:
     """Return an error if the index does not cover a key: a rollback would overwrite another document."""
     if b"" in prefixes:
@@ -119,7 +119,3 @@ def _uncovered(
         return None
     key = next(key for key in record.read_keys(own) if not key.startswith(prefixes))
     return BackupCorrupt(path, frame.offset, f"the index does not cover the key {key!r:.100}")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +47,9 @@ from fieldfare.errors.base import single_full_stops
 from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
+
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = ["apply"]
 
@@ -95,7 +98,7 @@ def apply(  # noqa: PLR0913 - the command's options
     information is lost; --yes skips the question. Ctrl-C stops after the current batch.
     """
     session = Session.of(context)
-    if not backup_dir:
+    if backup_dir is None:
         raise BackupDirectoryRequired
     from fieldfare.api import MigrationPlanner, load_migration_plan  # noqa: PLC0415 - start-up time
     from fieldfare.engine.resume import is_applied  # noqa: PLC0415 - start-up time
@@ -112,7 +115,7 @@ def apply(  # noqa: PLR0913 - the command's options
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
             again = command_line("apply", plan=plan, backup_dir=backup_dir)
-            is_new = not is_applied(server, loaded, Path(backup_dir))
+            is_new = not is_applied(server, loaded, backup_dir)
             if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
             expected = loaded.forecast.activities if loaded.forecast else None
@@ -152,7 +155,7 @@ def apply(  # noqa: PLR0913 - the command's options
         raise
     try:
         _write(report, report_out, benchmark_out)
-        _show_report(session, report, plan)
+        _show_report(session, report, plan, backup_dir)
     except (FileError, OutputLost) as lost:
         again = command_line(
             "apply", plan=plan, backup_dir=backup_dir, report_out=report_out, benchmark_out=benchmark_out
@@ -194,14 +197,14 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
         write_benchmark(report, benchmark_out)
 
 
-def _show_report(session: Session, report: MigrationReport, plan_path: Path) -> None:
+def _show_report(session: Session, report: MigrationReport, plan_path: Path, backup_dir: BackupPath) -> None:
     rollback = _rollback_command(report)
     if session.json or not report.steps:
         show_report(session, report, rollback=rollback)
         return
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
 
-    [migration] = MigrationExecutor(plugins=session.plugins).status(report.backup_dir, report.index)
+    [migration] = MigrationExecutor(plugins=session.plugins).status(backup_dir, report.index)
     waits = migration["stage"] == VALIDATED
     show_report(session, report, title="Built and checked; no name has moved" if waits else "")
     check = command_line("validate", plan=plan_path, backup_dir=report.backup_dir)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
 
 from fieldfare.cli.confirmation import agreed_to
-from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, directory_option
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, backup_option
 from fieldfare.cli.output import notice, show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError, UsageError
@@ -27,8 +26,8 @@ def cleanup(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
     backup_dir: Annotated[
-        list[Path] | None,
-        directory_option("Directory with backups of migrations, whose indexes and fields stay. Repeatable."),
+        list[Any] | None,
+        backup_option("Directory or URL with backups of migrations, whose indexes and fields stay. Repeatable."),
     ] = None,
     fields: Annotated[
         bool,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = ["command_line"]
 
 
-def command_line(command: str, **options: str | Path | None) -> str:
+def command_line(command: str, **options: BackupPath | str | None) -> str:
     """Return a command; options that are None are left out.
 
-    Never pass a connection URL: it may hold a password.
+    Never pass a connection URL: it may hold a password. That of a storage is written without it.
     """
     words = ["fieldfare", command]
     for name, value in options.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -17,6 +16,7 @@ from fieldfare.support.text_layout import wrap_text
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["agreed_to", "confirm_apply"]
 
@@ -31,7 +31,7 @@ def _is_typed() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) -> bool:
+def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: str) -> bool:
     """Ask before an index becomes unavailable, or information is lost. A run that is resumed was asked about before.
 
     Args:
@@ -47,7 +47,7 @@ def confirm_apply(plan: MigrationPlan, backup_dir: str | Path, *, again: str) ->
         typer.Exit: the answer is not yes.
     """
     loses = plan.lossy and plan.mode != "shadow"  # there, 'finalize' removes old values, and asks
-    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, Path(backup_dir)):
+    if not _is_typed() or not (plan.has_outage or loses) or _is_resumed(plan, backup_dir):
         return False
     from fieldfare.plan.text import summary_text  # noqa: PLC0415 - start-up time
 
@@ -97,11 +97,12 @@ def _read_yes(question: str, again: str) -> bool:
     return str(answer).strip().lower() == "yes"
 
 
-def _is_resumed(plan: MigrationPlan, backup_dir: Path) -> bool:
+def _is_resumed(plan: MigrationPlan, backup_dir: BackupPath | str) -> bool:
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
+    from fieldfare.storage import backup_location  # noqa: PLC0415 - start-up time
 
     try:
-        journal = find_backup(backup_dir, plan.index)
+        journal = find_backup(backup_location(backup_dir), plan.index)
     except BackupUnusable:
         return False
     phase, undo = journal.progress.phase.value, journal.progress.undo.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +22,7 @@ from fieldfare.report import Result
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["finalize"]
 
@@ -72,7 +72,7 @@ def finalize(  # noqa: PLR0913 - the command's options
         show("\n" + command_text("To roll back:", again))
 
 
-def _confirm(plan: MigrationPlan, *, backup_dir: Path, index: str | None, session: Session) -> None:
+def _confirm(plan: MigrationPlan, *, backup_dir: BackupPath, index: str | None, session: Session) -> None:
     if session.json or not sys.stdin.isatty():
         raise UsageError("finalize asks before it drops the old index; without a terminal, pass --yes.")
     if not agreed_to(_question(plan), command_line("finalize", backup_dir=backup_dir, index=index)):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import DEFAULT_BACKUPS, DEFAULT_URL, Cluster, Url, directory_option
+from fieldfare.cli.options import DEFAULT_BACKUPS, DEFAULT_URL, Cluster, Url, backup_option
 from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
 from fieldfare.support.units import bytes_text
@@ -17,6 +17,7 @@ from fieldfare.support.units import bytes_text
 if TYPE_CHECKING:
     from fieldfare.definition import Field
     from fieldfare.server.index_list import ListedIndex
+    from fieldfare.storage import BackupPath
 
 __all__ = ["list_indexes"]
 
@@ -29,9 +30,9 @@ def list_indexes(
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     backup_dir: Annotated[
-        list[Path] | None,
-        directory_option(
-            "Directory with backups, to show migrations that are not complete. Repeatable. Default: "
+        list[Any] | None,
+        backup_option(
+            "Directory or URL with backups, to show migrations that are not complete. Repeatable. Default: "
             f"{DEFAULT_BACKUPS}, if it exists."
         ),
     ] = None,
@@ -75,9 +76,9 @@ def _vector(field: Field) -> dict[str, Any]:
     return {"field": field.name, **shown}
 
 
-def _unfinished(session: Session, directories: Sequence[Path]) -> dict[str, str]:
+def _unfinished(session: Session, directories: Sequence[BackupPath]) -> dict[str, str]:
     """Return the name of an index → what is left to do of its migration."""
-    holding = [each for each in directories if each.is_dir() and next(each.glob("*.header"), None)]
+    holding = [each for each in directories if not isinstance(each, Path) or next(each.glob("*.header"), None)]
     if not holding:
         return {}
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
@@ -14,8 +14,11 @@ from fieldfare.cli.completion import (
     complete_index,
     complete_plan,
 )
-from fieldfare.errors import UsageError
+from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_options import Verify
+
+if TYPE_CHECKING:
+    from fieldfare.storage import BackupPath
 
 __all__ = [
     "DEFAULT_BACKUPS",
@@ -46,6 +49,8 @@ __all__ = [
     "VerifyOption",
     "Workers",
     "Yes",
+    "backup_directory",
+    "backup_option",
     "directory_option",
     "file_option",
     "refuse_overwriting_inputs",
@@ -102,6 +107,45 @@ def directory_option(text: str) -> Any:
     return typer.Option(help=text, metavar="DIR", file_okay=False, autocompletion=complete_backup_directory)
 
 
+def backup_option(text: str, *, is_new: bool = False) -> Any:
+    """Return an option that takes a backup directory: a path, or the URL of a storage. A new one is checked later."""
+    parser = backup_directory if is_new else existing_backup_directory
+    return typer.Option(help=text, metavar="DIR", parser=parser, autocompletion=complete_backup_directory)
+
+
+def backup_directory(text: str) -> BackupPath:
+    """Return a backup directory from the command line.
+
+    Raises:
+        BackupDirectoryRequired: it is empty.
+        UsageError: it is a URL of a form that is not supported, or of the memory of this process.
+    """
+    if not str(text).strip():
+        raise BackupDirectoryRequired
+    from fieldfare.storage import StoragePath, backup_location  # noqa: PLC0415 - start-up time
+
+    location = backup_location(text)
+    if isinstance(location, StoragePath) and location.storage.protocol == "memory":
+        raise UsageError(
+            f"{location} is the memory of this command. The backup ends with the command, and nobody can roll back. "
+            "Nothing was changed. Give a directory, or the URL of a storage."
+        )
+    return location
+
+
+def existing_backup_directory(text: str) -> BackupPath:
+    """Return the backup directory of an earlier run from the command line.
+
+    Raises:
+        typer.BadParameter: it is a file.
+        UsageError: as :func:`backup_directory`.
+    """
+    location = backup_directory(text)
+    if isinstance(location, Path) and location.is_file():
+        raise typer.BadParameter(f"Directory {str(location)!r} is a file.")
+    return location
+
+
 def index_option(text: str, completion: Any) -> Any:
     """Return the option for the name of an index, with its help."""
     return typer.Option("--index", "-i", help=text, metavar="NAME", autocompletion=completion)
@@ -145,7 +189,9 @@ Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")
 Plan: TypeAlias = Annotated[
     Path, file_option("Migration plan, as 'fieldfare plan' wrote it.", autocompletion=complete_plan)
 ]
-BackupDirectory: TypeAlias = Annotated[Path, directory_option("Directory with the backup of the migration.")]
+BackupDirectory: TypeAlias = Annotated[
+    Any, backup_option("Directory or storage URL (s3://...) with the backup of the migration.")
+]
 VerifyOption: TypeAlias = Annotated[
     Verify,
     typer.Option(
@@ -172,11 +218,11 @@ ReportOut: TypeAlias = Annotated[
 ]
 BenchmarkOut: TypeAlias = Annotated[Path | None, file_option("Write timings and rates here, as YAML.", is_output=True)]
 NewBackupDirectory: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        help="Directory for originals and progress; needed to resume and to roll back.",
-        metavar="DIR",
-        autocompletion=complete_backup_directory,
+    Any,
+    backup_option(
+        "Directory, or storage URL (s3://, gs://, abfs://, sftp://, file://), for originals and progress; needed to "
+        "resume and to roll back.",
+        is_new=True,
     ),
 ]
 BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
@@ -196,7 +242,8 @@ ReconnectTimeout: TypeAlias = Annotated[
     float,
     typer.Option(
         "--reconnect-timeout",
-        help="How long to retry while the server is unreachable (restart, failover), in seconds; 0 does not retry.",
+        help="How long to retry while the server, or the storage of the backup, is unreachable (restart, failover), in "
+        "seconds; 0 does not retry.",
         metavar="SECONDS",
         min=0,
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -38,6 +37,7 @@ from fieldfare.support.wording import counted
 if TYPE_CHECKING:
     from fieldfare.api import MigrationExecutor
     from fieldfare.backup.journal import Journal
+    from fieldfare.storage import BackupPath
 
 __all__ = ["rollback"]
 
@@ -147,7 +147,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         raise typer.Exit(RollbackFailed.exit_code)
 
 
-def _all_indexes(executor: MigrationExecutor, backup_dir: Path) -> list[str | None]:
+def _all_indexes(executor: MigrationExecutor, backup_dir: BackupPath) -> list[str | None]:
     """Return the indexes of all migrations in a directory, the newest first; None for the only one."""
     backups = executor.status(backup_dir)
     newest = sorted(backups, key=lambda each: str(each["started_at"]), reverse=True)
@@ -172,7 +172,7 @@ def _expected(journal: Journal) -> dict[str, float]:
     return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
 
 
-def _confirm(backup_dir: Path, index: str | None) -> bool:
+def _confirm(backup_dir: BackupPath, index: str | None) -> bool:
     what = f"the migration of {index!r}" if index else "the migration"
     again = command_line("rollback", backup_dir=backup_dir, index=index)
     return agreed_to(f"Roll back {what} recorded in {backup_dir}?", again)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from fieldfare.cli.options import (
     QueryCheckFile,
     ReportOut,
     Url,
-    directory_option,
+    backup_option,
 )
 from fieldfare.cli.output import show
 from fieldfare.cli.report_text import show_report
@@ -29,6 +29,7 @@ from fieldfare.hooks.run_options import Verify
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
+    from fieldfare.storage import BackupPath
 
 __all__ = ["validate"]
 
@@ -40,8 +41,8 @@ def validate(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     backup_dir: Annotated[
-        Path | None,
-        directory_option("Directory with the backup of the migration; with it, documents are compared, too."),
+        Any,
+        backup_option("Directory or URL with the backup of the migration; with it, documents are compared, too."),
     ] = None,
     verify: Annotated[
         Verify | None,
@@ -83,7 +84,7 @@ def validate(  # noqa: PLR0913 - the command's options
         raise typer.Exit(FieldfareError.exit_code)
 
 
-def _next(loaded: MigrationPlan, path: Path, backup_dir: Path, *, passed: bool) -> str:
+def _next(loaded: MigrationPlan, path: Path, backup_dir: BackupPath, *, passed: bool) -> str:
     """Return what to run next: without a backup to be seen, nobody knows where it is, or whether there is one."""
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
 

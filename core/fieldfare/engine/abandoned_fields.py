@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
@@ -36,6 +35,7 @@ from fieldfare.server.permissions import require_allowed
 from fieldfare.server.pipeline import Command, encode
 from fieldfare.server.refusal import trial_keys
 from fieldfare.server.transaction import require_isolation
+from fieldfare.storage import BackupPath
 
 __all__ = ["AbandonedField", "find_abandoned_fields", "remove_abandoned_fields"]
 
@@ -60,7 +60,7 @@ class AbandonedField:
 
 
 def find_abandoned_fields(
-    server: Server, abandoned: Iterable[AbandonedIndex] = (), backup_dirs: Sequence[Path] = ()
+    server: Server, abandoned: Iterable[AbandonedIndex] = (), backup_dirs: Sequence[BackupPath] = ()
 ) -> tuple[AbandonedField, ...]:
     """Return the shadow fields that migrations have left behind. Reads every document, changes nothing.
 

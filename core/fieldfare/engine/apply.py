@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -35,6 +34,7 @@ from fieldfare.errors import (
     ChangeBlocked,
     FieldfareError,
     Interrupted,
+    LockHeld,
     RunFailed,
     StepFailed,
     TargetRejected,
@@ -45,6 +45,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 from fieldfare.support.error_text import error_text
 
 __all__ = ["apply"]
@@ -54,7 +55,7 @@ def apply(  # noqa: PLR0913 - what a run consists of
     server: Server,
     plugins: Plugins,
     plan: MigrationPlan,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     options: RunOptions | None = None,
     stop: StopRequest | None = None,
@@ -192,7 +193,7 @@ def _failure(run: ActiveRun, session: Session, error: Exception) -> Exception:
 
 def _save(run: ActiveRun) -> None:
     # if the disk refuses, the last saved state is good enough: fewer batches are counted
-    with suppress(BackupUnusable):
+    with suppress(BackupUnusable, LockHeld):
         run.journal.save()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from attrs import frozen
 
@@ -19,6 +18,7 @@ from fieldfare.server import Server
 from fieldfare.server.index_names import real_name
 from fieldfare.server.inspect import REHEARSAL_PREFIX, list_indexes, read_snapshot
 from fieldfare.server.lock import IndexLock, lock_holder
+from fieldfare.storage import BackupPath
 
 __all__ = ["AbandonedIndex", "drop_abandoned", "find_abandoned"]
 
@@ -38,7 +38,7 @@ class AbandonedIndex:
     reason: str
 
 
-def find_abandoned(server: Server, backup_dirs: Sequence[Path] = ()) -> tuple[AbandonedIndex, ...]:
+def find_abandoned(server: Server, backup_dirs: Sequence[BackupPath] = ()) -> tuple[AbandonedIndex, ...]:
     """Return the indexes that migrations have left behind. Reads only.
 
     These are trial indexes, and versions ``NAME__vN`` over the same keys as the index that answers to ``NAME``. What a

@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from fieldfare import __version__
+from fieldfare.backup.paths import prefix_reference
 from fieldfare.engine.distribution.pool import WorkerPool
 from fieldfare.engine.session import Session
 from fieldfare.engine.worker import describe_worker, run_task
@@ -54,7 +55,7 @@ def open_workers(
         options: the user's.
 
     Raises:
-        UsageError: no plugin knows the executor.
+        UsageError: no plugin knows the executor; or the backup is at a URL with a password.
         PluginMissing: a worker lacks a plugin of the plan, or has another version of it.
         WorkersUnfit: there are no workers, or some of them have another version of fieldfare, or do not see the server
             or the backup.
@@ -75,7 +76,7 @@ def open_workers(
         url = "" if server.address is None else server.address.reference
         needed = {name: plugins.versions[name] for name in sorted(plan.plugins) if name in plugins.names}
         pool = WorkerPool(executor, run_task, url, session.lock.holder, tuple(needed.items()), plugins.blocked)
-        prefix = str(session.prefix.absolute())
+        prefix = prefix_reference(session.prefix)
         answers = executor.ask_each(describe_worker, url, server.capabilities.cluster, prefix, plugins.blocked)
         _require_fit(answers, server, needed)
         yield Workers(options, pool)
@@ -103,7 +104,9 @@ def _require_fit(answers: Mapping[str, Any], server: Server, needed: Mapping[str
                 f"{worker} reaches another Redis server: see FIELDFARE_URL and REDIS_URL in its environment"
             )
         if answer["holder"] != [this_process().host, this_process().pid]:
-            problems.append(f"{worker} does not see the backup directory, which has to be on a disk that all share")
+            problems.append(
+                f"{worker} does not see the backup: it must be on a disk or in a storage that all workers reach"
+            )
     if problems:
         raise WorkersUnfit(problems)
     if missing:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
@@ -28,6 +26,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import Phase
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 from fieldfare.support.error_text import error_text
 
 __all__ = ["finalize"]
@@ -36,7 +35,7 @@ __all__ = ["finalize"]
 def finalize(  # noqa: PLR0913 - as for a rollback
     server: Server,
     plugins: Plugins,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     index: str | None = None,
     options: RunOptions | None = None,

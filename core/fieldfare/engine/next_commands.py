@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import frozen
 
 from fieldfare.hooks.run_options import RunOptions
+from fieldfare.storage import BackupPath
 
 __all__ = ["NextCommands"]
 
@@ -25,13 +26,13 @@ class NextCommands:
     """
 
     index: str
-    backup_dir: Path
+    backup_dir: BackupPath
     plan_path: Path | None = None
     query_check_file: Path | None = None
     min_overlap: float | None = None
 
     @classmethod
-    def of_run(cls, index: str, backup_dir: Path, options: RunOptions) -> NextCommands:
+    def of_run(cls, index: str, backup_dir: BackupPath, options: RunOptions) -> NextCommands:
         """Return the commands that continue with a run of these options."""
         return cls(index, backup_dir, options.plan_path, options.query_check_file, options.min_overlap)
 

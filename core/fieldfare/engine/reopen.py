@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from attrs import frozen
 
@@ -17,6 +16,7 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 
 __all__ = ["ReopenedRun", "reopen_run"]
 
@@ -40,7 +40,7 @@ class ReopenedRun:
 def reopen_run(  # noqa: PLR0913 - what a run consists of
     server: Server,
     plugins: Plugins,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     index: str | None,
     options: RunOptions | None,

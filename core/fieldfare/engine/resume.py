@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from attrs import evolve
 
@@ -25,6 +24,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_definition
+from fieldfare.storage import BackupPath
 
 __all__ = ["is_applied", "open_journal"]
 
@@ -73,7 +73,7 @@ def open_journal(
     return journal
 
 
-def is_applied(server: Server, plan: MigrationPlan, backup_dir: Path) -> bool:
+def is_applied(server: Server, plan: MigrationPlan, backup_dir: BackupPath) -> bool:
     """Whether a run of this plan is complete, and its target is live: then there is nothing to do."""
     try:
         journal = find_backup(backup_dir, plan.index)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import evolve
 from redis.exceptions import RedisError
 
@@ -38,6 +36,7 @@ from fieldfare.plan import Receipt, Step
 from fieldfare.report import Finding, MigrationReport, Result
 from fieldfare.report.latency import LatencyHistogram
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 from fieldfare.support.error_text import error_text
 
 __all__ = ["rollback"]
@@ -46,7 +45,7 @@ __all__ = ["rollback"]
 def rollback(  # noqa: PLR0913 - what a rollback consists of
     server: Server,
     plugins: Plugins,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     index: str | None = None,
     options: RunOptions | None = None,

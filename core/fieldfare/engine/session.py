@@ -25,6 +25,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
+from fieldfare.storage import BackupPath, StoragePath, backup_location
 
 __all__ = [
     "Session",
@@ -49,14 +50,14 @@ class Session:
         commands: those that messages name for resume and rollback.
     """
 
-    directory: Path
-    prefix: Path
+    directory: BackupPath
+    prefix: BackupPath
     store: BackupStore
     lock: IndexLock
     commands: NextCommands
 
     @property
-    def header(self) -> Path:
+    def header(self) -> BackupPath:
         """The journal's file."""
         return backup_file(self.prefix, "header")
 
@@ -83,7 +84,7 @@ class Session:
 
 @contextmanager
 def open_session(
-    server: Server, index: str, backup_dir: Path, options: RunOptions, *, create: bool = True
+    server: Server, index: str, backup_dir: BackupPath, options: RunOptions, *, create: bool = True
 ) -> Iterator[Session]:
     """Open a backup directory and take both locks.
 
@@ -98,20 +99,24 @@ def open_session(
         BackupUnusable: the directory cannot be used.
         LockHeld: another migration holds the directory's files or the index.
     """
+    if isinstance(backup_dir, StoragePath):
+        backup_dir.storage.retry_for = options.retry_for
     directory = open_directory(backup_dir, create=create, index=index)
     prefix = backup_prefix(directory, index)
     with (
         lock_backup(prefix),
-        loaded_session(prefix, options),
         IndexLock(server, index, backup_dir=str(directory)) as lock,
+        loaded_session(prefix, options),
         BackupStore(prefix, batch_size=options.batch_size) as store,
     ):
+        if isinstance(prefix, StoragePath):
+            prefix.forget()
         yield Session(directory, prefix, store, lock, NextCommands.of_run(index, backup_dir, options))
 
 
 @contextmanager
 def read_backup(
-    backup_dir: str | Path | None, plan: MigrationPlan
+    backup_dir: BackupPath | str | None, plan: MigrationPlan
 ) -> Iterator[tuple[Journal | None, BackupStore | None]]:
     """Open the backup of a completed run for reading; without a directory, yield nothing.
 
@@ -121,18 +126,19 @@ def read_backup(
     if backup_dir is None:
         yield None, None
         return
-    journal = find_backup(Path(backup_dir), plan.index)
+    location = backup_location(backup_dir)
+    journal = find_backup(location, plan.index)
     if not journal.belongs_to(plan):
         raise BackupUnusable(journal.path, "it belongs to a run of another plan")
     is_complete = journal.progress.phase in (RunPhase.TARGET_CREATED, RunPhase.VALIDATED)
     if not is_complete or journal.progress.undo is not RollbackStatus.NONE:
         raise BackupUnusable(journal.path, f"there is no migrated index to compare it with: {describe_state(journal)}")
-    prefix = backup_prefix(open_directory(Path(backup_dir), create=False), plan.index)
+    prefix = backup_prefix(open_directory(location, create=False), plan.index)
     with BackupStore(prefix, batch_size=journal.progress.batch_size) as store:
         yield journal, store
 
 
-def find_backup(backup_dir: Path, index: str | None) -> Journal:
+def find_backup(backup_dir: BackupPath, index: str | None) -> Journal:
     """Return the journal of one run.
 
     Args:
@@ -155,7 +161,7 @@ def find_backup(backup_dir: Path, index: str | None) -> Journal:
     raise BackupUnusable(backup_dir, f"it holds {what}; backups there: {names}")
 
 
-def load_journals(backup_dir: Path) -> list[Journal]:
+def load_journals(backup_dir: BackupPath) -> list[Journal]:
     """Return the journals of all runs in a directory.
 
     Raises:
@@ -164,7 +170,7 @@ def load_journals(backup_dir: Path) -> list[Journal]:
     return [Journal.load(backup_file(prefix, "header")) for prefix in _prefixes(backup_dir, None)]
 
 
-def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, Any]]:
+def list_backups(backup_dir: BackupPath, index: str | None = None) -> list[dict[str, Any]]:
     """Return how far each run in a directory got, as plain values.
 
     Raises:
@@ -175,7 +181,7 @@ def list_backups(backup_dir: Path, index: str | None = None) -> list[dict[str, A
     return [_status(journal, backup_dir) for journal in load_journals(backup_dir)]
 
 
-def _indexes(headers: Sequence[Path]) -> str:
+def _indexes(headers: Sequence[BackupPath]) -> str:
     return ", ".join(repr(read_header(header).get("index_name")) for header in headers)
 
 
@@ -191,7 +197,7 @@ def _names(plan: MigrationPlan) -> set[str]:
     return {plan.index, plan.target.name, *plan.source.aliases, *moved_names(plan)}
 
 
-def throttle(backup_dir: Path, index: str | None, *, off: bool, **changes: Any) -> dict[str, Limits]:
+def throttle(backup_dir: BackupPath, index: str | None, *, off: bool, **changes: Any) -> dict[str, Limits]:
     """Change the limits of active runs.
 
     Args:
@@ -217,7 +223,7 @@ def throttle(backup_dir: Path, index: str | None, *, off: bool, **changes: Any) 
     return {name: change_limits(backup_prefix(directory, name), name, off=off, **changes) for name in names}
 
 
-def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
+def _prefixes(backup_dir: BackupPath, index: str | None) -> list[BackupPath]:
     """Return the prefix of the backup of this index, or of all if there is none, or if several may share the name."""
     directory = open_directory(backup_dir, create=False, index=index)
     exact = backup_file(backup_prefix(directory, index), "header") if index is not None else None
@@ -226,7 +232,7 @@ def _prefixes(backup_dir: Path, index: str | None) -> list[Path]:
     return [prefix for prefix in find_prefixes(directory) if backup_file(prefix, "header").exists()]
 
 
-def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
+def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:
     progress = journal.progress
     plan_path = Path(progress.plan_path) if progress.plan_path else None
     queries = Path(progress.query_check_file) if progress.query_check_file else None
@@ -262,7 +268,7 @@ def _status(journal: Journal, backup_dir: Path) -> dict[str, Any]:
     }
 
 
-def _speed(prefix: Path) -> dict[str, Any] | None:
+def _speed(prefix: BackupPath) -> dict[str, Any] | None:
     """Return how fast a run is, as plain values; None if it is not active."""
     state = read_state(prefix)
     return None if state is None else asdict(state, filter=lambda attribute, _: attribute.name != "process")

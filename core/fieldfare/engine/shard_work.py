@@ -14,7 +14,7 @@ from attrs import evolve
 
 from fieldfare import __version__
 from fieldfare.backup import REWRITE, Shard
-from fieldfare.backup.paths import shard_ending
+from fieldfare.backup.paths import prefix_reference, shard_ending
 from fieldfare.engine.distribution.pool import WorkerPool
 from fieldfare.engine.distribution.sizes import shard_ranges
 from fieldfare.engine.distribution.task import RunReference, ShardOutcome, ShardTask, Work
@@ -115,7 +115,7 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         pool.url,
         run.server.capabilities.cluster,
         run.plan.index,
-        str(run.store.prefix.absolute()),
+        prefix_reference(run.store.prefix),
         run.journal.progress.batch_size,
         run.plan_fingerprint,
         pool.holder,
@@ -124,6 +124,7 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         pool.plugins,
         pool.blocked,
         str(run.options.verify),
+        run.options.retry_for,
     )
 
 

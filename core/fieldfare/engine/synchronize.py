@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -30,6 +29,7 @@ from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server
+from fieldfare.storage import BackupPath
 from fieldfare.support.error_text import error_text
 
 __all__ = ["synchronize"]
@@ -38,7 +38,7 @@ __all__ = ["synchronize"]
 def synchronize(  # noqa: PLR0913 - as for a rollback
     server: Server,
     plugins: Plugins,
-    backup_dir: Path,
+    backup_dir: BackupPath,
     *,
     index: str | None = None,
     watch: bool = False,

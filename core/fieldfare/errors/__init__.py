@@ -22,6 +22,7 @@ The whole tree, with the exit code that the command line gives each branch::
     │   ├── BackupUnusable                  missing, unwritable, not ours, or corrupt
     │   │   ├── BackupDirectoryUnusable     cannot be made or written; a ValueError
     │   │   └── BackupCorrupt
+    │   ├── StoragePackageMissing           for a backup at a URL
     │   ├── LockHeld
     │   │   └── LockLost                    our own lock was taken by another migration
     │   └── UnconvertibleDocuments          documents that a step cannot convert
@@ -72,6 +73,7 @@ from fieldfare.errors.precondition import (
     PreconditionError,
     ServerUnavailable,
     StalePlan,
+    StoragePackageMissing,
     UnconvertibleDocuments,
     UnsupportedServer,
     WorkersUnfit,
@@ -133,6 +135,7 @@ __all__ = [
     "ServerUnavailable",
     "StalePlan",
     "StepFailed",
+    "StoragePackageMissing",
     "SyncFailed",
     "TargetRejected",
     "UnconvertibleDocuments",

@@ -22,6 +22,7 @@ __all__ = [
     "PreconditionError",
     "ServerUnavailable",
     "StalePlan",
+    "StoragePackageMissing",
     "UnconvertibleDocuments",
     "UnsupportedServer",
     "WorkersUnfit",
@@ -162,11 +163,16 @@ class WorkersUnfit(PreconditionError):
 
 
 class BackupUnusable(PreconditionError):
-    """A backup directory that is missing, unwritable or belongs to something else."""
+    """A backup directory that is missing, unwritable or belongs to something else.
+
+    Attributes:
+        path: of the directory, the file or the object, as text.
+        reason: what is wrong with it.
+    """
 
     subject: ClassVar[str] = "backup at"
 
-    def __init__(self, path: Path | str, reason: str) -> None:
+    def __init__(self, path: object, reason: str) -> None:
         self.path = str(path)
         self.reason = reason
         super().__init__(f"The {self.subject} {self.path} cannot be used: {reason}")
@@ -177,7 +183,7 @@ class BackupDirectoryUnusable(BackupUnusable, ValueError):
 
     subject = "backup directory"
 
-    def __init__(self, path: Path | str, reason: str) -> None:
+    def __init__(self, path: object, reason: str) -> None:
         super().__init__(path, f"{reason}. Nothing was changed. Give another --backup-dir.")
 
 
@@ -188,12 +194,31 @@ class BackupCorrupt(BackupUnusable):
         offset: the byte at which the bad frame starts.
     """
 
-    def __init__(self, path: Path | str, offset: int, reason: str) -> None:
+    def __init__(self, path: object, offset: int, reason: str) -> None:
         self.offset = offset
         super().__init__(
             path,
             f"{reason} at byte {offset}. Nothing was written from it. "
             "Restore this file from a copy of the backup directory before you continue.",
+        )
+
+
+class StoragePackageMissing(PreconditionError):
+    """The package that reaches a storage is not installed.
+
+    Attributes:
+        protocol: of the URL.
+        package: what is missing.
+        extra: of fieldfare, which installs it.
+    """
+
+    def __init__(self, protocol: str, *, package: str, extra: str) -> None:
+        self.protocol = protocol
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"Backups at {protocol}:// need the package {package}, which is not installed. Nothing was changed. "
+            f"Install it: pip install 'fieldfare[{extra}]'"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -20,6 +19,7 @@ from fieldfare.plan.redisvl import NOTE, RedisVLPlan
 from fieldfare.planning.planner import make_plan
 from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition, read_snapshot
+from fieldfare.storage import BackupPath
 
 __all__ = ["add_steps", "with_live_target"]
 
@@ -30,7 +30,7 @@ def add_steps(
     plan: RedisVLPlan,
     *,
     options: Mapping[str, Any],
-    backup_dir: str | Path | None = None,
+    backup_dir: BackupPath | str | None = None,
 ) -> MigrationPlan:
     """Return the plan with steps: those of its run in the backup directory, or new ones for the live index.
 
@@ -59,7 +59,9 @@ def add_steps(
     return evolve(made, warnings=(NOTE, *made.warnings))
 
 
-def with_live_target(server: Server, plan: MigrationPlan, *, backup_dir: str | Path | None = None) -> MigrationPlan:
+def with_live_target(
+    server: Server, plan: MigrationPlan, *, backup_dir: BackupPath | str | None = None
+) -> MigrationPlan:
     """Return a plan whose target can be compared with the live index.
 
     The target of a plan that RedisVL wrote lacks what RedisVL does not know; that is taken from the run in the backup
@@ -77,7 +79,7 @@ def with_live_target(server: Server, plan: MigrationPlan, *, backup_dir: str | P
     return evolve(plan, target=plan.target_schema.completed(live))
 
 
-def _earlier_plan(plan: RedisVLPlan, backup_dir: str | Path | None) -> MigrationPlan | None:
+def _earlier_plan(plan: RedisVLPlan, backup_dir: BackupPath | str | None) -> MigrationPlan | None:
     """Return the plan of an earlier run, unless it was another one or was rolled back."""
     header = None if backup_dir is None else backup_file(backup_prefix(backup_dir, plan.index), "header")
     if header is None or not header.exists():

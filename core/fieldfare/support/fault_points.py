@@ -25,9 +25,11 @@ EFFECTS = {
     "file.replace": ("before", "written", "renamed", "after"),
     "file.rename": ("before", "after"),
     "file.remove": ("before", "after"),
+    "storage.write": ("before", "written", "after"),
+    "storage.remove": ("before", "after"),
 }
 """Effect → its moments. ``middle``: a frame is incomplete. ``written``: the new content still has a temporary name.
-``renamed``: the rename is not durable yet."""
+``renamed``: the rename is not durable yet. In a storage, ``written``: the object is not read back yet."""
 
 _listener: Callable[[str], None] | None = None
 _activity: ContextVar[str] = ContextVar("activity", default=OUTSIDE)

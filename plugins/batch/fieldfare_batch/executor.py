@@ -15,6 +15,7 @@ from fieldfare.errors import BackupDirectoryRequired, PreconditionError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
+from fieldfare.storage import BackupPath, backup_location
 from fieldfare_batch.batch_run import BatchRun
 from fieldfare_batch.finalization import BatchFinalization, Finalizations
 from fieldfare_batch.index_files import create_directory
@@ -63,7 +64,7 @@ class BatchMigrationExecutor:
         state_path: str | Path = DEFAULT_STATE,
         report_dir: str | Path = DEFAULT_REPORTS,
         report_path: str | Path | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         batch_size: int | None = None,
         num_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -109,7 +110,7 @@ class BatchMigrationExecutor:
             raise PreconditionError(f"The patch of {batch_plan.batch_id} applies to no index. Nothing was changed.")
         path = Path(state_path)
         plan_path = Path(batch_plan_path) if batch_plan_path else None
-        initial = initial_state(batch_plan, Path(backup_dir), Path(report_dir), settings, plan_path)
+        initial = initial_state(batch_plan, backup_location(backup_dir), Path(report_dir), settings, plan_path)
         with lock_state(path):
             state = add_batch_plan(path, resume_or_start(path, initial), batch_plan)
             if not state.started:
@@ -128,7 +129,7 @@ class BatchMigrationExecutor:
         redis_client: AnyClient | None = None,
         server: Server | None = None,
         report_dir: str | Path | None = None,
-        backup_dir: str | Path | None = None,
+        backup_dir: BackupPath | str | None = None,
         batch_size: int | None = None,
         num_workers: int | None = None,
         retry_failed: bool = False,

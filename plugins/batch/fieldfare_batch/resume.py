@@ -12,6 +12,7 @@ from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus
 from fieldfare.errors import BackupDirectoryRequired, BackupUnusable, MigrationIncomplete, UsageError
+from fieldfare.storage import BackupPath, backup_location, is_storage_url
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.plan_file import load_batch_plan
@@ -59,7 +60,7 @@ def changed_settings(settings: Settings, batch_size: int | None, num_workers: in
 
 
 def initial_state(
-    plan: BatchPlan, backup_dir: Path, report_dir: Path, settings: Settings, plan_path: Path | None = None
+    plan: BatchPlan, backup_dir: BackupPath, report_dir: Path, settings: Settings, plan_path: Path | None = None
 ) -> BatchState:
     """Return the state of a batch in which no migration has started."""
     indexes = tuple(
@@ -77,7 +78,7 @@ def initial_state(
         version=VERSION,
         batch_id=plan.batch_id,
         failure_policy=plan.failure_policy,
-        backup_dir=str(backup_dir.resolve()),
+        backup_dir=absolute_location(backup_dir),
         report_dir=str(report_dir.absolute()),
         rollback=RollbackStatus.NONE,
         started_at=utc_timestamp(),
@@ -87,6 +88,23 @@ def initial_state(
         indexes=indexes,
         plan_path=str(plan_path.absolute()) if plan_path else "",
     )
+
+
+def absolute_location(backup_dir: BackupPath | str) -> str:
+    """Return a backup directory as a state file holds it.
+
+    Raises:
+        UsageError: it is a URL with a password, which no file may hold.
+    """
+    location = backup_location(backup_dir)
+    if isinstance(location, Path):
+        return str(location.resolve())
+    if location.storage.has_password:
+        raise UsageError(
+            f"The URL {location} has a password, and the state file of a batch would hold it. Nothing was changed. "
+            "Give the password in the environment of the storage's client, or in fsspec's configuration."
+        )
+    return str(location)
 
 
 def resume_or_start(path: Path, initial: BatchState) -> BatchState:
@@ -133,7 +151,7 @@ def _fingerprints(state: BatchState) -> dict[str, str | None]:
     return {each.name: each.fingerprint for each in state.applicable}
 
 
-def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | None) -> BatchState:
+def require_resumable(path: Path, state: BatchState, backup_dir: BackupPath | str | None) -> BatchState:
     """Check that a batch can be resumed; ``backup_dir`` is the one that the user gave.
 
     Returns:
@@ -152,11 +170,11 @@ def require_resumable(path: Path, state: BatchState, backup_dir: str | Path | No
     if not state.backup_dir:
         if not backup_dir:
             raise BackupDirectoryRequired
-        return evolve(state, backup_dir=str(Path(backup_dir).resolve()))
-    if backup_dir is not None and Path(backup_dir).resolve() != Path(state.backup_dir):
+        return evolve(state, backup_dir=absolute_location(backup_dir))
+    if backup_dir is not None and absolute_location(backup_dir) != str(backup_location(state.backup_dir)):
         raise BatchStateUnusable(
             path,
-            f"the backups of the batch are in {state.backup_dir}, not in {Path(backup_dir).resolve()}. "
+            f"the backups of the batch are in {state.backup_dir}, not in {absolute_location(backup_dir)}. "
             "Nothing was changed. Use that directory, or omit --backup-dir.",
         )
     require_backup_dir(path, state)
@@ -191,7 +209,7 @@ def require_backup_dir(path: Path, state: BatchState) -> None:
     Raises:
         BatchStateUnusable: it does not exist.
     """
-    if state.started and not Path(state.backup_dir).is_dir():
+    if state.started and not is_storage_url(state.backup_dir) and not Path(state.backup_dir).is_dir():
         raise BatchStateUnusable(path, f"its backup directory {state.backup_dir} does not exist. Nothing was changed.")
 
 

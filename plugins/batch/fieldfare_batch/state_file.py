@@ -14,6 +14,7 @@ from attrs import evolve
 
 from fieldfare.backup import lock_backup, write_durably
 from fieldfare.errors import BackupUnusable, FileError, LockHeld
+from fieldfare.storage import is_storage_url
 from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import Problem, dump_yaml, load_yaml
 from fieldfare_batch.errors import BatchStateUnusable
@@ -110,7 +111,8 @@ def _problems(state: BatchState, *, foreign: bool) -> Iterator[Problem]:
         yield ("version",), f"format {state.version}; this fieldfare reads {VERSION}"
     for key in ("backup_dir", "report_dir"):
         directory = getattr(state, key)
-        if not (Path(directory).is_absolute() or (foreign and not directory)) or "\0" in directory:
+        is_url = key == "backup_dir" and is_storage_url(directory)
+        if not (is_url or Path(directory).is_absolute() or (foreign and not directory)) or "\0" in directory:
             yield (key,), "must be an absolute path"
     if state.settings.on_conflict not in {None, "keep-old", "keep-new"}:
         yield ("settings", "on_conflict"), "must be keep-old or keep-new"

@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from fieldfare.documents import Note
+from fieldfare.hooks.run_options import RETRY_SECONDS
 
 __all__ = ["COUNTED", "RunReference", "ShardOutcome", "ShardTask", "Work"]
 
@@ -35,7 +36,7 @@ class RunReference:
         url: of the server, with ``***`` in the place of everything that may be secret.
         cluster: whether the server is a cluster.
         index: the source index.
-        prefix: of the backup's files.
+        prefix: of the backup's files: a path, or a URL without a password.
         batch_size: documents per batch.
         fingerprint: of the plan, which is in the backup's header.
         holder: names the holder of the lock on the index, without which nothing is written.
@@ -44,6 +45,7 @@ class RunReference:
         plugins: name and version of each plugin of the plan.
         blocked: names of plugins that the user excluded.
         verify: how many documents are compared with the backup.
+        retry_for: seconds for which a request to the storage of the backup is retried.
     """
 
     url: str
@@ -58,6 +60,7 @@ class RunReference:
     plugins: tuple[tuple[str, str], ...]
     blocked: tuple[str, ...] = ()
     verify: str = ""
+    retry_for: float = RETRY_SECONDS
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 ``<prefix>.throttle.json`` holds the limits of the run; ``fieldfare throttle`` changes it. ``<prefix>.running.json``
 holds how fast the run is; ``fieldfare status`` shows it. Neither is synced to disk: a new command starts without them.
+In a storage each is one object, which is overwritten and not read back.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from fieldfare.backup import backup_file
 from fieldfare.backup.durable import PRIVATE
 from fieldfare.backup.safe_open import read_json
 from fieldfare.errors import BackupUnusable
+from fieldfare.storage import BackupPath, StoragePath
 
 __all__ = ["RUNNING", "THROTTLE", "age", "read", "remove", "write"]
 
@@ -25,12 +26,16 @@ THROTTLE: Final = "throttle.json"
 RUNNING: Final = "running.json"
 
 
-def write(prefix: Path, name: str, content: Mapping[str, Any]) -> None:
+def write(prefix: BackupPath, name: str, content: Mapping[str, Any]) -> None:
     """Replace one of the files.
 
     Raises:
         OSError: it cannot be written; it keeps its content.
+        BackupUnusable: the storage fails.
     """
+    if isinstance(prefix, StoragePath):
+        backup_file(prefix, name).overwrite(json.dumps(content, sort_keys=True).encode())
+        return
     path = backup_file(prefix, name)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -43,17 +48,22 @@ def write(prefix: Path, name: str, content: Mapping[str, Any]) -> None:
         raise
 
 
-def read(prefix: Path, name: str) -> object | None:
+def read(prefix: BackupPath, name: str) -> object | None:
     """Return the content of one of the files; None if it is missing or damaged."""
     try:
+        if isinstance(prefix, StoragePath):
+            found: object = json.loads(backup_file(prefix, name).overwritten())
+            return found
         content: object = read_json(backup_file(prefix, name))
     except (OSError, ValueError, BackupUnusable):
         return None
     return content
 
 
-def age(prefix: Path, name: str) -> tuple[int, int] | None:
+def age(prefix: BackupPath, name: str) -> object | None:
     """Return what changes with every :func:`write`; None if the file is missing."""
+    if isinstance(prefix, StoragePath):
+        return str(read(prefix, name))
     try:
         found = backup_file(prefix, name).stat()
     except OSError:
@@ -61,8 +71,12 @@ def age(prefix: Path, name: str) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def remove(prefix: Path) -> None:
+def remove(prefix: BackupPath) -> None:
     """Remove both files."""
     for name in (THROTTLE, RUNNING):
+        if isinstance(prefix, StoragePath):
+            with suppress(BackupUnusable):
+                backup_file(prefix, name).remove_overwritten()
+            continue
         with suppress(OSError):
             backup_file(prefix, name).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from fieldfare.engine.load import files
 from fieldfare.engine.load.state import read_state
 from fieldfare.errors import BackupUnusable, UsageError
 from fieldfare.hooks.run_options import RunOptions
+from fieldfare.storage import BackupPath
 from fieldfare.support.structure import StructureError, make_converter, structure
 
 __all__ = ["Limits", "change_limits", "read_limits", "require_limits", "write_limits"]
@@ -53,7 +54,7 @@ def require_limits(max_rate: float | None, max_latency: float | None, pause_file
         raise UsageError(f"pause_file={str(pause_file)!r}: the directory {parent} does not exist. Nothing was changed.")
 
 
-def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any) -> Limits:
+def change_limits(prefix: BackupPath, index: str, *, off: bool = False, **changes: Any) -> Limits:
     """Change the limits of a run that is active.
 
     Args:
@@ -81,7 +82,7 @@ def change_limits(prefix: Path, index: str, *, off: bool = False, **changes: Any
     return limits
 
 
-def write_limits(prefix: Path, limits: Limits) -> None:
+def write_limits(prefix: BackupPath, limits: Limits) -> None:
     """Write the limits where the run looks for them.
 
     Raises:
@@ -90,7 +91,7 @@ def write_limits(prefix: Path, limits: Limits) -> None:
     files.write(prefix, files.THROTTLE, asdict(limits))
 
 
-def read_limits(prefix: Path) -> Limits | None:
+def read_limits(prefix: BackupPath) -> Limits | None:
     """Return the limits of a run; None if they are not there, or cannot be read."""
     try:
         limits = structure(_CONVERTER, files.read(prefix, files.THROTTLE), Limits)

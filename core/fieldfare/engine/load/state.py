@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from fieldfare.engine.load import files
+from fieldfare.errors import BackupUnusable
 from fieldfare.server.process import Process
+from fieldfare.storage import BackupPath
 from fieldfare.support.structure import StructureError, make_converter, structure
 
 __all__ = ["Pace", "RunState", "read_state", "write_state"]
@@ -55,13 +56,13 @@ class RunState:
     lag_seconds: float | None = None
 
 
-def write_state(prefix: Path, state: RunState) -> None:
+def write_state(prefix: BackupPath, state: RunState) -> None:
     """Write it where ``status`` looks for it. A disk that refuses does not matter to the run."""
-    with suppress(OSError):
+    with suppress(OSError, BackupUnusable):
         files.write(prefix, files.RUNNING, _CONVERTER.unstructure(state))
 
 
-def read_state(prefix: Path) -> RunState | None:
+def read_state(prefix: BackupPath) -> RunState | None:
     """Return the state of a run; None if none is active."""
     try:
         state = structure(_CONVERTER, files.read(prefix, files.RUNNING), RunState)

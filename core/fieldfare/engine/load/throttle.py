@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
@@ -20,6 +19,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.report import StepReport
 from fieldfare.server import Server
 from fieldfare.server.process import this_process
+from fieldfare.storage import BackupPath, StoragePath
 
 __all__ = ["Restriction", "Throttle"]
 
@@ -28,6 +28,9 @@ LOOK_SECONDS: Final = 0.25
 
 STATE_SECONDS: Final = 0.5
 """How often the state for ``status`` is written."""
+
+STORAGE_SECONDS: Final = 5.0
+"""The same two for a backup in a storage, where each takes a request."""
 
 PROBE_SECONDS: Final = 0.1
 
@@ -86,13 +89,13 @@ class Throttle:
     server: Server
     options: RunOptions
     stop: StopRequest
-    prefix: Path | None
+    prefix: BackupPath | None
     check: Callable[[], None]
     on_pause: Callable[[str], None]
     on_wait: Callable[[float], None]
     on_latency: Callable[[float], None]
     _limits: Limits = field(init=False)
-    _limits_age: tuple[int, int] | None = field(init=False, default=None)
+    _limits_age: object | None = field(init=False, default=None)
     _pause_file_exists: bool = field(init=False, default=False)
     _looked_at: float = field(init=False, default=-math.inf)
     _bucket: TokenBucket = field(init=False, factory=TokenBucket)
@@ -207,7 +210,7 @@ class Throttle:
 
     def _look(self, now: float) -> None:
         """Look at the files, a few times per second, and fill the bucket."""
-        if now - self._looked_at >= LOOK_SECONDS:
+        if now - self._looked_at >= (STORAGE_SECONDS if isinstance(self.prefix, StoragePath) else LOOK_SECONDS):
             self._looked_at = now
             pause_file = self.options.pause_file
             self._pause_file_exists = pause_file is not None and pause_file.exists()
@@ -239,7 +242,8 @@ class Throttle:
             return
         pace = Pace.FULL_SPEED if wait is None else wait.pace
         changed = (pace is Pace.PAUSED) != (self._state.pace is Pace.PAUSED)
-        if not changed and now - self._written_at < STATE_SECONDS:
+        least = STORAGE_SECONDS if isinstance(self.prefix, StoragePath) else STATE_SECONDS
+        if not changed and now - self._written_at < least:
             return
         self._written_at = now
         self._speed = self._speed.add(now, report.documents_done)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import Final
 
 from fieldfare.backup import backup_file
 from fieldfare.backup.journal import Journal
+from fieldfare.backup.paths import read_prefix
 from fieldfare.engine.distribution.task import RunReference
 from fieldfare.errors import BackupUnusable, ServerUnavailable
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.server import Server, connect
 from fieldfare.server.connector import connect_to
 from fieldfare.server.url import Address
+from fieldfare.storage import BackupPath, StoragePath
 from fieldfare.support.redaction import MASK, secrets_in
 
-__all__ = ["journal_of", "plugins_without", "secrets", "server_at", "use_address"]
+__all__ = ["journal_of", "plugins_without", "prefix_of", "secrets", "server_at", "use_address"]
 
 VARIABLES: Final = ("FIELDFARE_URL", "REDIS_URL")
 """Of the worker's environment; the first one that is set is the server."""
@@ -27,6 +28,7 @@ _address: Address | None = None
 _servers: dict[tuple[str, bool], Server] = {}
 _plugins: dict[tuple[str, ...], Plugins] = {}
 _journals: dict[tuple[str, str], Journal] = {}
+_prefixes: dict[tuple[str, str], BackupPath] = {}
 
 
 def use_address(address: Address) -> None:
@@ -76,6 +78,23 @@ def plugins_without(blocked: tuple[str, ...]) -> Plugins:
         return _plugins[blocked]
 
 
+def prefix_of(reference: RunReference) -> BackupPath:
+    """Return the prefix of a run's backup. One client of its storage serves all tasks of the run.
+
+    Raises:
+        UsageError: a URL of a form that is not supported.
+    """
+    name = (reference.prefix, reference.holder)
+    with _guard:
+        if name not in _prefixes:
+            prefix = read_prefix(reference.prefix)
+            if isinstance(prefix, StoragePath):
+                prefix.storage.retry_for = reference.retry_for
+            _prefixes.clear()  # that of an earlier run
+            _prefixes[name] = prefix
+        return _prefixes[name]
+
+
 def journal_of(reference: RunReference) -> Journal:
     """Return the journal of a run as it was when this process read it: its plan does not change.
 
@@ -85,7 +104,7 @@ def journal_of(reference: RunReference) -> Journal:
     name = (reference.prefix, reference.fingerprint)
     with _guard:
         if name not in _journals:
-            path = backup_file(Path(reference.prefix), "header")
+            path = backup_file(prefix_of(reference), "header")
             journal = Journal.load(path)
             if journal.fingerprint != reference.fingerprint:
                 raise BackupUnusable(path, "this worker sees the backup of another run there")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fieldfare import __version__
+from fieldfare.backup.paths import read_prefix
 from fieldfare.engine.load import read_state
 from fieldfare.engine.worker.context import plugins_without, secrets, server_at
+from fieldfare.errors import FieldfareError
 from fieldfare.server.process import this_process
+from fieldfare.storage import StoragePath
 from fieldfare.support.error_text import error_text
 from fieldfare.support.redaction import redact
 
 __all__ = ["describe_worker", "missing_plugins", "process_name"]
+
+ANSWER_SECONDS: Final = 5.0
+"""How long a worker tries to reach the storage of the backup before it says that it cannot."""
 
 
 def process_name() -> str:
@@ -48,15 +53,15 @@ def describe_worker(
     Args:
         url: of the server, with ``***`` in the place of what may be secret.
         cluster: whether it is a cluster.
-        prefix: of the files of the backup.
+        prefix: of the files of the backup, as :func:`~fieldfare.backup.paths.prefix_reference` writes it.
         blocked: names of plugins that the user excluded.
 
     Returns:
         ``process``, ``version``, ``plugins`` (name → version), ``server`` (its run ids), ``holder`` (host and process
-        of the coordinator, as the backup directory says; None if it says nothing), ``problems``.
+        of the coordinator, as the backup says; None if this worker does not see it), ``problems``.
     """
     problems: list[str] = []
-    found: dict[str, Any] = {"process": process_name(), "version": __version__}
+    found: dict[str, Any] = {"process": process_name(), "version": __version__, "holder": None}
     try:
         plugins = plugins_without(blocked)
         found["plugins"] = dict(plugins.versions)
@@ -64,6 +69,13 @@ def describe_worker(
         found["server"] = list(server_at(url, cluster=cluster).run_ids())
     except Exception as error:  # noqa: BLE001 - it is for the coordinator to say
         problems.append(redact(error_text(error), secrets()))
-    state = read_state(Path(prefix))
-    found["holder"] = None if state is None else [state.process.host, state.process.pid]
+    try:
+        location = read_prefix(prefix)
+        if isinstance(location, StoragePath):
+            location.storage.retry_for = ANSWER_SECONDS
+            location.parent.names()  # says why it cannot be read
+        if (state := read_state(location)) is not None:
+            found["holder"] = [state.process.host, state.process.pid]
+    except FieldfareError as error:
+        problems.append(error_text(error))
     return {**found, "problems": problems}

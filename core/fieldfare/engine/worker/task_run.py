@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from functools import partial
-from pathlib import Path
 
 from attrs import evolve, frozen
 from redis.exceptions import RedisError
@@ -21,7 +20,7 @@ from fieldfare.engine.rewrite import dump_shard, rewrite_shard
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.shadow_fields.fill import fill_shard
 from fieldfare.engine.stop import StopRequested
-from fieldfare.engine.worker.context import journal_of, plugins_without, secrets, server_at
+from fieldfare.engine.worker.context import journal_of, plugins_without, prefix_of, secrets, server_at
 from fieldfare.engine.worker.greeting import missing_plugins, process_name
 from fieldfare.engine.worker.run import WorkerJournal, WorkerRun
 from fieldfare.errors import FieldfareError, PluginMissing, WorkersLost, WorkersUnfit
@@ -48,11 +47,11 @@ def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
     reference = task.run
     plugins = plugins_without(reference.blocked)
     _require_same_versions(reference, plugins)
-    known = journal_of(reference)
+    prefix, known = prefix_of(reference), journal_of(reference)
     server = server_at(reference.url, cluster=reference.cluster)
     lock = FollowedLock(server, reference.index, reference.holder)
     verify = Verify.FULL if task.work is Work.COMPARE_ALL else Verify(reference.verify)
-    shard = Shard(backup_file(Path(reference.prefix), task.ending), task.shard, task.start, task.stop)
+    shard = Shard(backup_file(prefix, task.ending), task.shard, task.start, task.stop)
     steps = {step.id: StepRecord(Status.RUNNING, task.completed) for step in rewrite_pass(known.plan).steps}
     progress = evolve(known.progress, batch_size=reference.batch_size, notes=(), warnings=(), steps=steps)
     run = WorkerRun(
@@ -61,7 +60,7 @@ def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
         plugins,
         RunOptions(batch_size=reference.batch_size, verify=verify),
         journal=WorkerJournal(known.path, known.plan, progress),
-        store=BackupStore(reference.prefix, batch_size=reference.batch_size, shards=(shard,)),
+        store=BackupStore(prefix, batch_size=reference.batch_size, shards=(shard,)),
         lock=lock,
     )
     run.orders = FollowedOrders(server, reference.index, Orders(reference.holder, reference.round), run.check)

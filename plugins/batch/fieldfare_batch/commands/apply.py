@@ -87,7 +87,7 @@ def batch_apply(  # noqa: PLR0913 - the command's options
     indexes are built and checked: all of them, or none.
     """
     session = Session.of(context)
-    if not backup_dir:
+    if backup_dir is None:
         raise BackupDirectoryRequired
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
     from fieldfare_batch.plan_file import load_batch_plan  # noqa: PLC0415 - start-up time

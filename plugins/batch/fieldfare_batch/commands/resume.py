@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from fieldfare.cli.options import (
     OnConflict,
     PauseFile,
     Url,
+    backup_option,
 )
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
@@ -35,8 +36,8 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     ] = False,
     accept_data_loss: AcceptDataLoss = False,
     backup_dir: Annotated[
-        str | None,
-        typer.Option(help="Must be the directory of 'batch-apply', which the state file holds.", metavar="DIR"),
+        Any,
+        backup_option("Must be the directory or URL of 'batch-apply', which the state file holds."),
     ] = None,
     plan: Annotated[
         Path | None,
