@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +36,11 @@ PLUGINS = [
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.+?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_every_specified_hook_is_registered() -> None:
+    modules = [import_module(f"{specs.__name__}.{module.name}") for module in iter_modules(specs.__path__)]
+    assert sorted(name for module in modules for name in vars(module) if name.startswith("fieldfare_")) == HOOKS
 
 
 @pytest.mark.parametrize("name", HOOKS)

@@ -27,11 +27,12 @@ LATER: Final = {
     "fieldfare_add_commands",
     "fieldfare_encode_query",
     "fieldfare_examine",
+    "fieldfare_executor",
     "fieldfare_name_keys",
     "fieldfare_report_page",
     "fieldfare_transform_back",
 }
-"""Hooks that this migration does not call: tests of plugins, of the comparison, and of the mode ``shadow`` do."""
+"""Hooks that this migration does not call: tests of plugins, comparison, executors, and of the mode ``shadow`` do."""
 
 
 class Everything:

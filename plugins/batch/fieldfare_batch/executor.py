@@ -11,24 +11,21 @@ from fieldfare.api import MigrationExecutor
 from fieldfare.api.arguments import server_at
 from fieldfare.backup import open_directory
 from fieldfare.engine.stop import StopRequest
-from fieldfare.errors import BackupDirectoryRequired, PreconditionError, UsageError
+from fieldfare.errors import BackupDirectoryRequired, PreconditionError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.storage import BackupPath, backup_location
-from fieldfare_batch.candidates import NOTHING_TO_DO
+from fieldfare_batch.batch_run import BatchRun
 from fieldfare_batch.finalization import BatchFinalization, Finalizations
 from fieldfare_batch.index_files import create_directory
-from fieldfare_batch.index_plans import load_index_plan, require_rights_for_all
-from fieldfare_batch.index_runs import IndexRuns, ProgressCallback
-from fieldfare_batch.migration import Migrations
+from fieldfare_batch.index_runs import ProgressCallback
 from fieldfare_batch.plan import BatchPlan
-from fieldfare_batch.planner import BatchMigrationPlanner
-from fieldfare_batch.redisvl import with_index_plans
 from fieldfare_batch.report import BatchReport
 from fieldfare_batch.report_file import write_batch_report
 from fieldfare_batch.resume import (
     add_batch_plan,
+    changed_settings,
     initial_state,
     require_backup_dir,
     require_batch_plan,
@@ -37,7 +34,7 @@ from fieldfare_batch.resume import (
     resume_or_start,
 )
 from fieldfare_batch.rollback import Rollbacks
-from fieldfare_batch.state import BatchState, Settings, Status
+from fieldfare_batch.state import BatchState, Settings
 from fieldfare_batch.state_file import StateFile, load_state, lock_state
 
 __all__ = ["BatchMigrationExecutor"]
@@ -108,7 +105,7 @@ class BatchMigrationExecutor:
         """
         if not backup_dir or not str(backup_dir).strip():
             raise BackupDirectoryRequired
-        settings = _changed(settings or Settings(), batch_size, num_workers)
+        settings = changed_settings(settings or Settings(), batch_size, num_workers)
         if not batch_plan.applicable:
             raise PreconditionError(f"The patch of {batch_plan.batch_id} applies to no index. Nothing was changed.")
         path = Path(state_path)
@@ -120,8 +117,8 @@ class BatchMigrationExecutor:
                 # before the state file that names it is written
                 open_directory(backup_dir, index=batch_plan.applicable[0].name)
             with server_at(server, redis_url, redis_client) as connected:
-                state = self._planned(path, state, batch_plan, connected)
-                return self._run(path, state, report_path, connected, progress_callback, stop)
+                run = BatchRun(connected, self.plugins, path, stop or StopRequest(), progress_callback)
+                return run.apply(run.planned(state, batch_plan), report_path)
 
     def resume(  # noqa: PLR0913 - as apply
         self,
@@ -166,7 +163,7 @@ class BatchMigrationExecutor:
         path = Path(state_path)
         with lock_state(path):
             state = require_resumable(path, load_state(path), backup_dir)
-            state = evolve(state, settings=_changed(settings or state.settings, batch_size, num_workers))
+            state = evolve(state, settings=changed_settings(settings or state.settings, batch_size, num_workers))
             if report_dir is not None:
                 state = evolve(state, report_dir=str(Path(report_dir).absolute()))
             if retry_failed:
@@ -176,9 +173,8 @@ class BatchMigrationExecutor:
                 batch_plan = require_batch_plan(path, state, batch_plan_path)
                 state = add_batch_plan(path, state, batch_plan)
             with server_at(server, redis_url, redis_client) as connected:
-                if batch_plan is not None:
-                    state = self._planned(path, state, batch_plan, connected)
-                return self._run(path, state, report_path, connected, progress_callback, stop)
+                run = BatchRun(connected, self.plugins, path, stop or StopRequest(), progress_callback)
+                return run.apply(state if batch_plan is None else run.planned(state, batch_plan), report_path)
 
     def rollback(  # noqa: PLR0913 - as apply
         self,
@@ -286,54 +282,3 @@ class BatchMigrationExecutor:
             FileError: it is invalid.
         """
         return load_state(Path(state_path))
-
-    def _run(  # noqa: PLR0913, PLR0917 - shared by apply and resume
-        self,
-        path: Path,
-        state: BatchState,
-        report_path: str | Path | None,
-        server: Server,
-        callback: ProgressCallback | None,
-        stop: StopRequest | None,
-    ) -> BatchReport:
-        self.plugins.raise_if_broken()
-        plans = {
-            each.name: load_index_plan(each, state)
-            for each in state.with_status(Status.PENDING, Status.IN_PROGRESS, Status.BUILT)
-        }
-        require_rights_for_all(server, self.plugins, plans.values())
-        create_directory(Path(state.report_dir))
-        file = StateFile(path, state)
-        file.update()
-        executor = MigrationExecutor(plugins=self.plugins)
-        Migrations(IndexRuns(server, executor, file, plans, stop or StopRequest(), callback)).run()
-        return write_batch_report(file, report_path)
-
-    def _planned(self, path: Path, state: BatchState, batch_plan: BatchPlan, server: Server) -> BatchState:
-        """Return a state in which every index has a plan; RedisVL's batch plans have none."""
-        if not state.unplanned:
-            return state
-        made = BatchMigrationPlanner(plugins=self.plugins).create_batch_plan(
-            server=server,
-            indexes=state.unplanned,
-            schema_patch=batch_plan.shared_patch,
-            plan_dir=path.absolute().parent / "plans",
-        )
-        return with_index_plans(state, made.indexes, NOTHING_TO_DO)
-
-
-def _changed(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
-    """Return settings with what is given.
-
-    Raises:
-        UsageError: a number is less than 1.
-    """
-    settings = evolve(
-        settings,
-        batch_size=settings.batch_size if batch_size is None else batch_size,
-        num_workers=settings.num_workers if num_workers is None else num_workers,
-    )
-    for name in ("batch_size", "num_workers", "parallel"):
-        if getattr(settings, name) < 1:
-            raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")
-    return settings

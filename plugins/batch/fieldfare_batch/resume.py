@@ -30,6 +30,7 @@ from fieldfare_batch.state_file import VERSION, load_state
 
 __all__ = [
     "add_batch_plan",
+    "changed_settings",
     "find_journal",
     "initial_state",
     "is_partially_migrated",
@@ -39,6 +40,23 @@ __all__ = [
     "reset_failed",
     "resume_or_start",
 ]
+
+
+def changed_settings(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
+    """Return settings with the numbers that are given.
+
+    Raises:
+        UsageError: a number is less than 1.
+    """
+    settings = evolve(
+        settings,
+        batch_size=settings.batch_size if batch_size is None else batch_size,
+        num_workers=settings.num_workers if num_workers is None else num_workers,
+    )
+    for name in ("batch_size", "num_workers", "parallel"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")
+    return settings
 
 
 def initial_state(
