@@ -77,7 +77,7 @@ def test_a_run_that_waits_says_for_how_long(server: Server, plugins: Plugins, wa
         "i", schema_patch=PATCH, server=server
     )
     executor = MigrationExecutor(plugins=plugins)
-    executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=100, max_rate=3000)
+    executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=100, max_rate=900)
     executor.apply(plan, server=server, backup_dir=tmp_path)  # nothing to do
     first, last = watcher.reports
     assert (first.command, first.moment, first.index, first.mode) == ("apply", Moment.STARTED, "i", "drop_recreate")

@@ -97,7 +97,7 @@ def test_a_run_and_its_activities_are_one_trace(server: Server, plugins: Plugins
     plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
         "i", schema_patch=PATCH, server=server
     )
-    MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=10, max_rate=3000)
+    MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path, batch_size=50, max_rate=450)
     spans = {span.name: span for span in kept.spans}
     run = spans["fieldfare apply"]
     assert run.parent is None

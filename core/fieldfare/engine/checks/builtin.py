@@ -181,21 +181,29 @@ def _indexing_failures(run: ActiveRun, stats: IndexStats, gone: int) -> Finding:
     if after <= failures_expected(run, expired):
         return Finding("indexing_failures", passed=True, detail=detail, data=data)
     severity = Severity.ERROR
-    if run.has_backup and run.source.filter is not None and _holds_captured(run):
-        detail += ": documents that the old index did not scan (SKIPINITIALSCAN); it lost none"
+    if run.has_backup and _holds_captured(run):
+        unscanned = "that the old index did not scan (SKIPINITIALSCAN)"
+        gone_again = "that expired or were deleted while the index was built"
+        detail += f": documents {gone_again if run.source.filter is None else unscanned}; it lost none"
         severity = Severity.WARNING
     return Finding("indexing_failures", passed=False, severity=severity, detail=detail, data=data)
 
 
 def _holds_captured(run: ActiveRun) -> bool:
-    """Whether the index holds every captured document that still exists.
+    """Whether the index holds every captured document that still exists; looked at again while applications write.
 
     With a FILTER, only documents that the old index held are captured.
     """
     for keys in run.captured_keys():
-        names = {run.plan.moved(key) for key in keys} if run.plan.moves_keys else set(keys)
-        outside = names - find_indexed(run.server, run.target.name, sorted(names))
-        if any(require_allowed(run.server, [(b"EXISTS", name) for name in outside])):
+        outside = {run.plan.moved(key) for key in keys} if run.plan.moves_keys else set(keys)
+        for _ in range(ATTEMPTS):
+            outside -= find_indexed(run.server, run.target.name, sorted(outside))
+            names = sorted(outside)
+            replies = require_allowed(run.server, [(b"EXISTS", name) for name in names])
+            outside = {name for name, reply in zip(names, replies, strict=True) if reply}
+            if not outside:
+                break
+        else:
             return False
     return True
 
