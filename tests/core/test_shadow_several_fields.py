@@ -1,0 +1,94 @@
+"""The mode ``shadow`` where a plan rewrites several fields of a document, and applications write some of these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from fieldfare.api import MigrationPlanner
+from fieldfare.backup import VectorBackup
+from fieldfare.report import Result
+from fieldfare.server import Server
+from fieldfare.support import fault_points
+from fieldfare.testing.indexing import wait_until_indexed
+from shadow_migration import DIMS, DOCUMENTS, SHAPES, Migration, vector
+
+TWO_CONVERTED: Final = {"update_fields": [{"name": name, "attrs": {"datatype": "float16"}} for name in "ab"]}
+ONE_RENAMED: Final = {
+    "update_fields": [{"name": "a", "attrs": {"datatype": "float16"}}],
+    "rename_fields": [{"old_name": "b", "new_name": "c"}],
+}
+
+
+def old_form(seed: float) -> bytes:
+    return np.array(vector(seed), "<f4").tobytes()
+
+
+def new_form(seed: float) -> bytes:
+    return np.array(vector(seed), "<f2").tobytes()
+
+
+def applied(server: Server, backup_dir: Path, changes: dict[str, Any], *, switch: bool = True) -> Migration:
+    """Apply changes to documents with the vectors ``a`` and ``b``."""
+    field = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
+    server.bulk([("HSET", f"d:{row}", "a", old_form(row), "b", old_form(row)) for row in range(DOCUMENTS)])
+    server.command("FT.CREATE", "books", "PREFIX", 1, "d:", "SCHEMA", "a", *field, "b", *field)
+    wait_until_indexed(server)
+    planner = MigrationPlanner(accept_recall_loss=True)
+    patch = {"version": 1, "changes": changes}
+    plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
+    migration = Migration(SHAPES["hash-datatype"], server, backup_dir)
+    migration.apply(plan, switch=switch)
+    return migration
+
+
+def values(server: Server, *fields: str) -> Sequence[bytes | None]:
+    found: Sequence[bytes | None] = server.command("HMGET", "d:1", *fields)
+    return found
+
+
+def test_a_rollback_converts_back_one_field_of_a_document_whose_other_field_is_outdated(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
+    server.command("HSET", "d:1", "a", old_form(100), "b__v2", new_form(200))
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert values(server, "a", "b", "a__v2", "b__v2") == [old_form(100), old_form(200), None, None]
+
+
+def test_a_new_name_that_an_application_wrote_before_the_switch_is_known_to_be_older_than_its_later_writes(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = applied(server, tmp_path / "backup", ONE_RENAMED, switch=False)
+    server.command("HSET", "d:1", "a", old_form(100), "c", old_form(200))
+    migration.sync()
+    assert values(server, "a__v2", "c") == [new_form(100), old_form(200)]
+    server.command("HSET", "d:1", "b", old_form(300))
+    migration.sync()
+    assert values(server, "a__v2", "c") == [new_form(100), old_form(300)]
+
+
+def test_a_simple_conversion_that_fails_is_decided_about_by_what_was_there_before(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
+    server.command("HDEL", "d:1", "a__v2")
+    written = []
+
+    def write(point: str) -> None:
+        if point == "sync:file.sync:after" and not written:  # the state of d:1 is on disk, d:1 is not written yet
+            written.append(point)
+            server.command("HSET", "d:1", "b", old_form(200))
+
+    fault_points.listen(write)
+    try:
+        migration.sync()
+    finally:
+        fault_points.listen(None)
+    assert written
+    migration.sync()
+    assert values(server, "a__v2", "b__v2") == [new_form(1), new_form(200)]
