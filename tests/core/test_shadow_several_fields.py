@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pytest
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.backup import VectorBackup
+from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.support import fault_points
@@ -46,6 +48,22 @@ def applied(server: Server, backup_dir: Path, changes: dict[str, Any], *, switch
     return migration
 
 
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Call a listener at every fault point, except for what it does itself."""
+
+    def listen(point: str) -> None:
+        fault_points.listen(None)
+        listener(point)
+        fault_points.listen(listen)
+
+    fault_points.listen(listen)
+    try:
+        yield
+    finally:
+        fault_points.listen(None)
+
+
 def values(server: Server, *fields: str) -> Sequence[bytes | None]:
     found: Sequence[bytes | None] = server.command("HMGET", "d:1", *fields)
     return found
@@ -72,23 +90,41 @@ def test_a_new_name_that_an_application_wrote_before_the_switch_is_known_to_be_o
     assert values(server, "a__v2", "c") == [new_form(100), old_form(300)]
 
 
-def test_a_simple_conversion_that_fails_is_decided_about_by_what_was_there_before(
+def test_a_document_that_is_written_while_its_missing_shadow_field_is_made_is_decided_about_by_its_history(
     server: Server, tmp_path: Path
 ) -> None:
     migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
+    server.command("HSET", "d:1", "b", old_form(100))
+    migration.sync()
     server.command("HDEL", "d:1", "a__v2")
     written = []
 
     def write(point: str) -> None:
-        if point == "sync:file.sync:after" and not written:  # the state of d:1 is on disk, d:1 is not written yet
+        if point == "sync:file.sync:after" and not written:  # the document was read, and is not written yet
             written.append(point)
-            server.command("HSET", "d:1", "b", old_form(200))
+            server.command("HSET", "d:1", "b__v2", new_form(1))  # by a new version that had read it before
+            server.command("HSET", "d:1", "b", old_form(200))  # by an old version, and later
 
-    fault_points.listen(write)
-    try:
+    with listening(write):
         migration.sync()
-    finally:
-        fault_points.listen(None)
     assert written
     migration.sync()
     assert values(server, "a__v2", "b__v2") == [new_form(1), new_form(200)]
+
+
+def test_a_document_that_is_written_all_the_time_has_a_shadow_field(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    seeds = itertools.count(1000)
+    points: Counter[str] = Counter()
+
+    def write(point: str) -> None:
+        if point.endswith("server.send:before") and server.command("HEXISTS", "d:1", "v__v2"):
+            points[point] += 1
+            server.command(*migration.shape.update("d:1", next(seeds)))
+
+    with listening(write):
+        assert migration.apply(switch=False) is Result.SUCCEEDED
+    assert points["rewrite:server.send:before"] > ATTEMPTS
+    migration.sync()
+    assert migration.outdated() == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -56,7 +56,8 @@ def remove_shadow_fields(run: ActiveRun) -> int:
         outdated += changed
         run.advance(len(keys))
     synchronization = FieldSynchronization(run)
-    noted = {key for _, theirs in synchronization.divide(outdated) for key in theirs.keys}
+    own_values = synchronization.written_by_applications(outdated)
+    noted = set[bytes]().union(*own_values.values())
     converted, left = set[bytes](), set[bytes]()
     outdated = [key for key in outdated if key not in former]
     for start in range(0, len(outdated), run.options.batch_size):
@@ -73,7 +74,7 @@ def remove_shadow_fields(run: ActiveRun) -> int:
                 break
         run.note(problem_notes({CONTENDED: part}))
     for batch in former_values(run):
-        removed += _restore(run, batch, noted)
+        removed += _restore(run, batch, own_values)
     _note(run, converted - left, CONVERTED_BACK)
     _note(run, left, NEW_FORM)
     return removed
@@ -109,13 +110,13 @@ def _remove_as_read(run: ActiveRun, shadows: Batch) -> tuple[int, list[bytes]]:
     return result.written, list(result.changed)
 
 
-def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
+def _restore(run: ActiveRun, former: Batch, kept: Mapping[str, Collection[bytes]]) -> int:
     """Give documents back what they had under new names before the run, and remove their other shadow fields.
 
     Args:
         run: the rollback.
         former: values that the documents get back.
-        kept: documents that keep what they have where they had a former value.
+        kept: path of a shadow field → keys of documents that keep what they have there, not their former value.
     """
     paths = shadow_paths(run.plan)
     found, _ = read_documents(run.server, run.source.storage, former.keys, list(paths.values()))
@@ -126,7 +127,7 @@ def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
     after = {path: Column.of([None] * len(there)) for path in paths.values()}
     row_of = {key: row for row, key in enumerate(former.keys)}
     for path, column in former.columns.items():
-        pairs = [(now, column[row_of[key]], key in kept) for key, now in zip(there, found[path], strict=True)]
+        pairs = [(now, column[row_of[key]], key in kept[path]) for key, now in zip(there, found[path], strict=True)]
         after[path] = Column.of(now if is_kept and value is not None else value for now, value, is_kept in pairs)
     before = found.select(range(len(there)), list(former.columns))
     write = GuardedWrite(Batch(tuple(there), after), before)
