@@ -67,7 +67,9 @@ def is_filled(run: ActiveRun) -> bool:
 def _some_lack_shadow_fields(run: ActiveRun, keys: Sequence[bytes]) -> bool:
     found, _ = read_shadowed(run, keys)
     pairs = [(found.originals[old], found.shadows[new]) for old, new in shadow_paths(run.plan).items()]
-    return any(original is not None and shadow is None for pair in pairs for original, shadow in zip(*pair, strict=True))
+    return any(
+        original is not None and shadow is None for pair in pairs for original, shadow in zip(*pair, strict=True)
+    )
 
 
 def fill_shard(
