@@ -34,7 +34,7 @@ def new_form(seed: float) -> bytes:
     return np.array(vector(seed), "<f2").tobytes()
 
 
-def applied(server: Server, backup_dir: Path, changes: dict[str, Any], *, switch: bool = True) -> Migration:
+def applied(server: Server, backup_dir: Path, changes: dict[str, Any], **options: Any) -> Migration:
     """Apply changes to documents with the vectors ``a`` and ``b``."""
     field = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
     server.bulk([("HSET", f"d:{row}", "a", old_form(row), "b", old_form(row)) for row in range(DOCUMENTS)])
@@ -44,7 +44,7 @@ def applied(server: Server, backup_dir: Path, changes: dict[str, Any], *, switch
     patch = {"version": 1, "changes": changes}
     plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
     migration = Migration(SHAPES["hash-datatype"], server, backup_dir)
-    migration.apply(plan, switch=switch)
+    migration.apply(plan, **options)
     return migration
 
 
@@ -97,7 +97,7 @@ def test_a_document_that_is_written_while_its_missing_shadow_field_is_made_is_de
     server.command("HSET", "d:1", "b", old_form(100))
     migration.sync()
     server.command("HDEL", "d:1", "a__v2")
-    written = []
+    written: list[str] = []
 
     def write(point: str) -> None:
         if point == "sync:file.sync:after" and not written:  # the document was read, and is not written yet
@@ -128,3 +128,13 @@ def test_a_document_that_is_written_all_the_time_has_a_shadow_field(server: Serv
     assert points["rewrite:server.send:before"] > ATTEMPTS
     migration.sync()
     assert migration.outdated() == {}
+
+
+def test_a_rollback_converts_back_a_field_of_a_document_that_had_the_new_name_of_another_one(
+    server: Server, tmp_path: Path
+) -> None:
+    server.command("HSET", "d:1", "c", old_form(50))
+    migration = applied(server, tmp_path / "backup", ONE_RENAMED, on_conflict="keep-old")
+    server.command("HSET", "d:1", "a__v2", new_form(200))
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert values(server, "a", "b", "c", "a__v2") == [old_form(200), old_form(1), old_form(50), None]
