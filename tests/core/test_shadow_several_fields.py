@@ -138,3 +138,15 @@ def test_a_rollback_converts_back_a_field_of_a_document_that_had_the_new_name_of
     server.command("HSET", "d:1", "a__v2", new_form(200))
     assert migration.rollback() is Result.ROLLED_BACK
     assert values(server, "a", "b", "c", "a__v2") == [old_form(200), old_form(1), old_form(50), None]
+
+
+def test_a_rollback_restores_a_document_that_had_the_new_names_of_two_fields_and_the_old_name_of_one(
+    server: Server, tmp_path: Path
+) -> None:
+    server.command("HSET", "d:x", "c", old_form(50), "b", old_form(60), "e", old_form(70))
+    renames = {"rename_fields": [{"old_name": old, "new_name": new} for old, new in ("ac", "be")]}
+    before = server.command("HGETALL", "d:x")
+    migration = applied(server, tmp_path / "backup", renames, on_conflict="keep-old")
+    assert server.command("HMGET", "d:x", "a", "b", "c", "e") == [None, old_form(60), old_form(50), old_form(60)]
+    assert migration.rollback() is Result.ROLLED_BACK
+    assert server.command("HGETALL", "d:x") == before
