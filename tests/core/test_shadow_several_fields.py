@@ -94,22 +94,26 @@ def test_a_document_that_is_written_while_its_missing_shadow_field_is_made_is_de
     server: Server, tmp_path: Path
 ) -> None:
     migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
-    server.command("HSET", "d:1", "b", old_form(100))
-    migration.sync()
-    server.command("HDEL", "d:1", "a__v2")
-    written: list[str] = []
-
-    def write(point: str) -> None:
-        if point == "sync:file.sync:after" and not written:  # the document was read, and is not written yet
-            written.append(point)
-            server.command("HSET", "d:1", "b__v2", new_form(1))  # by a new version that had read it before
-            server.command("HSET", "d:1", "b", old_form(200))  # by an old version, and later
-
-    with listening(write):
+    written = list[int]()
+    for moment in range(1, 10):
+        server.command("HSET", "d:1", "b", old_form(100 + moment))
         migration.sync()
-    assert written
-    migration.sync()
-    assert values(server, "a__v2", "b__v2") == [new_form(1), new_form(200)]
+        server.command("HDEL", "d:1", "a__v2")
+        sends: Counter[str] = Counter()
+
+        def write(point: str, seed: int = moment, sends: Counter[str] = sends) -> None:
+            sends[point] += 1
+            if point == "sync:server.send:before" and sends[point] == seed:
+                written.append(seed)
+                server.command("HSET", "d:1", "b__v2", new_form(1))  # by a new version that had read it long before
+                server.command("HSET", "d:1", "b", old_form(200 + seed))  # by an old version, and later
+
+        with listening(write):
+            migration.sync()
+        migration.sync()
+        b = server.command("HGET", "d:1", "b")
+        assert values(server, "a__v2", "b__v2") == [new_form(1), migration.shape.converted(b)], moment
+    assert written, "it was never written meanwhile"
 
 
 def test_a_document_that_is_written_all_the_time_has_a_shadow_field(server: Server, tmp_path: Path) -> None:
