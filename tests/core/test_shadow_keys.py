@@ -27,6 +27,7 @@ from fieldfare.engine.shadow_keys import synchronization
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
 from fieldfare.engine.shadow_pairs import history
+from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Phase, Receipt, Step
@@ -580,6 +581,29 @@ class Mover:
     def fieldfare_undo_step(self) -> None:
         """Fail."""
         raise NotImplementedError
+
+
+def test_a_document_that_is_written_all_the_time_has_a_copy(server: Server, tmp_path: Path) -> None:
+    migration = Migration("hash", server, tmp_path / "backup")
+    migration.fill()
+    points: Counter[str] = Counter()
+
+    def write(point: str) -> None:
+        if point.endswith("server.send:before"):
+            fault_points.listen(None)
+            if server.command("EXISTS", "n:1"):
+                points[point] += 1
+                server.command(*migration.write("d:1", f"word {points.total()}"))
+            fault_points.listen(write)
+
+    fault_points.listen(write)
+    try:
+        assert migration.apply(switch=False).result is Result.SUCCEEDED
+    finally:
+        fault_points.listen(None)
+    assert max(points.values()) > ATTEMPTS
+    migration.sync()
+    assert outdated(migration) == {}
 
 
 def test_a_plugin_that_names_keys(server: Server, tmp_path: Path) -> None:

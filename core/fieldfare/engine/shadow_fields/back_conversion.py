@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
@@ -15,26 +15,30 @@ from fieldfare.server.guarded_write import GuardedWrite
 __all__ = ["convert_back"]
 
 
-def convert_back(run: ActiveRun, history: FieldHistory, keys: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+def convert_back(
+    run: ActiveRun, history: FieldHistory, keys: Sequence[bytes], originals: Collection[str]
+) -> tuple[list[bytes], list[bytes]]:
     """Write to originals what applications wrote to shadow fields after these were last converted.
 
     Args:
         run: the rollback.
         history: the history of these documents.
         keys: the keys of documents with a shadow field that an application wrote.
+        originals: the paths of the originals that are written.
 
     Returns:
         The keys of documents whose originals were written; and of those with a value that has no way back, or whose
         original an application wrote, too.
     """
-    paths = shadow_paths(run.plan)
+    every = shadow_paths(run.plan)
+    paths = {old: new for old, new in every.items() if old in originals}
     converted, left = set[bytes](), set[bytes]()
 
     def decide(keys: Sequence[bytes]) -> GuardedWrite:
         found, _ = read_shadowed(run, keys)
         for each in (converted, left):
             each.difference_update(keys)
-        back = run.transformed_back(Batch(found.keys, {old: found.shadows[new] for old, new in paths.items()}))
+        back = run.transformed_back(Batch(found.keys, {old: found.shadows[new] for old, new in every.items()}))
         columns = {}
         for old, new in paths.items():
             column = list(found.originals[old])

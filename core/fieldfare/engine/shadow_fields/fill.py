@@ -12,7 +12,7 @@ from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.conversion import renamed
+from fieldfare.engine.shadow_fields.conversion import read_shadowed, renamed
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
 from fieldfare.engine.shard_work import work_on_shards
@@ -51,13 +51,25 @@ def fill(run: ActiveRun, work: RewritePass) -> list[Receipt]:
 
 
 def is_filled(run: ActiveRun) -> bool:
-    """Whether each worker's last batch has no document with an original and without its shadow field."""
+    """Whether each worker's last batch has no document with an original and without its shadow field.
+
+    A document that applications update faster than it can be converted has one, too, if only of an older value.
+    """
     for shard in run.store.shards:
         batches = shard.batch_counts[REWRITE]
         for batch in shard.iter_batches(REWRITE, batches - 1) if batches else ():
-            if _synchronize(run, batch.keys)[CONTENDED]:
+            contended = _synchronize(run, batch.keys).get(CONTENDED)
+            if contended and _some_lack_shadow_fields(run, contended):
                 return False
     return True
+
+
+def _some_lack_shadow_fields(run: ActiveRun, keys: Sequence[bytes]) -> bool:
+    found, _ = read_shadowed(run, keys)
+    pairs = [(found.originals[old], found.shadows[new]) for old, new in shadow_paths(run.plan).items()]
+    return any(
+        original is not None and shadow is None for pair in pairs for original, shadow in zip(*pair, strict=True)
+    )
 
 
 def fill_shard(

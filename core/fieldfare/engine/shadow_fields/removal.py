@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -17,7 +17,7 @@ from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
-from fieldfare.engine.shadow_paths import shadow_paths
+from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
 from fieldfare.server.inspect import read_stats
@@ -56,24 +56,39 @@ def remove_shadow_fields(run: ActiveRun) -> int:
         outdated += changed
         run.advance(len(keys))
     synchronization = FieldSynchronization(run)
-    noted = {key for _, theirs in synchronization.divide(outdated) for key in theirs.keys}
+    own_values = synchronization.written_by_applications(outdated)
+    noted = set[bytes]().union(*own_values.values())
     converted, left = set[bytes](), set[bytes]()
+    paths = shadow_paths(run.plan)
+    not_moved = paths.keys() - moved_paths(run.plan)
+
+    def convert(keys: Sequence[bytes], paths: Collection[str]) -> None:
+        done = convert_back(run, synchronization.history, keys, paths)
+        for kind, found in zip((converted, left), done, strict=True):
+            kind.update(found)
+
+    own_and_former = [key for key in outdated if not_moved and key in former and key in noted]
+    for start in range(0, len(own_and_former), run.options.batch_size):
+        part = own_and_former[start : start + run.options.batch_size]
+        _save(run, part, part)
+        convert(part, not_moved)  # what they have under new names is dealt with below
     outdated = [key for key in outdated if key not in former]
     for start in range(0, len(outdated), run.options.batch_size):
         part = outdated[start : start + run.options.batch_size]
         own = [key for key in part if key in noted]
         for _ in range(ATTEMPTS):
             shadows = _save(run, part, own)
-            for kind, keys in zip((converted, left), convert_back(run, synchronization.history, own), strict=True):
-                kind.update(keys)
+            convert(own, paths)
             written, part = _remove_as_read(run, shadows)
             removed += written
             own = part  # by an application, since they were saved
             if not part:
                 break
         run.note(problem_notes({CONTENDED: part}))
+    restored = set[bytes]()
     for batch in former_values(run):
-        removed += _restore(run, batch, noted)
+        removed += _restore(run, batch, own_values, restored)
+        restored.update(batch.keys)
     _note(run, converted - left, CONVERTED_BACK)
     _note(run, left, NEW_FORM)
     return removed
@@ -109,13 +124,14 @@ def _remove_as_read(run: ActiveRun, shadows: Batch) -> tuple[int, list[bytes]]:
     return result.written, list(result.changed)
 
 
-def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
+def _restore(run: ActiveRun, former: Batch, kept: Mapping[str, Collection[bytes]], restored: Collection[bytes]) -> int:
     """Give documents back what they had under new names before the run, and remove their other shadow fields.
 
     Args:
         run: the rollback.
         former: values that the documents get back.
-        kept: documents that keep what they have where they had a former value.
+        kept: path of a shadow field → keys of documents that keep what they have there, not their former value.
+        restored: documents that have former values of other fields again.
     """
     paths = shadow_paths(run.plan)
     found, _ = read_documents(run.server, run.source.storage, former.keys, list(paths.values()))
@@ -126,8 +142,10 @@ def _restore(run: ActiveRun, former: Batch, kept: Collection[bytes]) -> int:
     after = {path: Column.of([None] * len(there)) for path in paths.values()}
     row_of = {key: row for row, key in enumerate(former.keys)}
     for path, column in former.columns.items():
-        pairs = [(now, column[row_of[key]], key in kept) for key, now in zip(there, found[path], strict=True)]
-        after[path] = Column.of(now if is_kept and value is not None else value for now, value, is_kept in pairs)
+        values = [(key, now, column[row_of[key]]) for key, now in zip(there, found[path], strict=True)]
+        after[path] = Column.of(
+            now if key in (restored if value is None else kept[path]) else value for key, now, value in values
+        )
     before = found.select(range(len(there)), list(former.columns))
     write = GuardedWrite(Batch(tuple(there), after), before)
     return write_guarded(run.server, run.source.storage, write, paths).written

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import compress
 
 from attrs import define, evolve, field
 
@@ -52,6 +53,15 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
     def counts(self) -> bool:
         """Whether documents are counted: before the switch, shadow fields belong to the run."""
         return self.is_switched
+
+    def written_by_applications(self, keys: Collection[bytes]) -> Mapping[str, Collection[bytes]]:
+        """Return path of a shadow field → the keys of those of some documents that have it from an application."""
+        self._load(keys)
+        written = {new: set[bytes]() for new in shadow_paths(self.run.plan).values()}
+        for found in map(self._read, self._parts(keys)):
+            for old, new in shadow_paths(self.run.plan).items():
+                written[new].update(compress(found.keys, self._are_theirs(found, old, new)))
+        return written
 
     def follow_changes(self, keys: Collection[bytes]) -> None:
         """Convert documents among keys that anybody has changed; with a FILTER, only the index knows them."""
@@ -102,16 +112,21 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
 
     def _wanted(self, found: ShadowedDocuments, path: str, shadow_path: str) -> Iterator[bytes | None]:
         """Yield what each document's shadow field is to hold."""
+        columns = (self._are_theirs(found, path, shadow_path), found.shadows[shadow_path], found.converted[shadow_path])
+        for is_theirs, shadow, converted in zip(*columns, strict=True):
+            yield shadow if is_theirs else converted
+
+    def _are_theirs(self, found: ShadowedDocuments, path: str, shadow_path: str) -> Iterator[bool]:
+        """Yield whether an application wrote each document's shadow field."""
         may_be_theirs = path in self._paths_of_applications()
-        values = (found.originals[path], found.shadows[shadow_path], found.converted[shadow_path])
-        for key, original, shadow, converted in zip(found.keys, *values, strict=True):
-            is_theirs = (
+        columns = (found.originals[path], found.shadows[shadow_path], found.converted[shadow_path])
+        for key, original, shadow, converted in zip(found.keys, *columns, strict=True):
+            yield (
                 may_be_theirs
                 and shadow is not None
                 and shadow != converted
                 and ((self.is_switched and original is None) or self.history.is_theirs(path, key, original, shadow))
             )
-            yield shadow if is_theirs else converted
 
     def _paths_of_applications(self) -> Mapping[str, str]:
         """Return path of an original → path of its shadow field, where an application may write the latter."""
@@ -119,9 +134,9 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
 
     def _convert(self, chosen: ShadowedDocuments) -> tuple[Sequence[bytes], Sequence[bytes]]:
         run = self.run
-        if self.is_switched:
+        if self._paths_of_applications():
             self.history.record_seen(chosen)
-        else:
+        if not self.is_switched:
             _save_originals(run, chosen.originals)
         run.check()
         write = GuardedWrite(chosen.converted, chosen.shadows, chosen.originals)

@@ -7,7 +7,7 @@ from attrs import evolve
 from fieldfare.documents import KeyCounter
 from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
+from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, read_pairs
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt, Step
 from fieldfare.server.keys import iterate_scan
@@ -46,8 +46,13 @@ def copy_documents(run: ActiveRun, step: Step, *, is_switched: bool) -> Receipt:
 
 
 def has_copies(run: ActiveRun, step: Step, *, is_switched: bool) -> bool:
-    """Whether the first batch of captured documents has its copies; what was written since is copied."""
+    """Whether the first batch of captured documents has its copies; what was written since is copied.
+
+    A document that applications update faster than it can be copied has a copy, too, if only an older one.
+    """
     if is_switched:
         return True
     keys = next(run.captured_keys(), ())
-    return not KeySynchronization(run, is_switched=False, steps=[step]).follow(keys)
+    contended = KeySynchronization(run, is_switched=False, steps=[step]).follow(keys)
+    pairs = read_pairs(run, pairs_of(run.plugins, run.plan, contended, steps=[step])) if contended else ()
+    return all(pair.has_new for pair in pairs if pair.has_old)
