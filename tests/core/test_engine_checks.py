@@ -18,10 +18,11 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Finding, MigrationReport, Moment, Result, Severity, StepReport
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.knn import pack, unpack
 from fieldfare.server.search import count_results
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 40, 8
@@ -337,3 +338,25 @@ def test_what_several_checks_need_is_computed_once_in_each_validation(server: Se
     assert named(report)["counting"].detail == "[1, 1]"
     validated = MigrationValidator(plugins=plugins).validate(make_plan(server, {}), server=server)
     assert {each.name: each.detail for each in validated.validation.findings}["counting"] == "[2, 2]"
+
+
+def test_documents_that_expire_while_the_index_is_built_fail_nothing(
+    private_server: PrivateServer, tmp_path: Path
+) -> None:
+    with connect(private_server(["--enable-debug-command", "yes"]).url) as server:
+
+        def write_and_let_expire() -> None:
+            server.command("DEBUG", "SET-ACTIVE-EXPIRE", 0)  # the build's scan finds the key, and cannot read it
+            server.command("HSET", "d:new", "v", struct.pack(f"<{DIMS}f", *VECTORS[0]))
+            server.command("PEXPIRE", "d:new", 1)
+            expires = server.command("PEXPIRETIME", "d:new")
+            while True:  # a look at the key itself would delete it
+                seconds, microseconds = map(int, server.command("TIME"))
+                if seconds * 1000 + microseconds // 1000 > expires:
+                    break
+
+        report = migrate_meanwhile(server, tmp_path, ADD_TAG, write_and_let_expire)
+        finding = named(report)["indexing_failures"]
+        assert report.result is Result.SUCCEEDED
+        assert (finding.passed, finding.severity) == (False, Severity.WARNING)
+        assert "it lost none" in finding.detail
