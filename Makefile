@@ -61,7 +61,7 @@ torture: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 		tests/core/test_docs_install.py tests/core/test_docs_site.py tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
 		tests/core/test_migration.py tests/core/test_everything_at_once.py tests/core/test_supported.py tests/plugins/rename/test_rename_crash.py \
 		tests/plugins/prefix/test_prefix_apply.py tests/plugins/dims/test_dims_crash.py \
-		tests/plugins/batch/test_batch_crash.py tests/cases
+		tests/plugins/batch/test_batch_crash.py tests/plugins/batch/test_batch_shadow.py tests/cases
 
 mutations: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@$(BIN)/python tests/faults/mutations.py

@@ -81,7 +81,10 @@ def test_documents_that_are_not_as_they_were_written_are_counted(server: Server)
     assert count_stale(server, None, "entry:") == 1
 
 
-def test_clients_see_an_outage_of_a_dropped_index_alone(server: Server, redis_url: str) -> None:
+def test_clients_see_an_outage_of_a_dropped_index_alone(
+    server: Server, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.measure.QUIET_SECONDS", 0.5)
     dictionary = Dictionary.read(WORDNET.with_name("documents.jsonl"), WORDNET, 200)
     rolled_back, dropped = CASES[1], CASES[-1]
     result = run_case(rolled_back, server, redis_url, dictionary)

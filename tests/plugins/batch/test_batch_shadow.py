@@ -24,6 +24,7 @@ from fieldfare_batch.commands.outcome import exit_code_of
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.report import BatchReport
 from fieldfare_batch.state_file import load_state
+from torture import pairs
 
 HNSW: dict[str, Any] = {
     "version": 1,
@@ -184,19 +185,21 @@ def test_a_rollback_before_the_switch_leaves_no_trace(fieldfare: CommandLine, bo
 # ---- crashes
 
 
-@pytest.mark.parametrize("way", ["resume", "rollback"])
-@pytest.mark.parametrize(
-    ("moment", "moved"),
-    [
-        ("create:started:2", ""),
-        ("check:finished:3", ""),
-        ("switch:started:1", ""),
-        ("switch:started:2", "a"),
-        ("switch:finished:2", "ab"),
-        ("check:started:6", "ab"),
-        ("switch:finished:3", "abc"),
-    ],
+WAYS = ("resume", "rollback")
+
+KILLS = (
+    ("create:started:2", ""),
+    ("check:finished:3", ""),
+    ("switch:started:1", ""),
+    ("switch:started:2", "a"),
+    ("switch:finished:2", "ab"),
+    ("check:started:6", "ab"),
+    ("switch:finished:3", "abc"),
 )
+"""Moment of a kill → the names that have moved by then."""
+
+
+@pytest.mark.parametrize(("moment", "moved", "way"), [(*kill, way) for kill, way in pairs(KILLS, WAYS)])
 def test_killed(moment: str, moved: str, way: str, fieldfare: CommandLine, books: Books) -> None:
     """Every name answers, and the batch goes on, or back, from wherever it was."""
     before = read_state(books.server)
@@ -216,8 +219,7 @@ def test_killed(moment: str, moved: str, way: str, fieldfare: CommandLine, books
     assert books.leads_to() == OLD
 
 
-@pytest.mark.parametrize("way", ["resume", "rollback"])
-@pytest.mark.parametrize("moment", ["switch:started:2", "switch:finished:2"])
+@pytest.mark.parametrize(("moment", "way"), pairs(("switch:started:2", "switch:finished:2"), WAYS))
 def test_killed_while_names_of_indexes_move(
     moment: str, way: str, fieldfare: CommandLine, server: Server, load: Any
 ) -> None:
