@@ -52,7 +52,7 @@ class PicklingExecutor:
 
     def _travel(self, what: Any) -> Any:
         self.travelled.append(pickle.dumps(what))
-        return pickle.loads(self.travelled[-1])  # noqa: S301 - our own
+        return pickle.loads(self.travelled[-1])  # noqa: S301 - these bytes were made just now
 
 
 class PicklingPlugin:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
-from fieldfare.documents import Batch, Note
+from fieldfare.documents import Note
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import CONTENDED, UPDATED, UnconvertedUpdates, convert_concurrent_updates
@@ -19,7 +19,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shard_work import dump_shards, work_on_shards
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
-from fieldfare.server.document_reader import Problems, read_bounded_batches, read_documents
+from fieldfare.server.document_reader import read_bounded_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.support.read_ahead import read_ahead
 
@@ -49,22 +49,15 @@ def _count_dumped(run: ActiveRun, batches: int) -> None:
 
 def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
     """Write the originals of one shard to its file, and rehearse every transform on them."""
-    for batch, problems in read_ahead(_saved(run, work, shard)):
+    keys = run.store.iter_keys(shard.start, shard.stop)
+    for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
+        shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)
         with run.guard:
             run.note([*rehearsed.notes, *problem_notes(problems)])
             _count_dumped(run, 1)
             run.advance(len(batch))
         del batch, rehearsed  # before the next one is read: together they may be large
-
-
-def _saved(run: ActiveRun, work: RewritePass, shard: Shard) -> Iterator[tuple[Batch, Problems]]:
-    """Yield the documents of a shard, a batch at a time, once they are in its file."""
-    keys = run.store.iter_keys(shard.start, shard.stop)
-    for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
-        shard.append(REWRITE, batch)
-        yield batch, problems
-        del batch, problems  # before the next one is read
 
 
 def refuse_unconvertible(run: ActiveRun) -> None:

@@ -147,7 +147,7 @@ def _portable(error: Exception) -> Exception:
     text = hidden(error_text(error))
     if isinstance(error, (FieldfareError, RedisError, OSError)):
         try:
-            found: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            found: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - these bytes were made just now
         except Exception:  # noqa: BLE001 - some error that cannot
             found = error
         else:
