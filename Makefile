@@ -5,8 +5,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV := .venv
-# tests wait for servers and disks as much as they compute: twice as many as two cores
-JOBS ?= 4
+# tests wait for servers more than they compute: three times as many as two cores
+JOBS ?= 6
 BIN := $(VENV)/bin
 # RedisVL and other clients, in an environment of their own; REDISVL=PYTHON names another one
 REDISVL_VENV := .venv-redisvl
