@@ -11,21 +11,11 @@ from fieldfare.cli.command_line import command_line
 from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.confirmation import agreed_to
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    BackupDirectory,
-    Cluster,
-    Executor,
-    IndexWorkers,
-    MaxLatency,
-    MaxRate,
-    PauseFile,
-    ReconnectTimeout,
-    Url,
-)
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
+from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRate, PauseFile, ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import FieldfareError, RollbackFailed

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldfare.cli.completion import complete_backed_up_index
-from fieldfare.cli.options import BackupDirectory, MaxLatency, MaxRate
+from fieldfare.cli.options import BackupDirectory
 from fieldfare.cli.output import show, show_json
+from fieldfare.cli.run_options import MaxLatency, MaxRate
 from fieldfare.cli.session import Session
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, IndexWorkers, MaxLatency, MaxRate, PauseFile, Url
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
 from fieldfare.cli.output import notice
+from fieldfare.cli.run_options import IndexWorkers, MaxLatency, MaxRate, PauseFile
 from fieldfare.cli.session import Session
 from fieldfare.errors import FieldfareError
 from fieldfare_batch.commands.options import DEFAULT_STATE, BatchReportOut, State
