@@ -14,6 +14,7 @@ from fieldfare.hooks.run_options import Verify
 __all__ = [
     "AllowOverflow",
     "BatchSize",
+    "ConvertFirst",
     "Executor",
     "IndexTimeout",
     "IndexWorkers",
@@ -129,6 +130,13 @@ VerifyOption: TypeAlias = Annotated[
         "--verify",
         help="How many rewritten documents are read back and compared with the backup. With 'full', documents "
         "that an application changed during the run are converted, too.",
+    ),
+]
+ConvertFirst: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="If applications wrote old fields or keys since the last sync, convert or copy these first.",
     ),
 ]
 AllowOverflow: TypeAlias = Annotated[
