@@ -38,6 +38,7 @@ __all__ = [
     "backup_option",
     "directory_option",
     "file_option",
+    "index_option",
     "refuse_overwriting_inputs",
     "writable_file",
 ]

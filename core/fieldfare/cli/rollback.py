@@ -11,7 +11,7 @@ from fieldfare.cli.command_line import command_line
 from fieldfare.cli.completion import complete_backed_up_index
 from fieldfare.cli.confirmation import require_agreement
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url, index_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
@@ -40,12 +40,9 @@ def rollback(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: Annotated[
         str | None,
-        typer.Option(
-            "--index",
-            "-i",
-            help="Only the migration of this index (the name before the migration), if the directory holds several.",
-            metavar="NAME",
-            autocompletion=complete_backed_up_index,
+        index_option(
+            "Only the migration of this index (the name before the migration), if the directory holds several.",
+            complete_backed_up_index,
         ),
     ] = None,
     url: Url = DEFAULT_URL,
