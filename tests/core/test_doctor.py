@@ -17,7 +17,7 @@ from fieldfare.definition import AttributeValue, Field, FieldType, Storage
 from fieldfare.documents import Batch
 from fieldfare.errors import InvalidHookResult
 from fieldfare.examination import Examination
-from fieldfare.examination.unfit_value import unfit
+from fieldfare.examination.value_problem import value_problem
 from fieldfare.hooks.examination import ExaminedIndex
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.hooks.markers import hookimpl
@@ -147,7 +147,9 @@ def test_reasons_agree_with_the_server_on_hashes(values: Sequence[bytes], kind: 
     server.bulk([("HSET", f"d:{number}", "f", value) for number, value in enumerate(values)])
     field = Field("f", FieldType(kind.lower()), "f")
     expected = {
-        f"d:{number}".encode() for number, value in enumerate(values) if unfit(field, Storage.HASH, value) is None
+        f"d:{number}".encode()
+        for number, value in enumerate(values)
+        if value_problem(field, Storage.HASH, value) is None
     }
     reply = server.command("FT.SEARCH", "i", "*", "NOCONTENT", "LIMIT", 0, 100)
     assert set(reply[1:] if isinstance(reply, list) else [each[b"id"] for each in reply[b"results"]]) == expected
@@ -165,7 +167,7 @@ def test_reasons_agree_with_the_server_on_json(server: Server) -> None:
         field = Field("f", kind, "$.f", VECTOR if extra else {})
         found = examine_index(name, server=server)
         unindexed = sum(each.data["documents"] for each in found.findings if each.name.startswith("unindexed:"))
-        unfitting = [value for value in JSON_VALUES if unfit(field, Storage.JSON, json.dumps(value).encode())]
+        unfitting = [value for value in JSON_VALUES if value_problem(field, Storage.JSON, json.dumps(value).encode())]
         assert unindexed == len(unfitting), (name, unfitting)
         assert found.documents == len(JSON_VALUES) - unindexed, name
         assert "unindexed" not in named(found)

@@ -1,4 +1,7 @@
-"""Python that was written for RedisVL's migrator runs here, with only its imports changed."""
+"""Python that was written for RedisVL's migrator runs here, with only its imports changed.
+
+The example of a batch is in ``tests/plugins/batch/test_batch_api.py``.
+"""
 
 from __future__ import annotations
 
@@ -98,39 +101,6 @@ for keys, originals in backup.iter_batches():
 print("Rollback complete")
 """
 
-BATCH: Final = """\
-from fieldfare.migration import BatchMigrationPlanner, BatchMigrationExecutor
-
-# Create batch plan
-planner = BatchMigrationPlanner()
-batch_plan = planner.create_batch_plan(
-    redis_url="redis://localhost:6379",
-    pattern="*_idx",
-    schema_patch_path="schema_patch.yaml",
-)
-
-# Review applicability
-for idx in batch_plan.indexes:
-    if idx.applicable:
-        print(f"Will migrate: {idx.name}")
-    else:
-        print(f"Skipping {idx.name}: {idx.skip_reason}")
-
-# Execute batch
-executor = BatchMigrationExecutor()
-report = executor.apply(
-    batch_plan,
-    redis_url="redis://localhost:6379",
-    state_path="batch_state.yaml",
-    report_dir="./reports/",
-    backup_dir="/tmp/migration_backups",
-    progress_callback=lambda name, pos, total, status: print(f"[{pos}/{total}] {name}: {status}"),
-)
-
-print(f"Batch status: {report.status}")
-print(f"Successful: {report.summary.successful}/{report.summary.total_indexes}")
-"""
-
 
 def load(server: Server, index: str, prefix: str) -> None:
     server.bulk([("HSET", f"{prefix}{row}", "embedding", direction(row)) for row in range(COUNT)])
@@ -163,7 +133,7 @@ def run(redis_url: str, server: Server, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("example", "printed"),
-    [(PLAIN, "Migration result: succeeded"), (TUNED, "Quantized in 0."), (ASYNCHRONOUS, "Migration result: succeeded")],
+    [(PLAIN, "Migration result: succeeded"), (TUNED, "Quantized in "), (ASYNCHRONOUS, "Migration result: succeeded")],
     ids=["plain", "tuned", "async"],
 )
 def test_migrate_and_roll_back(
@@ -179,15 +149,3 @@ def test_migrate_and_roll_back(
     run(ROLLBACK)
     assert "Rollback complete" in capsys.readouterr().out
     assert database_digest(server) == before
-
-
-def test_migrate_a_batch(run: Run, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    load(server, "products_idx", "product:")
-    load(server, "users_idx", "user:")
-    server.command("FT.CREATE", "plain_idx", "PREFIX", 1, "plain:", "SCHEMA", "title", "TEXT")
-    run(BATCH)
-    printed = capsys.readouterr().out
-    assert "Skipping plain_idx: " in printed
-    assert "Batch status: completed" in printed
-    assert "Successful: 2/3" in printed
-    assert server.command("HGET", "user:7", "embedding") == direction(7, "e")

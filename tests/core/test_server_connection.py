@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from threading import Thread
 
 import pytest
@@ -22,6 +22,7 @@ from fieldfare.server.capabilities import UNKNOWN_VERSION
 from fieldfare.server.embedded import find_programs, free_port
 from fieldfare.server.refusal import CommandNotAllowed
 from fieldfare.testing.fixtures import PrivateServer
+from tcp_listener import listening
 
 
 def test_commands_give_raw_replies(server: Server) -> None:
@@ -257,12 +258,8 @@ def tls_front(backend: int, certificate: Path, key: Path) -> Iterator[int]:
                 plain.shutdown(socket.SHUT_RDWR)
                 answers.join()
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Front) as front:
-        serving = Thread(target=front.serve_forever, kwargs={"poll_interval": 0.01})
-        serving.start()
-        yield front.server_address[1]
-        front.shutdown()
-        serving.join()
+    with listening(Front) as port:
+        yield port
 
 
 def forward(source: socket.socket, target: socket.socket) -> None:

@@ -10,11 +10,12 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler
 from threading import Thread
 from typing import Final
 
 from fieldfare.server.embedded import EmbeddedServer
+from tcp_listener import listening
 
 __all__ = ["STAND_IN", "newer_search"]
 
@@ -49,13 +50,5 @@ def newer_search(upstream: EmbeddedServer, *, number: int = 80207) -> Iterator[s
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
 
-    class Listener(ThreadingTCPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-    with Listener(("127.0.0.1", 0), Handler) as listener:
-        Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield f"redis://127.0.0.1:{listener.server_address[1]}"
-        finally:
-            listener.shutdown()
+    with listening(Handler) as port:
+        yield f"redis://127.0.0.1:{port}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
+from socketserver import StreamRequestHandler
 from typing import Any, TypeAlias
+
+from tcp_listener import listening
 
 __all__ = ["Answer", "serve"]
 
@@ -38,16 +39,8 @@ def serve(answer: Answer, hello: Mapping[str, Any]) -> Iterator[str]:
                     reply = answer(words, protocol)
                 self.wfile.write(_encode(reply, protocol))
 
-    class Listener(ThreadingTCPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-    with Listener(("127.0.0.1", 0), Handler) as listener:
-        Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield f"redis://127.0.0.1:{listener.server_address[1]}"
-        finally:
-            listener.shutdown()
+    with listening(Handler) as port:
+        yield f"redis://127.0.0.1:{port}"
 
 
 def _read(stream: Any) -> list[str]:

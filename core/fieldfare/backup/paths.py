@@ -20,8 +20,9 @@ import re
 from pathlib import Path
 from typing import Final, overload
 
-from fieldfare.errors import BackupUnusable, UsageError
+from fieldfare.errors import BackupUnusable
 from fieldfare.storage import BackupPath, StoragePath, backup_location, is_storage_url
+from fieldfare.storage.location import require_no_password
 
 __all__ = [
     "ENDINGS",
@@ -166,11 +167,7 @@ def prefix_reference(prefix: BackupPath) -> str:
     """
     if isinstance(prefix, Path):
         return str(prefix.absolute())
-    if prefix.storage.has_password:
-        raise UsageError(
-            f"The URL {prefix.parent} has a password, and fieldfare sends no password to workers. Nothing was changed. "
-            "Give the password in the environment of every worker or in fsspec's configuration, or omit --executor."
-        )
+    require_no_password(prefix.parent, "fieldfare sends no password to workers (--executor)", "every worker")
     return str(prefix)
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
-from fieldfare.backup.paths import ENDINGS, backup_file, shard_ending, shard_endings
+from fieldfare.backup.paths import backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import REWRITE, Record
 from fieldfare.backup.segment_file import open_record_file
+from fieldfare.backup.set_aside import set_aside
 from fieldfare.backup.shards import Shard, split_evenly
 from fieldfare.backup.verification import ExpectedBackup, digest, verify
 from fieldfare.documents import Batch
-from fieldfare.errors import BackupUnusable
-from fieldfare.storage import BackupPath, StoragePath, backup_location
-from fieldfare.support.fault_points import reach
+from fieldfare.storage import BackupPath, backup_location
 
 __all__ = ["REWRITE", "BackupStore"]
-
-STAMP: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class BackupStore:
@@ -246,11 +240,7 @@ class BackupStore:
         self._clear_cache()
 
     def set_aside(self, stamp: str) -> BackupPath:
-        """Rename all files of this backup to ``<prefix>.<stamp>.stale.*``; the store is empty afterwards.
-
-        No file is ever overwritten: if files of this stamp exist, a number is appended. The header is renamed last, so
-        that after a crash the rest can be set aside again. In a storage nothing is renamed: new objects get another
-        series, and the earlier ones are not read any more.
+        """Rename all files of this backup (:func:`~fieldfare.backup.set_aside.set_aside`); the store is empty then.
 
         Args:
             stamp: letters, digits, ``-`` and ``_``; usually the time.
@@ -261,14 +251,8 @@ class BackupStore:
         Raises:
             ValueError: the stamp has other characters.
         """
-        if not STAMP.fullmatch(stamp):
-            raise ValueError(f"{stamp!r} cannot be part of a file name")
         self.close()
-        if isinstance(self.prefix, StoragePath):
-            self.prefix.set_aside()
-            self._clear_cache()
-            return self.prefix
-        stale = _rename_files(self.prefix, stamp)
+        stale = set_aside(self.prefix, stamp)
         self._clear_cache()
         return stale
 
@@ -290,21 +274,3 @@ class BackupStore:
     @property
     def _files(self) -> tuple[Shard, ...]:
         return (self._data, *self._shards)
-
-
-def _rename_files(prefix: Path, stamp: str) -> Path:
-    number, stale = 1, prefix.with_name(f"{prefix.name}.{stamp}.stale")
-    while any(backup_file(stale, ending).exists() for ending in ENDINGS):
-        number += 1
-        stale = prefix.with_name(f"{prefix.name}.{stamp}-{number}.stale")
-    try:
-        for ending in (*shard_endings(prefix), *ENDINGS):
-            path = backup_file(prefix, ending)
-            if path.exists():
-                reach("file.rename:before")
-                path.rename(backup_file(stale, ending))
-                reach("file.rename:after")
-        sync_directory(prefix.parent)
-    except OSError as error:
-        raise BackupUnusable(prefix, f"it cannot be set aside: {error.strerror}") from error
-    return stale

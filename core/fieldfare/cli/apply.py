@@ -14,32 +14,34 @@ from fieldfare.cli.next_steps import VALIDATED, stage_lines
 from fieldfare.cli.options import (
     DEFAULT_PLAN,
     DEFAULT_URL,
-    AllowOverflow,
-    BatchSize,
     BenchmarkOut,
     Cluster,
-    Executor,
-    IndexTimeout,
-    IndexWorkers,
-    MaxLatency,
-    MaxRate,
     MinOverlap,
     NewBackupDirectory,
-    OnConflict,
-    PauseFile,
     Plan,
     QueryCheckFile,
-    ReconnectTimeout,
     ReportOut,
-    StallTimeout,
     Url,
-    VerifyOption,
-    Workers,
     Yes,
 )
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_failure, show_report
+from fieldfare.cli.run_options import (
+    AllowOverflow,
+    BatchSize,
+    Executor,
+    IndexTimeout,
+    IndexWorkers,
+    MaxLatency,
+    MaxRate,
+    OnConflict,
+    PauseFile,
+    ReconnectTimeout,
+    StallTimeout,
+    VerifyOption,
+    Workers,
+)
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost

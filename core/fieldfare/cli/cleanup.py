@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
 
-from fieldfare.cli.confirmation import agreed_to
+from fieldfare.cli.confirmation import require_agreement, require_terminal
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes, backup_option
-from fieldfare.cli.output import notice, show, show_json, table
+from fieldfare.cli.output import show, show_json, table
 from fieldfare.cli.session import Session
-from fieldfare.errors import FieldfareError, UsageError
 
 if TYPE_CHECKING:
     from fieldfare.engine.abandoned_fields import AbandonedField
@@ -90,11 +88,8 @@ def _show(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField]) -> 
 
 
 def _confirm(found: Sequence[AbandonedIndex], fields: Sequence[AbandonedField], session: Session) -> None:
-    if session.json or not sys.stdin.isatty():
-        raise UsageError("cleanup asks before it drops these; without a terminal, pass --yes.")
+    require_terminal(session, "cleanup asks before it drops these")
     questions = [f"Drop {len(found)} indexes? Documents stay."] if found else []
     if fields:
         questions.append(f"Remove {len(fields)} fields from documents? No backup has their values.")
-    if not all(agreed_to(each, "fieldfare cleanup") for each in questions):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
+    require_agreement(*questions, again="fieldfare cleanup")

@@ -10,15 +10,16 @@ import typer
 from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import notice
 from fieldfare.cli.styles import with_marks
-from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted
+from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted, UsageError
 from fieldfare.support.escape import escape_text
 from fieldfare.support.text_layout import wrap_text
 
 if TYPE_CHECKING:
+    from fieldfare.cli.session import Session
     from fieldfare.plan import MigrationPlan
     from fieldfare.storage import BackupPath
 
-__all__ = ["agreed_to", "confirm_apply"]
+__all__ = ["confirm_apply", "require_agreement", "require_terminal"]
 
 NOTHING_CHANGED: Final = ("dump", "ready")
 """Phases of a run that has changed nothing on the server yet."""
@@ -61,7 +62,37 @@ def confirm_apply(plan: MigrationPlan, backup_dir: BackupPath | str, *, again: s
     return True
 
 
-def agreed_to(question: str, again: str) -> bool:
+def require_terminal(session: Session, asks: str) -> None:
+    """Refuse a command that asks, where nobody can answer.
+
+    Args:
+        session: the session of the command.
+        asks: before what the command asks, for the message.
+
+    Raises:
+        UsageError: the output is JSON, or there is no terminal.
+    """
+    if session.json or not sys.stdin.isatty():
+        raise UsageError(f"{asks}; without a terminal, pass --yes.")
+
+
+def require_agreement(*questions: str, again: str) -> None:
+    """Ask each question, and end the command unless all answers are yes.
+
+    Args:
+        questions: the questions.
+        again: the command, for the message if a question is interrupted.
+
+    Raises:
+        Interrupted: Ctrl-C, or Ctrl-D.
+        typer.Exit: an answer is not yes.
+    """
+    if not all(_agreed_to(each, again) for each in questions):
+        notice("Nothing was changed.")
+        raise typer.Exit(FieldfareError.exit_code)
+
+
+def _agreed_to(question: str, again: str) -> bool:
     """Ask, on stderr, whether to continue: y or n. Lines break between words.
 
     Args:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from fieldfare.cli.command_line import command_line
-from fieldfare.cli.confirmation import agreed_to
+from fieldfare.cli.confirmation import require_agreement, require_terminal
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReconnectTimeout, Url, Yes
-from fieldfare.cli.output import notice, show
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, Url, Yes
+from fieldfare.cli.output import show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
+from fieldfare.cli.run_options import ConvertFirst, ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import Result
 
@@ -35,13 +34,7 @@ def finalize(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     yes: Yes = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="If applications wrote old fields or keys since the last sync, convert or copy these first.",
-        ),
-    ] = False,
+    force: ConvertFirst = False,
     retry_for: ReconnectTimeout = RETRY_SECONDS,
 ) -> None:
     """Remove the old index, and old values or keys.
@@ -73,11 +66,8 @@ def finalize(  # noqa: PLR0913 - the command's options
 
 
 def _confirm(plan: MigrationPlan, *, backup_dir: BackupPath, index: str | None, session: Session) -> None:
-    if session.json or not sys.stdin.isatty():
-        raise UsageError("finalize asks before it drops the old index; without a terminal, pass --yes.")
-    if not agreed_to(_question(plan), command_line("finalize", backup_dir=backup_dir, index=index)):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
+    require_terminal(session, "finalize asks before it drops the old index")
+    require_agreement(_question(plan), again=command_line("finalize", backup_dir=backup_dir, index=index))
 
 
 def _question(plan: MigrationPlan) -> str:

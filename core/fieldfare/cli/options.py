@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -15,7 +14,6 @@ from fieldfare.cli.completion import (
     complete_plan,
 )
 from fieldfare.errors import BackupDirectoryRequired, UsageError
-from fieldfare.hooks.run_options import Verify
 
 if TYPE_CHECKING:
     from fieldfare.storage import BackupPath
@@ -24,35 +22,23 @@ __all__ = [
     "DEFAULT_BACKUPS",
     "DEFAULT_PLAN",
     "DEFAULT_URL",
-    "AllowOverflow",
     "BackupDirectory",
     "BackupIndex",
-    "BatchSize",
     "BenchmarkOut",
     "Cluster",
-    "Executor",
     "Index",
-    "IndexTimeout",
-    "IndexWorkers",
-    "MaxLatency",
-    "MaxRate",
     "MinOverlap",
     "NewBackupDirectory",
-    "OnConflict",
-    "PauseFile",
     "Plan",
     "QueryCheckFile",
-    "ReconnectTimeout",
     "ReportOut",
-    "StallTimeout",
     "Url",
-    "VerifyOption",
-    "Workers",
     "Yes",
     "backup_directory",
     "backup_option",
     "directory_option",
     "file_option",
+    "index_option",
     "refuse_overwriting_inputs",
     "writable_file",
 ]
@@ -72,28 +58,6 @@ def writable_file(path: Path | None) -> Path | None:
     if path is not None and not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"the directory {path.absolute().parent} does not exist")
     return path
-
-
-def number_above_zero(value: float | None) -> float | None:
-    """Refuse a limit that is not a number above 0.
-
-    Raises:
-        typer.BadParameter: it is not a number above 0.
-    """
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise typer.BadParameter(f"{value:g} is not a number above 0")
-    return value
-
-
-def index_workers_choice(value: str | None) -> str | None:
-    """Refuse a value that is not a number of index workers.
-
-    Raises:
-        typer.BadParameter: it is neither a number above 0 nor one of the words.
-    """
-    if value not in {None, "auto", "off"} and not (str(value).isdecimal() and int(str(value)) > 0):
-        raise typer.BadParameter(f"{value!r} is neither a number above 0, nor 'auto', nor 'off'")
-    return value
 
 
 def file_option(text: str, *, is_output: bool = False, autocompletion: Any = None) -> Any:
@@ -192,14 +156,6 @@ Plan: TypeAlias = Annotated[
 BackupDirectory: TypeAlias = Annotated[
     Any, backup_option("Directory or storage URL (s3://...) with the backup of the migration.")
 ]
-VerifyOption: TypeAlias = Annotated[
-    Verify,
-    typer.Option(
-        "--verify",
-        help="How many rewritten documents are read back and compared with the backup. With 'full', documents "
-        "that an application changed during the run are converted, too.",
-    ),
-]
 QueryCheckFile: TypeAlias = Annotated[
     Path | None, file_option("YAML file of queries whose answers are checked afterwards.")
 ]
@@ -223,92 +179,5 @@ NewBackupDirectory: TypeAlias = Annotated[
         "Directory, or storage URL (s3://, gs://, abfs://, sftp://, file://), for originals and progress; needed to "
         "resume and to roll back.",
         is_new=True,
-    ),
-]
-BatchSize: TypeAlias = Annotated[int, typer.Option(help="Documents per round trip.", metavar="N", min=1)]
-Workers: TypeAlias = Annotated[
-    int, typer.Option(help="How many workers share the documents of an index.", metavar="N", min=1)
-]
-Executor: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--executor",
-        help="Who works on documents, in place of --workers: 'threads:N', 'processes:N' (of this machine), 'dask' (a "
-        "cluster of this machine) or 'dask://HOST:PORT' (its scheduler).",
-        metavar="SPEC",
-    ),
-]
-ReconnectTimeout: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        "--reconnect-timeout",
-        help="How long to retry while the server, or the storage of the backup, is unreachable (restart, failover), in "
-        "seconds; 0 does not retry.",
-        metavar="SECONDS",
-        min=0,
-    ),
-]
-IndexTimeout: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--index-timeout",
-        help="How long to wait until a new index is ready, in seconds. Default: no limit.",
-        metavar="SECONDS",
-        min=0,
-    ),
-]
-StallTimeout: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        "--stall-timeout",
-        help="How long to wait for a new index that makes no progress, in seconds.",
-        metavar="SECONDS",
-        min=1,
-    ),
-]
-IndexWorkers: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--index-workers",
-        help="How many threads of the server build an index (search-workers, Redis 8): N, or with 'auto' the number of "
-        "its cores. Afterwards the former number is restored. Default: 'off', no change.",
-        metavar="N|auto|off",
-        callback=index_workers_choice,
-    ),
-]
-MaxRate: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--max-rate",
-        help="Read or write no more documents per second than this.",
-        metavar="DOCS_PER_S",
-        callback=number_above_zero,
-    ),
-]
-MaxLatency: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--max-latency",
-        help="Slow down, then pause, while the server takes longer than this to answer a PING, in milliseconds.",
-        metavar="MS",
-        callback=number_above_zero,
-    ),
-]
-PauseFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--pause-file", help="Pause while this file exists.", metavar="PATH", callback=writable_file),
-]
-AllowOverflow: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--allow-overflow",
-        help="Continue if values are too large for the new datatype, are NaN, or all become zero under cosine.",
-    ),
-]
-OnConflict: TypeAlias = Annotated[
-    Literal["keep-old", "keep-new"] | None,
-    typer.Option(
-        help="Which value to keep if a document has a renamed field under both names. "
-        "Default: these documents stop the run before anything is changed.",
     ),
 ]

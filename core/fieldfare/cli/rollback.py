@@ -9,26 +9,16 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.completion import complete_backed_up_index
-from fieldfare.cli.confirmation import agreed_to
+from fieldfare.cli.confirmation import require_agreement
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    BackupDirectory,
-    Cluster,
-    Executor,
-    IndexWorkers,
-    MaxLatency,
-    MaxRate,
-    PauseFile,
-    ReconnectTimeout,
-    Url,
-)
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url, index_option
 from fieldfare.cli.output import notice, show, show_json
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
+from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRate, PauseFile, ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, RollbackFailed
+from fieldfare.errors import RollbackFailed
 from fieldfare.hooks.run_options import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
 from fieldfare.support.units import about_seconds
@@ -50,12 +40,9 @@ def rollback(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: Annotated[
         str | None,
-        typer.Option(
-            "--index",
-            "-i",
-            help="Only the migration of this index (the name before the migration), if the directory holds several.",
-            metavar="NAME",
-            autocompletion=complete_backed_up_index,
+        index_option(
+            "Only the migration of this index (the name before the migration), if the directory holds several.",
+            complete_backed_up_index,
         ),
     ] = None,
     url: Url = DEFAULT_URL,
@@ -110,9 +97,8 @@ def rollback(  # noqa: PLR0913 - the command's options
         about = [each for each in about if each.progress.undo is not RollbackStatus.DONE]
     if about:
         notice("\n".join(map(_announcement, about)))
-    if about and sys.stdin.isatty() and not yes and not _confirm(backup_dir, index):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
+    if about and sys.stdin.isatty() and not yes:
+        _confirm(backup_dir, index)
     expected = _expected(about[0]) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
@@ -172,7 +158,7 @@ def _expected(journal: Journal) -> dict[str, float]:
     return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
 
 
-def _confirm(backup_dir: BackupPath, index: str | None) -> bool:
+def _confirm(backup_dir: BackupPath, index: str | None) -> None:
     what = f"the migration of {index!r}" if index else "the migration"
     again = command_line("rollback", backup_dir=backup_dir, index=index)
-    return agreed_to(f"Roll back {what} recorded in {backup_dir}?", again)
+    require_agreement(f"Roll back {what} recorded in {backup_dir}?", again=again)

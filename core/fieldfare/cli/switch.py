@@ -12,13 +12,13 @@ from fieldfare.cli.options import (
     Cluster,
     MinOverlap,
     QueryCheckFile,
-    ReconnectTimeout,
     ReportOut,
     Url,
 )
 from fieldfare.cli.output import show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_failure, show_report
+from fieldfare.cli.run_options import ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import MigrationIncomplete

@@ -10,21 +10,11 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.layout import command_text
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    BackupDirectory,
-    BackupIndex,
-    BatchSize,
-    Cluster,
-    MaxLatency,
-    MaxRate,
-    ReconnectTimeout,
-    ReportOut,
-    Url,
-)
+from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReportOut, Url
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_report
+from fieldfare.cli.run_options import BatchSize, MaxLatency, MaxRate, ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import UsageError

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldfare.cli.completion import complete_backed_up_index
-from fieldfare.cli.options import BackupDirectory, MaxLatency, MaxRate
+from fieldfare.cli.options import BackupDirectory, index_option
 from fieldfare.cli.output import show, show_json
+from fieldfare.cli.run_options import MaxLatency, MaxRate
 from fieldfare.cli.session import Session
 
 if TYPE_CHECKING:
@@ -23,12 +24,9 @@ def throttle(  # noqa: PLR0913 - the command's options
     backup_dir: BackupDirectory,
     index: Annotated[
         str | None,
-        typer.Option(
-            "--index",
-            "-i",
-            help="Only the migration of this index (the name before the migration). Default: every running migration.",
-            metavar="NAME",
-            autocompletion=complete_backed_up_index,
+        index_option(
+            "Only the migration of this index (the name before the migration). Default: every running migration.",
+            complete_backed_up_index,
         ),
     ] = None,
     max_rate: MaxRate = None,

@@ -13,7 +13,7 @@ from fieldfare.comparison.command import query_command, sorted_command
 from fieldfare.comparison.key_names import KeyNames
 from fieldfare.comparison.latency import summarize
 from fieldfare.comparison.model import MIN_OVERLAP, IndexComparison, Latency, Pair, QueryComparison
-from fieldfare.comparison.query_vector import Asked, VectorEncoder
+from fieldfare.comparison.query_vector import QueriedIndex, VectorEncoder
 from fieldfare.comparison.ranking import Ranking, Score, overlap, score_differences
 from fieldfare.comparison.rows import row_overlap
 from fieldfare.definition import IndexDefinition
@@ -84,18 +84,18 @@ def compare_indexes(  # noqa: PLR0913 - what a comparison consists of
 
 @define
 class _Side:
-    """One index while a query is asked."""
+    """One index, and its parameters of one query."""
 
-    asked: Asked
+    queried: QueriedIndex
     params: dict[str, Argument]
     seconds: list[float] = field(factory=list)
 
     @property
     def order(self) -> SortOrder:
-        return search_order(self.asked.command.arguments)
+        return search_order(self.queried.command.arguments)
 
     def request(self, query: Query, within: Sequence[bytes] = ()) -> Command:
-        return query_command(self.asked.definition.name, query, self.asked.command, self.params, within=within)
+        return query_command(self.queried.definition.name, query, self.queried.command, self.params, within=within)
 
 
 @define
@@ -116,10 +116,10 @@ class _Asker:
         failed = QueryComparison(query.name, overlap=0.0, min_overlap=required)
         try:
             sides = Pair(
-                self._side(query, Asked(self.definitions.index, sorted_command(query.command))),
+                self._side(query, QueriedIndex(self.definitions.index, sorted_command(query.command))),
                 self._side(
                     query,
-                    Asked(
+                    QueriedIndex(
                         self.definitions.against, sorted_command(query.against or query.command), self.plan, self.names
                     ),
                 ),
@@ -139,8 +139,8 @@ class _Asker:
             return None
         return Pair(summarize(self._seconds.index), summarize(self._seconds.against))
 
-    def _side(self, query: Query, asked: Asked) -> _Side:
-        return _Side(asked, self.encoder.params(query, asked))
+    def _side(self, query: Query, queried: QueriedIndex) -> _Side:
+        return _Side(queried, self.encoder.params(query, queried))
 
     def _ask(self, query: Query, sides: Pair[_Side], best: QueryComparison) -> QueryComparison:
         for number in range(max(self.rounds, 1)):

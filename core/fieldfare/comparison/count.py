@@ -9,7 +9,7 @@ from attrs import evolve
 from fieldfare.changes import RenameField
 from fieldfare.comparison.command import query_command, sorted_command
 from fieldfare.comparison.key_names import KeyNames
-from fieldfare.comparison.query_vector import Asked, VectorEncoder
+from fieldfare.comparison.query_vector import QueriedIndex, VectorEncoder
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode, text
 from fieldfare.hooks.manager import Plugins
@@ -40,10 +40,10 @@ def count_query_results(
     names = KeyNames.of(plan)
     fields = {each.old: each.new for each in plan.changes if isinstance(each, RenameField)}
     query = evolve(query, params={name: _renamed(each, names, fields) for name, each in query.params.items()})
-    asked = Asked(index, sorted_command(query.against or query.command), plan)
-    params = VectorEncoder(server, plugins, index).params(query, asked)
-    reply = server.command(*query_command(index.name, query, asked.command, params))
-    return len(aggregate_rows(reply)) if asked.command.kind is Kind.AGGREGATE else total_of(reply)
+    queried = QueriedIndex(index, sorted_command(query.against or query.command), plan)
+    params = VectorEncoder(server, plugins, index).params(query, queried)
+    reply = server.command(*query_command(index.name, query, queried.command, params))
+    return len(aggregate_rows(reply)) if queried.command.kind is Kind.AGGREGATE else total_of(reply)
 
 
 def _renamed(value: Parameter, names: KeyNames, fields: Mapping[str, str]) -> Parameter:

@@ -20,7 +20,7 @@ from fieldfare.server.document_vector import read_vector
 from fieldfare.server.knn import pack_values, unpack
 from fieldfare.server.pipeline import Argument
 
-__all__ = ["Asked", "VectorEncoder", "find_unusable"]
+__all__ = ["QueriedIndex", "VectorEncoder", "find_unusable"]
 
 INTEGERS: Final = ("int8", "uint8")
 
@@ -41,12 +41,12 @@ class _Source:
 
 
 @frozen(hash=False)
-class Asked:
+class QueriedIndex:
     """An index that is asked a query.
 
     Attributes:
         definition: the definition of the index.
-        command: as this index is asked.
+        command: as this index is queried.
         plan: the plan of the migration that made this index; None if it is not known, or none did.
         names: the keys of documents in this index.
     """
@@ -71,33 +71,33 @@ class VectorEncoder:
     plugins: Plugins
     source: IndexDefinition
 
-    def params(self, query: Query, asked: Asked) -> dict[str, Argument]:
+    def params(self, query: Query, queried: QueriedIndex) -> dict[str, Argument]:
         """Return name → value of each parameter of a query.
 
         Raises:
             PreconditionError: the document has no such vector, the index no such field, or nobody can encode it.
         """
-        return {name: self._value(name, given, asked) for name, given in query.params.items()}
+        return {name: self._value(name, given, queried) for name, given in query.params.items()}
 
-    def _value(self, parameter: str, given: Parameter, asked: Asked) -> Argument:
+    def _value(self, parameter: str, given: Parameter, queried: QueriedIndex) -> Argument:
         if isinstance(given, DocumentVector):
             source = self.read_document(given)
         elif isinstance(given, VectorValues):
             source = _Source(given.values, given.datatype)
         else:
             return encode(given) if isinstance(given, str) else given
-        index = asked.definition
-        name = _queried_field(asked.command.text, parameter) or given.field
+        index = queried.definition
+        name = _queried_field(queried.command.text, parameter) or given.field
         field = index.find(name) if name else None
         if field is None or not field.is_vector:
             raise PreconditionError(
                 f"The index {index.name!r} has no vector field for the parameter {parameter!r}"
                 f"{f' (the query names {name!r})' if name else ': give its name as field'}"
             )
-        vector = self._encoded(source, asked, field)
+        vector = self._encoded(source, queried, field)
         if vector is None and isinstance(given, DocumentVector):
             # what a migration has made of it
-            vector = read_vector(self.server, index.storage, asked.names.new(encode(given.key)), field)
+            vector = read_vector(self.server, index.storage, queried.names.new(encode(given.key)), field)
         if vector is None:
             raise PreconditionError(
                 f"The vector of the parameter {parameter!r} ({len(source.values)} dims of {source.datatype}) cannot be "
@@ -123,7 +123,7 @@ class VectorEncoder:
         datatype = str(field.attrs["datatype"]).lower()
         return _Source(tuple(map(float, unpack(vector, datatype))), datatype, vector)
 
-    def _encoded(self, source: _Source, asked: Asked, field: Field) -> bytes | None:
+    def _encoded(self, source: _Source, queried: QueriedIndex, field: Field) -> bytes | None:
         datatype, dims = str(field.attrs["datatype"]).lower(), int(field.attrs["dims"])
         if len(source.values) == dims and datatype == source.datatype:
             return source.document or pack_values(_numbers(source.values, datatype), datatype)
@@ -134,10 +134,10 @@ class VectorEncoder:
         answer = self.plugins.call_first(
             "fieldfare_encode_query",
             vector=source.values,
-            index=asked.definition,
+            index=queried.definition,
             field=field,
             server=self.server,
-            plan=asked.plan,
+            plan=queried.plan,
         )
         return None if answer is None else bytes(answer)
 

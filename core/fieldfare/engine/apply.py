@@ -14,7 +14,7 @@ from fieldfare.engine.capture import capture
 from fieldfare.engine.concurrent.catch_up import catch_up
 from fieldfare.engine.concurrent.followed_changes import follow_changes
 from fieldfare.engine.executors import open_workers
-from fieldfare.engine.index_workers import put_back_index_workers, require_known_cores
+from fieldfare.engine.index_workers import require_known_cores, restore_index_workers
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.plan_check import check_plan
 from fieldfare.engine.preflight import refuse_replica, require_comparable
@@ -147,7 +147,7 @@ def _run(run: ActiveRun, session: Session, warnings: Sequence[str]) -> Migration
 
 def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
-    put_back_index_workers(run)
+    restore_index_workers(run)
     reset_after_restart(run)
     with follow_changes(run), mode_of(run.plan).during(run):
         if run.journal.progress.phase is RunPhase.DUMP:

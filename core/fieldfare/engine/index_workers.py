@@ -27,7 +27,7 @@ from fieldfare.server.index_workers import (
 )
 from fieldfare.server.pipeline import address_of
 
-__all__ = ["more_index_workers", "put_back_index_workers", "require_known_cores"]
+__all__ = ["more_index_workers", "require_known_cores", "restore_index_workers"]
 
 
 def require_known_cores(server: Server, options: RunOptions) -> None:
@@ -71,12 +71,12 @@ def more_index_workers(run: ActiveRun, name: str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(RedisError):  # the next attempt, resume or rollback puts it back
-            put_back_index_workers(run)
+            restore_index_workers(run)
         raise
-    put_back_index_workers(run)
+    restore_index_workers(run)
 
 
-def put_back_index_workers(run: ActiveRun) -> None:
+def restore_index_workers(run: ActiveRun) -> None:
     """Give the server the number of workers that the journal remembers, unless somebody has changed it since.
 
     Raises:
@@ -90,14 +90,14 @@ def put_back_index_workers(run: ActiveRun) -> None:
         nodes = {address: node for address in raised for node in nodes.values()}
     for address, workers in raised.items():
         try:
-            _put_back(run.server, nodes.get(address), workers)
+            _restore(run.server, nodes.get(address), workers)
         except WorkersUnchangeable as error:
             where = f" of {address}" if address else ""
             run.warn(f"{SETTING}{where} was {workers.before} before the index was built, and is not restored: {error}")
     run.journal.update(raised_workers={})
 
 
-def _put_back(server: Server, node: Redis | None, workers: RaisedWorkers) -> None:
+def _restore(server: Server, node: Redis | None, workers: RaisedWorkers) -> None:
     if node is None:
         raise WorkersUnchangeable("it is no longer a primary of the cluster")
     found = read_workers(server, node)

@@ -11,7 +11,7 @@ from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import is_copied
 from fieldfare.engine.executors import open_workers
 from fieldfare.engine.index import make_primaries_agree
-from fieldfare.engine.index_workers import put_back_index_workers
+from fieldfare.engine.index_workers import restore_index_workers
 from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rehearsal import drop_rehearsals
@@ -137,7 +137,7 @@ def _alias_warning(run: ActiveRun, rollback: str) -> str:
 
 def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
     """Undo what the journal says is left to undo, and compare the index with the source."""
-    put_back_index_workers(run)
+    restore_index_workers(run)
     reset_after_restart(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)

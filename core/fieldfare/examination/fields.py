@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 from fieldfare.definition import Field
 from fieldfare.documents import Batch, KeyCounter
 from fieldfare.examination.model import FieldMemory
-from fieldfare.examination.unfit_value import unfit
+from fieldfare.examination.value_problem import value_problem
 from fieldfare.hooks.examination import ExaminedIndex
 from fieldfare.report import Finding, Severity
 from fieldfare.support.units import bytes_text
@@ -107,7 +107,7 @@ class FieldExaminer:
         found = [
             (each.name, reason)
             for each, value in values
-            if value is not None and (reason := unfit(each, storage, value)) is not None
+            if value is not None and (reason := value_problem(each, storage, value)) is not None
         ]
         return found or [("", "no value of a field explains it; 'last indexing error' in FT.INFO may")]
 

@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from itertools import count
 from secrets import token_hex
 from time import monotonic
-from types import TracebackType
 from typing import Any, Final, Self
 
 from redis import Redis
@@ -101,9 +100,7 @@ class ChangeTracking:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close both connections."""
         self._resources.close()
 

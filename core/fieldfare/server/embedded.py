@@ -14,7 +14,6 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Final, Self
 
 from redis import Redis
@@ -147,9 +146,7 @@ class EmbeddedServer:
         """Start."""
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
 

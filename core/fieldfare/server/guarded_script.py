@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from fieldfare.server.write_script import HASH_READ, JSON_READ
+from fieldfare.definition import Storage
+from fieldfare.server.write_script import READ
 
-__all__ = ["HASH_WRITE", "JSON_WRITE", "WIDTH"]
+__all__ = ["SCRIPTS", "WIDTH"]
 
 WIDTH: Final = 4
 """Arguments of each field of a document: the expected guard, the expected value, what happens, the new value."""
@@ -56,9 +57,8 @@ Arguments: whether fields expire, the number of fields, for each its guard and i
 each key and each field.
 """
 
-HASH_WRITE: Final = (
-    HASH_READ
-    + b"""\
+_WRITE: Final = {
+    Storage.HASH: b"""\
 local function write(key, sets, removed)
   local values = {}
   for _, each in ipairs(sets) do
@@ -72,18 +72,14 @@ local function write(key, sets, removed)
   end
   if #removed > 0 then redis.call('HDEL', key, unpack(removed)) end
 end
-"""
-    + _LOOP
-)
-"""A field expires when its guard does."""
-
-JSON_WRITE: Final = (
-    JSON_READ
-    + b"""\
+""",
+    Storage.JSON: b"""\
 local function write(key, sets, removed)
   for _, each in ipairs(sets) do redis.call('JSON.SET', key, each[1], each[2]) end
   for _, each in ipairs(removed) do redis.call('JSON.DEL', key, each) end
 end
-"""
-    + _LOOP
-)
+""",
+}
+"""A field expires when its guard does."""
+
+SCRIPTS: Final = {each: READ[each] + _WRITE[each] + _LOOP for each in Storage}

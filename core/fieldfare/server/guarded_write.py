@@ -30,7 +30,7 @@ from fieldfare.server.conditional_write import (
 )
 from fieldfare.server.connection import Server
 from fieldfare.server.document_writer import WriteResult, trial_expiries
-from fieldfare.server.guarded_script import HASH_WRITE, JSON_WRITE, WIDTH
+from fieldfare.server.guarded_script import SCRIPTS, WIDTH
 from fieldfare.server.json_numbers import round_trip_safe
 from fieldfare.server.nodes import HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode
@@ -167,10 +167,9 @@ def _digest(storage: Storage, path: str, column: Sequence[bytes | None] | None, 
 def _calls(
     server: Server, storage: Storage, rows: Sequence[Row], fields: Mapping[str, str]
 ) -> list[tuple[Sequence[Row], ScriptCall]]:
-    script = HASH_WRITE if storage is Storage.HASH else JSON_WRITE
     mode = "expire" if server.capabilities.has_hash_field_ttl else ""
     arguments: list[Argument] = [mode, len(fields), *(encode(name) for pair in fields.items() for name in pair)]
-    return calls_of(server, script, arguments, rows)
+    return calls_of(server, SCRIPTS[storage], arguments, rows)
 
 
 def _write_in_transactions(

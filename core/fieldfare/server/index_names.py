@@ -1,7 +1,7 @@
 """Moving names from one index to another: aliases, and the name of a real index.
 
 An alias moves with one command. The name of a real index only becomes free when its index is dropped; then it becomes
-an alias of the other index. Which way a server allows differs, and it is tried before: see :func:`find_way`.
+an alias of the other index. Which way a server allows differs, and it is tried before: see :func:`find_name_move`.
 FT.DROPINDEX follows aliases: sent once more to a name that has moved, it would drop the other index. So it is sent
 only to a name that is the index's own, and in a transaction that an attempt before this one can no longer carry out.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fieldfare.server.connection import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["Way", "find_way", "is_own_name", "move_names", "name_in_slot", "real_name"]
+__all__ = ["NameMove", "find_name_move", "is_own_name", "move_names", "name_in_slot", "real_name"]
 
 FENCE: Final = "fieldfare:switch:"
 FENCE_SECONDS: Final = 3600
@@ -41,7 +41,7 @@ REPAIRS: Final = 20
 """How often an alias is pointed at the new index if the server says for a moment that there is no such index."""
 
 
-class Way(StrEnum):
+class NameMove(StrEnum):
     """How the name of a real index moves to another index."""
 
     TRANSACTION = "transaction"
@@ -79,7 +79,7 @@ def name_in_slot(server: Server, name: str, slot_of: str) -> str:
     return next(each for number in count() if key_slot(encode(each := f"{name}:{number}")) == slot)
 
 
-def find_way(server: Server, first: str, second: str) -> Way:
+def find_name_move(server: Server, first: str, second: str) -> NameMove:
     """Try on two indexes that are there for this alone how the name of one can become an alias of the other.
 
     Args:
@@ -92,10 +92,10 @@ def find_way(server: Server, first: str, second: str) -> Way:
         redis.exceptions.ResponseError: the server allows no way.
     """
     # with a coordinator, a transaction would reach one primary alone
-    ways = [Way.ALIAS_FIRST, Way.IN_TURN] if server.capabilities.coordinator else list(Way)
+    ways = [NameMove.ALIAS_FIRST, NameMove.IN_TURN] if server.capabilities.coordinator else list(NameMove)
     failure: ResponseError | None = None
     for way in ways:
-        if way is Way.IN_TURN and isinstance(failure, CommandNotAllowed):
+        if way is NameMove.IN_TURN and isinstance(failure, CommandNotAllowed):
             break
         try:
             move_names(server, [first], second, way)
@@ -108,7 +108,7 @@ def find_way(server: Server, first: str, second: str) -> Way:
     raise failure or ResponseError("there is no way")
 
 
-def move_names(server: Server, names: Sequence[str], target: str, way: Way | None = None) -> None:
+def move_names(server: Server, names: Sequence[str], target: str, way: NameMove | None = None) -> None:
     """Have names lead to an index; those that do already stay. All aliases move in one write.
 
     Args:
@@ -121,20 +121,20 @@ def move_names(server: Server, names: Sequence[str], target: str, way: Way | Non
         redis.exceptions.ResponseError: the server refuses it.
         redis.exceptions.TryAgainError: an earlier attempt may still come to an end.
     """
-    fence = _raise_fence(server, target) if way is Way.TRANSACTION else ()
+    fence = _raise_fence(server, target) if way is NameMove.TRANSACTION else ()
     is_coordinated = server.capabilities.coordinator  # one primary may differ from the one that is asked
     leads = {name: real_name(server, name) for name in names}
     dropped = [name for name in names if (is_own_name(server, name) if is_coordinated else leads[name] == name)]
     aliases = [name for name in names if name not in dropped and (is_coordinated or leads[name] != target)]
     if dropped and way is None:
         raise ResponseError(f"{dropped[0]} is an index, not an alias")
-    if aliases and not (dropped and way is Way.TRANSACTION):
+    if aliases and not (dropped and way is NameMove.TRANSACTION):
         _point(server, aliases, target)  # before the drop, which would remove them
     for name in dropped:
-        if way is Way.TRANSACTION:
+        if way is NameMove.TRANSACTION:
             _in_transaction(server, name, aliases, target, fence)
         else:
-            _one_by_one(server, name, target, first=way is Way.ALIAS_FIRST)
+            _one_by_one(server, name, target, first=way is NameMove.ALIAS_FIRST)
 
 
 def _point(server: Server, aliases: Sequence[str], target: str) -> None:

@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -78,9 +77,7 @@ class IndexLock:
         self._renewal.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Release the lock, if this process still holds it."""
         self._stop.set()
         self._renewal.join()

@@ -16,7 +16,7 @@ from fieldfare.server.connection import Server
 from fieldfare.server.pipeline import Argument, encode
 from fieldfare.server.script import ScriptCall
 
-__all__ = ["HASH_READ", "JSON_READ", "calls_of", "outcomes", "script_calls"]
+__all__ = ["READ", "calls_of", "outcomes", "script_calls"]
 
 ROWS_PER_CALL: Final = 100
 """Documents per call. A call blocks the server for about a millisecond."""
@@ -61,26 +61,27 @@ Arguments: a mode, the number of fields, the names of the fields; then for each 
 and the new value (see ``conditional_write``).
 """
 
-HASH_READ: Final = b"""\
+READ: Final = {
+    Storage.HASH: b"""\
 local function read(key, name)
   local found = redis.pcall('HGET', key, name)
   if type(found) ~= 'table' then return found end
   return nil, string.find(found.err, 'WRONGTYPE', 1, true) and 'wrong type' or found
 end
-"""
-JSON_READ: Final = b"""\
+""",
+    Storage.JSON: b"""\
 local function read(key, path)
   local found = redis.pcall('JSON.GET', key, path)
   if type(found) ~= 'table' then return found ~= '[]' and found or nil end
   if string.find(found.err, 'does not exist', 1, true) then return nil end
   return nil, string.find(found.err, 'wrong Redis type', 1, true) and 'wrong type' or found
 end
-"""
+""",
+}
 """A function that returns the value of a field, or nil and what is wrong."""
 
-HASH_WRITE: Final = (
-    HASH_READ
-    + b"""\
+_WRITE: Final = {
+    Storage.HASH: b"""\
 local mode = ARGV[1]
 local function same(name, found, value) return found == value end
 local function write(key, name, value)
@@ -92,21 +93,17 @@ local function write(key, name, value)
   redis.call('HSET', key, name, value)
   if expires > 0 then redis.call('HPEXPIREAT', key, expires, 'FIELDS', 1, name) end
 end
-"""
-    + _LOOP
-)
-"""HSET clears a field's expiry. HSETEX keeps it; on servers without HSETEX, the script sets the expiry again."""
-
-JSON_WRITE: Final = (
-    JSON_READ
-    + b"""\
+""",
+    Storage.JSON: b"""\
 local function same(path, found, value)
   return found == (string.sub(path, 1, 1) == '$' and '[' .. value .. ']' or value)
 end
 local function write(key, path, value) redis.call('JSON.SET', key, path, value, 'XX') end
-"""
-    + _LOOP
-)
+""",
+}
+"""HSET clears a field's expiry. HSETEX keeps it; on servers without HSETEX, the script sets the expiry again."""
+
+_SCRIPTS: Final = {each: READ[each] + _WRITE[each] + _LOOP for each in Storage}
 
 
 def script_calls(
@@ -116,9 +113,8 @@ def script_calls(
     mode = "HSET"
     if server.capabilities.has_hash_field_ttl:
         mode = "HSETEX" if server.capabilities.has_hsetex else "HPEXPIREAT"
-    script = HASH_WRITE if storage is Storage.HASH else JSON_WRITE
     arguments: list[Argument] = [mode, len(paths), *map(encode, paths)]
-    return calls_of(server, script, arguments, rows)
+    return calls_of(server, _SCRIPTS[storage], arguments, rows)
 
 
 def calls_of(

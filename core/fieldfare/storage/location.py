@@ -12,7 +12,7 @@ from fieldfare.storage.client import Storage
 from fieldfare.storage.path import StoragePath
 from fieldfare.support.redaction import redact_url
 
-__all__ = ["BackupPath", "backup_location", "is_storage_url", "shown_location"]
+__all__ = ["BackupPath", "backup_location", "is_storage_url", "require_no_password", "shown_location"]
 
 BackupPath: TypeAlias = Path | StoragePath
 """A backup directory, or a file of a backup: on a disk, or in a storage."""
@@ -52,6 +52,24 @@ def backup_location(location: BackupPath | str) -> BackupPath:
     if not rest.strip("/") and protocol != "memory":
         raise UsageError(f"The URL {shown} names no place to write to. Nothing was changed.")
     return StoragePath(Storage(str(location).rstrip("/"), protocol.lower(), shown.rstrip("/")))
+
+
+def require_no_password(location: StoragePath, reason: str, readers: str) -> None:
+    """Refuse a URL with a password that would leave this process.
+
+    Args:
+        location: the backup directory.
+        reason: why it must have no password, for the message.
+        readers: the processes that need the password, for the message.
+
+    Raises:
+        UsageError: it has one.
+    """
+    if location.storage.has_password:
+        raise UsageError(
+            f"The URL {location} has a password, and {reason}. Nothing was changed. "
+            f"Give the password in the environment of {readers}, or in fsspec's configuration."
+        )
 
 
 def shown_location(url: str) -> str:

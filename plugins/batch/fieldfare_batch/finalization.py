@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from attrs import frozen
 
-from fieldfare.api import MigrationExecutor
 from fieldfare.backup.progress import RollbackStatus
-from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import Interrupted, MigrationIncomplete, PreconditionError
 from fieldfare.patch.mode import ModeName
 from fieldfare.report import Result
-from fieldfare.server import Server
 from fieldfare.support.error_text import error_text
 from fieldfare.support.wording import counted
-from fieldfare_batch.index_runs import INDEX_ERRORS, ProgressCallback, failure_fields
+from fieldfare_batch.index_runs import INDEX_ERRORS, failure_fields
+from fieldfare_batch.operation import BatchOperation
 from fieldfare_batch.plan import FailurePolicy
 from fieldfare_batch.resume import find_journal
 from fieldfare_batch.state import (
@@ -25,7 +23,6 @@ from fieldfare_batch.state import (
     resume_command,
     rollback_command,
 )
-from fieldfare_batch.state_file import StateFile
 
 __all__ = ["BatchFinalization", "Finalizations", "IndexFinalization"]
 
@@ -66,25 +63,8 @@ class BatchFinalization:
         return MigrationIncomplete.exit_code if MigrationIncomplete.exit_code in codes else next(iter(codes), 0)
 
 
-@define
-class Finalizations:
-    """Finalizes the indexes of a batch.
-
-    Attributes:
-        server: the server of the indexes.
-        executor: finalizes one index.
-        file: the batch state.
-        stop: checked between two steps, and between two indexes.
-        force: convert or copy what applications wrote to old fields or keys, and then remove these.
-        callback: called when the finalization of an index starts and ends.
-    """
-
-    server: Server
-    executor: MigrationExecutor
-    file: StateFile
-    stop: StopRequest
-    force: bool = False
-    callback: ProgressCallback | None = None
+class Finalizations(BatchOperation):
+    """Finalizes the indexes of a batch."""
 
     def run(self) -> BatchFinalization:
         """Finalize every index; the failure policy of the batch decides whether a failure stops it.
@@ -97,9 +77,9 @@ class Finalizations:
         indexes = self._indexes_to_finalize()
         ended: list[IndexFinalization] = []
         for position, index in enumerate(indexes, 1):
-            self._report_progress(index.name, position, len(indexes), FINALIZING)
+            self.report_progress(index.name, position, len(indexes), FINALIZING)
             ended.append(self._finalize(index.name, left=len(indexes) - len(ended)))
-            self._report_progress(index.name, position, len(indexes), ended[-1].result)
+            self.report_progress(index.name, position, len(indexes), ended[-1].result)
             if ended[-1].exit_code and state.failure_policy is FailurePolicy.FAIL_FAST:
                 break
         left = [IndexFinalization(each.name, "not finalized") for each in indexes[len(ended) :]]
@@ -148,10 +128,6 @@ class Finalizations:
         return Interrupted(
             f"{counted(left, 'index is', 'indexes are')} not finalized yet.", resume=finalize_command(self.file.path)
         )
-
-    def _report_progress(self, name: str, position: int, total: int, status: str) -> None:
-        if self.callback is not None:
-            self.callback(name, position, total, status)
 
 
 def _has_something_left(state: BatchState, index: IndexState) -> bool:

@@ -13,7 +13,7 @@ from attrs import define
 from fieldfare.api.arguments import server_at
 from fieldfare.api.planner import Planner
 from fieldfare.changes import UpdateField
-from fieldfare.engine.shadow.room import lack_of_room
+from fieldfare.engine.shadow.memory_shortage import memory_shortage
 from fieldfare.errors import UsageError
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName, mode_name
@@ -154,7 +154,7 @@ class BatchMigrationPlanner(Planner):
             plans = [each.plan for each in candidates if each.plan is not None]
             conflict = find_conflict(planner, plans, strict=strict_overlap)
             built = [each.source for each in plans if has_switch(each)]
-            lack = lack_of_room(opened, built) if len(built) > 1 else None
+            lack = memory_shortage(opened, built) if len(built) > 1 else None
         if conflict is None:
             require_distinct_targets(plans)
         return _Draft(patch, chosen, policy, Path(plan_dir), candidates, lack), conflict
@@ -169,7 +169,7 @@ class _Draft:
     policy: FailurePolicy
     plan_dir: Path
     candidates: tuple[Candidate, ...]
-    lack_of_room: str | None = None
+    memory_shortage: str | None = None
 
     def write_groups(self, conflict: Conflict) -> tuple[BatchPlan, ...]:
         candidates = [conflict.replanned.get(each.name, each) for each in self.candidates]
@@ -193,7 +193,7 @@ class _Draft:
             failure_policy=self.policy,
             requires_quantization=any(map(_quantizes, plans)),
             shared_patch={"version": self.patch.version, "changes": patch_to_dict(self.patch)},
-            warnings=tuple(filter(None, [] if suffix else [self.lack_of_room]))
+            warnings=tuple(filter(None, [] if suffix else [self.memory_shortage]))
             + tuple(f"{line} ({count} indexes)" if count > 1 else line for line, count in warnings.items()),
             indexes=tuple(map(self._index, candidates)),
             created_at=utc_timestamp(),

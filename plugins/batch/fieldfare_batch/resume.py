@@ -13,6 +13,7 @@ from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus
 from fieldfare.errors import BackupDirectoryRequired, BackupUnusable, MigrationIncomplete, UsageError
 from fieldfare.storage import BackupPath, backup_location, is_storage_url
+from fieldfare.storage.location import require_no_password
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.plan import BatchPlan
 from fieldfare_batch.plan_file import load_batch_plan
@@ -99,11 +100,7 @@ def absolute_location(backup_dir: BackupPath | str) -> str:
     location = backup_location(backup_dir)
     if isinstance(location, Path):
         return str(location.resolve())
-    if location.storage.has_password:
-        raise UsageError(
-            f"The URL {location} has a password, and the state file of a batch would hold it. Nothing was changed. "
-            "Give the password in the environment of the storage's client, or in fsspec's configuration."
-        )
+    require_no_password(location, "the state file of a batch would hold it", "every command")
     return str(location)
 
 

@@ -4,43 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define
-
-from fieldfare.api import MigrationExecutor
 from fieldfare.backup.progress import RollbackStatus
-from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable, Interrupted, RollbackFailed
 from fieldfare.report import MigrationReport
-from fieldfare.server import Server
 from fieldfare.support.wording import counted
 from fieldfare_batch.index_files import write_index_report
-from fieldfare_batch.index_runs import INDEX_ERRORS, ProgressCallback, failure_fields
+from fieldfare_batch.index_runs import INDEX_ERRORS, failure_fields
+from fieldfare_batch.operation import BatchOperation
 from fieldfare_batch.resume import find_journal
 from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, rollback_command, utc_timestamp
-from fieldfare_batch.state_file import StateFile
 
 __all__ = ["Rollbacks"]
 
 
-@define
-class Rollbacks:
-    """Rolls back the indexes of a batch.
-
-    Attributes:
-        server: the server of the indexes.
-        executor: rolls back one index.
-        file: the batch state.
-        stop: checked between two batches of documents, and between two indexes.
-        force: roll back even if the server changed since the migration.
-        callback: called when the rollback of an index starts and ends.
-    """
-
-    server: Server
-    executor: MigrationExecutor
-    file: StateFile
-    stop: StopRequest
-    force: bool = False
-    callback: ProgressCallback | None = None
+class Rollbacks(BatchOperation):
+    """Rolls back the indexes of a batch."""
 
     def run(self) -> None:
         """Roll back every started index. A failed index does not stop the others.
@@ -54,12 +32,12 @@ class Rollbacks:
         for position, index in enumerate(reversed(started), 1):
             if self.stop.is_set:
                 raise self._interrupted()
-            self._report_progress(index.name, position, len(started), ROLLING_BACK)
+            self.report_progress(index.name, position, len(started), ROLLING_BACK)
             try:
                 results.append(self._undo(index))
             except Interrupted as error:
                 raise self._interrupted() from error
-            self._report_progress(index.name, position, len(started), results[-1])
+            self.report_progress(index.name, position, len(started), results[-1])
         if Status.FAILED not in results:
             self.file.update(rollback=RollbackStatus.DONE)
 
@@ -99,10 +77,6 @@ class Rollbacks:
             stop=self.stop,
         )
         return report, write_index_report(report, state.report_dir, name, "rollback_report")
-
-    def _report_progress(self, name: str, position: int, total: int, status: str) -> None:
-        if self.callback is not None:
-            self.callback(name, position, total, status)
 
     def _interrupted(self) -> Interrupted:
         left = len(self.file.state.started)

@@ -21,7 +21,7 @@ WINDOW_SECONDS: Final = 1.0
 
 
 @define
-class Seen:
+class RunTotals:
     """What is already counted of one run.
 
     Attributes:
@@ -60,7 +60,7 @@ class Metrics:
     runs: Counter
     lag_keys: _Gauge
     lag: _Gauge
-    _seen: dict[str, Seen] = field(init=False, factory=dict)
+    _totals: dict[str, RunTotals] = field(init=False, factory=dict)
 
     @classmethod
     def of(cls, meter: Meter) -> Metrics:
@@ -81,52 +81,52 @@ class Metrics:
         """Count what a run report says."""
         index = {"index": report.index}
         if report.moment is Moment.STARTED:
-            self._seen[report.index] = Seen()
+            self._totals[report.index] = RunTotals()
         if report.lag_keys is not None:
             self.lag_keys.set(report.lag_keys, index)
             self.lag.set(report.lag_seconds or 0.0, index)
         if report.moment in {Moment.FINISHED, Moment.FAILED}:
             self._add_unavailable(report.index, report.unavailable_seconds)
-            self._seen.pop(report.index, None)
+            self._totals.pop(report.index, None)
             result = {"command": report.command, "result": report.moment.value}
             self.runs.add(1, {**index, **result})
 
     def add_activity(self, report: StepReport) -> None:
         """Count what a step report says."""
-        seen = self._seen.setdefault(report.index, Seen())
+        totals = self._totals.setdefault(report.index, RunTotals())
         index = {"index": report.index}
         attributes = {**index, "activity": report.activity}
-        if seen.throttled is not None and report.throttled_seconds > seen.throttled:
-            self.throttled.add(report.throttled_seconds - seen.throttled, index)
-        seen.throttled = report.throttled_seconds
+        if totals.throttled is not None and report.throttled_seconds > totals.throttled:
+            self.throttled.add(report.throttled_seconds - totals.throttled, index)
+        totals.throttled = report.throttled_seconds
         if report.unavailable_since is not None:
-            self._measure_outage(seen, report.unavailable_since, index)
-        self._count(seen, report, attributes)
+            self._measure_outage(totals, report.unavailable_since, index)
+        self._count(totals, report, attributes)
 
-    def _count(self, seen: Seen, report: StepReport, attributes: Mapping[str, str]) -> None:
+    def _count(self, totals: RunTotals, report: StepReport, attributes: Mapping[str, str]) -> None:
         """Count documents, and measure the rate."""
         key, now, done = (report.activity, report.step), time.monotonic(), report.documents_done
         if report.moment is Moment.STARTED:
-            seen.documents[key], seen.rated = done, (now, done)
+            totals.documents[key], totals.rated = done, (now, done)
         elif report.moment is Moment.PROGRESS:
-            self.documents.add(max(done - seen.documents.get(key, done), 0), attributes)
-            seen.documents[key] = done
-            began, before = seen.rated
+            self.documents.add(max(done - totals.documents.get(key, done), 0), attributes)
+            totals.documents[key] = done
+            began, before = totals.rated
             if now - began >= WINDOW_SECONDS:
                 self.rate.set(max(done - before, 0) / (now - began), attributes)
-                seen.rated = now, done
+                totals.rated = now, done
         elif report.moment in {Moment.FINISHED, Moment.FAILED}:
-            seen.documents.pop(key, None)
+            totals.documents.pop(key, None)
             self.rate.set(0.0, attributes)
 
-    def _measure_outage(self, seen: Seen, since: float, attributes: Mapping[str, str]) -> None:
+    def _measure_outage(self, totals: RunTotals, since: float, attributes: Mapping[str, str]) -> None:
         now = time.time()
-        added = max(now - max(since, seen.measured), 0.0)
+        added = max(now - max(since, totals.measured), 0.0)
         self.unavailable.add(added, attributes)
-        seen.unavailable, seen.measured = seen.unavailable + added, now
+        totals.unavailable, totals.measured = totals.unavailable + added, now
 
     def _add_unavailable(self, index: str, seconds: float) -> None:
         """Count the part of the outage that no step report has shown."""
-        seen = self._seen.get(index, Seen())
-        if seconds > seen.unavailable:
-            self.unavailable.add(seconds - seen.unavailable, {"index": index})
+        totals = self._totals.get(index, RunTotals())
+        if seconds > totals.unavailable:
+            self.unavailable.add(seconds - totals.unavailable, {"index": index})

@@ -42,6 +42,7 @@ from fieldfare.engine.shadow.keys import (
     require_free_prefixes,
     with_copies,
 )
+from fieldfare.engine.shadow.memory_shortage import memory_shortage
 from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
@@ -51,7 +52,6 @@ from fieldfare.engine.shadow.restore import (
     restored_names,
     restored_run,
 )
-from fieldfare.engine.shadow.room import lack_of_room
 from fieldfare.engine.shadow.state import describe, state_of
 from fieldfare.engine.shadow.steps import (
     BUILD,
@@ -122,7 +122,7 @@ class Shadow(Mode):
 
     def reluctance(self, draft: Draft) -> str | None:
         """Return what the server lacks for a second index."""
-        return lack_of_room(draft.server, [draft.snapshot])
+        return memory_shortage(draft.server, [draft.snapshot])
 
     def adapt(self, step: Step) -> Step:
         """Return a step that copies what the step of a plugin moves: the old values stay until ``finalize``."""

@@ -16,8 +16,8 @@ from attrs import evolve
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
+from fieldfare.engine.shadow.name_move import choose_name_move
 from fieldfare.engine.shadow.names import next_name, split_version
-from fieldfare.engine.shadow.way import choose_way
 from fieldfare.errors import PreconditionError
 from fieldfare.server import index_commands
 from fieldfare.server.index_names import is_own_name, move_names, real_name
@@ -82,7 +82,7 @@ def rehearse_move(run: ActiveRun, names: Sequence[str], target: str) -> None:
     """
     own = run.source.name
     if own in names and own != target and is_own_name(run.server, own):
-        choose_way(run.server, run.source)
+        choose_name_move(run.server, run.source)
 
 
 def _next_version(run: ActiveRun, names: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ def restore_names(run: ActiveRun, names: Sequence[str]) -> None:
     create_index(server, restored, run.plan.source.synonyms, ())
     wait_until_ready(run, restored.name, spare_queries=True)
     moving = [name for name in names if name != restored.name]
-    way = choose_way(server, run.source) if own in moving and is_own_name(server, own) else None
+    way = choose_name_move(server, run.source) if own in moving and is_own_name(server, own) else None
     move_names(server, moving, restored.name, way)
     superseded = run.journal.progress.superseded
     if superseded and is_own_name(server, superseded):

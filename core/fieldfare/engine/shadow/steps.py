@@ -17,13 +17,13 @@ from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import check_target, find_problems
 from fieldfare.engine.shadow.convergence import converge, convert_until_moved, switch_has_begun
+from fieldfare.engine.shadow.name_move import choose_name_move
 from fieldfare.engine.shadow.names import SWITCH, moved_names
-from fieldfare.engine.shadow.way import choose_way
 from fieldfare.engine.shadow_paths import COPY, SHADOW_FIELDS
 from fieldfare.errors import IndexNotFound, PreconditionError, TargetRejected
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server.index_commands import find_differences
-from fieldfare.server.index_names import Way, is_own_name, move_names, real_name
+from fieldfare.server.index_names import NameMove, is_own_name, move_names, real_name
 from fieldfare.server.inspect import read_definition, read_info, read_snapshot, read_stats
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "check",
     "is_built",
     "is_switched",
-    "own_name_way",
+    "own_name_move",
     "plan_copy",
     "plan_frame",
     "require_source",
@@ -179,7 +179,7 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
         found = real_name(run.server, name)
         if found not in {None, run.source.name, run.target.name}:
             raise PreconditionError(f"{name!r} leads to the index {found!r} by now, so no name was moved")
-    way = own_name_way(run, names)
+    way = own_name_move(run, names)
     if way is not None:
         require_source(run)
     if keeps_originals(run.plan) and not switch_has_begun(run):
@@ -192,10 +192,10 @@ def switch(run: ActiveRun, step: Step) -> Receipt:
     return Receipt(step.id, details=details)
 
 
-def own_name_way(run: ActiveRun, names: Sequence[str]) -> Way | None:
+def own_name_move(run: ActiveRun, names: Sequence[str]) -> NameMove | None:
     """Return how the name of the source moves; None if it is not among the names, or has moved already."""
     own = run.source.name
-    return choose_way(run.server, run.source) if own in names and is_own_name(run.server, own) else None
+    return choose_name_move(run.server, run.source) if own in names and is_own_name(run.server, own) else None
 
 
 def require_source(run: ActiveRun) -> None:
@@ -240,7 +240,7 @@ def agree(run: ActiveRun) -> None:
     create_index(run.server, run.target, run.plan.source.synonyms, ())
     wait_until_ready(run, run.target.name)
     names = moved_names(run.plan)
-    move_names(run.server, names, run.target.name, own_name_way(run, names))
+    move_names(run.server, names, run.target.name, own_name_move(run, names))
 
 
 def retire(run: ActiveRun, step: Step) -> Receipt:

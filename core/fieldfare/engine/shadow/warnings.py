@@ -9,9 +9,9 @@ from fieldfare.engine.drop_recreate.mode import unreadable_warning
 from fieldfare.engine.mode import Draft
 from fieldfare.engine.shadow.field_plan import choose_shadow_paths, describe_shadow_fields
 from fieldfare.engine.shadow.keys import describe_copies
+from fieldfare.engine.shadow.memory_shortage import memory_shortage
+from fieldfare.engine.shadow.name_move import describe_name_move
 from fieldfare.engine.shadow.names import names_to_move
-from fieldfare.engine.shadow.room import lack_of_room
-from fieldfare.engine.shadow.way import describe_way
 
 __all__ = ["plan_warnings"]
 
@@ -21,7 +21,7 @@ def plan_warnings(draft: Draft, target: IndexDefinition) -> Sequence[str]:
     snapshot, names = draft.snapshot, names_to_move(draft)
     source = snapshot.definition.name
     lines = [f"The index answers all the time: {target.name!r} is built and checked beside {source!r}"]
-    lines += [describe_way(draft.server, each, target.name, is_own=each == source) for each in names]
+    lines += [describe_name_move(draft.server, each, target.name, is_own=each == source) for each in names]
     if source not in names:
         lines.append(f"{source!r} stays until 'fieldfare finalize' drops it: until then there are two indexes")
     if draft.target.name != source:
@@ -31,6 +31,6 @@ def plan_warnings(draft: Draft, target: IndexDefinition) -> Sequence[str]:
         lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")
     lines += describe_shadow_fields(draft, choose_shadow_paths(draft, target))
     lines += describe_copies(draft)
-    lines += filter(None, [lack_of_room(draft.server, [snapshot])])
+    lines += filter(None, [memory_shortage(draft.server, [snapshot])])
     lines += map(unreadable_warning, snapshot.unreadable)
     return lines

@@ -7,11 +7,11 @@ from typing import Final
 
 from fieldfare.report import MigrationReport, Result
 from fieldfare.report.html.checks import checks_section, recall_section
-from fieldfare.report.html.course import rates_section, timeline_section
 from fieldfare.report.html.definition import changes_section
 from fieldfare.report.html.markup import Html, element, section, table, visible
 from fieldfare.report.html.page import badge, cards, commands, page
 from fieldfare.report.html.plots import Axis, Bar, rows
+from fieldfare.report.html.timeline import rates_section, timeline_section
 from fieldfare.support.units import bytes_text, seconds_text
 from fieldfare.support.wording import counted
 

@@ -8,27 +8,22 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import (
-    DEFAULT_URL,
+from fieldfare.cli.options import DEFAULT_URL, Cluster, NewBackupDirectory, Url, directory_option, file_option
+from fieldfare.cli.output import notice
+from fieldfare.cli.run_options import (
     AllowOverflow,
     BatchSize,
-    Cluster,
     Executor,
     IndexTimeout,
     IndexWorkers,
     MaxLatency,
     MaxRate,
-    NewBackupDirectory,
     OnConflict,
     PauseFile,
     ReconnectTimeout,
-    Url,
     VerifyOption,
     Workers,
-    directory_option,
-    file_option,
 )
-from fieldfare.cli.output import notice
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupDirectoryRequired
 from fieldfare.hooks.run_options import RETRY_SECONDS, Verify

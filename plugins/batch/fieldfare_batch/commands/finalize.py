@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from fieldfare.cli.confirmation import agreed_to
+from fieldfare.cli.confirmation import require_agreement, require_terminal
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, Yes
 from fieldfare.cli.output import notice, show, show_json, table
+from fieldfare.cli.run_options import ConvertFirst
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.errors import FieldfareError, UsageError
 from fieldfare.support.wording import counted
 from fieldfare_batch.commands.options import DEFAULT_STATE, State
 from fieldfare_batch.commands.outcome import command_lines, first_line
@@ -33,13 +32,7 @@ def batch_finalize(  # noqa: PLR0913 - the command's options
     url: Url = DEFAULT_URL,
     cluster: Cluster = None,
     yes: Yes = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="If applications wrote old fields or keys since the last sync, convert or copy these first.",
-        ),
-    ] = False,
+    force: ConvertFirst = False,
 ) -> None:
     """Remove the old indexes of a batch, and old values or keys.
 
@@ -79,13 +72,10 @@ def batch_finalize(  # noqa: PLR0913 - the command's options
 def _confirm(recorded: BatchState, path: Path, session: Session) -> None:
     from fieldfare_batch.state import finalize_command  # noqa: PLC0415 - start-up time
 
-    if session.json or not sys.stdin.isatty():
-        raise UsageError("batch-finalize asks before it drops the old indexes; without a terminal, pass --yes.")
+    require_terminal(session, "batch-finalize asks before it drops the old indexes")
     count = counted(len(recorded.applicable), "index", "indexes")
     question = f"Finalize {recorded.batch_id}, a batch of {count}: drop the old indexes, remove old values and keys?"
-    if not agreed_to(question, finalize_command(path)):
-        notice("Nothing was changed.")
-        raise typer.Exit(FieldfareError.exit_code)
+    require_agreement(question, again=finalize_command(path))
 
 
 def _text(done: BatchFinalization) -> str:

@@ -8,18 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from fieldfare.cli.options import (
-    DEFAULT_URL,
-    AllowOverflow,
-    Cluster,
-    IndexWorkers,
-    MaxLatency,
-    MaxRate,
-    OnConflict,
-    PauseFile,
-    Url,
-    backup_option,
-)
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, backup_option
+from fieldfare.cli.run_options import AllowOverflow, IndexWorkers, MaxLatency, MaxRate, OnConflict, PauseFile
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
 from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from fieldfare.cli.options import DEFAULT_URL, Cluster, IndexWorkers, MaxLatency, MaxRate, PauseFile, Url
-from fieldfare.cli.output import notice
+from fieldfare.cli.confirmation import require_agreement
+from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
+from fieldfare.cli.run_options import IndexWorkers, MaxLatency, MaxRate, PauseFile
 from fieldfare.cli.session import Session
-from fieldfare.errors import FieldfareError
+from fieldfare.support.wording import counted
 from fieldfare_batch.commands.options import DEFAULT_STATE, BatchReportOut, State
 from fieldfare_batch.commands.outcome import run_batch
 
@@ -43,16 +44,13 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     """
     session = Session.of(context)
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare_batch.state import rollback_command  # noqa: PLC0415 - start-up time
 
     executor = BatchMigrationExecutor(plugins=session.plugins)
     recorded = executor.status(state)
     if sys.stdin.isatty() and not yes and not session.json:
-        count = len(recorded.applicable)
-        if not typer.confirm(
-            f"Roll back {recorded.batch_id}, a batch of {count} {'index' if count == 1 else 'indexes'}?", err=True
-        ):
-            notice("Nothing was changed.")
-            raise typer.Exit(FieldfareError.exit_code)
+        count = counted(len(recorded.applicable), "index", "indexes")
+        require_agreement(f"Roll back {recorded.batch_id}, a batch of {count}?", again=rollback_command(state))
     run = partial(
         executor.rollback,
         force=force,

@@ -8,13 +8,13 @@ from fieldfare.definition import Field, FieldType, IndexDefinition, Storage
 from fieldfare.engine.rehearsal import drop_left_over, trial_names
 from fieldfare.errors import UnsupportedServer
 from fieldfare.server import Server, index_commands
-from fieldfare.server.index_names import Way, find_way, real_name
+from fieldfare.server.index_names import NameMove, find_name_move, real_name
 from fieldfare.server.refusal import CommandNotAllowed
 
-__all__ = ["choose_way", "describe_way"]
+__all__ = ["choose_name_move", "describe_name_move"]
 
 
-def choose_way(server: Server, source: IndexDefinition) -> Way:
+def choose_name_move(server: Server, source: IndexDefinition) -> NameMove:
     """Try on two trial indexes how the name of an index can become an alias of another one.
 
     Args:
@@ -31,7 +31,7 @@ def choose_way(server: Server, source: IndexDefinition) -> Way:
     try:
         for name in names:
             index_commands.create(server, _trial(name), scan=False)
-        return find_way(server, *names)
+        return find_name_move(server, *names)
     except CommandNotAllowed:
         raise
     except ResponseError as error:
@@ -46,7 +46,7 @@ def choose_way(server: Server, source: IndexDefinition) -> Way:
                 drop_left_over(server, name)
 
 
-def describe_way(server: Server, name: str, target: str, *, is_own: bool) -> str:
+def describe_name_move(server: Server, name: str, target: str, *, is_own: bool) -> str:
     """Say how a name will probably move on this server, and which gap that has; it is tried before the run."""
     if not is_own:
         return f"{name!r} is an alias: one command (FT.ALIASUPDATE) moves it to {target!r}, without a gap"

@@ -14,7 +14,7 @@ from typing import Any, Final
 from fieldfare.definition import Field, FieldType, Storage
 from fieldfare.server.knn import WIDTHS
 
-__all__ = ["unfit"]
+__all__ = ["value_problem"]
 
 NUMBER: Final = re.compile(
     rb"[+-]?(inf(inity)?|0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?\d+)?|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE
@@ -26,7 +26,7 @@ FURTHEST: Final = (180.0, 85.05112878)
 """Degrees of longitude and latitude that Redis takes."""
 
 
-def unfit(field: Field, storage: Storage, value: bytes) -> str | None:
+def value_problem(field: Field, storage: Storage, value: bytes) -> str | None:
     """Return why a value does not fit its field; None if it does, or if only the server can tell.
 
     Args:
@@ -35,14 +35,14 @@ def unfit(field: Field, storage: Storage, value: bytes) -> str | None:
         value: bytes of a hash, or the text of a JSON value.
     """
     if storage is Storage.HASH:
-        return _unfit_hash(field, value)
+        return _hash_problem(field, value)
     try:
-        return _unfit_json(field, json.loads(value))
+        return _json_problem(field, json.loads(value))
     except ValueError:
         return "is no JSON"
 
 
-def _unfit_hash(field: Field, value: bytes) -> str | None:
+def _hash_problem(field: Field, value: bytes) -> str | None:
     match field.type:
         case FieldType.NUMERIC if not NUMBER.fullmatch(value):
             return "is not a number"
@@ -53,7 +53,7 @@ def _unfit_hash(field: Field, value: bytes) -> str | None:
     return None
 
 
-def _unfit_json(field: Field, value: Any) -> str | None:
+def _json_problem(field: Field, value: Any) -> str | None:
     if value is None:
         return None
     if field.type is FieldType.VECTOR:

@@ -8,12 +8,12 @@ from typing import Final
 from fieldfare.definition import Snapshot
 from fieldfare.server import Server
 
-__all__ = ["lack_of_room"]
+__all__ = ["memory_shortage"]
 
 MIB: Final = 1024 * 1024
 
 
-def lack_of_room(server: Server, sources: Sequence[Snapshot]) -> str | None:
+def memory_shortage(server: Server, sources: Sequence[Snapshot]) -> str | None:
     """Return why the server may run out of memory with two indexes; None if it may not, or if nobody can tell.
 
     Each second index is taken to be as large as the first one.
