@@ -9,6 +9,7 @@ from fieldfare.api.comparison import compare_indexes
 from fieldfare.api.examination import examine_index
 from fieldfare.api.executor import MigrationExecutor
 from fieldfare.api.planner import MigrationPlanner
+from fieldfare.api.sizing import size_migration
 from fieldfare.api.validator import MigrationValidator
 from fieldfare.plan.file import load_plan as load_migration_plan
 from fieldfare.plan.file import write_plan as write_migration_plan
@@ -27,6 +28,7 @@ __all__ = [
     "load_migration_plan",
     "load_migration_report",
     "remove_abandoned_fields",
+    "size_migration",
     "write_migration_plan",
     "write_migration_report",
 ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
     from fieldfare.server import Server
 
-__all__ = ["make_forecast"]
+__all__ = ["MOVED_SECONDS", "make_forecast", "usual_rewrite_seconds"]
 
 BACKUP_BYTES: Final = 150e6
 BACKUP_SECONDS: Final = 8e-6
@@ -74,7 +74,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     except PluginError:  # 'fieldfare estimate' reports it
         needed = Estimate()
     backup = needed.disk_bytes / BACKUP_BYTES + documents * BACKUP_SECONDS
-    rewrite = documents and needed.disk_bytes / REWRITE_BYTES + documents * REWRITE_SECONDS
+    rewrite = documents and usual_rewrite_seconds(needed.disk_bytes, documents)
     rewrite += count * moves * MOVED_SECONDS
     usual = ("rewriting: usual rates, for the bytes that are rewritten",) if rewriting else ()
     if documents and shadow_paths(plan):
@@ -92,6 +92,11 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
         rdb_bytes=needed.rdb_bytes,
         basis=(*index_basis, *usual),
     )
+
+
+def usual_rewrite_seconds(original_bytes: int, documents: int) -> float:
+    """Return the usual seconds in which one worker rewrites documents with so many bytes of originals."""
+    return original_bytes / REWRITE_BYTES + documents * REWRITE_SECONDS
 
 
 def _seconds_again(server: Server, snapshot: Snapshot) -> tuple[float, str]:
