@@ -31,8 +31,10 @@ def sizing_lines(sizing: Sizing, plan: MigrationPlan, executor: str) -> list[str
     downtime = about_seconds(sizing.downtime_seconds) if load.has_outage else "none: the index answers all the time"
     return [
         "",
-        (f"With --executor {executor}: {_count(given.workers, 'worker')}, {_count(given.nodes, 'node')}, "
-        f"{load.documents:,} documents"),
+        (
+            f"With --executor {executor}: {_count(given.workers, 'worker')}, {_count(given.nodes, 'node')}, "
+            f"{load.documents:,} documents"
+        ),
         *table(["Part of apply", "Takes", "Limited by"], rows).splitlines(),
         "",
         *table(["Part of rollback", "Takes", "Limited by"], undo).splitlines(),
@@ -109,10 +111,14 @@ def _traffic(sizing: Sizing) -> list[str]:
     loudest = max(parts, key=lambda part: max(part.network_in, part.network_out) / max(part.seconds, 1e-9))
     network = max(loudest.network_in, loudest.network_out) / max(loudest.seconds, 1e-9) / sizing.deployment.nodes
     return [
-        (f"Storage: {bytes_text(written)} are written and {bytes_text(read)} read, up to {bytes_text(storage)} per "
-        f"second ({busiest.title})"),
-        (f"Network: the nodes get {bytes_text(got)} and give {bytes_text(given)}, each up to {bytes_text(network)} per "
-        f"second ({loudest.title})"),
+        (
+            f"Storage: {bytes_text(written)} are written and {bytes_text(read)} read, up to {bytes_text(storage)} per "
+            f"second ({busiest.title})"
+        ),
+        (
+            f"Network: the nodes get {bytes_text(got)} and give {bytes_text(given)}, each up to {bytes_text(network)} per "
+            f"second ({loudest.title})"
+        ),
     ]
 
 
@@ -120,8 +126,10 @@ def _basis(sizing: Sizing, plan: MigrationPlan) -> list[str]:
     load, given = sizing.workload, sizing.deployment
     known = plan.source.stats.num_docs
     lines = [
-        (f"size: {load.original_bytes:,.0f} bytes of originals per document, and {load.index_seconds * 1000:.2g} ms to "
-        f"index it, as for the {known:,} documents of the plan")
+        (
+            f"size: {load.original_bytes:,.0f} bytes of originals per document, and {load.index_seconds * 1000:.2g} ms to "
+            f"index it, as for the {known:,} documents of the plan"
+        )
     ]
     if load.documents != known:
         lines[0] += "; a graph of vectors takes longer the larger it is"
