@@ -1,4 +1,4 @@
-"""Measure a migration and its rollback with several executors, numbers of workers and nodes, and what is full meanwhile.
+"""Measure a migration and its rollback with several executors, numbers of workers and nodes, and what is full then.
 
 Beside each figure is what the model of ``fieldfare estimate --executor`` says. It is fed with what one worker process
 needs on one node, for documents of two sizes; so every other row is a prediction. Clients and servers share the

@@ -14,7 +14,7 @@ DIGITS: Final = 3
 
 
 def fit(scaling: Scaling) -> Rates:
-    """Return the rates that documents of both sizes follow: the number of small ones matters, the bytes of large ones."""
+    """Return the rates that both sizes follow: the number of small documents matters, and the bytes of large ones."""
     small, large = scaling.calibration
     place = f"{scaling.machine.processor}, Python {scaling.machine.python}, {scaling.date[:10]}"
     measured = f"measured with one worker process and one node on the same machine ({place})"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 from comparison.markdown import make_table, write_between
-from scaling.fit import predict
+from fieldfare.planning.forecast import GRAPH_SECONDS, PLAIN_SECONDS
+from fieldfare.planning.sizing import Deployment, Part, Rates, Sizing, Workload, size_run
+from fieldfare.support.units import bytes_text, rough_seconds
+from scaling.fit import fit, predict
 from scaling.results import ACTIVITIES, Scaling, Trial, Usage
 
 __all__ = ["BEGIN", "END", "make_section", "write_section"]
@@ -18,7 +23,17 @@ FULL: Final = 0.9
 """A resource that is busy for this share of the time is full."""
 
 BUSY: Final = "\n**Other programs were running: these figures are only a trial.**\n"
-"""Of how many workers each table row is."""
+
+DOCUMENTS: Final = 1_000_000_000
+DIMS: Final = 768
+NODES: Final = 100
+WORKERS: Final = (10, 50, 100, 200, 400)
+
+GRAPHS: Final = {
+    "FLAT": 0.0,
+    "HNSW": GRAPH_SECONDS * (DIMS / 384) ** 0.5 * math.log(DOCUMENTS / NODES) / math.log(20_000),
+}
+"""Algorithm → seconds in which a node adds a vector to its graph: as usual for 20,000 vectors, longer for more."""
 
 
 def write_section(scaling: Scaling, path: Path) -> None:
@@ -42,8 +57,41 @@ def make_section(scaling: Scaling) -> str:
         f"{trial.documents:,} documents of {trial.dims} float32 values that become float16; commit {scaling.commit}, "
         f"{scaling.date} UTC;\n{scaling.server}; Python {machine.python}; {machine.cores} cores of {machine.processor}, "
         f"{machine.memory_mib:,} MiB;\nbackups on {machine.file_system}; load average {machine.load_average} at the "
-        f"start.\n{busy}"
+        f"start.\n{busy}\n"
+        f"### {DOCUMENTS:,} x {DIMS} over {NODES} nodes\n\n{_read_off(fit(scaling)) if scaling.calibration else ''}"
     )
+
+
+def _read_off(rates: Rates) -> str:
+    """Return what the model says of a size that this machine cannot hold."""
+    runs = [_size(rates, workers, index) for index in GRAPHS.values() for workers in WORKERS]
+    titles = [part.title for part in runs[0].apply]
+    rows = [
+        [algorithm, f"{workers}", *(f"{rough_seconds(part.seconds)}" for part in run.apply), rough_seconds(run.seconds)]
+        for run, (algorithm, workers) in zip(runs, product(GRAPHS, WORKERS), strict=True)
+    ]
+    table = make_table(["index", "workers", *titles, "whole run"], rows)
+    last = runs[-1]
+    limits = make_table(
+        ["with 400 workers, HNSW", "limited by", "more workers gain nothing from", "storage", "network of a node"],
+        [_limit(part) for part in (*last.apply, *last.rollback)],
+    )
+    return f"{table}\n{limits}"
+
+
+def _limit(part: Part) -> list[str]:
+    storage, network = part.storage_written + part.storage_read, max(part.network_in, part.network_out) / NODES
+    return [
+        part.title,
+        part.limit.value,
+        "-" if part.enough_workers is None else f"{part.enough_workers:,}",
+        *(f"{bytes_text(each / part.seconds)}/s" if each else "-" for each in (storage, network)),
+    ]
+
+
+def _size(rates: Rates, workers: int, index_seconds: float) -> Sizing:
+    load = Workload(DOCUMENTS, 4 * DIMS, 2 * DIMS, PLAIN_SECONDS + index_seconds)
+    return size_run(load, Deployment(workers, NODES), rates)
 
 
 def _throughput(scaling: Scaling, trial: Trial) -> list[str]:

@@ -7,13 +7,15 @@ same time. Shards are counted whole: with 11 shards, ten workers take as long as
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 from fieldfare.backup.segment_file import SEGMENT_BYTES
+from fieldfare.engine.checks.content import SAMPLE
 from fieldfare.engine.distribution.sizes import shard_count
 from fieldfare.planning.sizing.deployment import Deployment
 from fieldfare.planning.sizing.rates import Rates, WorkRates
@@ -21,8 +23,8 @@ from fieldfare.planning.sizing.workload import Workload
 
 __all__ = ["Limit", "Part", "Sizing", "size_run"]
 
-SAMPLE: Final = 5000
-"""Documents of each shard that are compared with the backup at the end of a run."""
+TOLERANCE: Final = 0.1
+"""By which a run may take longer with the fewest workers that are recommended."""
 
 
 class Limit(StrEnum):
@@ -81,13 +83,16 @@ class Sizing:
         shards: into how many shards the documents are split.
         apply: the parts of the run, in order.
         rollback: those of a rollback of the complete run.
+        fewest_workers: with so many a run takes a tenth longer than with any number of workers; None if they have no
+            share in it.
     """
 
     workload: Workload
     deployment: Deployment
     shards: int
     apply: tuple[Part, ...]
-    rollback: tuple[Part, ...] = field(factory=tuple)
+    rollback: tuple[Part, ...] = ()
+    fewest_workers: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -113,6 +118,20 @@ class Sizing:
 
 def size_run(workload: Workload, deployment: Deployment, rates: Rates) -> Sizing:
     """Return how long a run takes, and what it needs."""
+    sizing = _size(workload, deployment, rates)
+    most = sizing.enough_workers
+    if most is None:
+        return sizing
+
+    def seconds(workers: int) -> float:
+        return _size(workload, evolve(deployment, workers=workers), rates).seconds
+
+    longest = seconds(most) * (1 + TOLERANCE)
+    found = bisect_left(range(1, most), True, key=lambda workers: seconds(workers) <= longest)  # noqa: FBT003 - as it is
+    return evolve(sizing, fewest_workers=found + 1)
+
+
+def _size(workload: Workload, deployment: Deployment, rates: Rates) -> Sizing:
     shards = shard_count(int(workload.documents * workload.original_bytes), deployment.workers)
     if deployment.is_one_process:
         shards = deployment.workers
