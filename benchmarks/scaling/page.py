@@ -52,14 +52,17 @@ def make_section(scaling: Scaling) -> str:
     header = ["nodes", "executor", *TITLES.values()]
     throughput = make_table(header, [_throughput(scaling, each) for each in scaling.trials])
     usage = make_table(header, [_usage(scaling, each) for each in scaling.trials])
-    return (
-        f"{throughput}\n{usage}\n"
-        f"{trial.documents:,} documents of {trial.dims} float32 values that become float16; commit {scaling.commit}, "
-        f"{scaling.date} UTC;\n{scaling.server}; Python {machine.python}; {machine.cores} cores of {machine.processor}, "
+    size = f"{trial.documents:,} documents of {trial.dims} float32 values that become float16"
+    measured = (
+        f"{throughput}\n{usage}\n{size}; commit {scaling.commit}, {scaling.date} UTC;\n"
+        f"{scaling.server}; Python {machine.python}; {machine.cores} cores of {machine.processor}, "
         f"{machine.memory_mib:,} MiB;\nbackups on {machine.file_system}; load average {machine.load_average} at the "
-        f"start.\n{busy}\n"
-        f"### {DOCUMENTS:,} x {DIMS} over {NODES} nodes\n\n{_read_off(fit(scaling)) if scaling.calibration else ''}"
+        f"start.\n{busy}"
     )
+    if not scaling.calibration:
+        return measured
+    title = f"### What of {DOCUMENTS:,} documents on {NODES} nodes?"
+    return f"{measured}\n{title}\n\n{_read_off(fit(scaling))}"
 
 
 def _read_off(rates: Rates) -> str:
@@ -67,10 +70,16 @@ def _read_off(rates: Rates) -> str:
     runs = [_size(rates, workers, index) for index in GRAPHS.values() for workers in WORKERS]
     titles = [part.title for part in runs[0].apply]
     rows = [
-        [algorithm, f"{workers}", *(f"{rough_seconds(part.seconds)}" for part in run.apply), rough_seconds(run.seconds)]
+        [
+            algorithm,
+            f"{workers}",
+            *(rough_seconds(part.seconds) for part in run.apply),
+            rough_seconds(run.seconds),
+            rough_seconds(run.downtime_seconds),
+        ]
         for run, (algorithm, workers) in zip(runs, product(GRAPHS, WORKERS), strict=True)
     ]
-    table = make_table(["index", "workers", *titles, "whole run"], rows)
+    table = make_table(["index", "workers", *titles, "whole run", "downtime"], rows)
     last = runs[-1]
     limits = make_table(
         ["with 400 workers, HNSW", "limited by", "more workers gain nothing from", "storage", "network of a node"],

@@ -1,4 +1,4 @@
-"""The benchmark of workers measures what it says, the page quotes its file, and the model's rates are those measured."""
+"""The benchmark of workers measures what it says, the page quotes its file, and the model has the rates of the file."""
 
 from __future__ import annotations
 
@@ -34,10 +34,7 @@ def test_the_model_uses_the_rates_of_the_file() -> None:
 def test_the_file_has_every_number_of_workers_and_nodes() -> None:
     trials = read(DOCS / "workers.json").trials
     assert {(each.executor, each.workers, each.nodes) for each in trials} == {
-        (kind, workers, nodes)
-        for kind in ("threads", "processes", "dask")
-        for workers in (1, 2, 4)
-        for nodes in (1, 3)
+        (kind, workers, nodes) for kind in ("threads", "processes", "dask") for workers in (1, 2, 4) for nodes in (1, 3)
     }
 
 
@@ -79,7 +76,7 @@ def test_a_far_server_has_no_prediction() -> None:
     scaling = read(DOCS / "workers.json")
     far = Scaling(scaling.date, scaling.commit, scaling.machine, scaling.server, 5.0, [], scaling.trials)
     assert predict(far, far.trials[0]) == {}
-    assert "model" not in make_section(far)
+    assert "documents on 100 nodes" not in make_section(far)
 
 
 def test_figures_of_a_busy_machine_say_so() -> None:

@@ -93,7 +93,7 @@ def estimate(  # noqa: PLR0913 - options of a command
     else:
         times = _times(loaded) if sizing is None else sizing_lines(sizing, known, executor or "")
         lines = [*_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof), *times]
-        show("\n".join([*lines, "", apply_line(loaded, plan)] if loaded.steps else lines))
+        show("\n".join([*lines, "", apply_line(loaded, plan, executor=executor)] if loaded.steps else lines))
 
 
 def _size(session: Session, plan: MigrationPlan, executor: str | None, given: Mapping[str, Any]) -> Sizing | None:
