@@ -74,9 +74,10 @@ clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python -m pytest tests/clients
 
 bench: compare zero-downtime
-	@for script in recall batch heartbeat workers; do \
+	@for script in recall batch heartbeat; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
+	@echo "== benchmarks/workers.py"; $(BIN)/python benchmarks/workers.py --out docs
 
 compare: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
 compare: $(VENV)/dev.stamp installed $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)

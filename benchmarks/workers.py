@@ -1,109 +1,108 @@
-"""Measure one migration with several executors, print ratios to the first one and where the time goes.
+"""Measure a migration and its rollback with several executors, numbers of workers and nodes, and what is full then.
 
-Besides the seconds, the processor time of client and server says what more workers could win: the server answers one
-command at a time, so no number of workers, be they threads or processes, takes less than its share. The client is the
-process that runs the command; what its workers in other processes compute is not in it.
-Runs take turns, and the best of several counts.
+Beside each figure is what the model of ``fieldfare estimate --executor`` says. It is fed with what one worker process
+needs on one node, for documents of two sizes; so every other row is a prediction. Clients and servers share the
+processors of this machine: run this when it is otherwise idle.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
-import time
-from collections import defaultdict
-from contextlib import ExitStack
-from typing import Any, Final
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
 
-from attrs import define, field
 from rich.console import Console
-from rich.table import Table
 
-from comparison.documents import INDEX, load_vectors
-from delay import delayed
-from fieldfare import hookimpl
-from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.hooks.manager import load_plugins
-from fieldfare.plan import MigrationPlan
-from fieldfare.report import Moment, StepReport
-from fieldfare.server import Server, connect
-from fieldfare.server.embedded import EmbeddedServer
-from fieldfare.testing.indexing import wait_until_indexed
+from comparison.machine import describe_machine, describe_server, read_commit
+from fieldfare.api import MigrationPlanner
+from scaling.measure import executor_named, migrate
+from scaling.nodes import INDEX, Loaded, loaded_nodes
+from scaling.page import make_section, write_section
+from scaling.results import Calibration, Scaling, Trial, read, write
 
 PATCH: Final = {"version": 1, "changes": {"update_fields": [{"name": "vec", "attrs": {"datatype": "float16"}}]}}
-ACTIVITIES: Final = ("dump", "rewrite", "restore")
+SMALL: Final = 96
+"""Values of the vectors of small documents."""
 
-
-@define(eq=False)
-class Clock:
-    """Seconds that passed, and that client and server computed, per activity."""
-
-    server: Server
-    taken: dict[str, tuple[float, ...]] = field(factory=dict)
-    _started: tuple[float, ...] = ()
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:
-        """Take the time of what is measured."""
-        if report.activity in ACTIVITIES:
-            if report.moment is Moment.STARTED:
-                self._started = self._now()
-            elif report.moment is Moment.FINISHED:
-                differences = zip(self._now(), self._started, strict=True)
-                self.taken[report.activity] = tuple(now - before for now, before in differences)
-
-    def _now(self) -> tuple[float, ...]:
-        client: Any = self.server.client
-        usage = client.info("cpu")
-        return time.perf_counter(), time.process_time(), usage["used_cpu_user"] + usage["used_cpu_sys"]
-
-
-def measure(server: Server, plan: MigrationPlan, spec: str) -> dict[str, tuple[float, ...]]:
-    """Migrate and roll back once."""
-    clock = Clock(server)
-    plugins = load_plugins()
-    plugins.register(clock, "clock")
-    executor = MigrationExecutor(plugins=plugins)
-    with tempfile.TemporaryDirectory() as backup_dir:
-        executor.apply(plan, server=server, backup_dir=backup_dir, executor=spec)
-        executor.rollback(server=server, backup_dir=backup_dir, executor=spec)
-    return clock.taken
+DATA: Final = "workers.json"
+PAGE: Final = "many-machines.md"
 
 
 def main() -> None:
-    """Run all and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=int, default=50_000)
+    """Measure, or read a file, and write the tables, JSON and page."""
+    chosen = parse_arguments()
+    scaling = read(chosen.read) if chosen.read is not None else measure(chosen)
+    Console(width=160).print(make_section(scaling), markup=False)
+    if chosen.out is not None:
+        write(scaling, chosen.out / DATA)
+        write_section(scaling, chosen.out / PAGE)
+
+
+def measure(chosen: argparse.Namespace) -> Scaling:
+    """Run everything that was chosen."""
+    scaling = Scaling(
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        commit=read_commit(),
+        machine=describe_machine(),
+        server="",
+        delay=chosen.delay,
+    )
+    if not chosen.delay:
+        scaling.calibration = [calibrate(chosen.documents, dims) for dims in (SMALL, chosen.dims)]
+    for nodes in chosen.nodes:
+        with loaded_nodes(nodes, chosen.documents, chosen.dims, chosen.delay) as loaded:
+            scaling.server = describe_server(loaded.server)
+            for spec in chosen.executors:
+                kind, _, workers = spec.partition(":")
+                found = [
+                    try_once(loaded, kind, int(workers), nodes, chosen.documents, chosen.dims)
+                    for _ in range(chosen.rounds)
+                ]
+                scaling.trials.append(best_of(found))
+    return scaling
+
+
+def calibrate(documents: int, dims: int) -> Calibration:
+    """Measure one worker process and one node."""
+    with loaded_nodes(1, documents, dims) as loaded:
+        return Calibration(
+            *(try_once(loaded, "processes", 1, 1, documents, dims, verify=verify) for verify in ("sample", "full"))
+        )
+
+
+def try_once(  # noqa: PLR0913, PLR0917 - what a trial is
+    loaded: Loaded, kind: str, workers: int, nodes: int, documents: int, dims: int, verify: str = "sample"
+) -> Trial:
+    """Migrate and roll back once."""
+    sys.stderr.write(f"{kind}:{workers}, {nodes} nodes, {documents:,} x {dims}, verify {verify}\n")
+    plan = MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=loaded.server)
+    with executor_named(kind, workers, loaded.url) as spec:
+        usage = migrate(loaded.server, loaded.pids, plan, spec, verify=verify)
+    return Trial(kind, workers, nodes, documents, dims, usage)
+
+
+def best_of(trials: list[Trial]) -> Trial:
+    """Return a trial with the shortest time of each activity."""
+    first = trials[0]
+    usage = {name: min((each.usage[name] for each in trials), key=lambda one: one.seconds) for name in first.usage}
+    return Trial(first.executor, first.workers, first.nodes, first.documents, first.dims, usage)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    every = [f"{kind}:{workers}" for kind in ("threads", "processes", "dask") for workers in (1, 2, 4)]
+    parser.add_argument("--documents", type=int, default=80_000)
     parser.add_argument("--dims", type=int, default=768)
     parser.add_argument("--delay", type=float, default=0, help="milliseconds from client to server, one way")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--executors", nargs="+", default=["threads:1", "threads:2", "threads:4"])
-    chosen = parser.parse_args()
-    best: dict[tuple[str, str], tuple[float, ...]] = defaultdict(lambda: (float("inf"),))
-    with EmbeddedServer(tcp=True) as embedded, ExitStack() as stack:
-        with connect(embedded.url) as near:
-            load_vectors(chosen.documents, chosen.dims)(near)
-            wait_until_indexed(near, INDEX)
-        url = embedded.url
-        if chosen.delay:
-            port = stack.enter_context(delayed(embedded.port, chosen.delay / 1000))
-            url = url.replace(str(embedded.port), str(port))
-        server = stack.enter_context(connect(url))
-        plan = MigrationPlanner().create_plan_from_patch(INDEX, schema_patch=PATCH, server=server)
-        for _ in range(chosen.rounds):
-            for spec in chosen.executors:
-                for activity, figures in measure(server, plan, spec).items():
-                    best[activity, spec] = min(best[activity, spec], figures)
-    title = f"{chosen.documents:,} x {chosen.dims} float32 -> float16, {os.cpu_count()} cores, {chosen.delay:g} ms away"
-    table = Table("What", "Executor", "Took", "Ratio", "Client computed", "Server computed", title=title)
-    for activity in ACTIVITIES:
-        for spec in chosen.executors:
-            taken, client, computed = best[activity, spec]
-            ratio = f"{best[activity, chosen.executors[0]][0] / taken:.2f} x"
-            cells = (f"{taken:.2f} s", ratio, f"{client:.2f} s", f"{computed:.2f} s")
-            table.add_row(activity, spec, *cells)
-    Console(width=120).print(table)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--executors", nargs="+", default=every, help="threads:N, processes:N, dask:N")
+    parser.add_argument("--out", type=Path, help=f"directory for {DATA}, with the page {PAGE}")
+    parser.add_argument("--read", type=Path, help="make all output of this JSON file, without measuring")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ __all__ = [
     "load_texts",
     "load_vectors",
     "make_embeddings",
+    "put_vectors",
 ]
 
 Load: TypeAlias = Callable[[Server], None]
@@ -38,12 +39,17 @@ def load_vectors(count: int, dims: int, index: str = INDEX, prefix: str = "doc:"
     """Return a loader of documents with one random float32 vector each, under a FLAT index."""
 
     def load(server: Server) -> None:
-        random = np.random.default_rng(1)
-        for start in range(0, count, ROWS):
-            _put_vectors(server, prefix, start, random.standard_normal((min(ROWS, count - start), dims)))
+        put_vectors(server, count, dims, prefix)
         _create_vector_index(server, index, prefix, "FLAT", dims)
 
     return load
+
+
+def put_vectors(server: Server, count: int, dims: int, prefix: str = "doc:") -> None:
+    """Write documents with one random float32 vector each."""
+    random = np.random.default_rng(1)
+    for start in range(0, count, ROWS):
+        _put_vectors(server, prefix, start, random.standard_normal((min(ROWS, count - start), dims)))
 
 
 def load_embeddings(count: int, path: Path, algorithm: str) -> Load:

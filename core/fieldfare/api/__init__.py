@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fieldfare.api.examination import examine_index
     from fieldfare.api.executor import MigrationExecutor
     from fieldfare.api.planner import MigrationPlanner
+    from fieldfare.api.sizing import size_migration
     from fieldfare.api.validator import MigrationValidator
     from fieldfare.plan.file import load_plan as load_migration_plan
     from fieldfare.plan.file import write_plan as write_migration_plan
@@ -32,6 +33,7 @@ __all__ = [
     "load_migration_plan",
     "load_migration_report",
     "remove_abandoned_fields",
+    "size_migration",
     "write_migration_plan",
     "write_migration_report",
 ]
@@ -48,6 +50,7 @@ SOURCES: Final = {
     "load_migration_plan": "fieldfare.plan.file:load_plan",
     "load_migration_report": "fieldfare.report.file:load_report",
     "remove_abandoned_fields": "fieldfare.api.cleanup:remove_abandoned_fields",
+    "size_migration": "fieldfare.api.sizing:size_migration",
     "write_migration_plan": "fieldfare.plan.file:write_plan",
     "write_migration_report": "fieldfare.report.file:write_report",
 }

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from fieldfare.cli.options import DEFAULT_PLAN, DEFAULT_URL, Cluster, Plan, Url
 from fieldfare.cli.output import bullets, notice, show, show_json
 from fieldfare.cli.plan import apply_line
+from fieldfare.cli.run_options import Executor
 from fieldfare.cli.session import Session
-from fieldfare.errors import ServerUnavailable
+from fieldfare.cli.sizing_options import Documents, NetworkRate, Nodes, StorageLatency, StorageRate, WorkerCount
+from fieldfare.errors import ServerUnavailable, UsageError
 from fieldfare.plan import Estimate, MigrationPlan
 from fieldfare.support.units import bytes_text
 
+if TYPE_CHECKING:
+    from fieldfare.planning.sizing import Sizing
+
 __all__ = ["estimate"]
 
+MEGABYTE: Final = 1e6
 
-def estimate(
+
+def estimate(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
     plan: Plan = DEFAULT_PLAN,
+    documents: Documents = None,
+    executor: Executor = None,
+    workers: WorkerCount = None,
+    nodes: Nodes = None,
+    storage_rate: StorageRate = None,
+    storage_latency: StorageLatency = None,
+    network_rate: NetworkRate = None,
     aof_enabled: Annotated[
         bool, typer.Option("--aof-enabled", help="Also count the growth of the append-only file.")
     ] = False,
@@ -31,9 +46,14 @@ def estimate(
 
     With --url (or FIELDFARE_URL, REDIS_URL) the command asks the server whether it writes an append-only file. Without
     it, no server is needed, except for a plan of RedisVL.
+
+    With --executor it says how long a run takes with these workers, what limits it, and how many workers are enough.
+    Nothing is started. With --documents and --nodes, the plan of a small index serves for a large one.
     """
     session = Session.of(context)
     from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.cli.sizing import sizing_document, sizing_lines  # noqa: PLC0415 - start-up time
+    from fieldfare.planning.sizing import scale_plan  # noqa: PLC0415 - start-up time
 
     loaded = load_migration_plan(plan)
     aof: bool | None = None
@@ -41,6 +61,17 @@ def estimate(
         loaded, aof = _ask_server(session, loaded, url or DEFAULT_URL, cluster=cluster)
     session.plugins.raise_if_broken()
     session.plugins.require(loaded.plugins)
+    given: Mapping[str, Any] = {
+        "workers": workers,
+        "nodes": nodes,
+        "storage_rate": storage_rate and storage_rate * MEGABYTE,
+        "storage_latency": storage_latency and storage_latency / 1000,
+        "network_rate": network_rate and network_rate * MEGABYTE,
+    }
+    sizing = _size(session, loaded, executor, {"documents": documents, **given})
+    known = loaded
+    if documents is not None:
+        loaded = scale_plan(loaded, documents)
     total = session.plugins.estimate(loaded)
     new_bytes = total.disk_bytes + total.rdb_bytes + (total.aof_bytes if aof_enabled or aof else 0)
     if session.json:
@@ -57,11 +88,30 @@ def estimate(
                 "downtime_seconds": loaded.forecast.downtime_seconds if loaded.forecast else None,
                 "total_seconds": sum(loaded.forecast.activities.values()) if loaded.forecast else None,
                 "time_basis": list(loaded.forecast.basis) if loaded.forecast else [],
+                "with_executor": sizing and sizing_document(sizing, known, executor or ""),
             }
         )
     else:
-        lines = [*_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof), *_times(loaded)]
-        show("\n".join([*lines, "", apply_line(loaded, plan)] if loaded.steps else lines))
+        times = _times(loaded) if sizing is None else sizing_lines(sizing, known, executor or "")
+        lines = [*_lines(loaded, total, new_bytes, aof=True if aof_enabled else aof), *times]
+        show("\n".join([*lines, "", apply_line(loaded, plan, executor=executor)] if loaded.steps else lines))
+
+
+def _size(session: Session, plan: MigrationPlan, executor: str | None, given: Mapping[str, Any]) -> Sizing | None:
+    """Return how long a run takes with an executor; None without one.
+
+    Raises:
+        UsageError: there is no executor for what was given.
+    """
+    from fieldfare.api import size_migration  # noqa: PLC0415 - start-up time
+
+    named = {name: value for name, value in given.items() if value is not None}
+    if executor is not None:
+        return size_migration(plan, executor, plugins=session.plugins, **named)
+    for name in named.keys() - {"documents"}:
+        option = f"--{name.replace('_', '-')}"
+        raise UsageError(f"{option} is for an estimate with --executor. Pass --executor SPEC, too, or leave it out.")
+    return None
 
 
 def _ask_server(

@@ -150,11 +150,14 @@ def shown_plan(made: MigrationPlan) -> str:
     return with_marks(plan_text(made, width_of(sys.stdout), table_style), sys.stdout)
 
 
-def apply_line(made: MigrationPlan, path: Path, backup_dir: str | Path = DEFAULT_BACKUPS) -> str:
+def apply_line(
+    made: MigrationPlan, path: Path, backup_dir: str | Path = DEFAULT_BACKUPS, *, executor: str | None = None
+) -> str:
     """Return what to do with a plan next, as the last line of an output; nothing if it changes nothing."""
     if not made.supported:
         return "Next: take the blocked changes out of the patch, and plan again"
-    return command_text("Next:", command_line("apply", plan=path, backup_dir=backup_dir)) if made.steps else ""
+    line = command_line("apply", plan=path, backup_dir=backup_dir, executor=executor)
+    return command_text("Next:", line) if made.steps else ""
 
 
 def _text(made: MigrationPlan, path: Path, plan_out: Path) -> str:

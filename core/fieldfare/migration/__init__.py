@@ -25,6 +25,7 @@ from fieldfare.api import (
     examine_index,
     load_migration_plan,
     load_migration_report,
+    size_migration,
     write_migration_plan,
     write_migration_report,
 )
@@ -47,6 +48,7 @@ __all__ = [  # noqa: PLE0604 - names of plugins, too
     "examine_index",
     "load_migration_plan",
     "load_migration_report",
+    "size_migration",
     "write_migration_plan",
     "write_migration_report",
 ]

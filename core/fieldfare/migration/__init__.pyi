@@ -8,6 +8,7 @@ from fieldfare.api import compare_indexes as compare_indexes
 from fieldfare.api import examine_index as examine_index
 from fieldfare.api import load_migration_plan as load_migration_plan
 from fieldfare.api import load_migration_report as load_migration_report
+from fieldfare.api import size_migration as size_migration
 from fieldfare.api import write_migration_plan as write_migration_plan
 from fieldfare.api import write_migration_report as write_migration_report
 from fieldfare.api.asynchronous import AsyncMigrationExecutor as AsyncMigrationExecutor
@@ -43,6 +44,7 @@ __all__ = [
     "examine_index",
     "load_migration_plan",
     "load_migration_report",
+    "size_migration",
     "write_migration_plan",
     "write_migration_report",
 ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan
     from fieldfare.server import Server
 
-__all__ = ["make_forecast"]
+__all__ = ["GRAPH_SECONDS", "MOVED_SECONDS", "PLAIN_SECONDS", "make_forecast", "usual_rewrite_seconds"]
 
 BACKUP_BYTES: Final = 150e6
 BACKUP_SECONDS: Final = 8e-6
@@ -47,6 +47,9 @@ SCAN_SECONDS: Final = 4e-6
 
 UNCOUNTED: Final = 0.1
 """Below this share of the usual time, the server has left out what its workers did."""
+
+DIGITS: Final = 9
+"""Of seconds: the forecast of a small index serves for a large one."""
 
 DROP_SECONDS: Final = 0.05
 """Between the last answer of the old index and the first command that builds the new one."""
@@ -74,7 +77,7 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
     except PluginError:  # 'fieldfare estimate' reports it
         needed = Estimate()
     backup = needed.disk_bytes / BACKUP_BYTES + documents * BACKUP_SECONDS
-    rewrite = documents and needed.disk_bytes / REWRITE_BYTES + documents * REWRITE_SECONDS
+    rewrite = documents and usual_rewrite_seconds(needed.disk_bytes, documents)
     rewrite += count * moves * MOVED_SECONDS
     usual = ("rewriting: usual rates, for the bytes that are rewritten",) if rewriting else ()
     if documents and shadow_paths(plan):
@@ -82,16 +85,21 @@ def make_forecast(server: Server, plugins: Plugins, plan: MigrationPlan) -> Fore
         rewrite += documents * again
         usual = (*usual, basis)
     return Forecast(
-        backup_seconds=round(backup, 3),
-        rewrite_seconds=round(rewrite, 3),
-        index_seconds=round(index, 3),
-        downtime_seconds=round(index + rewrite + DROP_SECONDS, 3) if plan.has_outage else 0.0,
+        backup_seconds=round(backup, DIGITS),
+        rewrite_seconds=round(rewrite, DIGITS),
+        index_seconds=round(index, DIGITS),
+        downtime_seconds=round(index + rewrite + DROP_SECONDS, DIGITS) if plan.has_outage else 0.0,
         memory_bytes=int((snapshot.stats.vector_index_size_mb + snapshot.stats.other_memory_size_mb) * 1024 * 1024),
         memory_delta_bytes=needed.memory_delta_bytes,
         disk_bytes=needed.disk_bytes,
         rdb_bytes=needed.rdb_bytes,
         basis=(*index_basis, *usual),
     )
+
+
+def usual_rewrite_seconds(original_bytes: int, documents: int) -> float:
+    """Return the usual seconds in which one worker rewrites documents with so many bytes of originals."""
+    return original_bytes / REWRITE_BYTES + documents * REWRITE_SECONDS
 
 
 def _seconds_again(server: Server, snapshot: Snapshot) -> tuple[float, str]:

@@ -31,7 +31,7 @@ from fieldfare.hooks.run_options import Verify
 from fieldfare.report import Finding, Severity
 from fieldfare.server.document_reader import read_documents
 
-__all__ = ["check_documents", "compare_shard"]
+__all__ = ["SAMPLE", "check_documents", "compare_shard"]
 
 SAMPLE: Final = 5000
 """How many documents of each shard a sample compares, whole batches of them."""

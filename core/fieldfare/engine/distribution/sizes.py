@@ -6,7 +6,7 @@ from typing import Final
 
 from fieldfare.backup.shards import split_evenly
 
-__all__ = ["shard_ranges"]
+__all__ = ["shard_count", "shard_ranges"]
 
 SHARD_BYTES: Final = 64 << 20
 """Originals of one shard: some seconds of work."""
@@ -30,5 +30,14 @@ def shard_ranges(batches: int, *, batch_size: int, document_bytes: int, workers:
         document_bytes: bytes of the originals of one document; 0 if they are not known.
         workers: how many there are.
     """
-    size = batches * batch_size * (document_bytes or DOCUMENT_BYTES)
-    return split_evenly(batches, min(max(-(-size // SHARD_BYTES), workers * FOR_EACH_WORKER), MOST_SHARDS))
+    return split_evenly(batches, shard_count(batches * batch_size * (document_bytes or DOCUMENT_BYTES), workers))
+
+
+def shard_count(size: int, workers: int) -> int:
+    """Return how many shards there are, if there are enough batches.
+
+    Args:
+        size: bytes of all originals.
+        workers: how many there are.
+    """
+    return min(max(-(-size // SHARD_BYTES), workers * FOR_EACH_WORKER), MOST_SHARDS)
