@@ -54,14 +54,18 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         """Whether documents are counted: before the switch, shadow fields belong to the run."""
         return self.is_switched
 
-    def written_by_applications(self, keys: Collection[bytes]) -> Mapping[str, Collection[bytes]]:
-        """Return path of a shadow field → the keys of those of some documents that have it from an application."""
+    def load(self, keys: Collection[bytes]) -> None:
+        """Read from the backup what is known about documents."""
         self._load(keys)
-        written = {new: set[bytes]() for new in shadow_paths(self.run.plan).values()}
-        for found in map(self._read, self._parts(keys)):
-            for old, new in shadow_paths(self.run.plan).items():
-                written[new].update(compress(found.keys, self._are_theirs(found, old, new)))
-        return written
+
+    def find_theirs(self, found: ShadowedDocuments) -> Mapping[str, Collection[bytes]]:
+        """Return path of a shadow field → the keys of documents that have it from an application.
+
+        Args:
+            found: documents whose history is loaded.
+        """
+        paths = shadow_paths(self.run.plan).items()
+        return {new: set(compress(found.keys, self._are_theirs(found, old, new))) for old, new in paths}
 
     def follow_changes(self, keys: Collection[bytes]) -> None:
         """Convert documents among keys that anybody has changed; with a FILTER, only the index knows them."""
