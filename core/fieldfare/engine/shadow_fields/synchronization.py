@@ -16,7 +16,6 @@ from attrs import define, evolve, field
 from fieldfare.backup import CONCURRENT_UPDATES
 from fieldfare.definition import IndexDefinition
 from fieldfare.documents import Batch, Column
-from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.history import FieldHistory
@@ -149,9 +148,6 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         self.problems["wrong type"].extend(result.wrong_type)
         others = {*result.vanished, *result.wrong_type, *result.changed}
         return [key for key in chosen.keys if key not in others], result.changed
-
-    def _give_up(self, keys: Sequence[bytes]) -> None:
-        self.problems[CONTENDED].extend(keys)
 
     def _summary(self) -> str:
         return f"converted: {self.converted}; written in the new form by applications, left alone: {self.left_alone}"

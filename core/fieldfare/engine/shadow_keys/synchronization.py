@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager
 
 from attrs import define, evolve, field
 
-from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.copied_keys import Pair, pairs_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs, PairState
@@ -68,9 +66,6 @@ class KeySynchronization(Synchronization[KeyPairs]):
         done = KeyPairs(pair for pair in chosen if pair.old not in changed)
         self.history.record_copies(done)
         return done.keys, sorted(changed)
-
-    def _give_up(self, keys: Sequence[bytes]) -> None:
-        self.run.note(problem_notes({CONTENDED: keys}))
 
     def _summary(self) -> str:
         written = f"new keys written by applications, left alone: {self.left_alone}"
