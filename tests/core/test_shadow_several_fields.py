@@ -10,7 +10,7 @@ from typing import Final
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.report import Result
 from fieldfare.server import Server
-from shadow_migration import SHAPES, Migration
+from shadow_migration import DOCUMENTS, SHAPES, Migration
 from two_vectors import applied, listening, new_form, old_form, values
 
 TWO_CONVERTED: Final = {"update_fields": [{"name": name, "attrs": {"datatype": "float16"}} for name in "ab"]}
@@ -65,6 +65,32 @@ def test_a_document_that_is_written_while_its_missing_shadow_field_is_made_is_de
         b = server.command("HGET", "d:1", "b")
         assert values(server, "a__v2", "b__v2") == [new_form(1), migration.shape.converted(b)], moment
     assert written, "it was never written meanwhile"
+
+
+def test_a_document_of_which_both_fields_are_written_while_one_shadow_field_is_made_is_decided_about_by_its_history(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
+    keys = [f"d:{row}" for row in range(DOCUMENTS)]
+    server.bulk([("HSET", key, "b", old_form(300)) for key in keys])
+    migration.sync()
+    server.bulk([("HDEL", key, "a__v2") for key in keys])
+    left = enumerate(keys)
+
+    def write(point: str) -> None:
+        if point.startswith("sync:") and (found := next(left, None)):
+            row, key = found
+            server.command("HSET", key, "b__v2", new_form(row))  # by a new version that had read it long before
+            server.command("HSET", key, "a", old_form(100), "b", old_form(200))  # by an old version, and later
+
+    with listening(write):
+        migration.sync()
+    written = len(keys) - len([*left])
+    assert written > 3
+    migration.sync()
+    for row, key in enumerate(keys):
+        expected = (100, 200) if row < written else (row, 300)
+        assert server.command("HMGET", key, "a__v2", "b__v2") == [new_form(seed) for seed in expected], row
 
 
 def test_a_document_that_is_written_all_the_time_has_a_shadow_field(server: Server, tmp_path: Path) -> None:
