@@ -21,7 +21,7 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import ChangePrefix
 from fieldfare.cli.next_steps import next_lines
-from fieldfare.definition import Storage
+from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.engine.session import find_backup
 from fieldfare.engine.shadow_keys import synchronization
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs
@@ -317,6 +317,44 @@ def test_a_document_that_is_away_for_a_moment_is_not_taken_for_a_new_one(
         assert migration.copies("n:1", "later")
 
 
+@contextmanager
+def replacing_during_scan(migration: Migration, number: int) -> Iterator[None]:
+    """Let an application delete a new key during one of the scans for new keys, and write it again at the end of it."""
+    server, scans = migration.server, Counter[str]()
+
+    def scan(scanned: Server, definition: IndexDefinition, batch_size: int) -> Iterator[list[bytes]]:
+        [prefix] = definition.prefixes
+        scans[prefix] += 1
+        is_chosen = (prefix, scans[prefix]) == ("n:", number)
+        if is_chosen:
+            server.command("DEL", "n:1")
+        yield from iterate_scan(scanned, definition, batch_size)
+        if is_chosen:
+            server.command(*migration.write("n:1", "again"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synchronization, "iterate_scan", scan)
+        yield
+    assert scans["n:"] >= number
+
+
+def test_a_rollback_finds_a_new_key_that_is_away_for_a_moment(migration: Migration) -> None:
+    migration.fill()
+    migration.apply()
+    with replacing_during_scan(migration, 2):  # the first one is before the names move
+        report = migration.rollback()
+    assert report.result is Result.ROLLED_BACK
+    assert (migration.read("d:1"), migration.keys("n:")) == ("again", set())
+
+
+def test_finalize_removes_the_old_key_of_a_new_key_that_is_away_for_a_moment(migration: Migration) -> None:
+    migration.fill()
+    migration.apply()
+    with replacing_during_scan(migration, 2):  # the first one is the check for later writes
+        migration.finalize()
+    assert (migration.read("n:1"), migration.keys("d:")) == ("again", set())
+
+
 def test_a_server_that_does_not_tell_of_changes(
     server: Server, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,7 +475,9 @@ def test_copies_that_a_restarted_server_has_lost_are_made_again(server: Server, 
     migration.apply()
     server.command("DEL", "n:1")
     find_backup(migration.backup_dir, None).update(server_processes=("another",))
-    with pytest.raises(PreconditionError, match="such as d:1"):
+    with pytest.raises(
+        PreconditionError, match="or the server has lost the copies in a restart: 1 document, such as d:1"
+    ):
         migration.finalize()
     migration.sync()
     assert migration.read("n:1") == "word1"

@@ -4,69 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from fieldfare.api import MigrationPlanner
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.report import Result
 from fieldfare.server import Server
-from fieldfare.support import fault_points
-from fieldfare.testing.indexing import wait_until_indexed
-from shadow_migration import DIMS, DOCUMENTS, SHAPES, Migration, vector
+from shadow_migration import DOCUMENTS, SHAPES, Migration
+from two_vectors import applied, listening, new_form, old_form, values
 
 TWO_CONVERTED: Final = {"update_fields": [{"name": name, "attrs": {"datatype": "float16"}} for name in "ab"]}
 ONE_RENAMED: Final = {
     "update_fields": [{"name": "a", "attrs": {"datatype": "float16"}}],
     "rename_fields": [{"old_name": "b", "new_name": "c"}],
 }
-
-
-def old_form(seed: float) -> bytes:
-    return np.array(vector(seed), "<f4").tobytes()
-
-
-def new_form(seed: float) -> bytes:
-    return np.array(vector(seed), "<f2").tobytes()
-
-
-def applied(server: Server, backup_dir: Path, changes: dict[str, Any], **options: Any) -> Migration:
-    """Apply changes to documents with the vectors ``a`` and ``b``."""
-    field = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2")
-    server.bulk([("HSET", f"d:{row}", "a", old_form(row), "b", old_form(row)) for row in range(DOCUMENTS)])
-    server.command("FT.CREATE", "books", "PREFIX", 1, "d:", "SCHEMA", "a", *field, "b", *field)
-    wait_until_indexed(server)
-    planner = MigrationPlanner(accept_recall_loss=True)
-    patch = {"version": 1, "changes": changes}
-    plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
-    migration = Migration(SHAPES["hash-datatype"], server, backup_dir)
-    migration.apply(plan, **options)
-    return migration
-
-
-@contextmanager
-def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Call a listener at every fault point, except for what it does itself."""
-
-    def listen(point: str) -> None:
-        fault_points.listen(None)
-        listener(point)
-        fault_points.listen(listen)
-
-    fault_points.listen(listen)
-    try:
-        yield
-    finally:
-        fault_points.listen(None)
-
-
-def values(server: Server, *fields: str) -> Sequence[bytes | None]:
-    found: Sequence[bytes | None] = server.command("HMGET", "d:1", *fields)
-    return found
 
 
 def test_a_rollback_converts_back_one_field_of_a_document_whose_other_field_is_outdated(
@@ -114,6 +65,32 @@ def test_a_document_that_is_written_while_its_missing_shadow_field_is_made_is_de
         b = server.command("HGET", "d:1", "b")
         assert values(server, "a__v2", "b__v2") == [new_form(1), migration.shape.converted(b)], moment
     assert written, "it was never written meanwhile"
+
+
+def test_a_document_of_which_both_fields_are_written_while_one_shadow_field_is_made_is_decided_about_by_its_history(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = applied(server, tmp_path / "backup", TWO_CONVERTED)
+    keys = [f"d:{row}" for row in range(DOCUMENTS)]
+    server.bulk([("HSET", key, "b", old_form(300)) for key in keys])
+    migration.sync()
+    server.bulk([("HDEL", key, "a__v2") for key in keys])
+    left = enumerate(keys)
+
+    def write(point: str) -> None:
+        if point.startswith("sync:") and (found := next(left, None)):
+            row, key = found
+            server.command("HSET", key, "b__v2", new_form(row))  # by a new version that had read it long before
+            server.command("HSET", key, "a", old_form(100), "b", old_form(200))  # by an old version, and later
+
+    with listening(write):
+        migration.sync()
+    written = len(keys) - len([*left])
+    assert written > 3
+    migration.sync()
+    for row, key in enumerate(keys):
+        expected = (100, 200) if row < written else (row, 300)
+        assert server.command("HMGET", key, "a__v2", "b__v2") == [new_form(seed) for seed in expected], row
 
 
 def test_a_document_that_is_written_all_the_time_has_a_shadow_field(server: Server, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Shadow fields while applications write and anything breaks, at random moments: nothing is lost, nothing is stale.
+"""Shadow fields and copies of documents while applications write and anything breaks, at random moments.
+
+Nothing is lost, and nothing is stale.
 
 ``make torture`` tries 200 examples.
 """
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +37,10 @@ EXAMPLES: Final = 200 if "TORTURE" in os.environ else 1
 DOCUMENTS: Final = 60
 DIMS: Final = 4
 FAULTS: Final = ("cut", "restart", "kill", "overflow")
+CHANGES: Final[dict[str, dict[str, Any]]] = {
+    "fields": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]},
+    "keys": {"index": {"prefix": "n:"}},
+}
 PROGRAM: Final = """\
 import sys
 from fieldfare.server import change_tracking
@@ -55,6 +61,11 @@ def converted(original: bytes) -> bytes:
     return np.frombuffer(original, "<f4").astype("<f2").tobytes()
 
 
+def converted_back(converted: bytes) -> bytes:
+    """Return what a rollback makes of a vector in the new form."""
+    return np.frombuffer(converted, "<f2").astype("<f4").tobytes()
+
+
 def connect_patiently(url: str) -> Server:
     """Connect to a server that may still load its data."""
     deadline = time.monotonic() + 60
@@ -68,9 +79,14 @@ def connect_patiently(url: str) -> Server:
 
 
 class Application:
-    """A thread that updates, adds, replaces and deletes documents, and knows what it has written."""
+    """A thread that updates, adds, replaces and deletes documents, and knows what it has written.
 
-    def __init__(self, url: str, seed: int) -> None:
+    It writes the old form: the field ``v`` below ``d:``. After a deployment it writes the new one.
+    """
+
+    def __init__(self, url: str, seed: int, kind: str) -> None:
+        self.kind = kind
+        self.writes_new_form = False
         self.values = {f"d:{row}": vector(row) for row in range(DOCUMENTS)}
         self.unknown: set[str] = set()  # written or not: the connection broke
         self._url, self._random = url, random.Random(seed)
@@ -104,10 +120,20 @@ class Application:
                 self._write(server, keys)
 
     def _write(self, server: Server, keys: Sequence[str]) -> None:
-        action = self._random.choice(("update", "replace", "delete") if len(keys) == 1 else ("update",))
+        actions = ("update", "replace", "delete") if len(keys) == 1 else ("update",)
+        if self.writes_new_form and self.kind == "keys":
+            actions = ("update", "replace")[: len(actions)]  # a missing new key counts as lost after a restart
+        action = self._random.choice(actions)
         new = {} if action == "delete" else {key: vector(self._random.randrange(1000)) for key in keys}
-        removals = [("DEL", key) for key in keys] if action != "update" else []
-        writes = [("HSET", key, "v", value) for key, value in new.items()]
+        names, field = {key: key for key in keys}, "v"
+        written = dict(new)
+        if self.writes_new_form and self.kind == "keys":
+            names = {key: key.replace("d:", "n:") for key in keys}
+        elif self.writes_new_form:
+            field, written = "v__v2", {key: converted(value) for key, value in new.items()}
+            new = {key: converted_back(value) for key, value in written.items()}
+        removals = [("DEL", names[key]) for key in keys] if action != "update" else []
+        writes = [("HSET", names[key], field, value) for key, value in written.items()]
         try:
             exchange(server.nodes()[0], [("MULTI",), *removals, *writes, ("EXEC",)])
         except (RedisError, OSError):
@@ -143,9 +169,8 @@ class Trial:
             server.command("FT.CREATE", "books_1", "PREFIX", 1, "d:", "SCHEMA", "v", *field)
             server.command("FT.ALIASADD", "books", "books_1")
             wait_until_indexed(server)
-            changes = {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}
             planner = MigrationPlanner(accept_recall_loss=True)  # writers change most of the neighbours
-            patch = {"version": 1, "changes": changes}
+            patch = {"version": 1, "changes": CHANGES[self.application.kind]}
             plan = planner.create_plan_from_patch("books", schema_patch=patch, server=server, mode="shadow")
             planner.write_plan(plan, self.directory / "plan.yaml")
 
@@ -213,19 +238,28 @@ class Trial:
         code, output = self.end(signal.SIGTERM)
         assert code == 0, output
 
-    def documents(self) -> dict[str, dict[bytes, bytes]]:
-        """Return all documents."""
+    def documents(self, prefix: str = "d:") -> dict[str, dict[bytes, bytes]]:
+        """Return all documents below a prefix, by their old keys."""
         with connect_patiently(self.embedded.url) as server:
-            keys = [key.decode() for key in server.command("KEYS", "d:*")]
+            keys = [key.decode() for key in server.command("KEYS", f"{prefix}*")]
             replies: list[Any] = server.bulk([("HGETALL", key) for key in keys])
         pairs = (
             reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True)) for reply in replies
         )
-        return dict(zip(keys, pairs, strict=True))
+        return dict(zip([key.replace(prefix, "d:") for key in keys], pairs, strict=True))
 
     def stale(self) -> list[str]:
-        """Return the documents whose shadow field is not what their vector becomes."""
+        """Return the documents whose shadow field, or copy, is not what they become."""
+        if self.application.kind == "keys":
+            old, new = self.documents(), self.documents("n:")
+            return [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
         return [key for key, each in self.documents().items() if each.get(b"v__v2") != converted(each[b"v"])]
+
+    def left_over(self) -> list[str]:
+        """Return the documents that have a shadow field, or a copy."""
+        if self.application.kind == "keys":
+            return sorted(self.documents("n:"))
+        return [key for key, each in self.documents().items() if b"v__v2" in each]
 
     def lost(self) -> dict[str, tuple[bytes | None, bytes | None]]:
         """Return the documents that are not as the application has left them, with what they hold and should hold."""
@@ -247,39 +281,73 @@ class Breakage:
     """What breaks during each command: seconds after the last one, and the fault.
 
     Attributes:
+        kind: what is migrated, in ``CHANGES``.
         seed: of the application's writes.
         apply: during ``apply``.
-        watch: during ``sync --watch``.
+        sync: during ``sync --watch``.
+        finalize: during ``finalize``.
         rollback: during ``rollback``.
     """
 
+    kind: str
     seed: int
     apply: list[tuple[float, str]]
-    watch: list[tuple[float, str]]
+    sync: list[tuple[float, str]]
+    finalize: list[tuple[float, str]]
     rollback: list[tuple[float, str]]
 
 
 faults = st.lists(st.tuples(st.floats(0, 0.6), st.sampled_from(FAULTS)), min_size=1, max_size=3)
-breakages = st.builds(Breakage, st.integers(0, 1 << 32), faults, faults, faults)
+breakages = st.builds(Breakage, st.sampled_from(sorted(CHANGES)), st.integers(0, 1 << 32), *[faults] * 4)
+random_breakages = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
+BACKUP: Final = ("--backup-dir", "backup")
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@pytest.fixture
+def start(embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Breakage], Trial]:
+    def begin(breakage: Breakage) -> Trial:
+        application = Application(embedded.url, breakage.seed, breakage.kind)
+        trial = Trial(embedded, tmp_path_factory.mktemp("trial"), application)
+        trial.fill()
+        return trial
+
+    return begin
+
+
+@random_breakages
 @given(breakage=breakages)
-def test_nothing_is_lost_and_nothing_is_stale(
-    embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory, breakage: Breakage
-) -> None:
-    trial = Trial(embedded, tmp_path_factory.mktemp("trial"), Application(embedded.url, breakage.seed))
-    trial.fill()
+def test_nothing_is_lost_and_nothing_is_stale(start: Callable[[Breakage], Trial], breakage: Breakage) -> None:
+    trial = start(breakage)
     with stopped(trial):
         trial.application.start()
-        backup = ("--backup-dir", "backup")
-        trial.run(breakage.apply, "apply", "--plan", "plan.yaml", *backup)
-        trial.watch(breakage.watch, "sync", "--watch", *backup)
+        trial.run(breakage.apply, "apply", "--plan", "plan.yaml", *BACKUP)
+        trial.watch(breakage.sync, "sync", "--watch", *BACKUP)
         assert trial.lost() == {}
         trial.application.start()
-        trial.run(breakage.rollback, "rollback", "--yes", *backup)
+        trial.run(breakage.rollback, "rollback", "--yes", *BACKUP)
     assert trial.lost() == {}
-    assert [key for key, each in trial.documents().items() if b"v__v2" in each] == []
+    assert trial.left_over() == []
+
+
+@random_breakages
+@given(breakage=breakages)
+def test_a_rollback_after_finalize_loses_nothing_that_is_written_in_the_new_form(
+    start: Callable[[Breakage], Trial], breakage: Breakage
+) -> None:
+    trial = start(breakage)
+    with stopped(trial):
+        trial.application.start()
+        trial.run((), "apply", "--plan", "plan.yaml", *BACKUP)
+        trial.watch((), "sync", "--watch", *BACKUP)
+        trial.application.writes_new_form = True
+        trial.application.start()
+        trial.run(breakage.finalize, "finalize", "--yes", *BACKUP)
+        trial.application.stop()
+        trial.run(breakage.rollback, "rollback", "--yes", *BACKUP)
+    assert trial.lost() == {}
+    assert trial.left_over() == []
 
 
 @contextmanager

@@ -110,6 +110,16 @@ ROWS: Final = (
         rewritten="they get other names",
     ),
     Row(
+        "move keys to another prefix and, in the same patch, rewrite values or rename fields in documents",
+        [
+            {"index": {"prefix": "article:"}, **_datatype("float16")},
+            {"index": {"prefix": "article:"}, "rename_fields": [{"old_name": "kind", "new_name": "sort"}]},
+        ],
+        "each of the two migrations runs without downtime",
+        [Storage.HASH],
+        rewritten="yes, and they get other names",
+    ),
+    Row(
         "whatever a plugin adds",
         [{"custom": [{"kind": "acme.redact_email", "field": "title"}]}],
         "[How do I write a plugin?](writing-a-plugin.md)",

@@ -87,6 +87,7 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
             raise
         except (FieldfareError, RedisError, OSError) as error:
             raise SyncFailed(error_text(error), resume=session.commands.sync) from error
+        synchronizer.note_contended()
         return make_report(run, session, Result.SUCCEEDED, findings=synchronizer.findings(), warnings=warnings)
 
 

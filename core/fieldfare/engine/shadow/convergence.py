@@ -94,6 +94,7 @@ def convert_until_moved(run: ActiveRun) -> None:
         synchronization.compare_every("catch_up")
     else:
         synchronization.follow_changes(keys)
+    synchronization.note_contended()
 
 
 @contextmanager

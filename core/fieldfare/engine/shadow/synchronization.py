@@ -82,6 +82,11 @@ class Synchronizer:
             return [self._done.finding()]
         return [Finding("sync", passed=True, severity=Severity.INFO, detail="no document was compared")]
 
+    def note_contended(self) -> None:
+        """Note the documents that are not converted, because applications updated them faster."""
+        if self._done is not None:
+            self._done.note_contended()
+
     def _next(self, *, remembers: bool) -> Synchronization[Any]:
         """Return a synchronization that counts on."""
         former, current = self._done, synchronization_of(self.run, remembers=remembers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.run import ActiveRun
@@ -16,46 +16,46 @@ __all__ = ["convert_back"]
 
 
 def convert_back(
-    run: ActiveRun, history: FieldHistory, keys: Sequence[bytes], originals: Collection[str]
-) -> tuple[list[bytes], list[bytes]]:
+    run: ActiveRun, history: FieldHistory, keys_of: Mapping[str, Collection[bytes]]
+) -> tuple[Collection[bytes], Collection[bytes]]:
     """Write to originals what applications wrote to shadow fields after these were last converted.
 
     Args:
         run: the rollback.
-        history: the history of these documents.
-        keys: the keys of documents with a shadow field that an application wrote.
-        originals: the paths of the originals that are written.
+        history: the history of these documents; it knows afterwards what was written.
+        keys_of: path of an original → keys of documents with a shadow field that an application wrote.
 
     Returns:
         The keys of documents whose originals were written; and of those with a value that has no way back, or whose
         original an application wrote, too.
     """
-    every = shadow_paths(run.plan)
-    paths = {old: new for old, new in every.items() if old in originals}
+    paths = shadow_paths(run.plan)
     converted, left = set[bytes](), set[bytes]()
 
     def decide(keys: Sequence[bytes]) -> GuardedWrite:
         found, _ = read_shadowed(run, keys)
         for each in (converted, left):
             each.difference_update(keys)
-        back = run.transformed_back(Batch(found.keys, {old: found.shadows[new] for old, new in every.items()}))
-        columns = {}
+        back = run.transformed_back(Batch(found.keys, {old: found.shadows[new] for old, new in paths.items()}))
+        columns, written = {}, {}
         for old, new in paths.items():
-            column = list(found.originals[old])
+            values: list[bytes | None] = [None] * len(found.keys)
             for row, is_newer in _rows_of_applications(history, found, old, new):
-                value = back[old][row] if is_newer else None
-                if value is None:
-                    left.add(found.keys[row])
-                else:
-                    column[row] = value
-                    converted.add(found.keys[row])
-            columns[old] = Column.of(column)
-        after = Batch(found.keys, columns)
-        return GuardedWrite(after, before=found.originals, guards=found.shadows)
+                key = found.keys[row]
+                if key in keys_of[old]:
+                    values[row] = back[old][row] if is_newer else None
+                    (left if values[row] is None else converted).add(key)
+            written[old] = Column.of(values)
+            columns[old] = Column.of(
+                now if value is None else value for now, value in zip(found.originals[old], values, strict=True)
+            )
+        history.record_converted(Batch(found.keys, written))  # what an application writes after that is newer
+        return GuardedWrite(Batch(found.keys, columns), before=found.originals, guards=found.shadows)
 
+    keys = sorted(set[bytes]().union(*keys_of.values()))
     _, contended = write_repeatedly(run, keys, decide, {new: old for old, new in paths.items()})
     left.update(contended)
-    return sorted(converted - left), sorted(left)
+    return converted - left, left
 
 
 def _rows_of_applications(

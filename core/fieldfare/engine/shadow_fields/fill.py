@@ -121,7 +121,7 @@ def _synchronize(run: ActiveRun, keys: Sequence[bytes]) -> Problems:
     """Convert documents that others have changed, and return those that could not be converted."""
     synchronization = FieldSynchronization(run, is_switched=False)
     synchronization.follow(keys)
-    return synchronization.problems
+    return {**synchronization.problems, CONTENDED: sorted(synchronization.contended)}
 
 
 def _completed(run: ActiveRun, work: RewritePass, shard: Shard) -> int:

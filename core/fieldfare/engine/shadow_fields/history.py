@@ -46,6 +46,22 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         """Remember that documents were seen, or are about to be written, with ``converted`` as their shadow fields."""
         self.record(self._digests(found.originals, found.converted, is_written=False))
 
+    def record_converted(self, originals: Batch) -> None:
+        """Remember originals that are about to be written, and what they become; it is on disk when this returns.
+
+        Args:
+            originals: by their paths; None for what is not written.
+        """
+        states = self._converted(originals)
+        columns = {
+            path: Column.of(
+                None if original is None else state for original, state in zip(originals[path], column, strict=True)
+            )
+            for path, column in states.columns.items()
+        }
+        rows = [row for row in range(len(states)) if any(column[row] is not None for column in columns.values())]
+        self.record(Batch(states.keys, columns).select(rows, columns))
+
     def is_theirs(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether an application wrote a shadow field that is not what its original, or its absence, becomes."""
         return self.was_written_by_application(path, key, self._digest(original), self._digest(shadow))

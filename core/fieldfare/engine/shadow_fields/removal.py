@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from fieldfare.backup import OVERWRITTEN
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
@@ -13,12 +13,11 @@ from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.back_conversion import convert_back
-from fieldfare.engine.shadow_fields.conversion import read_shadowed
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
-from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
@@ -44,111 +43,153 @@ def remove_shadow_fields(run: ActiveRun) -> int:
     Returns:
         How many documents had one.
     """
-    removed, outdated = 0, []
-    former = {key for batch in former_values(run) for key in batch.keys}
+    removal = _Removal(run, FieldSynchronization(run), _keys_with_former_values(run))
+    with_former = set[bytes]().union(*removal.former.values())
     for keys in every_document(run):
-        found, _ = read_shadowed(run, keys)
-        others = {found.keys[row] for row in found.outdated()}
-        outdated += sorted(others)
-        settled = [row for row, key in enumerate(found.keys) if key not in others and key not in former]
-        written, changed = _remove_as_read(run, found.shadows.select(settled, found.shadows.columns))
-        removed += written
-        outdated += changed
+        removal.remove_converted([key for key in keys if key not in with_former])
         run.advance(len(keys))
-    synchronization = FieldSynchronization(run)
-    own_values = synchronization.written_by_applications(outdated)
-    noted = set[bytes]().union(*own_values.values())
-    converted, left = set[bytes](), set[bytes]()
-    paths = shadow_paths(run.plan)
-    not_moved = paths.keys() - moved_paths(run.plan)
-
-    def convert(keys: Sequence[bytes], paths: Collection[str]) -> None:
-        done = convert_back(run, synchronization.history, keys, paths)
-        for kind, found in zip((converted, left), done, strict=True):
-            kind.update(found)
-
-    own_and_former = [key for key in outdated if not_moved and key in former and key in noted]
-    for start in range(0, len(own_and_former), run.options.batch_size):
-        part = own_and_former[start : start + run.options.batch_size]
-        _save(run, part, part)
-        convert(part, not_moved)  # what they have under new names is dealt with below
-    outdated = [key for key in outdated if key not in former]
-    for start in range(0, len(outdated), run.options.batch_size):
-        part = outdated[start : start + run.options.batch_size]
-        own = [key for key in part if key in noted]
-        for _ in range(ATTEMPTS):
-            shadows = _save(run, part, own)
-            convert(own, paths)
-            written, part = _remove_as_read(run, shadows)
-            removed += written
-            own = part  # by an application, since they were saved
-            if not part:
-                break
-        run.note(problem_notes({CONTENDED: part}))
-    restored = set[bytes]()
     for batch in former_values(run):
-        removed += _restore(run, batch, own_values, restored)
-        restored.update(batch.keys)
-    _note(run, converted - left, CONVERTED_BACK)
-    _note(run, left, NEW_FORM)
-    return removed
+        removal.remove_converted(batch.keys, batch)
+    removal.synchronization.load(removal.outdated)
+    removal.remove_outdated([key for key in removal.outdated if key not in with_former])
+    for batch in former_values(run):
+        removal.remove_outdated([key for key in batch.keys if key in removal.outdated], batch)
+    removal.note()
+    return removal.removed
 
 
-def _note(run: ActiveRun, keys: Collection[bytes], kind: str) -> None:
-    if keys:
-        examples = tuple(sorted(keys)[:EXAMPLES])
-        run.note([Note(kind, "", len(keys), examples, detail=f"in the backup as {OVERWRITTEN!r}")])
+def _keys_with_former_values(run: ActiveRun) -> Mapping[str, Collection[bytes]]:
+    keys = {path: set[bytes]() for path in moved_paths(run.plan).values()}
+    for batch in former_values(run):
+        for path, column in batch.columns.items():
+            keys[path].update(key for key, value in zip(batch.keys, column, strict=True) if value is not None)
+    return keys
 
 
-def _save(run: ActiveRun, keys: Sequence[bytes], own: Collection[bytes]) -> Batch:
-    """Read the shadow fields of some documents; those of some among them go to the backup, with their originals."""
-    paths = shadow_paths(run.plan)
-    found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
-    rows = [row for row, key in enumerate(found.keys) if key in own]
-    if rows:
-        run.store.append(OVERWRITTEN, found.select(rows, found.columns))
-        run.store.sync()
-    return found.select(range(len(found)), list(paths.values()))
+@define
+class _Removal:
+    """Removes shadow fields, and restores former values.
 
-
-def _remove_as_read(run: ActiveRun, shadows: Batch) -> tuple[int, list[bytes]]:
-    """Remove shadow fields that are as they were read; return how many documents had some, and which have others."""
-    rows = [row for row in range(len(shadows)) if any(column[row] is not None for column in shadows.columns.values())]
-    there = shadows.select(rows, shadows.columns)
-    if not rows:
-        return 0, []
-    run.check()
-    nothing = Column.of([None] * len(rows))
-    write = GuardedWrite(Batch(there.keys, dict.fromkeys(there.columns, nothing)), before=there)
-    result = write_guarded(run.server, run.source.storage, write, shadow_paths(run.plan))
-    return result.written, list(result.changed)
-
-
-def _restore(run: ActiveRun, former: Batch, kept: Mapping[str, Collection[bytes]], restored: Collection[bytes]) -> int:
-    """Give documents back what they had under new names before the run, and remove their other shadow fields.
-
-    Args:
+    Attributes:
         run: the rollback.
-        former: values that the documents get back.
-        kept: path of a shadow field → keys of documents that keep what they have there, not their former value.
-        restored: documents that have former values of other fields again.
+        synchronization: knows who wrote a shadow field.
+        former: path of a shadow field → keys of the documents that had a value there before the run.
+        removed: how many documents were written.
+        outdated: documents with a shadow field that is not what its original becomes: who wrote which is to be found
+            out.
+        converted: documents of which an original was written, from a shadow field that an application wrote.
+        left: documents that lose what an application wrote to a shadow field.
     """
-    paths = shadow_paths(run.plan)
-    found, _ = read_documents(run.server, run.source.storage, former.keys, list(paths.values()))
-    rows = [row for row in range(len(found)) if any(column[row] is not None for column in found.columns.values())]
-    there = [found.keys[row] for row in rows]
-    run.check()
-    found = found.select(rows, found.columns)
-    after = {path: Column.of([None] * len(there)) for path in paths.values()}
-    row_of = {key: row for row, key in enumerate(former.keys)}
-    for path, column in former.columns.items():
-        values = [(key, now, column[row_of[key]]) for key, now in zip(there, found[path], strict=True)]
-        after[path] = Column.of(
-            now if key in (restored if value is None else kept[path]) else value for key, now, value in values
-        )
-    before = found.select(range(len(there)), list(former.columns))
-    write = GuardedWrite(Batch(tuple(there), after), before)
-    return write_guarded(run.server, run.source.storage, write, paths).written
+
+    run: ActiveRun
+    synchronization: FieldSynchronization
+    former: Mapping[str, Collection[bytes]]
+    removed: int = 0
+    outdated: dict[bytes, None] = field(init=False, factory=dict)
+    converted: set[bytes] = field(init=False, factory=set)
+    left: set[bytes] = field(init=False, factory=set)
+
+    def remove_converted(self, keys: Sequence[bytes], former: Batch | None = None) -> None:
+        """Remove the shadow fields of documents if they are what their originals become; remember the other documents.
+
+        Args:
+            keys: the keys of the documents.
+            former: the values that these get back.
+        """
+        found, _ = read_shadowed(self.run, keys)
+        wanted = self._wanted(found, former)
+        columns = [(found.shadows[path], found.converted[path], wanted[path]) for path in wanted.columns]
+        others = {
+            key
+            for row, key in enumerate(found.keys)
+            if any(shadow[row] != converted[row] and shadow[row] != after[row] for shadow, converted, after in columns)
+        }
+        changed = self._write([row for row, key in enumerate(found.keys) if key not in others], found, wanted)
+        self.outdated |= dict.fromkeys([*sorted(others), *changed])
+
+    def remove_outdated(self, keys: Sequence[bytes], former: Batch | None = None) -> None:
+        """Save what applications wrote to shadow fields, convert it back, and remove the shadow fields.
+
+        About a document that is written in between, all is decided again.
+
+        Args:
+            keys: the keys of documents whose history is loaded.
+            former: the values that these get back, except where an application has written another one.
+        """
+        for start in range(0, len(keys), self.run.options.batch_size):
+            part = keys[start : start + self.run.options.batch_size]
+            for _ in range(ATTEMPTS):
+                part = self._attempt(part, former) if part else ()
+            self.run.note(problem_notes({CONTENDED: part}))
+
+    def note(self) -> None:
+        """Note what became of values that applications wrote."""
+        for kind, keys in ((CONVERTED_BACK, self.converted - self.left), (NEW_FORM, self.left)):
+            if keys:
+                examples = tuple(sorted(keys)[:EXAMPLES])
+                self.run.note([Note(kind, "", len(keys), examples, detail=f"in the backup as {OVERWRITTEN!r}")])
+
+    def _attempt(self, keys: Sequence[bytes], former: Batch | None) -> Sequence[bytes]:
+        """Write documents that are as they were read; return the keys of those that were changed meanwhile."""
+        found, _ = read_shadowed(self.run, keys)
+        theirs, wanted = self.synchronization.find_theirs(found), self._wanted(found, former)
+        lost = {
+            path: {key for key, after in zip(found.keys, column, strict=True) if after is None and key in theirs[path]}
+            for path, column in wanted.columns.items()
+        }
+        self._convert_back(found, lost)
+        columns = {
+            path: Column.of(
+                now if key in theirs[path] and key not in lost[path] else after
+                for key, now, after in zip(found.keys, found.shadows[path], column, strict=True)
+            )
+            for path, column in wanted.columns.items()
+        }
+        return self._write(range(len(found.keys)), found, Batch(found.keys, columns))
+
+    def _wanted(self, found: ShadowedDocuments, former: Batch | None) -> Batch:
+        """Return what the shadow fields are to hold if no application wrote them.
+
+        Where a document has a former value in another batch, that is what they hold now.
+        """
+        row_of = {} if former is None else {key: row for row, key in enumerate(former.keys)}
+        columns = {}
+        for path, column in found.shadows.columns.items():
+            values = former[path] if former is not None and path in former.columns else None
+            others = self.former.get(path, ())
+            wanted = list[bytes | None]()
+            for key, now in zip(found.keys, column, strict=True):
+                value = None if values is None else values[row_of[key]]
+                wanted.append(now if value is None and key in others else value)
+            columns[path] = Column.of(wanted)
+        return Batch(found.keys, columns)
+
+    def _convert_back(self, found: ShadowedDocuments, lost: Mapping[str, Collection[bytes]]) -> None:
+        """Save documents, and write to their originals what their shadow fields lose."""
+        own = set[bytes]().union(*lost.values())
+        rows = [row for row, key in enumerate(found.keys) if key in own]
+        if not rows:
+            return
+        saved = Batch(found.keys, {**found.originals.columns, **found.shadows.columns})
+        self.run.store.append(OVERWRITTEN, saved.select(rows, saved.columns))
+        self.run.store.sync()
+        self.left -= own
+        keys_of = {old: lost[new] for old, new in shadow_paths(self.run.plan).items()}
+        converted, left = convert_back(self.run, self.synchronization.history, keys_of)
+        self.converted.update(converted)
+        self.left.update(left)
+
+    def _write(self, rows: Sequence[int], found: ShadowedDocuments, wanted: Batch) -> Sequence[bytes]:
+        """Write shadow fields that are as they were read; return the keys of documents that have others."""
+        rows = [row for row in rows if any(column[row] is not None for column in found.shadows.columns.values())]
+        if not rows:
+            return ()
+        self.run.check()
+        before = found.shadows.select(rows, found.shadows.columns)
+        write = GuardedWrite(wanted.select(rows, wanted.columns), before)
+        result = write_guarded(self.run.server, self.run.source.storage, write, shadow_paths(self.run.plan))
+        self.removed += result.written
+        return result.changed
 
 
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:

@@ -16,7 +16,6 @@ from attrs import define, evolve, field
 from fieldfare.backup import CONCURRENT_UPDATES
 from fieldfare.definition import IndexDefinition
 from fieldfare.documents import Batch, Column
-from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.history import FieldHistory
@@ -54,14 +53,18 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         """Whether documents are counted: before the switch, shadow fields belong to the run."""
         return self.is_switched
 
-    def written_by_applications(self, keys: Collection[bytes]) -> Mapping[str, Collection[bytes]]:
-        """Return path of a shadow field → the keys of those of some documents that have it from an application."""
+    def load(self, keys: Collection[bytes]) -> None:
+        """Read from the backup what is known about documents."""
         self._load(keys)
-        written = {new: set[bytes]() for new in shadow_paths(self.run.plan).values()}
-        for found in map(self._read, self._parts(keys)):
-            for old, new in shadow_paths(self.run.plan).items():
-                written[new].update(compress(found.keys, self._are_theirs(found, old, new)))
-        return written
+
+    def find_theirs(self, found: ShadowedDocuments) -> Mapping[str, Collection[bytes]]:
+        """Return path of a shadow field → the keys of documents that have it from an application.
+
+        Args:
+            found: documents whose history is loaded.
+        """
+        paths = shadow_paths(self.run.plan).items()
+        return {new: set(compress(found.keys, self._are_theirs(found, old, new))) for old, new in paths}
 
     def follow_changes(self, keys: Collection[bytes]) -> None:
         """Convert documents among keys that anybody has changed; with a FILTER, only the index knows them."""
@@ -145,9 +148,6 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         self.problems["wrong type"].extend(result.wrong_type)
         others = {*result.vanished, *result.wrong_type, *result.changed}
         return [key for key in chosen.keys if key not in others], result.changed
-
-    def _give_up(self, keys: Sequence[bytes]) -> None:
-        self.problems[CONTENDED].extend(keys)
 
     def _summary(self) -> str:
         return f"converted: {self.converted}; written in the new form by applications, left alone: {self.left_alone}"

@@ -34,12 +34,15 @@ def require_free_keys(run: ActiveRun) -> None:
 def copy_documents(run: ActiveRun, step: Step, *, is_switched: bool) -> Receipt:
     """Copy the captured documents, from where the journal says that the step stopped; after the switch, compare all."""
     if is_switched:  # after a restart of the server, which may have lost copies
-        KeySynchronization(run, is_switched=True, may_lack_copies=True).compare_every()
+        synchronization = KeySynchronization(run, is_switched=True, may_lack_copies=True)
+        synchronization.compare_every()
+        synchronization.note_contended()
         return Receipt(step.id, documents=run.document_count)
     copied = 0
     for keys in run.keys(step):
         synchronization = KeySynchronization(run, is_switched=False, steps=[step])
         synchronization.follow(keys)
+        synchronization.note_contended()
         copied += synchronization.converted.count
         run.done(keys)
     return Receipt(step.id, documents=copied)

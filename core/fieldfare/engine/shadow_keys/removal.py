@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from fieldfare.backup import REMOVED_ORIGINALS
@@ -10,7 +11,12 @@ from fieldfare.documents import EXAMPLES, KeyCounter, Note
 from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs, PairState
-from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, every_pair, read_pairs
+from fieldfare.engine.shadow_keys.synchronization import (
+    KeySynchronization,
+    pairs_of_new_keys,
+    pairs_of_old_keys,
+    read_pairs,
+)
 from fieldfare.engine.shadow_keys.values import DUMP, EXPIRES, save_values, saved_values
 from fieldfare.server.key_copy import GONE, restore_keys, unlink_keys
 
@@ -41,11 +47,12 @@ def remove_old_keys(run: ActiveRun) -> int:
         removed += len(state_of) - len(others)
         return others
 
-    later: list[bytes] = []
-    for found in every_pair(run):
-        later += remove([pair for pair in found if pair.is_equal])
-        later += [pair.old for pair in found if pair.has_old and not pair.is_equal]
-    KeySynchronization(run, is_switched=True, remembers=True).settle(later, remove)
+    later: set[bytes] = set()
+    # the second scan finds old keys whose new ones were away for a moment during the first one
+    for found in chain(pairs_of_new_keys(run), pairs_of_old_keys(run)):
+        later |= remove([pair for pair in found if pair.is_equal])
+        later.update(pair.old for pair in found if pair.has_old and not pair.is_equal)
+    KeySynchronization(run, is_switched=True, remembers=True).settle(sorted(later), remove)
     return removed
 
 

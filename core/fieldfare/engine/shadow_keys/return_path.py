@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from attrs import define, field
@@ -14,7 +15,7 @@ from fieldfare.engine.concurrent.updates import CONTENDED
 from fieldfare.engine.copied_keys import Pair
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, PairState
-from fieldfare.engine.shadow_keys.synchronization import every_pair, read_pairs
+from fieldfare.engine.shadow_keys.synchronization import every_pair, pairs_of_new_keys, read_pairs
 from fieldfare.engine.shadow_keys.values import save_values
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.server.key_copy import GONE, OTHER_TYPE, KeyCopy, copy_keys, unlink_keys
@@ -85,22 +86,29 @@ class _ReturnPath:
         self._history = KeyHistory(self.run)
 
     def follow_every(self) -> None:
-        """Take back every document that has a new key."""
-        undecided: list[Pair] = []
+        """Take back every document that has a new key.
+
+        New keys that are removed are looked for twice: one that an application deletes and writes again meanwhile may
+        be missed once.
+        """
+        undecided: dict[Pair, None] = {}
         without: list[Pair] = []
-        for found in every_pair(self.run):
+        every = (
+            chain(pairs_of_new_keys(self.run), pairs_of_new_keys(self.run)) if self.removes else every_pair(self.run)
+        )
+        for found in every:
             without += [] if self.removes else [(pair.old, pair.new) for pair in found if not pair.has_new]
             equal = [pair for pair in found if pair.has_new and pair.is_equal]
             changed = self._remove(equal)
-            undecided += [
-                (pair.old, pair.new) for pair in found if pair.has_new and (not pair.is_equal or pair.new in changed)
-            ]
+            others = [pair for pair in found if pair.has_new and (not pair.is_equal or pair.new in changed)]
+            undecided |= {(pair.old, pair.new): None for pair in others}
         self._history.load({old for old, _ in (*undecided, *without)})
         size = self.run.options.batch_size
         for start in range(0, len(without), size):
             self._note_deleted(without[start : start + size])
-        for start in range(0, len(undecided), size):
-            self._take_back(undecided[start : start + size])
+        pairs = list(undecided)
+        for start in range(0, len(pairs), size):
+            self._take_back(pairs[start : start + size])
 
     def _take_back(self, pairs: Sequence[Pair]) -> None:
         for _ in range(ATTEMPTS):

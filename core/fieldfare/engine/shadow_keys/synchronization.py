@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager
 
 from attrs import define, evolve, field
 
-from fieldfare.engine.concurrent.external_values import problem_notes
-from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.definition import IndexDefinition
 from fieldfare.engine.copied_keys import Pair, pairs_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs, PairState
@@ -22,7 +21,7 @@ from fieldfare.server.inspect import read_stats
 from fieldfare.server.key_copy import KeyCopy, copy_keys, hold_documents, read_states
 from fieldfare.server.keys import iterate_scan
 
-__all__ = ["KeySynchronization", "every_pair", "read_pairs"]
+__all__ = ["KeySynchronization", "every_pair", "pairs_of_new_keys", "pairs_of_old_keys", "read_pairs"]
 
 
 @define
@@ -69,9 +68,6 @@ class KeySynchronization(Synchronization[KeyPairs]):
         self.history.record_copies(done)
         return done.keys, sorted(changed)
 
-    def _give_up(self, keys: Sequence[bytes]) -> None:
-        self.run.note(problem_notes({CONTENDED: keys}))
-
     def _summary(self) -> str:
         written = f"new keys written by applications, left alone: {self.left_alone}"
         return f"copied to their new keys: {self.converted}; {written}"
@@ -103,12 +99,37 @@ def every_pair(run: ActiveRun) -> Iterator[KeyPairs]:
     New keys come first. Meanwhile applications may delete an old key and write it again, but they do not do this with a
     new key that holds a copy. So no pair that has a copy is missed.
     """
-    for definition in (run.target, run.source):
-        scanned = evolve(definition, name=live_index(run), filter=None)
-        for keys in iterate_scan(run.server, scanned, run.options.batch_size):
-            pairs = pairs_of(run.plugins, run.plan, keys)
-            if definition is run.source:  # pairs with a new key have come before
-                there = hold_documents(run.server, run.source.storage, [new for _, new in pairs])
-                pairs = [pair for pair, is_there in zip(pairs, there, strict=True) if not is_there]
-            yield read_pairs(run, pairs)
-            run.advance(len(keys))
+    yield from pairs_of_new_keys(run)
+    yield from pairs_of_old_keys(run, without_new=True)
+
+
+def pairs_of_new_keys(run: ActiveRun) -> Iterator[KeyPairs]:
+    """Yield what both keys of documents hold that have a new key, as :func:`every_pair` does.
+
+    A new key that an application deletes and writes again meanwhile may be missed.
+    """
+    for keys in _scanned(run, run.target):
+        yield read_pairs(run, pairs_of(run.plugins, run.plan, keys))
+        run.advance(len(keys))
+
+
+def pairs_of_old_keys(run: ActiveRun, *, without_new: bool = False) -> Iterator[KeyPairs]:
+    """Yield what both keys of documents hold that have an old key, as :func:`every_pair` does.
+
+    Args:
+        run: the run.
+        without_new: whether to leave out documents with a new key.
+    """
+    for keys in _scanned(run, run.source):
+        pairs = pairs_of(run.plugins, run.plan, keys)
+        if without_new:
+            there = hold_documents(run.server, run.source.storage, [new for _, new in pairs])
+            pairs = [pair for pair, is_there in zip(pairs, there, strict=True) if not is_there]
+        yield read_pairs(run, pairs)
+        run.advance(len(keys))
+
+
+def _scanned(run: ActiveRun, definition: IndexDefinition) -> Iterator[list[bytes]]:
+    """Yield the keys below the prefixes of an index, which need not be there."""
+    scanned = evolve(definition, name=live_index(run), filter=None)
+    return iterate_scan(run.server, scanned, run.options.batch_size)

@@ -35,6 +35,8 @@ class Synchronization(ABC, Generic[Found]):
         remembers: whether the state of every document that was looked at is kept in memory, for later changes.
         converted: documents that were converted.
         left_alone: documents with a copy that an application wrote.
+        contended: the keys of documents that applications updated faster than they could be converted when they were
+            last looked at.
         history: the history of the documents that were looked at.
     """
 
@@ -43,6 +45,7 @@ class Synchronization(ABC, Generic[Found]):
     remembers: bool = False
     converted: KeyCounter = field(init=False, factory=KeyCounter)
     left_alone: KeyCounter = field(init=False, factory=KeyCounter)
+    contended: set[bytes] = field(init=False, factory=set)
     history: PairHistory[Found] = field(init=False)
 
     @property
@@ -68,7 +71,11 @@ class Synchronization(ABC, Generic[Found]):
             The keys of documents of which it had to be known who wrote what, and that applications update faster than
             they can be converted.
         """
-        undecided = [key for part in self._parts(keys) for key in self._convert_simple(self._read(part))]
+        undecided = list[bytes]()
+        for part in self._parts(keys):
+            left = self._convert_simple(self._read(part))
+            self.contended.difference_update({*part}.difference(left))
+            undecided += left
         return self._decide(undecided, is_loaded=self.remembers)
 
     def follow_changes(self, keys: Collection[bytes]) -> None:
@@ -110,6 +117,10 @@ class Synchronization(ABC, Generic[Found]):
         self._load(keys)
         yield from (self._divided(self._read(part)) for part in self._parts(keys))
 
+    def note_contended(self) -> None:
+        """Note the documents that are not converted, after the last look at them."""
+        self.run.note(problem_notes({CONTENDED: sorted(self.contended)}))
+
     def finding(self) -> Finding:
         """Return how many documents were converted, and how many applications have written in the new form."""
         data = {"converted": self.converted.count, "left_alone": self.left_alone.count} if self.counts else {}
@@ -134,13 +145,14 @@ class Synchronization(ABC, Generic[Found]):
         """Convert documents by what was there before; return those that applications change all the time."""
         if not is_loaded:
             self._load(keys)
-        contended: list[bytes] = []
+        contended = list[bytes]()
         for part in self._parts(keys):
             left = part
             for _ in range(ATTEMPTS):
-                left = self._attempt(self._read(left)) if left else ()
-            if left:
-                self._give_up(left)
+                again = self._attempt(self._read(left)) if left else ()
+                self.contended.difference_update(left)
+                self.contended.update(again)
+                left = again
             contended += left
             self._forget(part)
         return contended
@@ -194,10 +206,6 @@ class Synchronization(ABC, Generic[Found]):
     @abstractmethod
     def _convert(self, chosen: Found) -> tuple[Sequence[bytes], Sequence[bytes]]:
         """Convert documents that are as they were read; return their keys, and those of the changed ones."""
-
-    @abstractmethod
-    def _give_up(self, keys: Sequence[bytes]) -> None:
-        """Leave documents that applications update faster than they can be converted."""
 
     @abstractmethod
     def _summary(self) -> str:
