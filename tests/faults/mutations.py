@@ -25,11 +25,12 @@ PACKAGES: Final = ["core", *(f"plugins/{each.name}" for each in sorted((ROOT / "
 OPTIONS: Final = ["-q", "-x", "-n", "4", "--dist", "worksteal", "-p", "no:cacheprovider"]
 TESTS: Final = (
     "tests/faults",
+    "tests/core/test_engine_resume.py",
     "tests/core/test_engine_rollback.py",
     "tests/core/test_guarded_write.py",
     "tests/core/test_shadow_fields.py",
 )
-"""The matrix, and what has applications that write meanwhile, for the matrix has none."""
+"""The matrix; what counts documents over several attempts; what has applications that write: the matrix has none."""
 
 
 @frozen

@@ -1,6 +1,6 @@
 """``--index-workers``: more threads of the server for an index while it is built, and the former number afterwards.
 
-The former number is in the journal before it is changed, so that resume and rollback put it back after a crash.
+The former number is in the journal before it is changed, so that resume and rollback restore it after a crash.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def more_index_workers(run: ActiveRun, name: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(RedisError):  # the next attempt, resume or rollback puts it back
+        with suppress(RedisError):  # the next attempt, resume or rollback restores it
             restore_index_workers(run)
         raise
     restore_index_workers(run)

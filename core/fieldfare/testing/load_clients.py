@@ -91,7 +91,7 @@ class Client:
         if reply is not False:
             is_error = isinstance(reply, Exception)
             if self._has_other and not self._is_repeated and is_error and WRONG_VECTOR_LENGTH in str(reply):
-                # as an application does that encodes its query anew: the time goes on
+                # as an application does that encodes its query anew: the time counts
                 self._commands, self._other_commands = self._other_commands, self._commands
                 self._is_repeated = True
                 self.socket.sendall(next(self._commands))

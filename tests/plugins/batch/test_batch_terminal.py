@@ -83,7 +83,9 @@ def test_lines_show_the_progress_of_each_index(capsys: pytest.CaptureFixture[str
     ]
 
 
-@pytest.mark.parametrize(("answer", "code", "undone"), [("n\n", 1, 0), ("y\n", 0, 3)])
+@pytest.mark.parametrize(
+    ("answer", "code", "undone"), [("n\n", 1, 0), ("\x04", 130, 0), ("y\n", 0, 3)], ids=["no", "Ctrl-D", "yes"]
+)
 def test_rollback_asks(planned: CommandLine, answer: str, code: int, undone: int) -> None:
     assert planned("batch-apply", "--backup-dir", "backups", "--accept-data-loss").code == 0
     ended, drawn = run_batch(planned, "batch-rollback", typed=answer)

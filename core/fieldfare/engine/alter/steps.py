@@ -1,4 +1,4 @@
-"""The step of the mode: add the fields; and the way back."""
+"""The step of the mode: add the fields; and its rollback."""
 
 from __future__ import annotations
 

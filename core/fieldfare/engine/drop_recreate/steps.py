@@ -1,4 +1,4 @@
-"""The steps of the mode: drop the source, create the target; and the way back."""
+"""The steps of the mode: drop the source, create the target; and their rollback."""
 
 from __future__ import annotations
 

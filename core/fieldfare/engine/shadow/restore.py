@@ -1,4 +1,4 @@
-"""The way back without an outage: the names move to an index with the source's definition.
+"""A rollback without an outage: the names move to an index with the source's definition.
 
 Where the source still lives, that is the source. Where its own name has moved, or it was altered, its definition is
 built again as a further version, and its name becomes an alias of that: no server gives a live alias the name of an
