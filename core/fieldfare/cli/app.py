@@ -201,7 +201,7 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     app.registered_commands = [each for each in app.registered_commands if each.name == only] or app.registered_commands
     for command in app.registered_commands:
         command.cls = Command if command.cls is TyperCommand else command.cls
-        command.epilog = command.epilog and fit_examples(command.epilog)
+        command.epilog = command.epilog and f"{fit_examples(command.epilog)}\n\n{PROGRAM_OPTIONS}"
         if command.callback is not None:
             command.callback = with_connection_options(command.callback)
     return app
@@ -273,7 +273,7 @@ def _run(arguments: Arguments) -> int:
 
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{lines}\n\n{PROGRAM_OPTIONS}"
+    return f"\b\nExamples:\n{lines}"
 
 
 def _add_commands(app: typer.Typer, plugins: Plugins) -> None:

@@ -24,6 +24,7 @@ from fieldfare.cli.options import (
     Url,
 )
 from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.overall_progress import at_rate
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.session import Session
@@ -113,7 +114,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     if about and sys.stdin.isatty() and not yes and not _confirm(backup_dir, index):
         notice("Nothing was changed.")
         raise typer.Exit(FieldfareError.exit_code)
-    expected = _expected(about[0]) if len(about) == 1 else None
+    expected = at_rate(_expected(about[0]), about[0].progress.documents, max_rate) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
         for name in indexes:

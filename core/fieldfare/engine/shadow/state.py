@@ -36,6 +36,7 @@ def describe(journal: Journal) -> str:
     if state == "switched":
         return f"switched: {target!r} answers to {shown}"
     ready = f"{target!r} is beside it"
-    built = "did not pass its checks" if step_status(journal, CHECK) is Status.REJECTED else "built"
-    what = {"validated": f"{ready}, validated", "built": f"{ready}, {built}", "building": f"{ready}, incomplete"}
+    rejected = step_status(journal, CHECK) is Status.REJECTED
+    built = f"{ready} and did not pass its checks" if rejected else f"{ready}, built"
+    what = {"validated": f"{ready}, validated", "built": built, "building": f"{ready}, incomplete"}
     return f"{state or 'nothing is built'}: the source {source!r} answers" + (f"; {what[state]}" if state else "")
