@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fieldfare import errors
-from fieldfare.cli.errors import describe, report_error
+from fieldfare.cli.errors import describe, report_error, with_command_lines
 from fieldfare.support.redaction import redact
 
 
@@ -32,6 +32,24 @@ def test_each_error_has_its_exit_code(error: BaseException, code: int, capsys: p
     assert out == ""
     assert told.startswith("Error: ")
     assert "Traceback" not in told
+
+
+def test_a_command_in_a_message_can_be_copied_from_its_lines() -> None:
+    directory = "/backups/" + "d" * 40
+    error = errors.StepFailed(
+        "s",
+        "it is dropped",
+        "why",
+        resume=f"fieldfare apply --plan plan.yaml --backup-dir {directory}",
+        rollback="fieldfare rollback",
+    )
+    lines = with_command_lines(str(error), 80).split("\n")
+    assert lines[1:] == [
+        "  To roll back:  fieldfare rollback",
+        "  To resume:     fieldfare apply --plan plan.yaml \\",
+        f"      --backup-dir {directory}",
+    ]
+    assert with_command_lines(str(error), None) == str(error)
 
 
 def test_an_error_as_json_carries_its_facts(capsys: pytest.CaptureFixture[str]) -> None:

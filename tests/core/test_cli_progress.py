@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
-from fieldfare.cli.overall_progress import OverallProgress
+from fieldfare.cli.overall_progress import OverallProgress, at_rate
 from fieldfare.cli.progress import LineReporter, show_progress
 from fieldfare.cli.progress_bars import BarReporter
 from fieldfare.hooks.manager import load_plugins
@@ -114,6 +114,12 @@ def test_what_has_ended_stays_on_the_screen() -> None:
     assert "Drop [the] index: failed: no\n" in shown
     assert "Quantize vectors: no progress for 30 s\n" in shown
     assert "Quantize vectors: done, 1,000,000 docs in 12.3 s\n" in shown
+
+
+def test_a_limit_of_documents_per_second_is_expected_to_take_its_time() -> None:
+    expected = {"dump": 1.0, "rewrite": 0.0, "index": 2.0}
+    assert at_rate(expected, 1_000, 100) == {"dump": 10.0, "rewrite": 0.0, "index": 2.0}
+    assert at_rate(expected, 1_000, None) == expected
 
 
 def test_the_end_of_a_run_follows_from_what_was_expected_and_from_its_pace() -> None:

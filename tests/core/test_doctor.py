@@ -101,7 +101,7 @@ def test_every_ailment_is_found_and_nothing_is_changed(ailing: Server) -> None:
     reason = "not in the index, because 'n' is not a number: 2 documents, such as "
     assert findings["unindexed:n"].detail in {f"{reason}d:6, d:7", f"{reason}d:7, d:6"}  # in the order of the scan
     assert "is not a vector of 8 bytes" in findings["unindexed:v"].detail
-    assert "there are 1 of 3 bytes, 10 of 8 bytes" in findings["vector_length:v"].detail
+    assert "lengths found: 3 bytes (1), 8 bytes (10)" in findings["vector_length:v"].detail
     assert "none of 14 examined documents has 'ghost'" in findings["empty_field:ghost"].detail
     assert "all 8 values are equal" in findings["unused_sortable:tag"].detail
     assert "unused_sortable:n" not in findings

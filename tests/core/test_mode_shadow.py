@@ -14,6 +14,7 @@ import pytest
 from attrs import define, field
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
+from fieldfare.cli.next_steps import next_lines
 from fieldfare.errors import FieldfareError, PreconditionError, TargetRejected
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
@@ -190,9 +191,12 @@ def test_a_name_that_another_migration_has_moved_is_not_made_an_index(server: Se
 def test_a_new_name_from_the_patch_is_not_switched(server: Server, run: Lifecycle) -> None:
     fill(server)
     plan = make_plan(server, changes={**HNSW, "index": {"name": "library"}})
-    assert any("change the name in the application from" in line and "to 'library'" in line for line in plan.warnings)
+    assert any("'books' does not move: change it in the application to 'library'" in line for line in plan.warnings)
     assert run.apply(plan) is Result.SUCCEEDED
     assert (real_name(server, "books"), real_name(server, "library")) == ("books", "library")
+    [status] = run.executor.status(run.backup_dir)
+    assert (status["stage"], run.state()) == ("switched", "validated")
+    assert next_lines(status)[-1].startswith("To finalize: ")
     run.finalize()
     assert list_indexes(server) == ["library"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from fieldfare.cli.new_plugin_files import new_plugin_files
 from fieldfare.testing.installation import install_plugin
 from torture import TORTURE
 
+PAGE: Final = Path(__file__).parents[2] / "docs" / "writing-a-plugin.md"
 QUICK: Final = "claimed or pure or expected or odd or restores"
 
 
@@ -55,6 +57,10 @@ def test_it_passes_the_suite_and_a_broken_one_says_what_was_promised(
     assert "Promised: The same batch gives the same result again." in impure
     assert "Seen:     Mask 'email': a second call gives another result: 'email' of b'conformance:" in impure, impure
     assert "Traceback" not in impure
+    shown = re.findall(r"^```text\n(Promised: .+?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [re.sub(r"\d+", "N", line) for line in "".join(shown).splitlines()]
+    assert lines
+    assert [line for line in lines if line not in re.sub(r"\d+", "N", impure)] == []
     assert "core/fieldfare" not in impure.partition("Promised")[2].partition("short test summary")[0]
 
     module.write_text(whole.replace("return None if value is None else", "assert value != b'b'\n    return"))

@@ -43,7 +43,7 @@ def partial(partial_url: str) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("name", WORKING)
-def test_a_migration_with_writers_from_apply_to_finalize_and_back(
+def test_documents_are_written_from_apply_to_rollback(
     name: str, partial: Server, partial_url: str, tmp_path: Path
 ) -> None:
     migration = Migration(EVERY[name], partial, tmp_path / "backup")
@@ -63,7 +63,7 @@ def test_a_migration_with_writers_from_apply_to_finalize_and_back(
 
 
 @pytest.mark.parametrize("name", WORKING)
-def test_what_applications_write_in_either_form_is_found(name: str, partial: Server, tmp_path: Path) -> None:
+def test_values_written_in_either_form_are_indexed(name: str, partial: Server, tmp_path: Path) -> None:
     migration = Migration(EVERY[name], partial, tmp_path / "backup")
     migration.fill()
     migration.apply()
@@ -78,7 +78,7 @@ def test_what_applications_write_in_either_form_is_found(name: str, partial: Ser
 
 
 @pytest.mark.parametrize("name", ["hash-datatype", "hash-dims"])
-def test_a_hash_field_that_is_read_under_another_name_is_blocked(name: str, partial: Server, tmp_path: Path) -> None:
+def test_a_shadow_field_of_hashes_is_blocked(name: str, partial: Server, tmp_path: Path) -> None:
     migration = Migration(EVERY[name], partial, tmp_path / "backup")
     migration.fill()
     plan = migration.plan()
@@ -87,7 +87,7 @@ def test_a_hash_field_that_is_read_under_another_name_is_blocked(name: str, part
     assert migration.plan("auto").mode == "drop_recreate"
 
 
-def test_this_server_does_not_index_what_is_read_under_another_name(partial: Server) -> None:
+def test_the_server_misses_writes_of_a_hash_field_with_another_name(partial: Server) -> None:
     """The reason why such a field is blocked; when this fails, the server has learned it."""
     partial.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "path", "AS", "name", "NUMERIC", "own", "NUMERIC")
     partial.command("HSET", "d:1", "path", 1, "own", 1)
@@ -97,7 +97,7 @@ def test_this_server_does_not_index_what_is_read_under_another_name(partial: Ser
     assert total_of(partial.command("FT.SEARCH", "i", "@name:[2 2] @own:[2 2]", "NOCONTENT")) == 1
 
 
-def test_this_server_overlooks_what_follows_the_removal_of_nothing(partial: Server) -> None:
+def test_the_server_misses_the_write_after_an_hdel_that_removes_nothing(partial: Server) -> None:
     """The reason for the warning; when this fails, the server has learned it."""
     partial.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "own", "NUMERIC")
     partial.command("HSET", "d:1", "own", 1)
@@ -106,7 +106,7 @@ def test_this_server_overlooks_what_follows_the_removal_of_nothing(partial: Serv
     assert total_of(partial.command("FT.SEARCH", "i", "*", "NOCONTENT")) == 1
 
 
-def test_the_plan_says_what_it_costs_to_index_again(partial: Server, server: Server, tmp_path: Path) -> None:
+def test_the_plan_says_whether_documents_are_indexed_again(partial: Server, server: Server, tmp_path: Path) -> None:
     on, off = (planned(each, tmp_path) for each in (partial, server))
     assert [indexes_whole_documents(each, Storage.HASH) for each in (partial, server)] == [False, True]
     assert indexes_whole_documents(partial, Storage.JSON) is True
@@ -121,7 +121,7 @@ def test_the_plan_says_what_it_costs_to_index_again(partial: Server, server: Ser
     assert "for each write the live index indexes the document again" in line
 
 
-def test_the_live_index_takes_up_no_document_again(partial: Server, server: Server, tmp_path: Path) -> None:
+def test_the_live_index_indexes_no_document_again(partial: Server, server: Server, tmp_path: Path) -> None:
     indexed_again = []
     for number, each in enumerate((partial, server)):
         migration = Migration(EVERY["hash-rename-datatype"], each, tmp_path / str(number))

@@ -20,7 +20,8 @@ def test_lines_break_between_words_only(words: list[str], width: int) -> None:
     text = " ".join(words)
     lines = wrap_text(text, width).split("\n")
     assert " ".join(line.strip(" ") for line in lines).split(" ") == text.strip(" ").split(" ")
-    assert all(text_width(line) <= width for line in lines if len(line.split(" ")) > 1)
+    texts = [line for line in lines if len(line.split(" ")) > 1 and ":" not in line]
+    assert all(text_width(line) <= width for line in texts)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,29 @@ def test_a_table_that_does_not_fit_becomes_lines_of_names_and_values() -> None:
         "",
         "Change: x",
         "What:   y",
+    ]
+
+
+def test_cells_without_a_header_stand_alone_above_the_others() -> None:
+    assert table(["", "Name"], [["1.", "a_long_name_of_an_index"], ["2.", "b"]], 20).splitlines() == [
+        "1.",
+        "Name: a_long_name_of_an_index",
+        "",
+        "2.",
+        "Name: b",
+    ]
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    assert wrap_text("Rename a field: done, 2,000 docs in 5.0 s", 40, "  ").split("\n") == [
+        "Rename a field: done, 2,000 docs in",
+        "  5.0 s",
+    ]
+
+
+def test_a_word_that_fits_nowhere_stays_beside_its_label() -> None:
+    assert facts([("Report", "/a/path/that/is/longer/than/a/line")], 20) == [
+        "Report: /a/path/that/is/longer/than/a/line"
     ]
 
 

@@ -120,7 +120,7 @@ class Application:
                 self._write(server, keys)
 
     def _write(self, server: Server, keys: Sequence[str]) -> None:
-        actions = ("update", "replace", "delete") if len(keys) == 1 else ("update",)
+        actions: tuple[str, ...] = ("update", "replace", "delete") if len(keys) == 1 else ("update",)
         if self.writes_new_form and self.kind == "keys":
             actions = ("update", "replace")[: len(actions)]  # a missing new key counts as lost after a restart
         action = self._random.choice(actions)

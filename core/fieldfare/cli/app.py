@@ -188,7 +188,7 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     app.registered_commands += [each for each in of_plugins if each.name == only or not alone]
     for command in app.registered_commands:
         command.cls = Command if command.cls is TyperCommand else command.cls
-        command.epilog = command.epilog and fit_examples(command.epilog)
+        command.epilog = command.epilog and f"{fit_examples(command.epilog)}\n\n{PROGRAM_OPTIONS}"
         if command.callback is not None:
             command.callback = with_connection_options(command.callback)
     return app
@@ -266,7 +266,7 @@ def _imported(source: str) -> Callable[..., None]:
 
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{lines}\n\n{PROGRAM_OPTIONS}"
+    return f"\b\nExamples:\n{lines}"
 
 
 def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]) -> None:

@@ -11,13 +11,15 @@ from typing import Any, Final
 import typer
 from attrs import field, frozen
 
+from fieldfare.cli.layout import width_of
 from fieldfare.cli.output import notice, show_json
 from fieldfare.errors import FieldfareError, OutputLost
 from fieldfare.errors.base import single_full_stops
 from fieldfare.support.error_text import describe_exception
 from fieldfare.support.redaction import redact
+from fieldfare.support.text_layout import command_lines, text_width
 
-__all__ = ["Failure", "describe", "report_error"]
+__all__ = ["Failure", "describe", "report_error", "with_command_lines"]
 
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
@@ -25,6 +27,8 @@ USAGE: Final = 2
 REPORT_TO: Final = "https://github.com/fieldfare/fieldfare/issues"
 PREFIX: Final = "Value error, "
 """What a library puts before the message of a value that is none of the choices."""
+COMMAND: Final = re.compile(r"( +)(To [a-z ]+: *) (fieldfare .*)")
+"""A line of a message that names a command."""
 SPLIT_URL: Final = re.compile(r"[^\s'\"(]+@")
 """The end of a URL with a blank in its password, as a usage error quotes it."""
 
@@ -94,11 +98,23 @@ def report_error(error: BaseException, *, as_json: bool, with_traceback: bool, s
     if as_json and not stdout_lost:
         show_json({"error": failure.to_dict()})
         return failure.exit_code
-    notice(f"Error: {failure.message}")
+    notice(with_command_lines(f"Error: {failure.message}", width_of(sys.stderr)))
     if isinstance(error, typer.TyperException) and failure.exit_code == USAGE:
         command = getattr(getattr(error, "ctx", None), "command_path", "fieldfare")
         notice(f"Try '{command} --help'.")
     return failure.exit_code
+
+
+def with_command_lines(message: str, width: int | None) -> str:
+    r"""Return a message whose lines such as ``  To resume: COMMAND`` end with ``\\`` if the next one continues them."""
+    return "\n".join(_command_line(line, width) for line in message.split("\n"))
+
+
+def _command_line(line: str, width: int | None) -> str:
+    found = COMMAND.fullmatch(line)
+    if found is None or width is None or text_width(line) <= width:
+        return line
+    return "\n".join(f"{found[1]}{each}" for each in command_lines(found[2], found[3], width - len(found[1])))
 
 
 def _message(error: FieldfareError) -> str:

@@ -45,13 +45,14 @@ def finalize(  # noqa: PLR0913 - the command's options
     """
     session = Session.of(context)
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+    from fieldfare.engine.finalize import is_complete  # noqa: PLC0415 - start-up time
     from fieldfare.engine.modes import mode_of  # noqa: PLC0415 - start-up time
     from fieldfare.engine.session import find_backup  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     journal = None if yes else find_backup(backup_dir, index)
-    if journal is not None and mode_of(journal.plan).state(journal) != "finalized":
+    if journal is not None and is_complete(journal) and mode_of(journal.plan).state(journal) != "finalized":
         _confirm(journal.plan, backup_dir=backup_dir, index=index, session=session)
     stop = StopRequest()
     with connect(url, cluster=cluster) as server, show_progress(session.plugins), stop_on_signals(stop):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fieldfare.cli.command_line import command_line
+from fieldfare.cli.layout import command_text
 from fieldfare.cli.layout import facts as aligned
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Index, Url
 from fieldfare.cli.output import bullets, show, show_json, table
@@ -88,6 +90,8 @@ def _text(snapshot: Snapshot) -> str:
             *bullets(
                 "\nA line break, or a backslash and a letter, so this index cannot be planned:", snapshot.ambiguous
             ),
+            "",
+            command_text("Next:", command_line("wizard", index=definition.name)),
         ]
     )
 

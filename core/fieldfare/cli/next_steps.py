@@ -9,12 +9,15 @@ from fieldfare.cli.layout import command_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["VALIDATED", "is_finished", "next_lines", "stage_lines"]
+__all__ = ["SWITCHED", "VALIDATED", "is_finished", "next_lines", "stage_lines"]
 
 VALIDATED: Final = "validated"
 """The stage of an index beside the source that has no name yet."""
 
-STAGES: Final = {VALIDATED: "switch", "switched": "finalize"}
+SWITCHED: Final = "switched"
+"""The stage of an index beside the source that answers to the names."""
+
+STAGES: Final = {VALIDATED: "switch", SWITCHED: "finalize"}
 """How far an index beside the source got → the command that continues."""
 
 

@@ -13,7 +13,10 @@ from fieldfare.report import Moment
 if TYPE_CHECKING:
     from fieldfare.report import StepReport
 
-__all__ = ["OverallProgress", "seconds_left"]
+__all__ = ["OverallProgress", "at_rate", "seconds_left"]
+
+LIMITED = ("dump", "rewrite", "restore")
+"""The activities that a limit of documents per second slows down."""
 
 ENDED = (Moment.FINISHED, Moment.SKIPPED, Moment.FAILED)
 
@@ -71,6 +74,18 @@ class OverallProgress:
         since = self.clock() - self._reported[activity]
         left = seconds_left(report)
         return max((self.expected[activity] - report.seconds if left is None else left) - since, 0.0)
+
+
+def at_rate(expected: Mapping[str, float], documents: int, max_rate: float | None) -> dict[str, float]:
+    """Return activity → seconds if no more documents per second are read or written; the server builds as fast as ever.
+
+    Args:
+        expected: activity → seconds without a limit.
+        documents: how many each activity reads or writes; 0 if it is not known.
+        max_rate: documents per second; None for no limit.
+    """
+    least = documents / max_rate if max_rate else 0.0
+    return {name: max(each, least) if each and name in LIMITED else each for name, each in expected.items()}
 
 
 def seconds_left(report: StepReport) -> float | None:

@@ -109,7 +109,10 @@ def plan(  # noqa: PLR0913 - the command's options
             again = command_line(
                 "plan", index=index, schema_patch=schema_patch, target_schema=target_schema, plan_out=plan_out
             )
-            notice(f"Error: {ChangeBlocked(made.blocked_reasons)}")
+            error = str(ChangeBlocked(made.blocked_reasons))
+            # a reader at a terminal has just seen the reasons in the plan
+            at_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+            notice(f"Error: {error.splitlines()[0] if at_terminal else error}")
             notice(command_text("Next, without the blocked changes:", again))
         raise typer.Exit(ChangeBlocked.exit_code)
     if exit_code and made.claims:

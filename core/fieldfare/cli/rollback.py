@@ -13,6 +13,7 @@ from fieldfare.cli.confirmation import require_agreement
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url, index_option
 from fieldfare.cli.output import notice, show, show_json
+from fieldfare.cli.overall_progress import at_rate
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRate, PauseFile, ReconnectTimeout
@@ -99,7 +100,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         notice("\n".join(map(_announcement, about)))
     if about and sys.stdin.isatty() and not yes:
         _confirm(backup_dir, index)
-    expected = _expected(about[0]) if len(about) == 1 else None
+    expected = at_rate(_expected(about[0]), about[0].progress.documents, max_rate) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
         for name in indexes:

@@ -10,6 +10,7 @@ import typer
 
 from fieldfare.cli.command_line import command_line
 from fieldfare.cli.layout import command_text
+from fieldfare.cli.next_steps import SWITCHED, next_lines
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, BackupIndex, Cluster, ReportOut, Url
 from fieldfare.cli.output import notice, show
 from fieldfare.cli.progress import show_progress
@@ -21,7 +22,9 @@ from fieldfare.errors import UsageError
 from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions
 
 if TYPE_CHECKING:
+    from fieldfare.api import MigrationExecutor
     from fieldfare.engine.shadow.sync_progress import SyncProgress
+    from fieldfare.storage import BackupPath
 
 __all__ = ["sync"]
 
@@ -64,13 +67,16 @@ def sync(  # noqa: PLR0913 - the command's options
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
 
     stop, progress = StopRequest(), SyncProgress()
+    migrations = MigrationExecutor(plugins=session.plugins)
+    if watch:
+        notice("Converting what applications write, until Ctrl-C or SIGTERM.")
     with (
         connect(url, cluster=cluster) as server,
         show_progress(session.plugins),
         stop_on_signals(stop),
         _metrics(progress, metrics_address, metrics_port),
     ):
-        report = MigrationExecutor(plugins=session.plugins).sync(
+        report = migrations.sync(
             server=server,
             backup_dir=backup_dir,
             index=index,
@@ -86,7 +92,14 @@ def sync(  # noqa: PLR0913 - the command's options
         write_migration_report(report, report_out)
     show_report(session, report, title="Synchronized")
     if not session.json:
-        show("\n" + command_text("Next:", command_line("finalize", backup_dir=backup_dir, index=report.index)))
+        show("\n" + _next_line(migrations, backup_dir, report.index))
+
+
+def _next_line(migrations: MigrationExecutor, backup_dir: BackupPath, index: str) -> str:
+    [migration] = [each for each in migrations.status(backup_dir) if each["index"] == index]
+    if migration["stage"] == SWITCHED:
+        return command_text("Next:", command_line("finalize", backup_dir=backup_dir, index=index))
+    return next_lines(migration)[-1]
 
 
 @contextmanager

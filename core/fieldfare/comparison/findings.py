@@ -6,6 +6,7 @@ from typing import Any
 
 from fieldfare.comparison.model import IndexComparison, QueryComparison
 from fieldfare.report import Finding
+from fieldfare.support.wording import counted
 
 __all__ = ["comparison_findings"]
 
@@ -33,8 +34,8 @@ def _finding(query: QueryComparison) -> Finding:
     if query.error or query.results is None:
         return Finding(name, passed=False, detail=query.error)
     detail = (
-        f"overlap {query.overlap:.3f} of {query.compared:,} results, at least {query.min_overlap:g} required; "
-        f"{query.results.index:,} results before, {query.results.against:,} now"
+        f"overlap {query.overlap:.3f} of {counted(query.compared, 'result')}, at least {query.min_overlap:g} required; "
+        f"{counted(query.results.index, 'result')} before, {query.results.against:,} now"
     )
     data: dict[str, Any] = {"overlap": query.overlap, "min_overlap": query.min_overlap, "compared": query.compared}
     data["results"] = {"before": query.results.index, "now": query.results.against}

@@ -16,7 +16,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart
-from fieldfare.engine.session import Session
+from fieldfare.engine.session import Session, recorded_commands
 from fieldfare.engine.state import describe_state
 from fieldfare.engine.step_execution import execute_step
 from fieldfare.engine.stop import StopRequest, StopRequested
@@ -97,14 +97,20 @@ def _require_complete(journal: Journal, session: Session) -> None:
         raise PreconditionError(
             f"A migration with the mode {journal.plan.mode} leaves nothing to finalize. Nothing was changed."
         )
-    progress, commands = journal.progress, session.commands
+    progress = journal.progress
     if progress.undo is not RollbackStatus.NONE:
         raise PreconditionError(f"Nothing was changed: {describe_state(journal)}.")
-    if progress.phase is not RunPhase.VALIDATED and not _has_begun(journal):
+    if not is_complete(journal):
+        commands = recorded_commands(journal, session.commands.backup_dir)
+        first = commands.switch if mode_of(journal.plan).state(journal) == "validated" else commands.resume
         raise PreconditionError(
-            f"The migration is not complete: {describe_state(journal)}. Nothing was changed. First run: "
-            f"{commands.switch}"
+            f"The migration is not complete: {describe_state(journal)}. Nothing was changed. First run: {first}"
         )
+
+
+def is_complete(journal: Journal) -> bool:
+    """Whether a run got so far that it can be finalized, or that finalizing it has begun."""
+    return journal.progress.phase is RunPhase.VALIDATED or _has_begun(journal)
 
 
 def _has_begun(journal: Journal) -> bool:

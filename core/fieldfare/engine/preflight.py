@@ -50,7 +50,7 @@ def require_query_vectors(server: Server, plugins: Plugins, plan: MigrationPlan,
     problems = find_unusable(checks.queries, VectorEncoder(server, plugins, plan.source.definition))
     if problems:
         lines = "".join(f"\n  - {problem}" for problem in problems)
-        raise PreconditionError(f"Queries take vectors from documents without any. Nothing was changed.{lines}")
+        raise PreconditionError(f"Queries take vectors from documents that have none. Nothing was changed.{lines}")
 
 
 def replica_refusal(primary: str) -> str:

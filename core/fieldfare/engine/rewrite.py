@@ -22,6 +22,7 @@ from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_bounded_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.support.read_ahead import read_ahead
+from fieldfare.support.wording import counted
 
 __all__ = ["dump", "dump_shard", "refuse_unconvertible", "rewrite", "rewrite_shard", "verify"]
 
@@ -203,4 +204,4 @@ def _changed_keys(batch: ValueVersion) -> Sequence[bytes]:
 def _describe(note: Note) -> str:
     keys = ", ".join(key.decode("utf-8", "backslashreplace") for key in note.keys)
     field = f" in field {note.field!r}" if note.field else ""
-    return f"{note.count:,} documents with {note.kind}{field}, such as {keys}"
+    return f"{counted(note.count, 'document')} with {note.kind}{field}, such as {keys}"

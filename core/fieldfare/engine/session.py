@@ -156,9 +156,9 @@ def find_backup(backup_dir: BackupPath, index: str | None) -> Journal:
     found = [each for each in journals if index is None or index in _names(each.plan)]
     if found:
         return max(found, key=_recency)
-    names = _indexes(headers) or "none"
-    what = f"no backup of index {index!r}" if index else "no backup"
-    raise BackupUnusable(backup_dir, f"it holds {what}; backups there: {names}")
+    if not headers:
+        raise BackupUnusable(backup_dir, "it holds no backup")
+    raise BackupUnusable(backup_dir, f"it holds no backup of index {index!r}; backups there: {_indexes(headers)}")
 
 
 def load_journals(backup_dir: BackupPath) -> list[Journal]:
@@ -232,11 +232,16 @@ def _prefixes(backup_dir: BackupPath, index: str | None) -> list[BackupPath]:
     return [prefix for prefix in find_prefixes(directory) if backup_file(prefix, "header").exists()]
 
 
-def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:
+def recorded_commands(journal: Journal, backup_dir: BackupPath) -> NextCommands:
+    """Return the commands for a run, with the files that it was started with."""
     progress = journal.progress
     plan_path = Path(progress.plan_path) if progress.plan_path else None
     queries = Path(progress.query_check_file) if progress.query_check_file else None
-    commands = NextCommands(journal.plan.index, backup_dir, plan_path, queries, progress.min_overlap)
+    return NextCommands(journal.plan.index, backup_dir, plan_path, queries, progress.min_overlap)
+
+
+def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:
+    progress, commands = journal.progress, recorded_commands(journal, backup_dir)
     return {
         "index": journal.plan.index,
         "target": journal.plan.target.name,

@@ -85,7 +85,7 @@ class MigrationIncomplete(FieldfareError):
     def __init__(self, message: str, *, resume: str, rollback: str) -> None:
         self.resume = resume
         self.rollback = rollback
-        super().__init__(f"{message}\n  To resume:     {resume}\n  To roll back:  {rollback}")
+        super().__init__(f"{message}\n  To roll back:  {rollback}\n  To resume:     {resume}")
 
 
 class StepFailed(MigrationIncomplete):
@@ -198,4 +198,4 @@ class Interrupted(FieldfareError):
         self.resume = resume
         self.rollback = rollback
         back = f"\n  To roll back:  {rollback}" if rollback else ""
-        super().__init__(f"Interrupted. {state}\n  To resume:     {resume}{back}")
+        super().__init__(f"Interrupted. {state}{back}\n  To resume:     {resume}")

@@ -180,7 +180,7 @@ def _consequences(plan: ShownPlan) -> Iterator[tuple[str, str]]:
 def _disk_unestimated(plan: ShownPlan) -> str:
     """Say what the backup holds if no plugin has estimated its size."""
     if any(step.rewrites_documents for step in plan.steps):
-        return "the originals in the backup; their plugins have not estimated how large they are"
+        return "what is overwritten goes to the backup; no plugin has estimated how much that is"
     return "nothing but the keys in the backup"
 
 
@@ -191,7 +191,7 @@ def _documents(plan: ShownPlan) -> str:
     count = plan.source.stats.num_docs
     if plan.mode == "shadow":
         return f"{count:,} get new values beside the old ones, which stay until 'fieldfare finalize'"
-    return f"{count:,} are rewritten; their originals go to the backup first"
+    return f"{count:,} are rewritten; what is overwritten goes to the backup first"
 
 
 def _memory(plan: ShownPlan, forecast: Forecast) -> str:

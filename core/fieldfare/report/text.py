@@ -164,7 +164,7 @@ def _memory(report: ShownReport) -> list[list[str]]:
         before, after = figures.get(f"{key}_before", 0.0), figures.get(f"{key}_after")
         if after is not None and (before or after):
             share = f" ({round(100 * (after - before) / before):+d}%)" if before else ""
-            rows.append([name, _mebibytes(before), _mebibytes(after), f"{_mebibytes(after - before)}{share}"])
+            rows.append([name, _mebibytes(before), _mebibytes(after), f"{_change(after - before)}{share}"])
     return rows
 
 
@@ -178,6 +178,11 @@ def _latency(report: ShownReport) -> list[list[str]]:
 
 def _mebibytes(count: float) -> str:
     return bytes_text(count * 1024 * 1024)
+
+
+def _change(count: float) -> str:
+    text = _mebibytes(count)
+    return f"+{text}" if count > 0 else text
 
 
 def _note(note: Note) -> str:

@@ -20,6 +20,9 @@ STYLES: Final = re.compile(r"\x1b\[[0-9;]*m")
 GAPS: Final = ("  ", " ")
 """Between two columns of a table: where two blanks are too much, one."""
 
+PIECES: Final = re.compile(r"(?<=\S)( +)(?=\S)(?!(?<=[0-9] )(?:ms|s|min|h|bytes|[KMGT]B)(?![^\s.,;:)]))")
+"""Blanks between words, but for the one between a number and its unit."""
+
 HANGING: Final = re.compile(r"^ *(?:[-+~!] |\d+\. )?")
 """What a line starts with, below which its continuation begins."""
 
@@ -77,7 +80,7 @@ def details(facts: Mapping[str, Any], width: int | None, style: Style | None = N
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, style: Style | None = None) -> str:
     """Return a table. Cells break between words.
 
-    Where even that is too wide, every row becomes lines of a header and a value.
+    Where even that is too wide, every row becomes lines of a header and a value; a cell without a header is a line.
 
     Args:
         headers: the headers of the columns.
@@ -94,10 +97,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | No
                 drawn = _row_lines(row, widths, gap)
                 lines += [style(line, kept) for line in drawn] if style else drawn
             return "\n".join(lines)
-    records = [
-        facts([(header, cell) for header, cell in zip(headers, row, strict=True) if cell], width) for row in cells
-    ]
-    return "\n\n".join("\n".join(lines) for lines in records)
+    return "\n\n".join("\n".join(_record_lines(headers, row, width)) for row in cells)
 
 
 def command_lines(label: str, command: str, width: int | None) -> list[str]:
@@ -111,13 +111,19 @@ def _wrap_line(line: str, width: int, indent: str | None) -> str:
         return line
     start = HANGING.match(STYLES.sub("", line))
     hanging = " " * (len(start[0]) if start else 0) if indent is None else indent
-    lines, current = [], ""
-    for piece in re.split(r"(?<=\S)( +)(?=\S)", line):  # words, and the blanks between them
-        if current and piece.strip() and text_width(current + piece) > width:
+    lines, current, room = [], "", width - len(hanging)
+    for piece in PIECES.split(line):  # words, and the blanks between them
+        if current and piece.strip() and text_width(current + piece) > width and not _stays(current, piece, room):
             lines.append(current.rstrip())
             current = hanging
         current += piece if piece.strip() or current != hanging else ""
     return "\n".join([*lines, current.rstrip()])
+
+
+def _stays(current: str, word: str, room: int) -> bool:
+    """Whether a word stays behind the only label of its line, because it fits no line."""
+    label = current.strip()
+    return label.endswith(":") and " " not in label and text_width(word) > room
 
 
 def _column_widths(rows: Sequence[Sequence[str]], width: int | None, gap: int) -> list[int] | None:
@@ -134,6 +140,11 @@ def _column_widths(rows: Sequence[Sequence[str]], width: int | None, gap: int) -
         widest = max((index for index in range(len(natural)) if natural[index] > least[index]), key=natural.__getitem__)
         natural[widest] -= 1
     return natural
+
+
+def _record_lines(headers: Sequence[str], row: Sequence[str], width: int | None) -> list[str]:
+    filled = [(header, cell) for header, cell in zip(headers, row, strict=True) if cell]
+    return [*(cell for header, cell in filled if not header), *facts([each for each in filled if each[0]], width)]
 
 
 def _row_lines(cells: Sequence[str], widths: Sequence[int], gap: str) -> list[str]:

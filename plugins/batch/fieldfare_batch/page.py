@@ -120,16 +120,21 @@ def _row(index: IndexReport, found: MigrationReport | None) -> list[object]:
         "-" if index.duration_seconds is None else seconds_text(index.duration_seconds),
         seconds_text(found.timings.downtime_duration_seconds) if found else "-",
         _memory(found) if found else "-",
-        f"{sum(each.passed for each in findings)} of {len(findings)}" if known and findings else "-",
-        index.error or index.skip_reason or "",
+        _in_one_line(f"{sum(each.passed for each in findings)} of {len(findings)}" if known and findings else "-"),
+        element("span", index.error or index.skip_reason or "", class_="lines"),
     ]
 
 
-def _memory(report: MigrationReport) -> str:
+def _in_one_line(text: str) -> Html:
+    return element("span", text, class_="verdict")
+
+
+def _memory(report: MigrationReport) -> Html | str:
     before, after = (report.memory.get(f"memory_mb_{when}") for when in ("before", "after"))
     if before is None or after is None:
         return "-"
-    return f"{bytes_text(before * MEBIBYTE)} → {bytes_text(after * MEBIBYTE)}"
+    sizes = (_in_one_line(bytes_text(each * MEBIBYTE)) for each in (before, after))
+    return element("span", next(sizes), " → ", next(sizes))
 
 
 def _times(report: BatchReport, reports: Mapping[str, MigrationReport | None]) -> list[Html]:

@@ -29,7 +29,7 @@ class BarReporter:
     def __init__(self, console: Console | None = None) -> None:
         """Draw on this console, or on stderr."""
         self.display = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1)),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, overflow="fold")),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TimeColumn(table_column=Column(no_wrap=True)),
@@ -82,7 +82,7 @@ class TimeColumn(ProgressColumn):
         if since is not None:
             return Text(f"unavailable for {rough_seconds(max(time.time() - since, 0.0))}", "bold yellow")
         elapsed = task.elapsed or 0.0
-        left = _seconds_left(task, elapsed)
+        left = None if task.finished else _seconds_left(task, elapsed)
         return Text(rough_seconds(elapsed) + ("" if left is None else f", {about_seconds(left)} left"))
 
 

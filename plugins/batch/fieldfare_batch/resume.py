@@ -129,8 +129,8 @@ def resume_or_start(path: Path, initial: BatchState) -> BatchState:
         raise BatchStateUnusable(
             path,
             f"it is of {earlier.batch_id}, which is not finished. Nothing was changed. Use another --state, or finish "
-            f"that batch first.\n  To resume:     {resume_command(path, earlier)}\n"
-            f"  To roll back:  {rollback_command(path)}",
+            f"that batch first.\n  To roll back:  {rollback_command(path)}\n"
+            f"  To resume:     {resume_command(path, earlier)}",
         )
     path.rename(path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.stale"))
     return initial

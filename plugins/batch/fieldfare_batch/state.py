@@ -258,8 +258,8 @@ def next_commands(path: Path, state: BatchState) -> dict[str, str]:
     rollback = {"rollback": rollback_command(path)}
     if state.rollback is RollbackStatus.RUNNING or state.is_finished:
         finalize = {"finalize": finalize_command(path)} if state.can_finalize else {}
-        return {**finalize, **rollback} if state.applicable else {}
-    return {"resume": resume_command(path, state), **rollback}
+        return {**rollback, **finalize} if state.applicable else {}
+    return {**rollback, "resume": resume_command(path, state)}
 
 
 def utc_timestamp() -> str:

@@ -20,7 +20,8 @@ def claim_unsupported(change: ChangeStorage | ChangeFieldType | ChangeFieldPath)
             return Claim.blocked(
                 f"values that were written as {old} may not be valid as {new}, and documents with such values "
                 "would drop out of the index",
-                workaround=f"remove {name!r}, and add the {new} field in a second migration, once its values fit",
+                workaround=f"once its values fit, add a {new} field with another name and the same path, and remove "
+                f"{name!r} later",
             )
         case ChangeFieldPath(name, old, new):
             return Claim.blocked(

@@ -136,9 +136,9 @@ def _findings(vector_field: Field, counts: VectorCounts) -> Iterator[Finding]:
     required = int(vector_field.attrs["dims"])
     if counts.lengths_keys.count:
         width = width_of(_datatype(vector_field))
-        mixed = ", ".join(f"{count:,} of {length:,} bytes" for length, count in sorted(counts.lengths.items()))
-        detail = f"{counts.lengths_keys} do not have {required:,} values ({required * width:,} bytes)"
-        detail = f"{detail}; there are {mixed}" if mixed else detail
+        mixed = ", ".join(f"{length:,} bytes ({count:,})" for length, count in sorted(counts.lengths.items()))
+        detail = f"other than {required:,} values ({required * width:,} bytes): {counts.lengths_keys}"
+        detail = f"{detail}; lengths found: {mixed}" if mixed else detail
         yield _finding("vector_length", name, counts.lengths_keys, Severity.ERROR, detail)
     if counts.non_finite.count:
         detail = f"NaN or infinity: no distance, and they can hide others from a query: {counts.non_finite}"

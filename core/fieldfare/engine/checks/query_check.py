@@ -16,6 +16,7 @@ from fieldfare.queries import CountQuery, Query
 from fieldfare.report import Finding
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import count_results
+from fieldfare.support.wording import counted
 
 __all__ = ["run_query_checks"]
 
@@ -72,5 +73,5 @@ def _query(run: ActiveRun, live: Snapshot, query: Query) -> Finding:
 
 def _enough(name: str, total: int, least: int) -> Finding:
     return Finding(
-        name, total >= least, detail=f"{total:,} results, at least {least:,} required", data={"results": total}
+        name, total >= least, detail=f"{counted(total, 'result')}, at least {least:,} required", data={"results": total}
     )

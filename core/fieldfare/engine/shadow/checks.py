@@ -71,7 +71,7 @@ def check_names(run: ActiveRun) -> Finding:
     names, target = moved_names(run.plan), run.target.name
     found = {name: real_name(run.server, name) for name in names}
     wrong = [f"{name!r} leads to {index!r}" for name, index in found.items() if index != target]
-    detail = "; ".join(wrong) or f"{', '.join(map(repr, names)) or 'nothing'} leads to {target!r}"
+    detail = "; ".join(wrong) or _lead_to(names, target)
     return Finding(NAMES, not wrong, detail=detail)
 
 
@@ -83,8 +83,12 @@ def _check_old_names(run: ActiveRun) -> Finding:
         for name, index in found.items()
         if index not in {None, run.source.name}
     ]
-    detail = "; ".join(wrong) or f"{', '.join(map(repr, found)) or 'nothing'} leads to {run.source.name!r}"
+    detail = "; ".join(wrong) or _lead_to(tuple(found), run.source.name)
     return Finding(NAMES, not wrong, detail=detail)
+
+
+def _lead_to(names: Sequence[str], index: str) -> str:
+    return f"{', '.join(map(repr, names)) or 'nothing'} {'lead' if len(names) > 1 else 'leads'} to {index!r}"
 
 
 def _compare_queries(run: ActiveRun) -> IndexComparison | None:

@@ -13,9 +13,18 @@ __all__ = ["describe", "state_of"]
 
 
 def state_of(journal: Journal) -> str:
-    """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``; "" before the target is built."""
+    """Return ``building``, ``built``, ``validated``, ``switched`` or ``finalized``; "" before the target is built.
+
+    If no name moves, a target that passed its checks is ``switched``.
+    """
+    moves = any(step.kind == SWITCH for step in journal.plan.steps)
     last = [step.kind for step in journal.plan.steps if step.phase is Phase.CONTRACT][-1]
-    for kind, name in ((last, "finalized"), (SWITCH, "switched"), (CHECK, "validated"), (BUILD, "built")):
+    for kind, name in (
+        (last, "finalized"),
+        (SWITCH, "switched"),
+        (CHECK, "validated" if moves else "switched"),
+        (BUILD, "built"),
+    ):
         if step_status(journal, kind) is Status.DONE:
             return name
     return "building" if step_status(journal, BUILD) is Status.RUNNING else ""
@@ -34,8 +43,11 @@ def describe(journal: Journal) -> str:
     if step_status(journal, SWITCH) is Status.RUNNING:
         return f"switching: {shown} may lead to {target!r} or still to {source!r}"
     if state == "switched":
-        return f"switched: {target!r} answers to {shown}"
+        return (
+            f"switched: {target!r} answers to {shown}" if names else f"validated: {target!r} answers beside {source!r}"
+        )
     ready = f"{target!r} is beside it"
-    built = "did not pass its checks" if step_status(journal, CHECK) is Status.REJECTED else "built"
-    what = {"validated": f"{ready}, validated", "built": f"{ready}, {built}", "building": f"{ready}, incomplete"}
+    rejected = step_status(journal, CHECK) is Status.REJECTED
+    built = f"{ready} and did not pass its checks" if rejected else f"{ready}, built"
+    what = {"validated": f"{ready}, validated", "built": built, "building": f"{ready}, incomplete"}
     return f"{state or 'nothing is built'}: the source {source!r} answers" + (f"; {what[state]}" if state else "")

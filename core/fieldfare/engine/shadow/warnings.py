@@ -25,7 +25,7 @@ def plan_warnings(draft: Draft, target: IndexDefinition) -> Sequence[str]:
     if source not in names:
         lines.append(f"{source!r} stays until 'fieldfare finalize' drops it: until then there are two indexes")
     if draft.target.name != source:
-        lines.append(f"No name moves: change the name in the application from {source!r} to {target.name!r}")
+        lines.append(f"The name {source!r} does not move: change it in the application to {target.name!r}")
     if not snapshot.aliases_listed:
         others = "Other aliases" if snapshot.aliases else "Aliases"
         lines.append(f"This server does not list aliases. {others} of {source!r} move only if --alias names them")

@@ -124,7 +124,7 @@ class Synchronization(ABC, Generic[Found]):
     def finding(self) -> Finding:
         """Return how many documents were converted, and how many applications have written in the new form."""
         data = {"converted": self.converted.count, "left_alone": self.left_alone.count} if self.counts else {}
-        detail = self._summary() if self.counts else "the names lead to the source still"
+        detail = self._summary() if self.counts else "the names still lead to the source"
         return Finding("sync", passed=True, severity=Severity.INFO, detail=detail, data=data)
 
     def _convert_simple(self, found: Found) -> list[bytes]:

@@ -87,7 +87,8 @@ def run_batch(  # noqa: PLR0913 - what the commands have in common
         show_json({**batch_report_to_dict(report), "report_path": str(report_path), "next": commands})
     else:
         show(_text(report, report_path))
-        (notice if code else show)("\n".join(command_lines(commands)))
+        if commands:
+            (notice if code else show)("\n".join(command_lines(commands)))
     if code:
         raise typer.Exit(code)
 

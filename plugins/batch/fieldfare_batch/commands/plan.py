@@ -146,7 +146,7 @@ def _text(plan: BatchPlan, path: Path) -> str:
         f"Applicable: {len(applicable)} of {len(plan.indexes)}",
         *bullets("Warnings:", plan.warnings),
         "",
-        table(["Index", "Applicable", "Documents", "Effect", "Skipped because"], list(map(_row, plan.indexes))),
+        _table(plan),
     ]
     if applicable:
         accept = " --accept-data-loss" if any(each.lossy for each in applicable) else ""
@@ -154,6 +154,12 @@ def _text(plan: BatchPlan, path: Path) -> str:
         plans = Path(str(applicable[0].plan_path)).parent
         lines += ["", f"Review the plans in {plans}.", command_text("Next:", command)]
     return "\n".join(lines)
+
+
+def _table(plan: BatchPlan) -> str:
+    headers, rows = ["Index", "Applicable", "Documents", "Effect", "Skipped because"], list(map(_row, plan.indexes))
+    shown = len(headers) - (len(plan.applicable) == len(rows))
+    return table(headers[:shown], [row[:shown] for row in rows])
 
 
 def _row(index: BatchIndex) -> list[str]:

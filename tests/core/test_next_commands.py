@@ -1,0 +1,55 @@
+"""The last line of an output is a command that works."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldfare.server import Server
+from fieldfare.testing.commandline import CommandLine
+from fieldfare.testing.indexing import wait_until_indexed
+
+BACKUPS = ("--backup-dir", "backups")
+PATCH = {"version": 1, "changes": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}}
+
+
+@pytest.fixture
+def rejected(server: Server, redis_url: str, tmp_path: Path) -> CommandLine:
+    """A migration whose target did not pass its checks."""
+    vectors = np.random.default_rng(1).standard_normal((20, 4)).astype("<f4")
+    server.bulk([("HSET", f"d:{row}", "embedding", each.tobytes()) for row, each in enumerate(vectors)])
+    vector = ("embedding", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 4, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", *vector)
+    wait_until_indexed(server, "i")
+    (tmp_path / "patch.yaml").write_text(json.dumps(PATCH))
+    (tmp_path / "queries.yaml").write_text("keys_exist: ['d:999']\n")
+    fieldfare = CommandLine(redis_url, tmp_path)
+    assert fieldfare("plan", "--index", "i", "--schema-patch", "patch.yaml", "--mode", "shadow").code == 0
+    assert fieldfare("apply", *BACKUPS, "--query-check-file", "queries.yaml").code == 4
+    return fieldfare
+
+
+RESUME = "fieldfare apply --plan migration_plan.yaml --backup-dir backups --query-check-file queries.yaml"
+
+
+def test_finalize_of_a_rejected_target_asks_nothing_and_names_the_command_that_resumes(rejected: CommandLine) -> None:
+    refused = rejected("finalize", *BACKUPS)
+    assert refused.code == 4
+    assert "did not pass its checks" in refused.stderr
+    assert refused.stderr.rstrip().endswith(f"First run: {RESUME}")
+
+
+def test_a_synchronization_of_a_rejected_target_names_the_command_that_resumes(rejected: CommandLine) -> None:
+    synchronized = rejected("sync", *BACKUPS)
+    assert synchronized.code == 0
+    assert synchronized.stdout.splitlines()[-1] == f"To resume:    {RESUME}"
+
+
+def test_a_synchronization_after_the_switch_leads_to_finalize(rejected: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "queries.yaml").write_text("keys_exist: ['d:1']\n")
+    assert rejected("apply", *BACKUPS, "--query-check-file", "queries.yaml").code == 0
+    synchronized = rejected("sync", *BACKUPS)
+    assert synchronized.stdout.splitlines()[-1] == "Next: fieldfare finalize --backup-dir backups --index i"
