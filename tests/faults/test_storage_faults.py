@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
+from threading import Barrier, Timer
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +19,17 @@ from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
 from fieldfare.engine.distribution.task import Work
 from fieldfare.engine.load import files
 from fieldfare.engine.worker import describe_worker, greeting
-from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, StepFailed
+from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, LockLost, StepFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Result
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.lock import IndexLock
-from fieldfare.storage import StoragePath, backup_location
+from fieldfare.storage import StoragePath, backup_location, claim_session
 from fieldfare.support import fault_points
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import State, read_state
 from fieldfare.testing.faults import Fault, FaultContext, count_points
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 from s3_store import SECRET, S3Store, s3_store
 from torture import TORTURE
@@ -63,11 +65,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, store: S3Store, environm
 @pytest.fixture
 def articles(server: Server) -> State:
     """An index with documents, and the state of it all."""
+    load(server)
+    return read_state(server)
+
+
+def load(server: Server) -> None:
     vector = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE")
     server.command("FT.CREATE", "articles", "ON", "HASH", "PREFIX", 1, "doc:", "SCHEMA", "embedding", *vector)
     server.bulk([("HSET", f"doc:{row:02}", "embedding", VECTORS[row].tobytes()) for row in range(COUNT)])
     wait_until_indexed(server)
-    return read_state(server)
 
 
 class Machines:
@@ -245,6 +251,69 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_other_one(machines: Machi
         with pytest.raises(LockHeld):
             MigrationExecutor().apply(machines.plan, server=server, backup_dir=location)
         assert files.read(prefix, files.RUNNING) == {"of": "the other one"}
+
+
+@only_s3
+def test_processes_that_start_together_have_different_numbers_in_s3(machines: Machines) -> None:
+    together = Barrier(4)
+
+    def claim(_: int) -> int:
+        prefix = backup_prefix(machines.url, "articles")
+        assert isinstance(prefix, StoragePath)
+        together.wait()
+        return claim_session(prefix)
+
+    with ThreadPoolExecutor(together.parties) as pool:
+        assert len(set(pool.map(claim, range(together.parties)))) == together.parties
+
+
+@pytest.mark.parametrize("url", ["file"], indirect=True)
+def test_two_servers_with_the_same_place_for_backups(
+    machines: Machines, articles: State, server: Server, private_server: PrivateServer
+) -> None:
+    """The second run begins before the first one has written its journal, and is slower: it changes nothing."""
+    with connect(private_server().url) as other:
+        load(other)
+        before, sent = read_state(other), []
+
+        def listen(point: str) -> None:
+            if point == "open:server.send:before":
+                sent.append(point)
+            if len(sent) == 6:  # it has looked for a journal, and has not written one
+                fault_points.listen(None)
+                assert machines.apply(machines.first).code == 0
+
+        fault_points.listen(listen)
+        try:
+            with pytest.raises(LockLost, match="another process wrote"):
+                MigrationExecutor().apply(machines.plan, server=other, backup_dir=machines.url, batch_size=BATCH)
+        finally:
+            fault_points.listen(None)
+        assert read_state(other) == before
+    back = machines.rollback(machines.second)
+    assert back.code == 0, back.stderr
+    assert read_state(server) == articles
+
+
+@only_s3
+def test_a_run_that_loses_its_lock_while_it_starts_stops(machines: Machines, articles: State, server: Server) -> None:
+    url = "memory://slow"
+
+    def listen(point: str) -> None:
+        filesystem, root = backup_location(url).storage.open()  # type: ignore[union-attr]
+        if point == "open:storage.write:after" and filesystem.glob(f"{root}/*.session/*"):
+            fault_points.listen(None)
+            server.command("DEL", "fieldfare:lock:articles")
+
+    fault_points.listen(listen)
+    try:
+        with pytest.raises(LockLost):
+            MigrationExecutor().apply(machines.plan, server=server, backup_dir=url)
+    finally:
+        fault_points.listen(None)
+    assert read_state(server) == articles
+    filesystem, root = backup_location(url).storage.open()  # type: ignore[union-attr]
+    assert not filesystem.glob(f"{root}/*.header/*")
 
 
 def fail_at(store: S3Store, point: str, seconds: float | None = None) -> None:

@@ -25,7 +25,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
-from fieldfare.storage import BackupPath, StoragePath, backup_location
+from fieldfare.storage import BackupPath, StoragePath, backup_location, claim_session
 
 __all__ = [
     "Session",
@@ -111,6 +111,8 @@ def open_session(
     ):
         if isinstance(prefix, StoragePath):
             prefix.forget()
+            claim_session(prefix)
+            lock.check()  # the storage may have been slow, and the lock may be that of another process now
         yield Session(directory, prefix, store, lock, NextCommands.of_run(index, backup_dir, options))
 
 
