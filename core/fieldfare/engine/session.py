@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from attrs import asdict, frozen
@@ -235,11 +234,8 @@ def _prefixes(backup_dir: BackupPath, index: str | None) -> list[BackupPath]:
 
 
 def recorded_commands(journal: Journal, backup_dir: BackupPath) -> NextCommands:
-    """Return the commands for a run, with the files that it was started with."""
-    progress = journal.progress
-    plan_path = Path(progress.plan_path) if progress.plan_path else None
-    queries = Path(progress.query_check_file) if progress.query_check_file else None
-    return NextCommands(journal.plan.index, backup_dir, plan_path, queries, progress.min_overlap)
+    """Return the commands for a run, as its last attempt was started."""
+    return NextCommands.of_progress(journal.plan.index, backup_dir, journal.progress)
 
 
 def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:
