@@ -117,7 +117,7 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         run.plan.index,
         prefix_reference(run.store.prefix),
         run.journal.progress.batch_size,
-        run.plan_fingerprint,
+        run.journal.fingerprint,
         pool.holder,
         pool.next_round(),
         __version__,

@@ -21,6 +21,7 @@ class Work(StrEnum):
     FILL = "fill"
     COMPARE = "compare"
     COMPARE_ALL = "compare all"
+    COMPARE_SHADOWS = "compare shadows"
     RESTORE = "restore"
 
 
@@ -106,6 +107,7 @@ class ShardOutcome:
         throttled: seconds for which limits had it wait.
         is_stopped: whether it was told to stop before it was done.
         error: what stopped it; None if nothing did.
+        seconds: how long it worked.
     """
 
     worker: str
@@ -117,3 +119,4 @@ class ShardOutcome:
     throttled: float = 0.0
     is_stopped: bool = False
     error: Any = field(default=None, repr=False)
+    seconds: float = 0.0
