@@ -6,20 +6,31 @@ import json
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from secrets import token_hex
 from threading import Barrier, Timer
+from time import sleep
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from executors import PicklingPlugin
-from fieldfare.api import MigrationExecutor, load_migration_plan
+from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator, load_migration_plan
 from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
 from fieldfare.engine.distribution.task import Work
 from fieldfare.engine.load import files
 from fieldfare.engine.worker import describe_worker, greeting
-from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, LockLost, StepFailed
+from fieldfare.errors import (
+    BackupCorrupt,
+    BackupUnusable,
+    FieldfareError,
+    LockHeld,
+    LockLost,
+    PreconditionError,
+    StepFailed,
+)
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Result
 from fieldfare.server import Server, connect
@@ -32,6 +43,7 @@ from fieldfare.testing.faults import Fault, FaultContext, count_points
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 from s3_store import SECRET, S3Store, s3_store
+from slow_storage import SlowFileSystem
 from torture import TORTURE
 
 COUNT: Final = 40
@@ -149,6 +161,39 @@ def test_every_command_works_on_another_machine(machines: Machines, articles: St
     once_more = machines.apply(machines.first)
     assert once_more.code == 0, once_more.stderr
     assert machines.rollback(machines.second).code == 0
+    assert read_state(server) == articles
+
+
+@pytest.mark.parametrize("url", ["file", *(["s3"] if TORTURE else [])], indirect=True)
+@pytest.mark.parametrize("changes", ["fields", "keys"])
+def test_a_migration_without_an_outage(changes: str, machines: Machines, articles: State, server: Server) -> None:
+    """Each command finds all that it needs in the storage, as on another machine."""
+    patch = {
+        "fields": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]},
+        "keys": {"index": {"prefix": "new:"}},
+    }
+    plan = MigrationPlanner().create_plan_from_patch(
+        "articles", schema_patch={"version": 1, "changes": patch[changes]}, server=server, mode="shadow"
+    )
+    place, executor = machines.url, MigrationExecutor()
+    executor.apply(plan, server=server, backup_dir=place, batch_size=BATCH, switch=False)
+    server.command("HSET", "doc:01", "embedding", VECTORS[2].tobytes())
+    executor.switch(server=server, backup_dir=place)
+    assert executor.status(place)[0]["stage"] == "switched"
+    server.command("HSET", "doc:03", "embedding", VECTORS[4].tobytes())
+    with pytest.raises(PreconditionError, match=f"First run: fieldfare sync --backup-dir {place}"):
+        executor.finalize(server=server, backup_dir=place)
+    executor.sync(server=server, backup_dir=place)
+    converted = ("new:03", "embedding") if changes == "keys" else ("doc:03", "embedding__v2")
+    expected = VECTORS[4] if changes == "keys" else VECTORS[4].astype("<f2")
+    assert server.command("HGET", *converted) == expected.tobytes()
+    assert executor.finalize(server=server, backup_dir=place).result is Result.SUCCEEDED
+    assert MigrationValidator().validate(plan, server=server, backup_dir=place, verify="full").validation.passed
+    executor.rollback(server=server, backup_dir=place, restore_own_name=True)
+    for row in (1, 3):
+        assert server.command("HGET", f"doc:{row:02}", "embedding") == VECTORS[row + 1].tobytes()
+        server.command("HSET", f"doc:{row:02}", "embedding", VECTORS[row].tobytes())
+    wait_until_indexed(server)
     assert read_state(server) == articles
 
 
@@ -374,6 +419,46 @@ def test_a_store_that_fails_half_way_names_the_commands(
     fault_points.listen(None)
     s3.start()
     assert machines.rollback(machines.second).code == 0
+    assert read_state(server) == articles
+
+
+@pytest.fixture
+def slow() -> Iterator[str]:
+    """The URL of a storage that a test makes slow."""
+    yield f"slow://{token_hex(8)}"
+    SlowFileSystem.before_write = lambda _: None
+
+
+@only_s3
+def test_a_run_answers_and_keeps_its_lock_while_an_object_is_written_slowly(
+    slow: str, machines: Machines, articles: State, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write of the originals takes until the lock was renewed several times."""
+    defaults = IndexLock.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 1.0)
+    seen: list[Any] = []
+
+    def write(path: str) -> None:
+        if ".data/" not in path or seen:
+            return
+        seen.append(path)
+        left = [server.command("PTTL", "fieldfare:lock:articles")]
+        while sum(before < after for before, after in pairwise(left)) < 4:
+            left.append(server.command("PTTL", "fieldfare:lock:articles"))
+            assert left[-1] > 0, "the lock has expired"
+            sleep(0.02)
+        seen.extend(MigrationExecutor().status(slow))
+        MigrationExecutor().throttle(slow, max_rate=1e6)
+        with pytest.raises(LockHeld):
+            MigrationExecutor().apply(machines.plan, server=server, backup_dir=slow)
+
+    SlowFileSystem.before_write = write
+    report = MigrationExecutor().apply(machines.plan, server=server, backup_dir=slow, batch_size=BATCH)
+    assert report.result is Result.SUCCEEDED
+    _, status = seen
+    assert (status["phase"], status["speed"]["activity"]) == ("dump", "dump")
+    assert MigrationExecutor().rollback(server=server, backup_dir=slow).result is Result.ROLLED_BACK
     assert read_state(server) == articles
 
 
