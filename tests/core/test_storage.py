@@ -135,6 +135,22 @@ def test_reading_one_tag_passes_over_segments_without_it(url: str) -> None:
     assert prefix.storage.requests["read"] == before + 1
 
 
+def test_a_worker_reads_the_keys_of_its_shard_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_file, "SEGMENT_BYTES", 100)
+    with BackupStore(prefix_at(url), batch_size=1) as store:
+        store.append_keys([b"key-%04d" % number for number in range(30)])
+        store.seal()
+        store.sync()
+        places = store.key_places([0, 7, 20, 29])
+    assert len(objects(url, "keys")) > 5
+    assert BackupStore(prefix_at(url)).key_places([0, 7, 20, 29]) == places, "also if somebody else wrote them"
+    for start, place in zip([0, 7, 20, 29], places, strict=True):
+        prefix = prefix_at(url)
+        found = list(BackupStore(prefix).iter_keys(start, start + 1, place))
+        assert found == [(b"key-%04d" % start,)]
+        assert prefix.storage.requests["read"] == 1
+
+
 def test_workers_write_shards(url: str) -> None:
     with BackupStore(prefix_at(url), batch_size=1) as store:
         store.append_keys([b"a", b"b"])

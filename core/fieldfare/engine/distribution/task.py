@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from fieldfare.backup.record_file import Place
 from fieldfare.documents import Note
 from fieldfare.hooks.run_options import RETRY_SECONDS
 
@@ -76,6 +77,7 @@ class ShardTask:
         stop: the batch after its last one.
         ending: of its file.
         completed: how many of its batches are done already.
+        place: where the keys of its first batch are; None if the work does not read keys.
     """
 
     run: RunReference
@@ -85,6 +87,7 @@ class ShardTask:
     stop: int
     ending: str
     completed: int = 0
+    place: Place | None = None
 
     @property
     def batches(self) -> int:

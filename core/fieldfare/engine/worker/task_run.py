@@ -127,7 +127,7 @@ class _Task:
         run, shard = self.run, self.shard
         match self.task.work:
             case Work.DUMP:
-                dump_shard(run, work, shard)
+                dump_shard(run, work, shard, self.task.place)
                 shard.sync()
             case Work.REWRITE:
                 rewrite_shard(run, work, shard, lambda number, _, __: left.add(number))
