@@ -96,6 +96,21 @@ def test_keys_come_back_in_whole_batches(written: list[list[bytes]], batch_size:
         assert list(reopened.iter_keys(1)) == expected[1:]
         assert (reopened.key_batches, reopened.key_count, reopened.is_sealed) == (len(expected), len(everything), True)
         reopened.verify()
+        places = reopened.key_places(range(len(expected)))
+        for number, place in enumerate(places):
+            assert list(reopened.iter_keys(number, len(expected), place)) == expected[number:]
+
+
+def test_what_comes_before_a_place_is_not_read(prefix: Path) -> None:
+    with BackupStore(prefix, batch_size=1) as store:
+        store.append_keys([b"a", b"b", b"c"])
+        store.seal()
+        [place] = store.key_places([1])
+    with backup_file(prefix, "keys").open("r+b") as file:
+        file.write(b"\0\0")
+    assert list(BackupStore(prefix).iter_keys(1, 2, place)) == [(b"b",)]
+    with pytest.raises(BackupCorrupt):
+        list(BackupStore(prefix).iter_keys(1, 2))
 
 
 def test_sealed_keys_take_no_more(prefix: Path) -> None:

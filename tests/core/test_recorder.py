@@ -30,6 +30,7 @@ LATER: Final = {
     "fieldfare_executor",
     "fieldfare_name_keys",
     "fieldfare_report_page",
+    "fieldfare_shard_report",
     "fieldfare_transform_back",
 }
 """Hooks that this migration does not call: tests of plugins, comparison, executors, and of the mode ``shadow`` do."""

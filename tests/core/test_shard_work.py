@@ -16,20 +16,23 @@ from redis import Redis
 
 from executors import PicklingPlugin
 from fieldfare import hookimpl
-from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator
 from fieldfare.backup import VectorBackup
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch
 from fieldfare.engine.distribution.sizes import shard_ranges
 from fieldfare.engine.distribution.task import ShardTask, Work
+from fieldfare.engine.next_commands import NextCommands
 from fieldfare.engine.stop import StopRequest
 from fieldfare.engine.worker import run_task
-from fieldfare.errors import BackupUnusable, Interrupted, PluginMissing, StepFailed, UsageError, WorkersUnfit
+from fieldfare.errors import BackupUnusable, Interrupted, LockHeld, PluginMissing, StepFailed, UsageError, WorkersUnfit
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import load_plugins
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import Claim, MigrationPlan, Step
 from fieldfare.report import MigrationReport, Moment, Result, StepReport
 from fieldfare.server import Server
+from fieldfare.server.lock import IndexLock
 from fieldfare.testing.digest import database_digest, index_state
 
 COUNT, DIMS, BATCH = 230, 8, 20  # 12 batches; 8 shards for 2 workers
@@ -172,9 +175,42 @@ def test_shadow_fields_are_those_that_one_thread_fills(loaded: Server, tmp_path:
     loaded.command("HSET", "d:009", "v", b"\0" * 4 * DIMS)  # what the application overwrites during the run
     assert other.apply(switch=False).result is Result.SUCCEEDED
     assert other.state == filled != before
-    assert [task.work for task in other.tasks].count(Work.FILL) == 8
+    works = [task.work for task in other.tasks]
+    assert (works.count(Work.FILL), works.count(Work.COMPARE_SHADOWS)) == (8, 8)
     assert other.rollback().result is Result.ROLLED_BACK
     assert other.state == before
+
+
+@pytest.mark.parametrize("mode", ["drop_recreate", "shadow"])
+def test_workers_compare_documents_for_a_validation(mode: str, loaded: Server, tmp_path: Path) -> None:
+    migrations = Migrations(loaded, tmp_path)
+    patch = {"version": 1, "changes": CHANGES}
+    planner = MigrationPlanner(plugins=migrations.executor.plugins)
+    migrations.plan = planner.create_plan_from_patch("old", schema_patch=patch, server=loaded, mode=mode)
+    migrations.apply()
+    migrated = migrations.state
+    validator = MigrationValidator(plugins=migrations.executor.plugins)
+
+    def findings(executor: str | None) -> object:
+        report = validator.validate(
+            migrations.plan, server=loaded, backup_dir=tmp_path, verify="full", executor=executor
+        )
+        return [(each.name, each.passed, each.data) for each in report.validation.findings]
+
+    assert findings("pickle://") == findings(None)
+    work = Work.COMPARE if mode == "drop_recreate" else Work.COMPARE_SHADOWS
+    done = migrations.workers.executors[-1].tasks
+    assert ([task.work for task in done], migrations.workers.executors[-1].is_closed) == ([work] * 8, True)
+    changed = "v" if mode == "drop_recreate" else "v__v2"
+    right = loaded.command("HGET", "d:009", changed)
+    loaded.command("HSET", "d:009", changed, FIRST[8].astype("<f2").tobytes())
+    assert findings("pickle://") == findings(None)
+    loaded.command("HSET", "d:009", changed, right)
+    assert migrations.state == migrated
+    with IndexLock(loaded, "old", backup_dir=""), pytest.raises(LockHeld):
+        findings("pickle://")
+    with pytest.raises(UsageError, match="give its directory"):
+        validator.validate(migrations.plan, server=loaded, executor="pickle://")
 
 
 def test_no_document_and_no_key_but_examples_travel(loaded: Server, tmp_path: Path) -> None:
@@ -223,11 +259,16 @@ def test_stopped_workers_stop_after_a_batch(activity: str, loaded: Server, tmp_p
     before = migrations.state
     if activity == "restore":
         migrations.apply()
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted) as stopped:
             migrations.executor.rollback(server=loaded, backup_dir=tmp_path, executor="pickle://", stop=stop)
     else:
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted) as stopped:
             migrations.apply(stop=stop)
+        [recorded] = migrations.executor.status(tmp_path)
+        assert recorded["resume"] == f"fieldfare apply --plan PLAN --backup-dir {tmp_path} --executor pickle://"
+        assert recorded["undo"].endswith("--index old --executor pickle://")
+    assert "--executor pickle://" in str(stopped.value)
+    if activity != "restore":
         assert migrations.apply().result is Result.SUCCEEDED
     assert migrations.rollback().result is Result.ROLLED_BACK
     assert migrations.state == before
@@ -452,3 +493,31 @@ def test_slow_shard_is_given_to_another_worker_too(
     migrations = Migrations(loaded, tmp_path, before=hold, workers=3)
     assert migrations.apply().result is Result.SUCCEEDED
     assert held
+
+
+def test_commands_that_continue_do_the_same(tmp_path: Path) -> None:
+    def resume(**options: Any) -> str:
+        commands = NextCommands.of_run("old", tmp_path, RunOptions(plan_path=Path("p.yaml"), **options))
+        return commands.resume.removeprefix(f"fieldfare apply --plan p.yaml --backup-dir {tmp_path}")
+
+    assert resume() == ""
+    assert resume(workers=3, switch=False) == " --no-switch --workers 3"
+    assert resume(allow=frozenset({"overflow"}), on_conflict="keep-old") == " --on-conflict keep-old --allow-overflow"
+    masked = resume(executor="grid://joe:hunter2@there:1")
+    assert "hunter2" not in masked
+    assert "grid://joe:" in masked
+
+
+def test_no_switch_is_not_forgotten_when_a_run_resumes(loaded: Server, tmp_path: Path) -> None:
+    stop = StopRequest()
+    migrations = Migrations(loaded, tmp_path, At("rewrite", Moment.PROGRESS, stop.set))
+    changes = {"version": 1, "changes": CHANGES}
+    planner = MigrationPlanner(plugins=migrations.executor.plugins)
+    migrations.plan = planner.create_plan_from_patch("old", schema_patch=changes, server=loaded, mode="shadow")
+    with pytest.raises(Interrupted) as stopped:
+        migrations.apply(stop=stop, switch=False)
+    assert stopped.value.resume.endswith(f"--backup-dir {tmp_path} --no-switch --executor pickle://")
+    assert migrations.apply(switch=False).result is Result.SUCCEEDED
+    assert "--no-switch" in migrations.executor.status(tmp_path)[0]["resume"]
+    migrations.executor.switch(server=loaded, backup_dir=tmp_path)
+    assert "--no-switch" not in migrations.executor.status(tmp_path)[0]["resume"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import fsspec
 import pytest
@@ -24,7 +25,7 @@ from fieldfare.backup import (
 from fieldfare.backup.safe_open import read_bytes
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import BackupCorrupt, BackupUnusable, LockLost, StoragePackageMissing, UsageError
-from fieldfare.storage import StoragePath, backup_location
+from fieldfare.storage import StoragePath, backup_location, claim_session
 from fieldfare.storage.object_name import ObjectName
 from fieldfare.support.fault_points import listen
 
@@ -132,6 +133,22 @@ def test_reading_one_tag_passes_over_segments_without_it(url: str) -> None:
     before = prefix.storage.requests["read"]
     assert list(store.iter_batches("concurrent_updates")) == [vectors(3)]
     assert prefix.storage.requests["read"] == before + 1
+
+
+def test_a_worker_reads_the_keys_of_its_shard_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_file, "SEGMENT_BYTES", 100)
+    with BackupStore(prefix_at(url), batch_size=1) as store:
+        store.append_keys([b"key-%04d" % number for number in range(30)])
+        store.seal()
+        store.sync()
+        places = store.key_places([0, 7, 20, 29])
+    assert len(objects(url, "keys")) > 5
+    assert BackupStore(prefix_at(url)).key_places([0, 7, 20, 29]) == places, "also if somebody else wrote them"
+    for start, place in zip([0, 7, 20, 29], places, strict=True):
+        prefix = prefix_at(url)
+        found = list(BackupStore(prefix).iter_keys(start, start + 1, place))
+        assert found == [(b"key-%04d" % start,)]
+        assert prefix.storage.requests["read"] == 1
 
 
 def test_workers_write_shards(url: str) -> None:
@@ -294,6 +311,64 @@ def test_a_process_whose_backup_was_set_aside_cannot_write_its_journal(url: str)
     write_durably(other.file("header"), b"of another server")
     with pytest.raises(LockLost):
         write_durably(former, b"too late")
+
+
+@pytest.mark.parametrize("_", range(5))
+def test_processes_that_start_together_have_different_numbers(url: str, _: int) -> None:
+    write_durably(prefix_at(url).file("header"), b"of an earlier session")
+    together = Barrier(6)
+
+    def claim(prefix: StoragePath) -> int:
+        together.wait()
+        return claim_session(prefix)
+
+    prefixes = [prefix_at(url) for _ in range(together.parties)]
+    with ThreadPoolExecutor(together.parties) as pool:
+        numbers = list(pool.map(claim, prefixes))
+    assert len(set(numbers)) == together.parties
+    assert min(numbers) == 2
+    assert [prefix.session for prefix in prefixes] == numbers
+    assert claim_session(prefix_at(url)) == max(numbers) + 1
+    assert len(objects(url, "session")) == 1, "only the highest number is kept"
+
+
+def test_a_version_that_this_process_never_read_is_not_replaced(url: str) -> None:
+    """It has the higher number, for it began later, and read before the other one wrote."""
+    slow = prefix_at(url).file("header")
+    assert not slow.exists()
+    write_durably(prefix_at(url).file("header"), b"other")
+    claim_session(slow)
+    with pytest.raises(LockLost, match="another process wrote"):
+        write_durably(slow, b"slow")
+    assert read_bytes(prefix_at(url).file("header")) == b"other"
+
+
+def test_of_two_processes_that_write_together_at_most_one_goes_on(url: str) -> None:
+    paths = [prefix_at(url).file("header") for _ in range(4)]
+    for path in paths:
+        claim_session(path)
+    together = Barrier(len(paths))
+
+    def meet(point: str) -> None:
+        if point == "open:storage.write:before":
+            together.wait()
+
+    def attempt(path: StoragePath) -> bytes | None:
+        content = b"%d" % path.session
+        try:
+            write_durably(path, content)
+        except LockLost:
+            return None
+        return content
+
+    listen(meet)
+    try:
+        with ThreadPoolExecutor(len(paths)) as pool:
+            written = [each for each in pool.map(attempt, paths) if each is not None]
+    finally:
+        listen(None)
+    assert len(written) <= 1
+    assert [content_of(each) for each in objects(url, "header")] == written
 
 
 def test_segments_of_a_process_that_was_replaced_do_not_count(url: str) -> None:

@@ -5,31 +5,45 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from threading import Timer
+from secrets import token_hex
+from threading import Barrier, Timer
+from time import sleep
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from executors import PicklingPlugin
-from fieldfare.api import MigrationExecutor, load_migration_plan
+from fieldfare.api import MigrationExecutor, MigrationPlanner, MigrationValidator, load_migration_plan
 from fieldfare.backup import REWRITE, VectorBackup, backup_prefix
 from fieldfare.engine.distribution.task import Work
 from fieldfare.engine.load import files
 from fieldfare.engine.worker import describe_worker, greeting
-from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, LockHeld, StepFailed
+from fieldfare.errors import (
+    BackupCorrupt,
+    BackupUnusable,
+    FieldfareError,
+    LockHeld,
+    LockLost,
+    PreconditionError,
+    StepFailed,
+)
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Result
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.lock import IndexLock
-from fieldfare.storage import StoragePath, backup_location
+from fieldfare.storage import StoragePath, backup_location, claim_session
 from fieldfare.support import fault_points
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import State, read_state
 from fieldfare.testing.faults import Fault, FaultContext, count_points
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 from s3_store import SECRET, S3Store, s3_store
+from slow_storage import SlowFileSystem
 from torture import TORTURE
 
 COUNT: Final = 40
@@ -63,11 +77,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, store: S3Store, environm
 @pytest.fixture
 def articles(server: Server) -> State:
     """An index with documents, and the state of it all."""
+    load(server)
+    return read_state(server)
+
+
+def load(server: Server) -> None:
     vector = ("VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE")
     server.command("FT.CREATE", "articles", "ON", "HASH", "PREFIX", 1, "doc:", "SCHEMA", "embedding", *vector)
     server.bulk([("HSET", f"doc:{row:02}", "embedding", VECTORS[row].tobytes()) for row in range(COUNT)])
     wait_until_indexed(server)
-    return read_state(server)
 
 
 class Machines:
@@ -143,6 +161,39 @@ def test_every_command_works_on_another_machine(machines: Machines, articles: St
     once_more = machines.apply(machines.first)
     assert once_more.code == 0, once_more.stderr
     assert machines.rollback(machines.second).code == 0
+    assert read_state(server) == articles
+
+
+@pytest.mark.parametrize("url", ["file", *(["s3"] if TORTURE else [])], indirect=True)
+@pytest.mark.parametrize("changes", ["fields", "keys"])
+def test_a_migration_without_an_outage(changes: str, machines: Machines, articles: State, server: Server) -> None:
+    """Each command finds all that it needs in the storage, as on another machine."""
+    patch = {
+        "fields": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]},
+        "keys": {"index": {"prefix": "new:"}},
+    }
+    plan = MigrationPlanner().create_plan_from_patch(
+        "articles", schema_patch={"version": 1, "changes": patch[changes]}, server=server, mode="shadow"
+    )
+    place, executor = machines.url, MigrationExecutor()
+    executor.apply(plan, server=server, backup_dir=place, batch_size=BATCH, switch=False)
+    server.command("HSET", "doc:01", "embedding", VECTORS[2].tobytes())
+    executor.switch(server=server, backup_dir=place)
+    assert executor.status(place)[0]["stage"] == "switched"
+    server.command("HSET", "doc:03", "embedding", VECTORS[4].tobytes())
+    with pytest.raises(PreconditionError, match=f"First run: fieldfare sync --backup-dir {place}"):
+        executor.finalize(server=server, backup_dir=place)
+    executor.sync(server=server, backup_dir=place)
+    converted = ("new:03", "embedding") if changes == "keys" else ("doc:03", "embedding__v2")
+    expected = VECTORS[4] if changes == "keys" else VECTORS[4].astype("<f2")
+    assert server.command("HGET", *converted) == expected.tobytes()
+    assert executor.finalize(server=server, backup_dir=place).result is Result.SUCCEEDED
+    assert MigrationValidator().validate(plan, server=server, backup_dir=place, verify="full").validation.passed
+    executor.rollback(server=server, backup_dir=place, restore_own_name=True)
+    for row in (1, 3):
+        assert server.command("HGET", f"doc:{row:02}", "embedding") == VECTORS[row + 1].tobytes()
+        server.command("HSET", f"doc:{row:02}", "embedding", VECTORS[row].tobytes())
+    wait_until_indexed(server)
     assert read_state(server) == articles
 
 
@@ -247,6 +298,69 @@ def test_a_run_that_is_refused_leaves_the_files_of_the_other_one(machines: Machi
         assert files.read(prefix, files.RUNNING) == {"of": "the other one"}
 
 
+@only_s3
+def test_processes_that_start_together_have_different_numbers_in_s3(machines: Machines) -> None:
+    together = Barrier(4)
+
+    def claim(_: int) -> int:
+        prefix = backup_prefix(machines.url, "articles")
+        assert isinstance(prefix, StoragePath)
+        together.wait()
+        return claim_session(prefix)
+
+    with ThreadPoolExecutor(together.parties) as pool:
+        assert len(set(pool.map(claim, range(together.parties)))) == together.parties
+
+
+@pytest.mark.parametrize("url", ["file"], indirect=True)
+def test_two_servers_with_the_same_place_for_backups(
+    machines: Machines, articles: State, server: Server, private_server: PrivateServer
+) -> None:
+    """The second run begins before the first one has written its journal, and is slower: it changes nothing."""
+    with connect(private_server().url) as other:
+        load(other)
+        before, sent = read_state(other), []
+
+        def listen(point: str) -> None:
+            if point == "open:server.send:before":
+                sent.append(point)
+            if len(sent) == 6:  # it has looked for a journal, and has not written one
+                fault_points.listen(None)
+                assert machines.apply(machines.first).code == 0
+
+        fault_points.listen(listen)
+        try:
+            with pytest.raises(LockLost, match="another process wrote"):
+                MigrationExecutor().apply(machines.plan, server=other, backup_dir=machines.url, batch_size=BATCH)
+        finally:
+            fault_points.listen(None)
+        assert read_state(other) == before
+    back = machines.rollback(machines.second)
+    assert back.code == 0, back.stderr
+    assert read_state(server) == articles
+
+
+@only_s3
+def test_a_run_that_loses_its_lock_while_it_starts_stops(machines: Machines, articles: State, server: Server) -> None:
+    url = "memory://slow"
+
+    def listen(point: str) -> None:
+        filesystem, root = backup_location(url).storage.open()  # type: ignore[union-attr]
+        if point == "open:storage.write:after" and filesystem.glob(f"{root}/*.session/*"):
+            fault_points.listen(None)
+            server.command("DEL", "fieldfare:lock:articles")
+
+    fault_points.listen(listen)
+    try:
+        with pytest.raises(LockLost):
+            MigrationExecutor().apply(machines.plan, server=server, backup_dir=url)
+    finally:
+        fault_points.listen(None)
+    assert read_state(server) == articles
+    filesystem, root = backup_location(url).storage.open()  # type: ignore[union-attr]
+    assert not filesystem.glob(f"{root}/*.header/*")
+
+
 def fail_at(store: S3Store, point: str, seconds: float | None = None) -> None:
     """Stop the store when a point is reached first; start it again after some seconds."""
     stopped: list[str] = []
@@ -305,6 +419,46 @@ def test_a_store_that_fails_half_way_names_the_commands(
     fault_points.listen(None)
     s3.start()
     assert machines.rollback(machines.second).code == 0
+    assert read_state(server) == articles
+
+
+@pytest.fixture
+def slow() -> Iterator[str]:
+    """The URL of a storage that a test makes slow."""
+    yield f"slow://{token_hex(8)}"
+    SlowFileSystem.before_write = lambda _: None
+
+
+@only_s3
+def test_a_run_answers_and_keeps_its_lock_while_an_object_is_written_slowly(
+    slow: str, machines: Machines, articles: State, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write of the originals takes until the lock was renewed several times."""
+    defaults = IndexLock.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 1.0)
+    seen: list[Any] = []
+
+    def write(path: str) -> None:
+        if ".data/" not in path or seen:
+            return
+        seen.append(path)
+        left = [server.command("PTTL", "fieldfare:lock:articles")]
+        while sum(before < after for before, after in pairwise(left)) < 4:
+            left.append(server.command("PTTL", "fieldfare:lock:articles"))
+            assert left[-1] > 0, "the lock has expired"
+            sleep(0.02)
+        seen.extend(MigrationExecutor().status(slow))
+        MigrationExecutor().throttle(slow, max_rate=1e6)
+        with pytest.raises(LockHeld):
+            MigrationExecutor().apply(machines.plan, server=server, backup_dir=slow)
+
+    SlowFileSystem.before_write = write
+    report = MigrationExecutor().apply(machines.plan, server=server, backup_dir=slow, batch_size=BATCH)
+    assert report.result is Result.SUCCEEDED
+    _, status = seen
+    assert (status["phase"], status["speed"]["activity"]) == ("dump", "dump")
+    assert MigrationExecutor().rollback(server=server, backup_dir=slow).result is Result.ROLLED_BACK
     assert read_state(server) == articles
 
 

@@ -14,8 +14,7 @@ from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.report_builder import lasting_warnings
 from fieldfare.engine.rights import require_reading_rights
-from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.session import read_backup
+from fieldfare.engine.validation_run import open_validation
 from fieldfare.errors import IndexNotFound, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.run_options import RunOptions, Verify
@@ -67,6 +66,7 @@ class MigrationValidator:
         backup_dir: BackupPath | str | None = None,
         verify: str | None = None,
         query_check_file: str | Path | None = None,
+        executor: str | None = None,
     ) -> ValidationReport:
         """Compare the live index with a plan's target. Changes nothing.
 
@@ -79,26 +79,34 @@ class MigrationValidator:
             verify: how many documents are compared: ``sample`` (the default), ``full`` or ``none``; needs
                 ``backup_dir``.
             query_check_file: further queries, as YAML.
+            executor: who compares documents with the backup: ``processes:4`` or another one, as for
+                :meth:`MigrationExecutor.apply`; needs ``backup_dir``. It takes the lock on the index.
 
         Returns:
             A report whose result is ``succeeded`` or ``failed``.
 
         Raises:
-            UsageError: ``verify`` without ``backup_dir``, or an unknown one.
+            UsageError: ``verify`` or ``executor`` without ``backup_dir``, or an unknown one.
+            LockHeld: with ``executor``, another command works on the index.
             CommandNotAllowed: the user may not read the index or its documents.
             BackupUnusable: the backup does not exist, belongs to another plan or to an unfinished run, or is damaged.
         """
         if verify is not None and verify != Verify.NONE and backup_dir is None:
             raise UsageError(f"verify={verify!r}: documents are compared with the backup; give its directory, too.")
+        if executor and backup_dir is None:
+            raise UsageError(
+                f"executor={executor!r}: workers compare documents with the backup; give its directory, too."
+            )
         self.plugins.raise_if_broken()
         started = datetime.now(UTC)
         with server_at(server, redis_url, redis_client) as opened:
             options = RunOptions(
-                verify=required_verify(verify or Verify.SAMPLE), query_checks=load_query_checks(query_check_file)
+                executor=executor or "",
+                verify=required_verify(verify or Verify.SAMPLE),
+                query_checks=load_query_checks(query_check_file),
             )
             plan = with_live_target(opened, plan, backup_dir=backup_dir)
-            with read_backup(backup_dir, plan) as (journal, store):
-                run = ActiveRun(opened, plan, self.plugins, options, journal=journal, store=store)
+            with open_validation(opened, self.plugins, plan, backup_dir, options) as run:
                 require_reading_rights(run)
                 findings = Validation(run_validators(mode_of(plan).view(run)))
             target_info = _target_info(opened, plan.target.name)

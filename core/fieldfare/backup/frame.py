@@ -151,12 +151,16 @@ class FrameReader:
         self._file.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Iterate over the complete frames from the start, without reading a body.
+        """Iterate over the complete frames from the start, without reading a body: as :meth:`frames`."""
+        return self.frames()
+
+    def frames(self, offset: int = 0) -> Iterator[Frame]:
+        """Iterate over the complete frames from one that starts at ``offset``, without reading a body.
 
         Raises:
-            BackupCorrupt: a frame is damaged.
+            BackupCorrupt: a frame is damaged, or none starts there.
         """
-        self.whole = 0
+        self.whole = offset
         while (frame := self._frame(self.whole)) is not None:
             self.whole = frame.end
             yield frame

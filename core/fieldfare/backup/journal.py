@@ -25,6 +25,7 @@ from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.plan.file import fingerprint, plan_from_dict, plan_to_dict
 from fieldfare.report.timeline import Timeline
 from fieldfare.storage import BackupPath, StoragePath
+from fieldfare.support.interval import Interval
 from fieldfare.support.structure import make_converter, require, structure
 
 __all__ = ["FORMAT", "Journal"]
@@ -66,13 +67,15 @@ class Journal:
     plan: MigrationPlan
     progress: Progress
     _plan_mapping: dict[str, Any] = field(init=False)
-    _saved_at: float = field(init=False, default=0.0)
+    _due: Interval = field(init=False)
     _counted_at: float = field(init=False, factory=time.monotonic)
     _documents_counted: tuple[str, float] = field(init=False, default=("", 0.0))
 
     def __attrs_post_init__(self) -> None:
         """Convert the plan to plain values once; it is written with every change of the progress."""
         self._plan_mapping = plan_to_dict(self.plan)
+        in_storage = isinstance(self.path, StoragePath)
+        self._due = Interval(STORAGE_PROGRESS_SECONDS if in_storage else PROGRESS_SECONDS)
 
     @classmethod
     def load(cls, path: BackupPath) -> Journal:
@@ -158,8 +161,7 @@ class Journal:
         """
         records = {step: self.progress.steps[step].with_batches(batches, documents, shard) for step in steps}
         self.progress = evolve(self.progress, steps={**self.progress.steps, **records})
-        most = STORAGE_PROGRESS_SECONDS if isinstance(self.path, StoragePath) else PROGRESS_SECONDS
-        if time.monotonic() - self._saved_at >= most:
+        if self._due.is_due:
             self.save()
 
     def count_time_since(self, started: float) -> None:
@@ -224,11 +226,11 @@ class Journal:
         content = self._content()
         content["checksum"] = content_checksum(content)
         try:
-            write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
+            with self._due.doing():
+                write_durably(self.path, json.dumps(content, sort_keys=True, indent=1).encode())
         except OSError as error:
             reason = f"it cannot be written: {error.strerror}. Make room or repair the disk, then run the same command."
             raise BackupUnusable(self.path, reason) from error
-        self._saved_at = time.monotonic()
 
     def _content(self) -> dict[str, Any]:
         rewrites = [step for step in self.plan.steps if step.transforms]

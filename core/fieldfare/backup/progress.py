@@ -13,7 +13,16 @@ from fieldfare.plan import Receipt
 from fieldfare.report.latency import LatencyHistogram
 from fieldfare.report.timeline import Timeline
 
-__all__ = ["Progress", "RaisedWorkers", "RollbackStatus", "RunPhase", "SelfQueryBaseline", "Status", "StepRecord"]
+__all__ = [
+    "ApplyChoices",
+    "Progress",
+    "RaisedWorkers",
+    "RollbackStatus",
+    "RunPhase",
+    "SelfQueryBaseline",
+    "Status",
+    "StepRecord",
+]
 
 
 class RunPhase(StrEnum):
@@ -108,6 +117,25 @@ class RaisedWorkers:
     now: int
 
 
+@frozen
+class ApplyChoices:
+    """What a command that resumes a run repeats: without it, the run would do something else, or be slower.
+
+    Attributes:
+        workers: number of threads among which the documents are split.
+        executor: who works on documents instead, without credentials; "" for the threads.
+        switch: whether names are moved to a target that was built beside the source.
+        on_conflict: which value to keep if a document has a field under both names.
+        allow: names of notes that must not stop the run, sorted.
+    """
+
+    workers: int = 1
+    executor: str = ""
+    switch: bool = True
+    on_conflict: str | None = None
+    allow: tuple[str, ...] = ()
+
+
 @frozen(hash=False)
 class Progress:
     """Everything that the journal remembers besides the plan.
@@ -121,6 +149,7 @@ class Progress:
         plan_path: path of the plan file as the user gave it; "" for a plan that was in memory.
         query_check_file: path of the user's queries, of the last attempt that had any; "" if none had.
         min_overlap: the least overlap that came with them; None for that of the file.
+        choices: what the last attempt was asked to do.
         dump_completed_batches: batches of originals in the backup.
         documents: captured keys.
         expires_at: when the last document of a sample expires, in seconds since the epoch; None if one never does.
@@ -150,6 +179,7 @@ class Progress:
     plan_path: str = ""
     query_check_file: str = ""
     min_overlap: float | None = None
+    choices: ApplyChoices = field(factory=ApplyChoices)
     undo: RollbackStatus = RollbackStatus.NONE
     dump_completed_batches: int = 0
     documents: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from fieldfare.backup.durable import sync_directory
 from fieldfare.backup.frame import Block, Frame, FrameReader, encode_frame
@@ -18,7 +18,7 @@ from fieldfare.backup.safe_open import open_regular
 from fieldfare.errors import BackupCorrupt, BackupUnusable
 from fieldfare.support.fault_points import reach
 
-__all__ = ["Contents", "RecordFile", "SequenceCheck"]
+__all__ = ["Contents", "Place", "RecordFile", "SequenceCheck"]
 
 
 class RecordFile:
@@ -62,12 +62,15 @@ class RecordFile:
         """What to name if the file is too short."""
         return self.path
 
-    def read(self, tag: str | None = None, start: int = 0) -> Iterator[tuple[Record, Frame, FrameReader]]:
+    def read(
+        self, tag: str | None = None, start: int = 0, place: Place | None = None
+    ) -> Iterator[tuple[Record, Frame, FrameReader]]:
         """Iterate over the complete records. The bodies are not read; the reader can read them.
 
         Args:
             tag: records of other tags are not needed; None for all.
             start: nor are those of this tag with a smaller number.
+            place: where to begin, of :meth:`places`; None for the start of the file.
 
         Raises:
             BackupCorrupt: a frame is damaged, or a frame between two others is missing.
@@ -80,8 +83,22 @@ class RecordFile:
             return
         with reader:
             sequence = SequenceCheck(self._kinds)
-            for frame in reader:
+            sequence.skip({"": place.passed} if place else {})
+            for frame in reader.frames(place.offset if place else 0):
                 yield sequence.next_record(reader, frame), frame, reader
+
+    def places(self, numbers: Sequence[int]) -> list[Place]:
+        """Return where to begin to read from each of these records, in the order of their numbers. All have the tag "".
+
+        Raises:
+            BackupCorrupt, BackupUnusable: as :meth:`read`.
+        """
+        wanted = set(numbers)
+        return [
+            Place(frame.offset, record.number)
+            for record, frame, _ in self.read()
+            if record.number in wanted and record.kind != "seal"
+        ]
 
     def checksums(self) -> Iterator[tuple[str, int]]:
         """Iterate over the tags and checksums of all frames.
@@ -202,6 +219,19 @@ class RecordFile:
     def _unwritable(self, error: OSError) -> BackupUnusable:
         advice = "Make room or repair the disk, then run the same command."
         return BackupUnusable(self.path, f"the file cannot be written: {error.strerror}. {advice}")
+
+
+@frozen
+class Place:
+    """Where to begin to read a file of records whose records all have the tag "".
+
+    Attributes:
+        offset: of a frame, in bytes; in a storage, the number of a segment.
+        passed: how many records come before.
+    """
+
+    offset: int
+    passed: int
 
 
 @define

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 from threading import Lock
 from typing import Final, TypeAlias
 
 from fieldfare.backup.frame import Block, Frame, FrameReader, checksum_of, encode_frame
 from fieldfare.backup.record import Record
-from fieldfare.backup.record_file import Contents, RecordFile, SequenceCheck
+from fieldfare.backup.record_file import Contents, Place, RecordFile, SequenceCheck
 from fieldfare.errors import BackupCorrupt
 from fieldfare.storage import BackupPath, StoragePath
 from fieldfare.storage.object_name import ObjectName
@@ -68,12 +70,15 @@ class SegmentFile:
         self._listed()
         return self.path if self._cut is None else self.path.object_path(self._cut)
 
-    def read(self, tag: str | None = None, start: int = 0) -> Iterator[tuple[Record, Frame, FrameReader]]:
+    def read(
+        self, tag: str | None = None, start: int = 0, place: Place | None = None
+    ) -> Iterator[tuple[Record, Frame, FrameReader]]:
         """Iterate over the records; the reader can read their bodies.
 
         Args:
             tag: records of other tags are not needed; None for all. Segments without it are not read a second time.
             start: nor are those of this tag with a smaller number.
+            place: where to begin, of :meth:`places`; None for the first segment.
 
         Raises:
             BackupCorrupt: a segment is damaged or missing.
@@ -82,7 +87,10 @@ class SegmentFile:
         with self._guard:
             segments, pending = list(self._listed()), bytes(self._pending)
         sequence, found, frames = SequenceCheck(self._kinds), Contents(), list[tuple[str, int]]()
-        is_all = True
+        is_all = place is None
+        if place is not None:
+            segments = segments[place.offset :]
+            sequence.skip({"": place.passed})
         for name in segments:
             batches = self._batches.get(name)
             passed = sequence.batches_of(tag or "")
@@ -109,6 +117,15 @@ class SegmentFile:
                     yield sequence.next_record(reader, frame), frame, reader
         elif is_all and self._contents is None:
             self._contents, self._frames = found, frames
+
+    def places(self, numbers: Sequence[int]) -> list[Place]:
+        """Return where to begin to read from each of these records: as :meth:`RecordFile.places`."""
+        if not all(name in self._batches for name in self._listed()):
+            for _ in self.read():
+                pass
+        passed = list(accumulate((self._batches[name].total() for name in self._listed()), initial=0))
+        segments = [max(bisect_right(passed, number) - 1, 0) for number in sorted(set(numbers))]
+        return [Place(segment, passed[segment]) for segment in segments]
 
     def check(self) -> Iterator[tuple[Record, Frame, bytes]]:
         """Iterate over all records with the bytes of their keys, and check every byte."""

@@ -8,6 +8,7 @@ from typing import Self
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
 from fieldfare.backup.paths import backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import REWRITE, Record
+from fieldfare.backup.record_file import Place
 from fieldfare.backup.segment_file import open_record_file
 from fieldfare.backup.set_aside import set_aside
 from fieldfare.backup.shards import Shard, split_evenly
@@ -124,13 +125,27 @@ class BackupStore:
             self._pending = []
         self._keys.append(Record("seal", self.key_batches, self.key_count), [])
 
-    def iter_keys(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, ...]]:
-        """Iterate over the batches of keys on disk, in the order of their capture: ``start`` to before ``stop``."""
-        for record, frame, reader in self._keys.read():
-            if record.number == stop:
-                return
+    def iter_keys(
+        self, start: int = 0, stop: int | None = None, place: Place | None = None
+    ) -> Iterator[tuple[bytes, ...]]:
+        """Iterate over the batches of keys on disk, in the order of their capture: ``start`` to before ``stop``.
+
+        Args:
+            start: number of the first batch.
+            stop: number of the batch after the last one; needed with a place.
+            place: of the first batch, of :meth:`key_places`; None to look for it from the start of the file.
+        """
+        if stop is not None and stop <= start:
+            return
+        for record, frame, reader in self._keys.read(place=place):
             if record.kind == "keys" and record.number >= start:
                 yield record.read_keys(reader.body(frame))
+            if record.number + 1 == stop:
+                return
+
+    def key_places(self, numbers: Sequence[int]) -> list[Place]:
+        """Return where batches of keys are in the file, in the order of their numbers, which must differ."""
+        return self._keys.places(numbers)
 
     # ------------------------------------------------------------ originals
 

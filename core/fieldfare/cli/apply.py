@@ -117,7 +117,7 @@ def apply(  # noqa: PLR0913 - the command's options
                     loaded, server=server, backup_dir=backup_dir
                 )
                 notice(f"Note: {loaded.warnings[0]}.")
-            again = command_line("apply", plan=plan, backup_dir=backup_dir)
+            again = command_line("apply", plan=plan, backup_dir=backup_dir, executor=executor)
             is_new = not is_applied(server, loaded, backup_dir)
             if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
@@ -158,12 +158,11 @@ def apply(  # noqa: PLR0913 - the command's options
         raise
     try:
         _write(report, report_out, benchmark_out)
-        _show_report(session, report, plan, backup_dir)
+        _show_report(session, report, plan, backup_dir, executor)
     except (FileError, OutputLost) as lost:
-        again = command_line(
-            "apply", plan=plan, backup_dir=backup_dir, report_out=report_out, benchmark_out=benchmark_out
-        )
-        incomplete = ReportLost(_reason(lost), resume=again, rollback=_rollback_command(report))
+        outputs = {"report_out": report_out, "benchmark_out": benchmark_out}
+        again = command_line("apply", plan=plan, backup_dir=backup_dir, executor=executor, **outputs)
+        incomplete = ReportLost(_reason(lost), resume=again, rollback=_rollback_command(report, executor))
         incomplete.report = report
         raise incomplete from lost
 
@@ -207,8 +206,10 @@ def _write(report: MigrationReport, report_out: Path | None, benchmark_out: Path
         write_benchmark(report, benchmark_out)
 
 
-def _show_report(session: Session, report: MigrationReport, plan_path: Path, backup_dir: BackupPath) -> None:
-    rollback = _rollback_command(report)
+def _show_report(
+    session: Session, report: MigrationReport, plan_path: Path, backup_dir: BackupPath, executor: str | None
+) -> None:
+    rollback = _rollback_command(report, executor)
     if session.json or not report.steps:
         show_report(session, report, rollback=rollback)
         return
@@ -222,8 +223,8 @@ def _show_report(session: Session, report: MigrationReport, plan_path: Path, bac
     show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *(stage_lines(migration) or done)]))
 
 
-def _rollback_command(report: MigrationReport) -> str:
-    return command_line("rollback", backup_dir=report.backup_dir, index=report.index)
+def _rollback_command(report: MigrationReport, executor: str | None) -> str:
+    return command_line("rollback", backup_dir=report.backup_dir, index=report.index, executor=executor)
 
 
 def _reason(lost: FileError | OutputLost) -> str:

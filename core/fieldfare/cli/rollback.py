@@ -99,7 +99,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     if about:
         notice("\n".join(map(_announcement, about)))
     if about and sys.stdin.isatty() and not yes:
-        _confirm(backup_dir, index)
+        _confirm(backup_dir, index, executor)
     expected = at_rate(_expected(about[0]), about[0].progress.documents, max_rate) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
@@ -159,7 +159,7 @@ def _expected(journal: Journal) -> dict[str, float]:
     return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
 
 
-def _confirm(backup_dir: BackupPath, index: str | None) -> None:
+def _confirm(backup_dir: BackupPath, index: str | None, executor: str | None) -> None:
     what = f"the migration of {index!r}" if index else "the migration"
-    again = command_line("rollback", backup_dir=backup_dir, index=index)
+    again = command_line("rollback", backup_dir=backup_dir, index=index, executor=executor)
     require_agreement(f"Roll back {what} recorded in {backup_dir}?", again=again)

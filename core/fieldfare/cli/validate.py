@@ -23,6 +23,7 @@ from fieldfare.cli.options import (
 )
 from fieldfare.cli.output import show
 from fieldfare.cli.report_text import show_report
+from fieldfare.cli.run_options import Executor
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupUnusable, FieldfareError
 from fieldfare.hooks.run_options import Verify
@@ -49,10 +50,14 @@ def validate(  # noqa: PLR0913 - the command's options
         typer.Option(help="How many documents are compared with the backup. Default: a sample."),
     ] = None,
     query_check_file: QueryCheckFile = None,
+    executor: Executor = None,
     report_out: ReportOut = None,
     benchmark_out: BenchmarkOut = None,
 ) -> None:
-    """Check the live index against the plan. Reads the server, changes nothing. Ends with 1 if a check fails."""
+    """Check the live index against the plan. Reads the server, changes nothing. Ends with 1 if a check fails.
+
+    With --executor, workers compare documents with the backup. It takes the lock on the index until it is done.
+    """
     session = Session.of(context)
     from fieldfare.api import (  # noqa: PLC0415 - start-up time
         MigrationValidator,
@@ -69,6 +74,7 @@ def validate(  # noqa: PLR0913 - the command's options
             backup_dir=backup_dir,
             verify=verify and verify.value,
             query_check_file=query_check_file,
+            executor=executor,
         )
     if report_out is not None:
         write_migration_report(report, report_out)

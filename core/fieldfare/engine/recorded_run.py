@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from attrs import Factory, define, evolve, field
 from redis import Redis, RedisCluster
@@ -20,7 +21,7 @@ from fieldfare.errors import BackupUnusable
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan, Receipt, Step
-from fieldfare.report import Finding, StepReport
+from fieldfare.report import Finding, ShardMoment, StepReport
 from fieldfare.server import Server
 
 __all__ = ["RecordedRun"]
@@ -209,6 +210,10 @@ class RecordedRun:
         """Record how long the server took to answer another connection."""
         if self._journal is not None:
             self._journal.add_latency(milliseconds)
+
+    def report_shard(self, number: int, moment: ShardMoment, **facts: Any) -> None:
+        """Report how an attempt of a worker in another process at a shard ended."""
+        self._reports.shard(number, moment, **facts)
 
     def report_stall(self, state: str) -> None:
         """Report that the current activity makes no progress, with what was seen."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from fieldfare.backup.journal import Journal
 from fieldfare.engine.index_workers import require_known_cores
+from fieldfare.engine.next_commands import NextCommands, choices_of
 from fieldfare.engine.preflight import refuse_replica
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.session import Session, find_backup, open_session
@@ -82,4 +84,11 @@ def reopen_run(  # noqa: PLR0913 - what a run consists of
             stop=StopRequest() if stop is None else stop,
             lock=session.lock,
         )
-        yield ReopenedRun(run, session, tuple(warnings))
+        yield ReopenedRun(run, evolve(session, commands=_commands(session, journal, options)), tuple(warnings))
+
+
+def _commands(session: Session, journal: Journal, options: RunOptions) -> NextCommands:
+    """Return the commands that continue: as the run was started, with the workers of this command."""
+    commands = NextCommands.of_progress(journal.plan.index, session.commands.backup_dir, journal.progress)
+    here = choices_of(options)
+    return evolve(commands, choices=evolve(commands.choices, workers=here.workers, executor=here.executor))

@@ -11,6 +11,7 @@ from fieldfare.backup.progress import Progress, RollbackStatus, RunPhase, Status
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.mode import Part
 from fieldfare.engine.modes import mode_of
+from fieldfare.engine.next_commands import choices_of
 from fieldfare.engine.preflight import check_source, require_query_vectors, source_differences
 from fieldfare.engine.rehearsal import drop_rehearsals, rehearse_writing
 from fieldfare.engine.rights import require_rights
@@ -45,6 +46,8 @@ def open_journal(
         # every original is read once before a document is written from it
         session.store.verify(earlier.expected_backup)
         _note_queries(earlier, options)
+        if earlier.progress.phase is not RunPhase.VALIDATED and earlier.progress.choices != choices_of(options):
+            earlier.update(choices=choices_of(options))
         return earlier
     if earlier is not None and earlier.progress.phase is RunPhase.DUMP:
         drop_rehearsals(server, plan)
@@ -66,6 +69,7 @@ def open_journal(
         plan_path=str(options.plan_path or ""),
         query_check_file=str(options.query_check_file or ""),
         min_overlap=options.min_overlap,
+        choices=choices_of(options),
         server_processes=server.run_ids(),
     )
     journal = Journal(session.header, plan, progress)

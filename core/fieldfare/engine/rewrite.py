@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
+from fieldfare.backup.record_file import Place
 from fieldfare.documents import Note
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.saved_values import SavedValues
@@ -48,9 +49,16 @@ def _count_dumped(run: ActiveRun, batches: int) -> None:
     run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + batches)
 
 
-def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard) -> None:
-    """Write the originals of one shard to its file, and rehearse every transform on them."""
-    keys = run.store.iter_keys(shard.start, shard.stop)
+def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard, place: Place | None = None) -> None:
+    """Write the originals of one shard to its file, and rehearse every transform on them.
+
+    Args:
+        run: the run.
+        work: what is rewritten.
+        shard: its documents.
+        place: where the keys of its first batch are, if that is known.
+    """
+    keys = run.store.iter_keys(shard.start, shard.stop, place)
     for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
         shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)

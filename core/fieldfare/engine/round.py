@@ -17,6 +17,7 @@ from fieldfare.engine.distribution.task import COUNTED, ShardOutcome, ShardTask
 from fieldfare.engine.retry import is_transient
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import LockLost, WorkersLost
+from fieldfare.report import ShardMoment
 from fieldfare.support.error_text import error_text
 
 __all__ = ["Round"]
@@ -143,10 +144,12 @@ class Round:
         try:
             outcome = future.result()
         except BrokenExecutor as error:
+            self.run.report_shard(task.shard, ShardMoment.LOST, seconds=time.monotonic() - began)
             self._again(task, f"the worker ended: {error}", error)
             return
         except (Exception, CancelledError) as error:
             raise WorkersLost(f"the workers do not answer: {error_text(error)}") from error
+        self._report(task, outcome)
         if task.shard not in self._left:
             return  # another attempt came first
         if outcome.error is None and not outcome.is_stopped:
@@ -162,6 +165,23 @@ class Round:
             raise cause
         self._orders = None  # the server may have lost them
         self._again(task, f"{outcome.worker}: {'it was stopped' if cause is None else error_text(cause)}", cause)
+
+    def _report(self, task: ShardTask, outcome: ShardOutcome) -> None:
+        """Tell observers how an attempt at a shard ended."""
+        if task.shard not in self._left:
+            moment = ShardMoment.SUPERSEDED
+        elif outcome.error is not None:
+            moment = ShardMoment.FAILED
+        else:
+            moment = ShardMoment.STOPPED if outcome.is_stopped else ShardMoment.FINISHED
+        self.run.report_shard(
+            task.shard,
+            moment,
+            worker=outcome.worker,
+            documents=outcome.documents,
+            seconds=outcome.seconds,
+            error=None if outcome.error is None else type(outcome.error).__name__,
+        )
 
     def _merge(self, task: ShardTask, outcome: ShardOutcome) -> None:
         self.merge(task, outcome)
@@ -190,5 +210,6 @@ class Round:
             task, _ = self._running[future]
             with suppress(Exception, CancelledError):
                 outcome = future.result()
+                self._report(task, outcome)
                 if task.work in COUNTED and task.shard in self._left.difference(self._doubled):
                     self.merge(task, outcome)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from attrs import asdict, frozen
@@ -25,7 +24,7 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
-from fieldfare.storage import BackupPath, StoragePath, backup_location
+from fieldfare.storage import BackupPath, StoragePath, backup_location, claim_session
 
 __all__ = [
     "Session",
@@ -111,6 +110,8 @@ def open_session(
     ):
         if isinstance(prefix, StoragePath):
             prefix.forget()
+            claim_session(prefix)
+            lock.check()  # the storage may have been slow, and the lock may be that of another process now
         yield Session(directory, prefix, store, lock, NextCommands.of_run(index, backup_dir, options))
 
 
@@ -233,11 +234,8 @@ def _prefixes(backup_dir: BackupPath, index: str | None) -> list[BackupPath]:
 
 
 def recorded_commands(journal: Journal, backup_dir: BackupPath) -> NextCommands:
-    """Return the commands for a run, with the files that it was started with."""
-    progress = journal.progress
-    plan_path = Path(progress.plan_path) if progress.plan_path else None
-    queries = Path(progress.query_check_file) if progress.query_check_file else None
-    return NextCommands(journal.plan.index, backup_dir, plan_path, queries, progress.min_overlap)
+    """Return the commands for a run, as its last attempt was started."""
+    return NextCommands.of_progress(journal.plan.index, backup_dir, journal.progress)
 
 
 def _status(journal: Journal, backup_dir: BackupPath) -> dict[str, Any]:

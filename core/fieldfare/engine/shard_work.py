@@ -90,9 +90,10 @@ def dump_shards(run: ActiveRun, local: Callable[[Shard], object], merge: Callabl
         workers=run.pool.workers,
     )
     reference = _reference(run, run.pool)
+    places = store.key_places([each.start for each in ranges])
     tasks = [
-        ShardTask(reference, Work.DUMP, number, each.start, each.stop, shard_ending(number, token_hex(4)))
-        for number, each in enumerate(ranges)
+        ShardTask(reference, Work.DUMP, number, each.start, each.stop, shard_ending(number, token_hex(4)), place=place)
+        for number, (each, place) in enumerate(zip(ranges, places, strict=True))
     ]
     endings = [task.ending for task in tasks]
     store.adopt(ranges, endings)  # so that what is written until a crash is found, and removed
@@ -117,7 +118,7 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         run.plan.index,
         prefix_reference(run.store.prefix),
         run.journal.progress.batch_size,
-        run.plan_fingerprint,
+        run.journal.fingerprint,
         pool.holder,
         pool.next_round(),
         __version__,

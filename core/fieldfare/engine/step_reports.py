@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, evolve, field
 
 from fieldfare.hooks.manager import Plugins
-from fieldfare.report import Moment, RunReport, StepReport
+from fieldfare.report import Moment, RunReport, ShardMoment, ShardReport, StepReport
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
 
@@ -80,6 +81,12 @@ class StepReporter:
         """Report a step that an earlier run has done."""
         self._send(StepReport(self.index, kind, Moment.SKIPPED, step, title))
 
+    def shard(self, number: int, moment: ShardMoment, **facts: Any) -> None:
+        """Report how an attempt at a shard ended; outside of an activity, nothing."""
+        if self._activity is not None:
+            report = ShardReport(self.index, self._activity.activity, number, moment, **facts)
+            tell_observers(self.plugins, "fieldfare_shard_report", report)
+
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
@@ -89,7 +96,7 @@ class StepReporter:
         tell_observers(self.plugins, "fieldfare_step_report", report)
 
 
-def tell_observers(plugins: Plugins, hook: str, report: StepReport | RunReport) -> None:
+def tell_observers(plugins: Plugins, hook: str, report: StepReport | ShardReport | RunReport) -> None:
     """Hand a report to every plugin that implements a hook; an exception of an observer is logged."""
     for name in plugins.implementers(hook):
         try:

@@ -1,4 +1,4 @@
-"""The reports of a run: ``StepReport`` and ``RunReport`` during the run, ``MigrationReport`` at its end. Data only."""
+"""The reports of a run: those during the run, and ``MigrationReport`` at its end. Data only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from fieldfare.report.findings import Finding
 from fieldfare.report.redisvl_names import ReportNames, TimingNames, ValidationNames
 from fieldfare.report.timeline import Timeline
 
-__all__ = ["MigrationReport", "Moment", "ReportedChange", "Result", "RunReport", "StepReport", "Timings", "Validation"]
+__all__ = [
+    "MigrationReport",
+    "Moment",
+    "ReportedChange",
+    "Result",
+    "RunReport",
+    "ShardMoment",
+    "ShardReport",
+    "StepReport",
+    "Timings",
+    "Validation",
+]
 
 
 class Moment(StrEnum):
@@ -92,6 +103,41 @@ class RunReport:
     error: str | None = None
     lag_keys: int | None = None
     lag_seconds: float | None = None
+
+
+class ShardMoment(StrEnum):
+    """How an attempt at a shard ended."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"  # after a batch, because the run stops, or the lock was lost
+    FAILED = "failed"  # ``error`` names the class of the exception
+    LOST = "lost"  # its worker ended, or lost its network
+    SUPERSEDED = "superseded"  # another attempt had finished the shard
+
+
+@frozen(hash=False)
+class ShardReport:
+    """One attempt of a worker in another process at one shard, at its end.
+
+    Attributes:
+        index: the index's real name.
+        activity: the activity that the shard is part of, as in :class:`StepReport`.
+        shard: its number, from 0.
+        moment: how the attempt ended.
+        worker: host and process; "" if they are not known.
+        documents: how many documents the worker has looked at.
+        seconds: how long it worked; of a lost one, since it was given the shard.
+        error: the class of the exception of an attempt that failed, without its text.
+    """
+
+    index: str
+    activity: str
+    shard: int
+    moment: ShardMoment
+    worker: str = ""
+    documents: int = 0
+    seconds: float = 0.0
+    error: str | None = None
 
 
 class Result(StrEnum):

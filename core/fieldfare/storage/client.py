@@ -68,6 +68,7 @@ class Storage:
         series: backup → its series that counts, once it is known.
         sessions: backup → the number of this process among its writers, once it is known.
         written: small file → the object that this process wrote last.
+        known: small file → the version that this process read last; None if there was none.
     """
 
     url: str = field(repr=False)
@@ -78,6 +79,7 @@ class Storage:
     series: dict[str, int] = field(factory=dict, repr=False)
     sessions: dict[str, int] = field(factory=dict, repr=False)
     written: dict[str, ObjectName] = field(factory=dict, repr=False)
+    known: dict[str, ObjectName | None] = field(factory=dict, repr=False)
     _gave_up: bool = field(default=False, repr=False)
     _opened: tuple[Any, str] | None = field(default=None, repr=False)
 

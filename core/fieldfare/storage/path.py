@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -81,11 +82,24 @@ class StoragePath:
         """Look again which series and sessions there are: another process may have written until the lock was ours."""
         self.storage.series.pop(self.backup, None)
         self.storage.sessions.pop(self.backup, None)
+        self._forget_versions()
+
+    def _forget_versions(self) -> None:
+        for known in (self.storage.written, self.storage.known):
+            for name in [name for name in known if name.startswith(f"{self.backup}.")]:
+                del known[name]
 
     def set_aside(self) -> None:
-        """Begin a new series: the objects of the backup stay, and are not read any more."""
-        if any(self._all_objects()):
-            self.storage.series[self.backup] = max(each.series for each in self._all_objects()) + 1
+        """Begin a new series: the objects of the backup stay, and are not read any more.
+
+        Raises:
+            LockLost: another process has written its journal since this one looked for it.
+        """
+        journal = self.file("header")
+        journal._require_no_other_writer(self.storage.objects(journal.name))  # noqa: SLF001 - of this class
+        if objects := self.all_objects():
+            self.storage.series[self.backup] = max(each.series for each in objects) + 1
+            self._forget_versions()
 
     @property
     def series(self) -> int:
@@ -99,14 +113,19 @@ class StoragePath:
 
     @property
     def session(self) -> int:
-        """The number of this process among those that have written to the backup."""
+        """The number of this process among those that have written to the backup.
+
+        The one that :func:`~fieldfare.storage.session.claim_session` took. A worker, whose files belong to it alone,
+        takes none: its number may be that of another worker.
+        """
         found = self.storage.sessions.get(self.backup)
         if found is None:
-            found = max((each.session for each in self._all_objects()), default=0) + 1
+            found = max((each.session for each in self.all_objects()), default=0) + 1
             self.storage.sessions[self.backup] = found
         return found
 
-    def _all_objects(self) -> list[ObjectName]:
+    def all_objects(self) -> list[ObjectName]:
+        """Return the objects that tell which series and sessions there are, those of earlier series included."""
         return [each for ending in ENDINGS for each in self.storage.objects(f"{self.backup}.{ending}")]
 
     # ------------------------------------------------------------ file
@@ -118,7 +137,10 @@ class StoragePath:
 
     def exists(self) -> bool:
         """Whether the file has objects, other than a first one that a crash cut short."""
-        return any(whole or name.number for name, whole in self.objects().items())
+        found = any(whole or name.number for name, whole in self.objects().items())
+        if not found:
+            self.storage.known[self.name] = None
+        return found
 
     def is_file(self) -> bool:
         """Whether the file has objects: as :meth:`exists`."""
@@ -160,6 +182,7 @@ class StoragePath:
         """
         for _ in range(ATTEMPTS):
             newest = self._newest_version()
+            self.storage.known[self.name] = newest
             if newest is None:
                 break
             if newest.length > limit:
@@ -195,19 +218,41 @@ class StoragePath:
             LockLost: another process writes to this backup.
             BackupUnusable: the storage fails; the file keeps its content.
         """
-        series, session = self.series, self.session
+        session, is_first = self.session, self.name not in self.storage.written
         listed = self.storage.objects(self.name)
-        objects = [name for name in listed if name.series == series]
-        later = [name for name in listed if name.series > series or (name.series == series and name.session > session)]
-        later += [name for name in objects if name.session == session and name != self.storage.written.get(self.name)]
-        if later:
-            raise LockLost(f"the backup {self.parent}/{self.backup}", f"another process wrote {max(later, key=_age)}")
+        self._require_no_other_writer(listed)
+        objects = [name for name in listed if name.series == self.series]
         number = max((name.number for name in objects), default=-1) + 1
-        name = ObjectName.of(data, series=series, number=number, session=session)
+        name = ObjectName.of(data, series=self.series, number=number, session=session)
         self.storage.written[self.name] = name
         self.storage.write(self.name, name, data)
+        if is_first:
+            self._require_to_be_alone(name, listed)
         for earlier in objects:
             self.storage.remove(self.name, earlier)
+
+    def _require_no_other_writer(self, listed: Mapping[ObjectName, bool]) -> None:
+        """Refuse to replace what a process of a later session wrote, or what this one has never read."""
+        series, session, written = self.series, self.session, self.storage.written.get(self.name)
+        others = [name for name in listed if (name.series, name.session) > (series, session)]
+        others += [name for name in listed if (name.series, name.session) == (series, session) and name != written]
+        if written is None and self.name in self.storage.known:
+            known = self.storage.known[self.name]
+            complete = [name for name, whole in listed.items() if whole and name.series == series]
+            others += [name for name in complete if known is None or _age(name) > _age(known)]
+        if others:
+            raise self._lock_lost(others)
+
+    def _require_to_be_alone(self, name: ObjectName, listed: Mapping[ObjectName, bool]) -> None:
+        """Withdraw this process's first object if another one wrote, too: the one that lists later sees both."""
+        others = [each for each in self.storage.objects(self.name) if each not in listed and each != name]
+        if others:
+            self.storage.remove(self.name, name)
+            del self.storage.written[self.name]
+            raise self._lock_lost(others)
+
+    def _lock_lost(self, others: Sequence[ObjectName]) -> LockLost:
+        return LockLost(f"the backup {self.parent}/{self.backup}", f"another process wrote {max(others, key=_age)}")
 
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Remove all objects of this file, the last one first, so that after a crash the rest is still valid.

@@ -132,6 +132,7 @@ class BatchMigrationExecutor:
         backup_dir: BackupPath | str | None = None,
         batch_size: int | None = None,
         num_workers: int | None = None,
+        executor: str | None = None,
         retry_failed: bool = False,
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
@@ -149,7 +150,8 @@ class BatchMigrationExecutor:
             report_dir: instead of the directory in the state.
             backup_dir: if given, must be the one in the state.
             batch_size: documents per round trip; it replaces the number in ``settings``.
-            num_workers: workers for the documents of one index; it replaces the number in ``settings``.
+            num_workers: workers for the documents of one index, in place of those and the executor in ``settings``.
+            executor: who works on them, likewise.
             retry_failed: migrate failed indexes again, too.
             report_path: the batch report; by default beside the state file.
             progress_callback: as in :meth:`apply`.
@@ -163,7 +165,8 @@ class BatchMigrationExecutor:
         path = Path(state_path)
         with lock_state(path):
             state = require_resumable(path, load_state(path), backup_dir)
-            state = evolve(state, settings=changed_settings(settings or state.settings, batch_size, num_workers))
+            changed = changed_settings(settings or state.settings, batch_size, num_workers, executor)
+            state = evolve(state, settings=changed)
             if report_dir is not None:
                 state = evolve(state, report_dir=str(Path(report_dir).absolute()))
             if retry_failed:
@@ -186,6 +189,8 @@ class BatchMigrationExecutor:
         report_path: str | Path | None = None,
         progress_callback: ProgressCallback | None = None,
         force: bool = False,
+        num_workers: int | None = None,
+        executor: str | None = None,
         index_workers: int | str | None = None,
         max_rate: float | None = None,
         max_latency: float | None = None,
@@ -202,6 +207,8 @@ class BatchMigrationExecutor:
             report_path: the batch report; by default beside the state file.
             progress_callback: called with name, position, total and status.
             force: roll back even if the server has changed since the migrations.
+            num_workers: threads for the documents of one index, in place of those and the executor in the settings.
+            executor: who works on them, likewise.
             index_workers: how many threads of the server build an index, ``auto`` or ``off``, instead of the
                 number in the settings of the batch.
             max_rate: documents per second of each index, instead of the limit in the settings.
@@ -222,7 +229,7 @@ class BatchMigrationExecutor:
         with lock_state(path), server_at(server, redis_url, redis_client) as connected:
             state = load_state(path)
             settings = evolve(
-                state.settings,
+                changed_settings(state.settings, None, num_workers, executor),
                 index_workers=state.settings.index_workers if index_workers is None else str(index_workers),
                 max_rate=max_rate or state.settings.max_rate,
                 max_latency=max_latency or state.settings.max_latency,
@@ -231,8 +238,8 @@ class BatchMigrationExecutor:
             file = StateFile(path, evolve(state, settings=settings))
             require_backup_dir(path, file.state)
             create_directory(Path(file.state.report_dir))
-            executor = MigrationExecutor(plugins=self.plugins)
-            Rollbacks(connected, executor, file, stop or StopRequest(), force, progress_callback).run()
+            migrations = MigrationExecutor(plugins=self.plugins)
+            Rollbacks(connected, migrations, file, stop or StopRequest(), force, progress_callback).run()
             return write_batch_report(file, report_path)
 
     def finalize(  # noqa: PLR0913 - as rollback

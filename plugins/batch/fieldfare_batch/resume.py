@@ -8,6 +8,7 @@ from shutil import copyfile
 
 from attrs import evolve
 
+from fieldfare.api.arguments import require_workers
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RollbackStatus
@@ -43,17 +44,18 @@ __all__ = [
 ]
 
 
-def changed_settings(settings: Settings, batch_size: int | None, num_workers: int | None) -> Settings:
-    """Return settings with the numbers that are given.
+def changed_settings(
+    settings: Settings, batch_size: int | None, num_workers: int | None, executor: str | None = None
+) -> Settings:
+    """Return settings with what is given: an executor takes the place of the threads, and the other way round.
 
     Raises:
-        UsageError: a number is less than 1.
+        UsageError: a number is less than 1; or both threads and an executor are given.
     """
-    settings = evolve(
-        settings,
-        batch_size=settings.batch_size if batch_size is None else batch_size,
-        num_workers=settings.num_workers if num_workers is None else num_workers,
-    )
+    if num_workers is not None or executor is not None:
+        require_workers(1 if num_workers is None else num_workers, executor)
+        settings = evolve(settings, num_workers=1 if num_workers is None else num_workers, executor=executor)
+    settings = evolve(settings, batch_size=settings.batch_size if batch_size is None else batch_size)
     for name in ("batch_size", "num_workers", "parallel"):
         if getattr(settings, name) < 1:
             raise UsageError(f"{name}={getattr(settings, name)}: must be at least 1. Nothing was changed.")

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import define, field, frozen
 from opentelemetry.metrics import Counter, Meter, _Gauge
 
-from fieldfare.report import Moment, RunReport, StepReport
+from fieldfare.report import Moment, RunReport, ShardReport, StepReport
 
 __all__ = ["Metrics"]
 
@@ -49,6 +49,8 @@ class Metrics:
         throttled: seconds that runs waited because of the user's limits.
         unavailable: seconds during which the index could not be queried.
         runs: runs that have ended.
+        shards: attempts at shards that have ended.
+        shard_seconds: how long these took together.
         lag_keys: keys that applications have changed and ``sync`` has not checked yet.
         lag: seconds since the server reported the first of these keys.
     """
@@ -58,6 +60,8 @@ class Metrics:
     throttled: Counter
     unavailable: Counter
     runs: Counter
+    shards: Counter
+    shard_seconds: Counter
     lag_keys: _Gauge
     lag: _Gauge
     _totals: dict[str, RunTotals] = field(init=False, factory=dict)
@@ -73,6 +77,8 @@ class Metrics:
             throttled=meter.create_counter("fieldfare.throttled", "s", "Time that runs waited because of limits"),
             unavailable=meter.create_counter("fieldfare.index.unavailable", "s", "Time during which queries failed"),
             runs=meter.create_counter("fieldfare.runs", "{run}", "Runs that have ended"),
+            shards=meter.create_counter("fieldfare.shards", "{shard}", "Attempts of workers at shards that have ended"),
+            shard_seconds=meter.create_counter("fieldfare.shards.work", "s", "Time that workers worked on shards"),
             lag_keys=meter.create_gauge("fieldfare.sync.lag.keys", "{key}", "Changed keys that are not checked yet"),
             lag=meter.create_gauge("fieldfare.sync.lag", "s", "Time since the server reported the first of these keys"),
         )
@@ -90,6 +96,12 @@ class Metrics:
             self._totals.pop(report.index, None)
             result = {"command": report.command, "result": report.moment.value}
             self.runs.add(1, {**index, **result})
+
+    def add_shard(self, report: ShardReport) -> None:
+        """Count what a shard report says."""
+        attributes = {"index": report.index, "activity": report.activity}
+        self.shards.add(1, {**attributes, "result": report.moment.value})
+        self.shard_seconds.add(report.seconds, attributes)
 
     def add_activity(self, report: StepReport) -> None:
         """Count what a step report says."""

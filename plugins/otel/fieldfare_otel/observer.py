@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from threading import Lock
 from typing import Final
@@ -12,7 +13,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, Trac
 
 from fieldfare import __version__
 from fieldfare.hooks.markers import hookimpl
-from fieldfare.report import Moment, RunReport, StepReport
+from fieldfare.report import Moment, RunReport, ShardMoment, ShardReport, StepReport
 from fieldfare_otel.metrics import Metrics
 
 __all__ = ["Observer"]
@@ -100,6 +101,20 @@ class Observer:
                     _note(run.activities[-1], report)
             self.metrics.add_activity(report)
 
+    @hookimpl
+    def fieldfare_shard_report(self, report: ShardReport) -> None:
+        """Make the span of an attempt at a shard, which has ended, and count it."""
+        with self._lock:
+            run = self._runs.get(report.index, OpenRun())
+            parent = run.activities[-1].span if run.activities else run.span
+            context = None if parent is None else set_span_in_context(parent)
+            began = time.time_ns() - int(report.seconds * 1e9)
+            span = self.tracer.start_span("shard", context, attributes=_shard_attributes(report), start_time=began)
+            if report.moment in {ShardMoment.FAILED, ShardMoment.LOST}:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end()
+            self.metrics.add_shard(report)
+
     def _begin(self, report: StepReport, run: OpenRun) -> Span:
         parent = run.activities[-1].span if run.activities else run.span
         context = None if parent is None else set_span_in_context(parent)
@@ -142,6 +157,19 @@ def _activity_attributes(report: StepReport) -> Mapping[str, str | int | bool]:
         "fieldfare.title": report.title,
         "fieldfare.documents_total": report.documents_total,
         "fieldfare.skipped": report.moment is Moment.SKIPPED,
+    }
+
+
+def _shard_attributes(report: ShardReport) -> Mapping[str, str | int]:
+    return {
+        "db.system.name": "redis",
+        "db.collection.name": report.index,
+        "fieldfare.activity": report.activity,
+        "fieldfare.shard": report.shard,
+        "fieldfare.worker": report.worker,
+        "fieldfare.documents": report.documents,
+        "fieldfare.result": report.moment.value,
+        **({} if report.error is None else {"error.type": report.error}),
     }
 
 

@@ -10,7 +10,7 @@ from fieldfare.hooks.markers import hookimpl
 from fieldfare_otel.signals import Signals
 
 if TYPE_CHECKING:
-    from fieldfare.report import RunReport, StepReport
+    from fieldfare.report import RunReport, ShardReport, StepReport
     from fieldfare_otel.observer import Observer
 
 
@@ -26,6 +26,13 @@ def fieldfare_step_report(report: StepReport) -> None:
     """Start or end the span of an activity, and count its documents."""
     if (observer := _observer()) is not None:
         observer.fieldfare_step_report(report)
+
+
+@hookimpl
+def fieldfare_shard_report(report: ShardReport) -> None:
+    """Make the span of an attempt at a shard, and count it."""
+    if (observer := _observer()) is not None:
+        observer.fieldfare_shard_report(report)
 
 
 @cache

@@ -24,6 +24,7 @@ from fieldfare.server import Server, connect
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.fixtures import PrivateServer
+from s3_store import SECRET, S3Store, s3_store
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fieldfare[dask]'")
 
@@ -48,6 +49,16 @@ def loaded(url: str) -> Iterator[Server]:
             *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
         )
         yield server
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """A store that the environment of this process, and of those that it starts, names."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'fieldfare[s3]'")
+    with s3_store() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        yield store
 
 
 @pytest.fixture
@@ -79,7 +90,7 @@ class At:
             self.act()
 
 
-def migrate(server: Server, plan: MigrationPlan, directory: Path, *plugins: object, **options: Any) -> Any:
+def migrate(server: Server, plan: MigrationPlan, directory: Path | str, *plugins: object, **options: Any) -> Any:
     loaded = load_plugins()
     for number, each in enumerate(plugins):
         loaded.register(each, f"test{number}", "1")
@@ -123,6 +134,40 @@ def test_killed_worker_killed_scheduler_and_no_secret(
     for secret in (PASSWORD, quote(PASSWORD, safe=""), PASSWORD.encode("unicode_escape").decode()):
         assert not [each for each in said if secret in each]
         assert not [each for each in written if secret.encode() in each]
+
+
+def test_backup_in_a_store_of_a_run_whose_worker_is_killed(
+    store: S3Store, cluster: DaskCluster, loaded: Server, url: str, tmp_path: Path
+) -> None:
+    """Other workers resume it and roll it back, started as a user does; nobody shares a disk."""
+    before, plan = state(loaded), plan_for(loaded)
+    migrate(loaded, plan, tmp_path / "threads")
+    by_threads = state(loaded)
+    MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
+    [only] = cluster.workers
+    with pytest.raises(StepFailed) as caught:
+        migrate(loaded, plan, store.url, At(only.kill), retry_for=2.0, executor=cluster.executor)
+    said = [str(caught.value), repr(vars(caught.value))]
+    assert f"--backup-dir {store.url} --executor {cluster.executor}" in caught.value.resume
+    for _ in range(2):
+        cluster.add_worker()
+    cluster.wait_for_workers(2)
+
+    write_migration_plan(plan, tmp_path / "plan.yaml")
+    command = CommandLine(url, tmp_path)
+    options = ("--backup-dir", store.url, "--executor", cluster.executor)
+    for arguments, expected in (
+        (("apply", "--plan", "plan.yaml"), by_threads),
+        (("validate", "--plan", "plan.yaml", "--verify", "full"), by_threads),
+        (("rollback", "--yes"), before),
+    ):
+        done = command(*arguments, *options)
+        assert done.code == 0, done.stderr
+        assert state(loaded) == expected, arguments
+        said += [done.stdout, done.stderr]
+    said += [path.read_text() for path in (tmp_path / "dask").rglob("*.log")]
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), SECRET):
+        assert not [each for each in said if secret in each]
 
 
 def test_unfit_workers_are_refused_before_anything_is_changed(

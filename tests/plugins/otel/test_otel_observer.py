@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from executors import PicklingPlugin
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.cli.metrics import SyncCollector
+from fieldfare.engine.distribution.task import ShardTask, Work
 from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.errors import StepFailed
 from fieldfare.hooks.manager import Plugins, load_plugins
@@ -123,6 +126,48 @@ def test_a_run_and_its_activities_are_one_trace(server: Server, plugins: Plugins
     )
     assert metrics["fieldfare.runs"] == {("i", "apply", "finished"): 1}
     assert metrics["fieldfare.documents.per_second"]["i", "rewrite"] == 0
+    assert SECRET not in "".join(span.to_json() for span in kept.spans)
+
+
+@pytest.mark.usefixtures("documents")
+def test_shards_of_workers_are_part_of_their_activity(
+    server: Server, plugins: Plugins, kept: Kept, tmp_path: Path
+) -> None:
+    failures = 1
+
+    def end(task: ShardTask) -> None:
+        nonlocal failures
+        if task.work is Work.REWRITE and failures:
+            failures -= 1
+            raise BrokenExecutor(SECRET)
+
+    plugins.register(PicklingPlugin(before=end), "workers", "1")
+    plan = MigrationPlanner(plugins=plugins, accept_recall_loss=True).create_plan_from_patch(
+        "i", schema_patch=PATCH, server=server
+    )
+    executor = MigrationExecutor(plugins=plugins)
+    executor.apply(plan, server=server, backup_dir=tmp_path, batch_size=10, executor="pickle://")
+    shards = [span for span in kept.spans if span.name == "shard"]
+    activities = {span.context.span_id: span for span in kept.spans if span.name in {"dump", "rewrite", "validate"}}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for each in shards:
+        assert each.parent is not None
+        parent = activities[each.parent.span_id]
+        assert parent.name == attributes_of(each)["fieldfare.activity"]
+        found.setdefault(parent.name, []).append(attributes_of(each))
+    for name, attributes in found.items():
+        finished = [each for each in attributes if each["fieldfare.result"] == "finished"]
+        assert sorted(each["fieldfare.shard"] for each in finished) == list(range(8)), name
+        assert sum(each["fieldfare.documents"] for each in finished) == COUNT
+        assert all(each["fieldfare.worker"].startswith("process ") for each in finished)
+    assert found.keys() == {"dump", "rewrite", "validate"}
+    [lost] = [each for each in shards if attributes_of(each)["fieldfare.result"] == "lost"]
+    assert lost.status.status_code is StatusCode.ERROR
+    assert kept.metrics()["fieldfare.shards"] == {
+        **{("i", name, "finished"): 8 for name in found},
+        ("i", "rewrite", "lost"): 1,
+    }
+    assert kept.metrics()["fieldfare.shards.work"]["i", "dump"] > 0
     assert SECRET not in "".join(span.to_json() for span in kept.spans)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from attrs import define, evolve, field
@@ -24,6 +25,7 @@ from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.comparison import check_shadow_fields
+from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_keys.comparison import check_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.shard_work import work_on_shards
@@ -31,7 +33,7 @@ from fieldfare.hooks.run_options import Verify
 from fieldfare.report import Finding, Severity
 from fieldfare.server.document_reader import read_documents
 
-__all__ = ["SAMPLE", "check_documents", "compare_shard"]
+__all__ = ["SAMPLE", "check_documents", "compare_shadow_shard", "compare_shard"]
 
 SAMPLE: Final = 5000
 """How many documents of each shard a sample compares, whole batches of them."""
@@ -69,7 +71,7 @@ def check_documents(run: ActiveRun, missing: MissingDocuments) -> list[Finding]:
         _missing("documents_replaced", missing.replaced, "replaced by a key of another type"),
     ]
     if has_shadow_fields(run.plan):
-        return [*findings, *check_shadow_fields(run, _chosen_keys(run))]
+        return [*findings, *check_shadow_fields(run, partial(_chosen, run))]
     if copies_keys(run.plan):
         return [*findings, *check_copies(run)]
     findings.append(_added(run, work, missing))
@@ -196,10 +198,17 @@ def compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, leave: Callab
     return compared
 
 
-def _chosen_keys(run: ActiveRun) -> Iterator[Batch]:
-    """Yield the documents to compare, as many as the user asked for."""
-    for shard in run.store.shards if run.options.verify is not Verify.NONE else ():
-        yield from (batch for _, batch in _chosen(run, shard))
+def compare_shadow_shard(run: ActiveRun, shard: Shard, leave: Callable[[int], None]) -> int:
+    """Compare the shadow fields of one shard with their originals; arguments and result as :func:`compare_shard`."""
+    compared = 0
+    for number, batch in _chosen(run, shard):
+        found, _ = read_shadowed(run, batch.keys)
+        if found.outdated():
+            leave(number)
+        else:
+            compared += len(found.keys)
+        run.advance(len(batch))
+    return compared
 
 
 def _chosen(run: ActiveRun, shard: Shard) -> Iterator[tuple[int, Batch]]:

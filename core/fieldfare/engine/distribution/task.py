@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from fieldfare.backup.record_file import Place
 from fieldfare.documents import Note
 from fieldfare.hooks.run_options import RETRY_SECONDS
 
@@ -21,6 +22,7 @@ class Work(StrEnum):
     FILL = "fill"
     COMPARE = "compare"
     COMPARE_ALL = "compare all"
+    COMPARE_SHADOWS = "compare shadows"
     RESTORE = "restore"
 
 
@@ -75,6 +77,7 @@ class ShardTask:
         stop: the batch after its last one.
         ending: of its file.
         completed: how many of its batches are done already.
+        place: where the keys of its first batch are; None if the work does not read keys.
     """
 
     run: RunReference
@@ -84,6 +87,7 @@ class ShardTask:
     stop: int
     ending: str
     completed: int = 0
+    place: Place | None = None
 
     @property
     def batches(self) -> int:
@@ -106,6 +110,7 @@ class ShardOutcome:
         throttled: seconds for which limits had it wait.
         is_stopped: whether it was told to stop before it was done.
         error: what stopped it; None if nothing did.
+        seconds: how long it worked.
     """
 
     worker: str
@@ -117,3 +122,4 @@ class ShardOutcome:
     throttled: float = 0.0
     is_stopped: bool = False
     error: Any = field(default=None, repr=False)
+    seconds: float = 0.0

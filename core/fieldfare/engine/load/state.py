@@ -11,10 +11,17 @@ from attrs import frozen
 from fieldfare.engine.load import files
 from fieldfare.errors import BackupUnusable
 from fieldfare.server.process import Process
-from fieldfare.storage import BackupPath
+from fieldfare.storage import BackupPath, StoragePath
+from fieldfare.support.interval import Interval
 from fieldfare.support.structure import StructureError, make_converter, structure
 
-__all__ = ["Pace", "RunState", "read_state", "write_state"]
+__all__ = ["STORAGE_SECONDS", "Pace", "RunState", "read_state", "state_interval", "write_state"]
+
+STATE_SECONDS: Final = 0.5
+"""How often the state is written."""
+
+STORAGE_SECONDS: Final = 5.0
+"""How often in a storage, where it takes a request."""
 
 _CONVERTER: Final = make_converter()
 
@@ -60,6 +67,11 @@ def write_state(prefix: BackupPath, state: RunState) -> None:
     """Write it where ``status`` looks for it. A disk that refuses does not matter to the run."""
     with suppress(OSError, BackupUnusable):
         files.write(prefix, files.RUNNING, _CONVERTER.unstructure(state))
+
+
+def state_interval(prefix: BackupPath | None) -> Interval:
+    """Return when the state of a run is due again."""
+    return Interval(STORAGE_SECONDS if isinstance(prefix, StoragePath) else STATE_SECONDS)
 
 
 def read_state(prefix: BackupPath) -> RunState | None:

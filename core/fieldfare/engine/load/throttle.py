@@ -13,24 +13,19 @@ from fieldfare.engine.load import files
 from fieldfare.engine.load.latency import probe_latency
 from fieldfare.engine.load.limits import Limits, read_limits
 from fieldfare.engine.load.pace import Backoff, Speed, TokenBucket
-from fieldfare.engine.load.state import Pace, RunState, write_state
+from fieldfare.engine.load.state import STORAGE_SECONDS, Pace, RunState, state_interval, write_state
 from fieldfare.engine.stop import StopRequest
 from fieldfare.hooks.run_options import RunOptions
 from fieldfare.report import StepReport
 from fieldfare.server import Server
 from fieldfare.server.process import this_process
 from fieldfare.storage import BackupPath, StoragePath
+from fieldfare.support.interval import Interval
 
 __all__ = ["Restriction", "Throttle"]
 
 LOOK_SECONDS: Final = 0.25
 """How often files are looked at, and how long a pause goes without asking for the lock."""
-
-STATE_SECONDS: Final = 0.5
-"""How often the state for ``status`` is written."""
-
-STORAGE_SECONDS: Final = 5.0
-"""The same two for a backup in a storage, where each takes a request."""
 
 PROBE_SECONDS: Final = 0.1
 
@@ -97,6 +92,8 @@ class Throttle:
     _limits: Limits = field(init=False)
     _limits_age: object | None = field(init=False, default=None)
     _pause_file_exists: bool = field(init=False, default=False)
+    _files: Interval = field(init=False)
+    _shown: Interval = field(init=False)
     _looked_at: float = field(init=False, default=-math.inf)
     _bucket: TokenBucket = field(init=False, factory=TokenBucket)
     _backoff: Backoff = field(init=False, factory=Backoff)
@@ -106,12 +103,13 @@ class Throttle:
     _activity: tuple[str, str] = field(init=False, default=("", ""))
     _speed: Speed = field(init=False, factory=Speed)
     _state: RunState = field(init=False)
-    _written_at: float = field(init=False, default=-math.inf)
 
     def __attrs_post_init__(self) -> None:
         """Start with the limits of the options."""
         self._limits = Limits.of(self.options)
         self._state = RunState(this_process())
+        self._files = Interval(STORAGE_SECONDS if isinstance(self.prefix, StoragePath) else LOOK_SECONDS)
+        self._shown = state_interval(self.prefix)
 
     def wait(self, report: StepReport, documents: int) -> None:
         """Wait until the next batch may go.
@@ -205,18 +203,22 @@ class Throttle:
         """Look at everything again when another activity begins."""
         if self._activity != (report.activity, report.step):
             self._activity = (report.activity, report.step)
-            self._looked_at = self._probed_at = self._written_at = -math.inf
+            self._looked_at = self._probed_at = -math.inf
+            self._files.hurry()
+            self._shown.hurry()
             self._speed = Speed().add(now, report.documents_done)
 
     def _look(self, now: float) -> None:
         """Look at the files, a few times per second, and fill the bucket."""
-        if now - self._looked_at >= (STORAGE_SECONDS if isinstance(self.prefix, StoragePath) else LOOK_SECONDS):
+        if now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             pause_file = self.options.pause_file
             self._pause_file_exists = pause_file is not None and pause_file.exists()
-            if self.prefix is not None and (found := files.age(self.prefix, files.THROTTLE)) != self._limits_age:
-                self._limits_age = found
-                self._limits = read_limits(self.prefix) or self._limits
+        if self.prefix is not None and self._files.is_due:
+            with self._files.doing():
+                if (found := files.age(self.prefix, files.THROTTLE)) != self._limits_age:
+                    self._limits_age = found
+                    self._limits = read_limits(self.prefix) or self._limits
         rate = self._limits.max_rate
         self._bucket = self._bucket.fill(rate, now) if rate else TokenBucket(filled_at=now)
 
@@ -242,10 +244,8 @@ class Throttle:
             return
         pace = Pace.FULL_SPEED if wait is None else wait.pace
         changed = (pace is Pace.PAUSED) != (self._state.pace is Pace.PAUSED)
-        least = STORAGE_SECONDS if isinstance(self.prefix, StoragePath) else STATE_SECONDS
-        if not changed and now - self._written_at < least:
+        if not (changed or self._shown.is_due):
             return
-        self._written_at = now
         self._speed = self._speed.add(now, report.documents_done)
         left = max(report.documents_total - report.documents_done, 0)
         paused = pace is Pace.PAUSED
@@ -259,7 +259,8 @@ class Throttle:
             pace,
             "" if wait is None else wait.reason,
         )
-        write_state(self.prefix, self._state)
+        with self._shown.doing():
+            write_state(self.prefix, self._state)
 
 
 def _allowed(rate: float) -> str:

@@ -7,26 +7,31 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import Factory, define, field
 
-from fieldfare.engine.load.state import RunState, write_state
+from fieldfare.engine.load.state import RunState, state_interval, write_state
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.convergence import synchronization_of
 from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.shadow_pairs.synchronization import Synchronization
 from fieldfare.report import Finding, Severity
 from fieldfare.server.process import this_process
+from fieldfare.support.interval import Interval
 
 __all__ = ["Synchronizer"]
 
 LOOK_SECONDS: Final = 0.2
 """How often a watch that has nothing to do looks whether it is to stop."""
 
-STATE_SECONDS: Final = 0.5
-"""How often the state for ``status`` is written."""
+LAG_SECONDS: Final = 0.5
+"""How often observers are told how far a watch is behind."""
 
 PAUSE_SECONDS: Final = 1.0
 """The pause between two passes over all documents where the server cannot tell what is changed."""
+
+
+def _state_interval(synchronizer: Synchronizer) -> Interval:
+    return state_interval(synchronizer.run.store.prefix)
 
 
 @define
@@ -43,7 +48,8 @@ class Synchronizer:
     run: ActiveRun
     progress: SyncProgress = field(factory=SyncProgress)
     on_lag: Callable[[int, float], None] = lambda _keys, _seconds: None
-    _written_at: float = field(init=False, default=-math.inf)
+    _told_at: float = field(init=False, default=-math.inf)
+    _shown: Interval = field(init=False, default=Factory(_state_interval, takes_self=True))
     _done: Synchronization[Any] | None = field(init=False, default=None)
 
     def pass_once(self) -> None:
@@ -105,10 +111,12 @@ class Synchronizer:
         self.progress.converted, self.progress.left_alone = done.converted.count, done.left_alone.count
 
     def _show_lag(self) -> None:
-        """Write how far behind this is where ``status`` looks for it, a few times per second."""
-        if (now := time.monotonic()) - self._written_at < STATE_SECONDS:
-            return
-        self._written_at = now
+        """Tell observers how far behind this is, and write it where ``status`` looks for it."""
         keys, seconds = self.progress.lag_keys, self.progress.lag_seconds
-        write_state(self.run.store.prefix, RunState(this_process(), "sync", lag_keys=keys, lag_seconds=seconds))
-        self.on_lag(keys, seconds)
+        if (now := time.monotonic()) - self._told_at >= LAG_SECONDS:
+            self._told_at = now
+            self.on_lag(keys, seconds)
+        if self._shown.is_due:
+            with self._shown.doing():
+                state = RunState(this_process(), "sync", lag_keys=keys, lag_seconds=seconds)
+                write_state(self.run.store.prefix, state)

@@ -42,7 +42,8 @@ def remove_originals(run: ActiveRun) -> int:
         run.advance(len(batch))
     stats = read_stats(run.server, run.target.name)
     for keys in iterate_keys(run.server, run.target, stats, run.options.batch_size):  # those that were added since
-        removal.remove(keys)
+        if left := _keys_with_originals(run, keys):
+            removal.remove(left)
     removal.remove_outdated()
     return removal.removed
 
@@ -113,6 +114,13 @@ class _Removal:
 def _with_originals(found: ShadowedDocuments) -> ShadowedDocuments:
     columns = found.originals.columns.values()
     return found.select([row for row in range(len(found.keys)) if any(each[row] is not None for each in columns)])
+
+
+def _keys_with_originals(run: ActiveRun, keys: Sequence[bytes]) -> list[bytes]:
+    """Return the keys of documents that have an original. Shadow fields are not read: most have none any more."""
+    found, _ = read_documents(run.server, run.source.storage, keys, list(shadow_paths(run.plan)))
+    columns = found.columns.values()
+    return [key for row, key in enumerate(found.keys) if any(each[row] is not None for each in columns)]
 
 
 def _write(run: ActiveRun, keys: Sequence[bytes], decide: Callable[[Sequence[bytes]], GuardedWrite | None]) -> int:

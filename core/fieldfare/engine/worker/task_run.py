@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from functools import partial
 
 from attrs import evolve, frozen
@@ -11,7 +12,7 @@ from redis.exceptions import RedisError
 from fieldfare import __version__
 from fieldfare.backup import CONCURRENT_UPDATES, BackupStore, Shard, backup_file
 from fieldfare.backup.progress import Status, StepRecord
-from fieldfare.engine.checks.content import compare_shard
+from fieldfare.engine.checks.content import compare_shadow_shard, compare_shard
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.distribution.orders import FollowedOrders, Orders
 from fieldfare.engine.distribution.task import COUNTED, RunReference, ShardOutcome, ShardTask, Work
@@ -36,11 +37,12 @@ __all__ = ["run_task"]
 
 def run_task(task: ShardTask) -> ShardOutcome:
     """Do a task in this process. Never raises: an error is part of the outcome, without any secret."""
-    worker = process_name()
+    worker, began = process_name(), time.monotonic()
     try:
-        return _Task(task, worker, *_open(task)).outcome()
+        outcome = _Task(task, worker, *_open(task)).outcome()
     except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator decides
-        return ShardOutcome(worker, task.completed, error=_portable(error))
+        outcome = ShardOutcome(worker, task.completed, error=_portable(error))
+    return evolve(outcome, seconds=time.monotonic() - began)
 
 
 def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
@@ -125,7 +127,7 @@ class _Task:
         run, shard = self.run, self.shard
         match self.task.work:
             case Work.DUMP:
-                dump_shard(run, work, shard)
+                dump_shard(run, work, shard, self.task.place)
                 shard.sync()
             case Work.REWRITE:
                 rewrite_shard(run, work, shard, lambda number, _, __: left.add(number))
@@ -136,6 +138,8 @@ class _Task:
                 written = restorer.restore(shard)
                 left |= restorer.left
                 return written
+            case Work.COMPARE_SHADOWS:
+                return compare_shadow_shard(run, shard, left.add)
             case Work.COMPARE | Work.COMPARE_ALL:
                 return compare_shard(run, work, shard, left.add)
         return 0

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
-    from fieldfare.report import Finding, RunReport, StepReport
+    from fieldfare.report import Finding, RunReport, ShardReport, StepReport
     from fieldfare.server import Server
 
 # ================================ Planning: reads the server, changes nothing
@@ -223,6 +223,19 @@ def fieldfare_step_report(report: StepReport) -> None:
     Raises: anything; an exception is logged and never fails the step.
 
     Example: ``gauge.set(report.documents_done / report.documents_total)``
+    """
+
+
+@hookspec
+def fieldfare_shard_report(report: ShardReport) -> None:
+    """Observe the attempt of a worker in another process at one shard.
+
+    When: at the end of each attempt, also of one whose worker was lost. Not for threads of the process that runs the
+    migration.
+    Who: observers: tracing, metrics. Returns None.
+    Raises: anything; an exception is logged and never fails the run.
+
+    Example: ``histogram.observe(report.seconds, worker=report.worker)``
     """
 
 

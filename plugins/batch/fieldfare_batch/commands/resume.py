@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url, backup_option
-from fieldfare.cli.run_options import AllowOverflow, IndexWorkers, MaxLatency, MaxRate, OnConflict, PauseFile
+from fieldfare.cli.run_options import AllowOverflow, Executor, IndexWorkers, MaxLatency, MaxRate, OnConflict, PauseFile
 from fieldfare.cli.session import Session
 from fieldfare_batch.commands.options import DEFAULT_STATE, AcceptDataLoss, BatchReportOut, State
 from fieldfare_batch.commands.outcome import require_data_loss_accepted, run_batch
@@ -51,6 +51,7 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         int | None,
         typer.Option(help="How many workers share the documents of an index. Default: as before.", metavar="N", min=1),
     ] = None,
+    executor: Executor = None,
     allow_overflow: AllowOverflow = False,
     on_conflict: OnConflict = None,
     index_workers: IndexWorkers = None,
@@ -79,8 +80,8 @@ def batch_resume(  # noqa: PLR0913 - the command's options
     from fieldfare_batch.resume import require_batch_plan  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import Status  # noqa: PLC0415 - start-up time
 
-    executor = BatchMigrationExecutor(plugins=session.plugins)
-    recorded = executor.status(state)
+    batches = BatchMigrationExecutor(plugins=session.plugins)
+    recorded = batches.status(state)
     if recorded.unplanned:  # RedisVL's state file; its batch plan says what loses information
         recorded = with_batch_plan(recorded, require_batch_plan(state, recorded, plan))
     todo = recorded.with_status(Status.PENDING, Status.IN_PROGRESS, *([Status.FAILED] if retry_failed else []))
@@ -97,12 +98,13 @@ def batch_resume(  # noqa: PLR0913 - the command's options
         switch=recorded.settings.switch if switch is None else switch,
     )
     run = partial(
-        executor.resume,
+        batches.resume,
         batch_plan_path=plan,
         report_dir=report_dir,
         backup_dir=backup_dir,
         batch_size=batch_size,
         num_workers=workers,
+        executor=executor,
         retry_failed=retry_failed,
         settings=settings,
     )

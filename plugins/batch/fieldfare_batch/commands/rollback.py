@@ -10,7 +10,7 @@ import typer
 
 from fieldfare.cli.confirmation import require_agreement
 from fieldfare.cli.options import DEFAULT_URL, Cluster, Url
-from fieldfare.cli.run_options import IndexWorkers, MaxLatency, MaxRate, PauseFile
+from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRate, PauseFile
 from fieldfare.cli.session import Session
 from fieldfare.support.wording import counted
 from fieldfare_batch.commands.options import DEFAULT_STATE, BatchReportOut, State
@@ -32,6 +32,11 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     force: Annotated[
         bool, typer.Option("--force", help="Roll back even if the server has changed since the migrations.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many workers share the documents of an index. Default: as before.", metavar="N", min=1),
+    ] = None,
+    executor: Executor = None,
     index_workers: IndexWorkers = None,
     max_rate: MaxRate = None,
     max_latency: MaxLatency = None,
@@ -46,14 +51,16 @@ def batch_rollback(  # noqa: PLR0913 - the command's options
     from fieldfare_batch.executor import BatchMigrationExecutor  # noqa: PLC0415 - start-up time
     from fieldfare_batch.state import rollback_command  # noqa: PLC0415 - start-up time
 
-    executor = BatchMigrationExecutor(plugins=session.plugins)
-    recorded = executor.status(state)
+    batches = BatchMigrationExecutor(plugins=session.plugins)
+    recorded = batches.status(state)
     if sys.stdin.isatty() and not yes and not session.json:
         count = counted(len(recorded.applicable), "index", "indexes")
         require_agreement(f"Roll back {recorded.batch_id}, a batch of {count}?", again=rollback_command(state))
     run = partial(
-        executor.rollback,
+        batches.rollback,
         force=force,
+        num_workers=workers,
+        executor=executor,
         index_workers=index_workers,
         max_rate=max_rate,
         max_latency=max_latency,
