@@ -123,7 +123,7 @@ def _usage(scaling: Scaling, trial: Trial) -> list[str]:
 
 def _shares(scaling: Scaling, usage: Usage) -> str:
     shares = {
-        "cores": usage.machine / usage.seconds / scaling.machine.cores,
+        "cores": (usage.client + sum(usage.servers)) / usage.seconds / scaling.machine.cores,
         "node": max(usage.servers) / usage.seconds,
         "disk": usage.disk / usage.seconds,
     }

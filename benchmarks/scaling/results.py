@@ -24,7 +24,6 @@ class Usage:
         seconds: how long it took.
         client: seconds of processor time of the command and of its workers.
         servers: the same of each node.
-        machine: the same of the whole machine.
         disk: seconds for which the disk was busy.
         network_in: bytes that the nodes got.
         network_out: bytes that the nodes gave.
@@ -33,7 +32,6 @@ class Usage:
     seconds: float
     client: float
     servers: list[float]
-    machine: float
     disk: float
     network_in: int
     network_out: int
@@ -44,7 +42,6 @@ class Usage:
             self.seconds - earlier.seconds,
             self.client - earlier.client,
             [now - before for now, before in zip(self.servers, earlier.servers, strict=True)],
-            self.machine - earlier.machine,
             self.disk - earlier.disk,
             self.network_in - earlier.network_in,
             self.network_out - earlier.network_out,
