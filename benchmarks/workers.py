@@ -8,15 +8,18 @@ processors of this machine: run this when it is otherwise idle.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from attrs import asdict
 from rich.console import Console
 
 from comparison.machine import describe_machine, describe_server, read_commit
 from fieldfare.api import MigrationPlanner
+from scaling.fit import fit
 from scaling.measure import executor_named, migrate
 from scaling.nodes import INDEX, Loaded, loaded_nodes
 from scaling.page import make_section, write_section
@@ -28,6 +31,8 @@ SMALL: Final = 96
 
 DATA: Final = "workers.json"
 PAGE: Final = "many-machines.md"
+RATES: Final = Path(__file__).parents[1] / "core/fieldfare/planning/sizing/rates.json"
+"""What the model is fed with."""
 
 
 def main() -> None:
@@ -38,6 +43,8 @@ def main() -> None:
     if chosen.out is not None:
         write(scaling, chosen.out / DATA)
         write_section(scaling, chosen.out / PAGE)
+        if scaling.calibration:
+            RATES.write_text(f"{json.dumps(asdict(fit(scaling)), indent=1)}\n", encoding="utf-8")
 
 
 def measure(chosen: argparse.Namespace) -> Scaling:
@@ -94,13 +101,15 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     every = [f"{kind}:{workers}" for kind in ("threads", "processes", "dask") for workers in (1, 2, 4)]
-    parser.add_argument("--documents", type=int, default=80_000)
+    parser.add_argument("--documents", type=int, default=60_000)
     parser.add_argument("--dims", type=int, default=768)
     parser.add_argument("--delay", type=float, default=0, help="milliseconds from client to server, one way")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--executors", nargs="+", default=every, help="threads:N, processes:N, dask:N")
-    parser.add_argument("--out", type=Path, help=f"directory for {DATA}, with the page {PAGE}")
+    parser.add_argument(
+        "--out", type=Path, help=f"directory for {DATA}, with the page {PAGE}; the model gets the rates"
+    )
     parser.add_argument("--read", type=Path, help="make all output of this JSON file, without measuring")
     return parser.parse_args()
 

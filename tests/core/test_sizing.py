@@ -19,7 +19,6 @@ from fieldfare.cli.app import run
 from fieldfare.errors import UsageError
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.sizing import (
-    USUAL,
     Deployment,
     Limit,
     Part,
@@ -28,6 +27,7 @@ from fieldfare.planning.sizing import (
     read_deployment,
     scale_plan,
     size_run,
+    usual_rates,
     workload_of,
 )
 from fieldfare.server import Server
@@ -35,6 +35,7 @@ from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT: Final = 40
 DIMS: Final = 4
+USUAL: Final = usual_rates()
 SHARED: Final = {"dump", "rewrite", "restore"}
 
 workloads = st.builds(

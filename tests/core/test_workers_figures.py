@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from attrs import asdict, evolve
 
-from fieldfare.planning.sizing import USUAL
+from fieldfare.planning.sizing import usual_rates
 from fieldfare.server.inspect import read_stats
 from scaling.fit import fit, predict
 from scaling.nodes import INDEX, loaded_nodes
@@ -28,7 +28,7 @@ def test_the_page_quotes_the_file(tmp_path: Path) -> None:
 
 
 def test_the_model_uses_the_rates_of_the_file() -> None:
-    assert asdict(fit(read(DOCS / "workers.json"))) == asdict(USUAL)
+    assert asdict(fit(read(DOCS / "workers.json"))) == asdict(usual_rates())
 
 
 def test_the_file_has_every_number_of_workers_and_nodes() -> None:
