@@ -49,7 +49,9 @@ class Observer:
         if report.moment is Moment.STARTED:
             self._started[report.activity] = self.now()
         elif report.moment is Moment.FINISHED and report.activity in self._started:
-            self.usage[report.activity] = self.now() - self._started.pop(report.activity)
+            used = self.now() - self._started.pop(report.activity)
+            earlier = self.usage.get(report.activity)  # steps of plugins are backed up in an activity of their own
+            self.usage[report.activity] = used if earlier is None else earlier + used
 
     def now(self) -> Usage:
         """Return what was busy until now."""

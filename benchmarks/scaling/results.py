@@ -36,6 +36,17 @@ class Usage:
     network_in: int
     network_out: int
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return what was used in both."""
+        return Usage(
+            self.seconds + other.seconds,
+            self.client + other.client,
+            [one + another for one, another in zip(self.servers, other.servers, strict=True)],
+            self.disk + other.disk,
+            self.network_in + other.network_in,
+            self.network_out + other.network_out,
+        )
+
     def __sub__(self, earlier: Usage) -> Usage:
         """Return what was used since then."""
         return Usage(
