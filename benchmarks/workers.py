@@ -1,7 +1,7 @@
 """Measure a migration and its rollback with several executors, numbers of workers and nodes, and what is full then.
 
 Beside each figure is what the model of ``fieldfare estimate --executor`` says. It is fed with what one worker process
-needs on one node, for documents of two sizes; so every other row is a prediction. Clients and servers share the
+needs on one node, and in a cluster, for documents of two sizes; so every other row is a prediction. Clients and servers share the
 processors of this machine: run this when it is otherwise idle.
 """
 
@@ -11,8 +11,9 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import asdict
 from rich.console import Console
@@ -29,6 +30,9 @@ PATCH: Final = {"version": 1, "changes": {"update_fields": [{"name": "vec", "att
 SMALL: Final = 96
 """Values of the vectors of small documents."""
 
+CALIBRATED: Final = (1, 3)
+"""How many nodes the model gets to know."""
+
 DATA: Final = "workers.json"
 PAGE: Final = "many-machines.md"
 RATES: Final = Path(__file__).parents[1] / "core/fieldfare/planning/sizing/rates.json"
@@ -44,7 +48,12 @@ def main() -> None:
         write(scaling, chosen.out / DATA)
         write_section(scaling, chosen.out / PAGE)
         if scaling.calibration:
-            RATES.write_text(f"{json.dumps(asdict(fit(scaling)), indent=1)}\n", encoding="utf-8")
+            RATES.write_text(f"{json.dumps(rates_of(scaling), indent=1)}\n", encoding="utf-8")
+
+
+def rates_of(scaling: Scaling) -> dict[str, Any]:
+    """Return what the model is fed with."""
+    return {name: asdict(fit(scaling, cluster=cluster)) for name, cluster in (("one node", False), ("cluster", True))}
 
 
 def measure(chosen: argparse.Namespace) -> Scaling:
@@ -57,7 +66,8 @@ def measure(chosen: argparse.Namespace) -> Scaling:
         delay=chosen.delay,
     )
     if not chosen.delay:
-        scaling.calibration = [calibrate(chosen.documents, dims) for dims in (SMALL, chosen.dims)]
+        sizes = product(CALIBRATED, (SMALL, chosen.dims))
+        scaling.calibration = [calibrate(nodes, chosen.documents, dims) for nodes, dims in sizes]
     for nodes in chosen.nodes:
         with loaded_nodes(nodes, chosen.documents, chosen.dims, chosen.delay) as loaded:
             scaling.server = describe_server(loaded.server)
@@ -71,12 +81,13 @@ def measure(chosen: argparse.Namespace) -> Scaling:
     return scaling
 
 
-def calibrate(documents: int, dims: int) -> Calibration:
-    """Measure one worker process and one node."""
-    with loaded_nodes(1, documents, dims) as loaded:
-        return Calibration(
-            *(try_once(loaded, "processes", 1, 1, documents, dims, verify=verify) for verify in ("sample", "full"))
+def calibrate(nodes: int, documents: int, dims: int) -> Calibration:
+    """Measure one worker process."""
+    with loaded_nodes(nodes, documents, dims) as loaded:
+        sampled, compared = (
+            try_once(loaded, "processes", 1, nodes, documents, dims, verify=verify) for verify in ("sample", "full")
         )
+    return Calibration(nodes, sampled, compared)
 
 
 def try_once(  # noqa: PLR0913, PLR0917 - what a trial is

@@ -62,7 +62,7 @@ def make_section(scaling: Scaling) -> str:
     if not scaling.calibration:
         return measured
     title = f"### What of {DOCUMENTS:,} documents on {NODES} nodes?"
-    return f"{measured}\n{title}\n\n{_read_off(fit(scaling))}"
+    return f"{measured}\n{title}\n\n{_read_off(fit(scaling, cluster=True))}"
 
 
 def _read_off(rates: Rates) -> str:

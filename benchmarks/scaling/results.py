@@ -87,13 +87,15 @@ class Trial:
 
 @frozen
 class Calibration:
-    """One worker process and one node, with documents of one size.
+    """One worker process, with documents of one size.
 
     Attributes:
+        nodes: how many share the documents.
         sampled: a sample of the documents was compared with the backup.
         compared: all of them were.
     """
 
+    nodes: int
     sampled: Trial
     compared: Trial
 
@@ -108,7 +110,8 @@ class Scaling:
         machine: where it was.
         server: the server's versions.
         delay: milliseconds from client to server, one way.
-        calibration: what the model is fed with: small documents, then large ones; none if the server is far away.
+        calibration: what the model is fed with: for each number of nodes small documents, then large ones; none if the
+            server is far away.
         trials: one for each executor, number of workers and number of nodes.
     """
 

@@ -35,7 +35,7 @@ from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT: Final = 40
 DIMS: Final = 4
-USUAL: Final = usual_rates()
+USUAL: Final = usual_rates(1)
 SHARED: Final = {"dump", "rewrite", "restore"}
 
 workloads = st.builds(

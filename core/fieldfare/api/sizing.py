@@ -51,4 +51,4 @@ def size_migration(  # noqa: PLR0913 - what the user may say
         storage_latency=storage_latency,
         network_rate=network_rate or math.inf,
     )
-    return size_run(workload_of(plan, known, documents=documents, nodes=nodes), deployment, usual_rates())
+    return size_run(workload_of(plan, known, documents=documents, nodes=nodes), deployment, usual_rates(nodes))

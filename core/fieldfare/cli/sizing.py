@@ -138,7 +138,7 @@ def _basis(sizing: Sizing, plan: MigrationPlan) -> list[str]:
     if load.documents != known:
         lines[0] += "; a graph of vectors takes longer the larger it is"
     if load.rewrites:
-        lines.append(f"workers, nodes and coordinator: {usual_rates().measured}")
+        lines.append(f"workers, nodes and coordinator: {usual_rates(given.nodes).measured}")
     shared = f"{given.cores:g} cores of this machine" if math.isfinite(given.cores) else "a core for each of them"
     lines.append(f"workers: {'one core, for they are threads' if given.is_one_process else shared}")
     lines.append("nodes: a machine of their own for each, and documents spread evenly among them")

@@ -72,7 +72,11 @@ class Rates:
 
 
 @cache
-def usual_rates() -> Rates:
-    """Return the rates that ``benchmarks/workers.py`` has measured and written to ``rates.json``."""
+def usual_rates(nodes: int) -> Rates:
+    """Return the rates that ``benchmarks/workers.py`` has measured and written to ``rates.json``.
+
+    Args:
+        nodes: how many there are; in a cluster a worker sends each document to its node, and takes longer for it.
+    """
     text = files("fieldfare.planning.sizing").joinpath("rates.json").read_text(encoding="utf-8")
-    return structure(json.loads(text), Rates)
+    return structure(json.loads(text)["cluster" if nodes > 1 else "one node"], Rates)
