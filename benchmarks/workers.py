@@ -1,8 +1,8 @@
 """Measure a migration and its rollback with several executors, numbers of workers and nodes, and what is full then.
 
 Beside each figure is what the model of ``fieldfare estimate --executor`` says. It is fed with what one worker process
-needs on one node, and in a cluster, for documents of two sizes; so every other row is a prediction. Clients and servers share the
-processors of this machine: run this when it is otherwise idle.
+needs on one node, and in a cluster, for documents of two sizes; so every other row is a prediction. Clients and servers
+share the processors of this machine: run this when it is otherwise idle.
 """
 
 from __future__ import annotations
