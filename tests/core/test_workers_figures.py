@@ -45,7 +45,7 @@ def test_all_nodes_have_documents_that_take_part() -> None:
         counts = [int(loaded.server.command_at(node, "DBSIZE")) for node in loaded.server.nodes()]
         assert sum(counts) == 600
         assert min(counts) > 100
-        assert read_stats(loaded.server, INDEX).num_docs == max(counts), "the index is that of one node"
+        assert read_stats(loaded.server, INDEX).num_docs in counts, "the index is that of one node"
         trial = try_once(loaded, "processes", 2, 3, 600, 8)
     for name in ACTIVITIES:
         usage = trial.usage[name]

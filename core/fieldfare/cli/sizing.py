@@ -99,7 +99,7 @@ def _workers(sizing: Sizing) -> str:
         if part.name in {"dump", "rewrite"} and part.enough_workers is not None
     ]
     return (
-        f"{sizing.fewest_workers:,} are enough for a run that takes a tenth longer than the fastest one; more than "
+        f"{sizing.fewest_workers:,} for a run that takes at most a tenth longer than the fastest one; more than "
         f"{enough:,} gain nothing ({', '.join(named)})"
     )
 
