@@ -13,11 +13,17 @@ __all__ = ["fit", "predict"]
 DIGITS: Final = 3
 
 
-def fit(scaling: Scaling) -> Rates:
-    """Return the rates that both sizes follow: the number of small documents matters, and the bytes of large ones."""
-    small, large = scaling.calibration
+def fit(scaling: Scaling, *, cluster: bool) -> Rates:
+    """Return the rates that both sizes follow: the number of small documents matters, and the bytes of large ones.
+
+    Args:
+        scaling: with calibrations.
+        cluster: whether there are several nodes.
+    """
+    small, large = (each for each in scaling.calibration if (each.nodes > 1) is cluster)
     place = f"{scaling.machine.processor}, Python {scaling.machine.python}, {scaling.date[:10]}"
-    measured = f"measured with one worker process and one node on the same machine ({place})"
+    servers = f"{large.nodes} nodes" if cluster else "one node"
+    measured = f"measured with one worker process and {servers} on the same machine ({place})"
 
     def cost(take: Callable[[Mapping[str, Usage]], float], *, compared: bool = False) -> Cost:
         trials = [each.compared if compared else each.sampled for each in (small, large)]
@@ -66,5 +72,5 @@ def predict(scaling: Scaling, trial: Trial) -> dict[str, float]:
         is_one_process=trial.executor == "threads",
         servers_share_cores=True,
     )
-    sizing = size_run(load, deployment, fit(scaling))
+    sizing = size_run(load, deployment, fit(scaling, cluster=trial.nodes > 1))
     return {part.name: part.seconds for part in (*sizing.apply, *sizing.rollback) if part.name in ACTIVITIES}

@@ -49,17 +49,18 @@ class Observer:
         if report.moment is Moment.STARTED:
             self._started[report.activity] = self.now()
         elif report.moment is Moment.FINISHED and report.activity in self._started:
-            self.usage[report.activity] = self.now() - self._started.pop(report.activity)
+            used = self.now() - self._started.pop(report.activity)
+            earlier = self.usage.get(report.activity)  # steps of plugins are backed up in an activity of their own
+            self.usage[report.activity] = used if earlier is None else earlier + used
 
     def now(self) -> Usage:
         """Return what was busy until now."""
         nodes = [_info(self.server, node) for node in self.server.nodes()]
-        machine, disk = psutil.cpu_times(), psutil.disk_io_counters()
+        disk = psutil.disk_io_counters()
         return Usage(
             time.perf_counter(),
             time.process_time() + sum(map(_computed, self._workers())),
             [float(each["used_cpu_user"]) + float(each["used_cpu_sys"]) for each in nodes],
-            sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice,
             0.0 if disk is None else disk.busy_time / 1000,
             sum(int(each["total_net_input_bytes"]) for each in nodes),
             sum(int(each["total_net_output_bytes"]) for each in nodes),

@@ -19,8 +19,6 @@ __all__ = ["BEGIN", "END", "make_section", "write_section"]
 BEGIN: Final = "<!-- figures of benchmarks/workers.py -->"
 END: Final = "<!-- end of figures of benchmarks/workers.py -->"
 TITLES: Final = {"dump": "back up", "rewrite": "rewrite", "restore": "restore"}
-FULL: Final = 0.9
-"""A resource that is busy for this share of the time is full."""
 
 BUSY: Final = "\n**Other programs were running: these figures are only a trial.**\n"
 
@@ -62,7 +60,7 @@ def make_section(scaling: Scaling) -> str:
     if not scaling.calibration:
         return measured
     title = f"### What of {DOCUMENTS:,} documents on {NODES} nodes?"
-    return f"{measured}\n{title}\n\n{_read_off(fit(scaling))}"
+    return f"{measured}\n{title}\n\n{_read_off(fit(scaling, cluster=True))}"
 
 
 def _read_off(rates: Rates) -> str:
@@ -85,7 +83,9 @@ def _read_off(rates: Rates) -> str:
         ["with 400 workers, HNSW", "limited by", "more workers gain nothing from", "storage", "network of a node"],
         [_limit(part) for part in (*last.apply, *last.rollback)],
     )
-    return f"{table}\n{limits}"
+    fewest = [f"{run.fewest_workers} ({name})" for name, run in zip(GRAPHS, runs[:: len(WORKERS)], strict=True)]
+    enough = f"For a run that takes a tenth longer than the fastest, so many workers are enough: {', '.join(fewest)}."
+    return f"{table}\n{enough}\n\n{limits}"
 
 
 def _limit(part: Part) -> list[str]:
@@ -123,10 +123,10 @@ def _usage(scaling: Scaling, trial: Trial) -> list[str]:
 
 def _shares(scaling: Scaling, usage: Usage) -> str:
     shares = {
-        "cores": usage.machine / usage.seconds / scaling.machine.cores,
+        "cores": (usage.client + sum(usage.servers)) / usage.seconds / scaling.machine.cores,
         "node": max(usage.servers) / usage.seconds,
         "disk": usage.disk / usage.seconds,
     }
-    return ", ".join(
-        f"**{name} {value:.0%}**" if value >= FULL else f"{name} {value:.0%}" for name, value in shares.items()
-    )
+    busiest = max(shares, key=shares.__getitem__)
+    shown = {name: f"{name} {value:.0%}" for name, value in shares.items()}
+    return ", ".join(f"**{text}**" if name == busiest else text for name, text in shown.items())

@@ -24,7 +24,6 @@ class Usage:
         seconds: how long it took.
         client: seconds of processor time of the command and of its workers.
         servers: the same of each node.
-        machine: the same of the whole machine.
         disk: seconds for which the disk was busy.
         network_in: bytes that the nodes got.
         network_out: bytes that the nodes gave.
@@ -33,10 +32,20 @@ class Usage:
     seconds: float
     client: float
     servers: list[float]
-    machine: float
     disk: float
     network_in: int
     network_out: int
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return what was used in both."""
+        return Usage(
+            self.seconds + other.seconds,
+            self.client + other.client,
+            [one + another for one, another in zip(self.servers, other.servers, strict=True)],
+            self.disk + other.disk,
+            self.network_in + other.network_in,
+            self.network_out + other.network_out,
+        )
 
     def __sub__(self, earlier: Usage) -> Usage:
         """Return what was used since then."""
@@ -44,7 +53,6 @@ class Usage:
             self.seconds - earlier.seconds,
             self.client - earlier.client,
             [now - before for now, before in zip(self.servers, earlier.servers, strict=True)],
-            self.machine - earlier.machine,
             self.disk - earlier.disk,
             self.network_in - earlier.network_in,
             self.network_out - earlier.network_out,
@@ -79,13 +87,15 @@ class Trial:
 
 @frozen
 class Calibration:
-    """One worker process and one node, with documents of one size.
+    """One worker process, with documents of one size.
 
     Attributes:
+        nodes: how many share the documents.
         sampled: a sample of the documents was compared with the backup.
         compared: all of them were.
     """
 
+    nodes: int
     sampled: Trial
     compared: Trial
 
@@ -100,7 +110,8 @@ class Scaling:
         machine: where it was.
         server: the server's versions.
         delay: milliseconds from client to server, one way.
-        calibration: what the model is fed with: small documents, then large ones; none if the server is far away.
+        calibration: what the model is fed with: for each number of nodes small documents, then large ones; none if the
+            server is far away.
         trials: one for each executor, number of workers and number of nodes.
     """
 

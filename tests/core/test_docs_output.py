@@ -130,7 +130,7 @@ def test_estimate_with_an_executor(fieldfare: CommandLine, fill: Callable[..., N
     assert fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml").code == 0
     path = fieldfare.directory / "migration_plan.yaml"
     # the same time for each of the 20 documents on any server
-    path.write_text(re.sub("index_seconds: .*", "index_seconds: 0.02", path.read_text()))
+    path.write_text(re.sub("index_seconds: .*", "index_seconds: 0.004", path.read_text()))
     size = ("--workers", "40", "--nodes", "10", "--documents", "100000000")
     estimated = fieldfare("estimate", "--executor", "dask://scheduler:8786", *size).stdout
     shown = estimated.partition("\n\n")[2].partition("\n\nNext:")[0]

@@ -19,7 +19,6 @@ from fieldfare.cli.app import run
 from fieldfare.errors import UsageError
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.sizing import (
-    USUAL,
     Deployment,
     Limit,
     Part,
@@ -28,6 +27,7 @@ from fieldfare.planning.sizing import (
     read_deployment,
     scale_plan,
     size_run,
+    usual_rates,
     workload_of,
 )
 from fieldfare.server import Server
@@ -35,6 +35,7 @@ from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT: Final = 40
 DIMS: Final = 4
+USUAL: Final = usual_rates(1)
 SHARED: Final = {"dump", "rewrite", "restore"}
 
 workloads = st.builds(
@@ -62,7 +63,8 @@ deployments = st.builds(
 
 def shared(sizing: Sizing) -> dict[str, Part]:
     """Return the parts that workers share as a whole: of the documents that are compared, more workers take more."""
-    return {part.name: part for part in (*sizing.apply, *sizing.rollback) if part.name in SHARED and part.busy}
+    parts = (*sizing.apply, *sizing.rollback)
+    return {part.name: part for part in parts if part.name in SHARED and Limit.WORKERS in part.busy}
 
 
 def at_most(less: float, more: float) -> bool:
@@ -99,8 +101,6 @@ def test_a_part_takes_as_long_as_what_limits_it_and_no_worker_works_for_nothing(
     for part in (*sizing.apply, *sizing.rollback):
         assert part.seconds == part.busy[part.limit] == max(part.busy.values())
     for name, part in shared(sizing).items():
-        if Limit.WORKERS not in part.busy:
-            continue  # the coordinator's own work
         alone = load.documents * rates[name].worker.of(load.original_bytes)
         assert at_most(alone / given.workers, part.seconds)
         assert at_most(load.documents * rates[name].server.of(load.original_bytes) / given.nodes, part.seconds)
@@ -222,6 +222,7 @@ def test_the_mode_shadow_has_no_downtime_and_its_coordinator_compares(articles: 
     assert sizing.workload.live_index_seconds > 0, "the live index has each document indexed again"
     assert sizing.apply[-1].limit is Limit.COORDINATOR
     assert sizing.apply[-1].network_out >= 1_000_000 * DIMS * 6
+    assert sizing.rollback == (), "it removes what the run has added"
 
 
 def test_an_index_without_documents_says_nothing_of_their_size(server: Server) -> None:

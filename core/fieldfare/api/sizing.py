@@ -6,7 +6,7 @@ import math
 
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.planning.sizing import USUAL, Sizing, read_deployment, size_run, workload_of
+from fieldfare.planning.sizing import Sizing, read_deployment, size_run, usual_rates, workload_of
 
 __all__ = ["size_migration"]
 
@@ -51,4 +51,4 @@ def size_migration(  # noqa: PLR0913 - what the user may say
         storage_latency=storage_latency,
         network_rate=network_rate or math.inf,
     )
-    return size_run(workload_of(plan, known, documents=documents, nodes=nodes), deployment, USUAL)
+    return size_run(workload_of(plan, known, documents=documents, nodes=nodes), deployment, usual_rates(nodes))

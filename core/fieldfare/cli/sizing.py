@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fieldfare.cli.output import bullets, table
-from fieldfare.planning.sizing import USUAL
+from fieldfare.planning.sizing import usual_rates
 from fieldfare.support.units import about_seconds, bytes_text, rough_seconds
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def sizing_lines(sizing: Sizing, plan: MigrationPlan, executor: str) -> list[str
         ),
         *table(["Part of apply", "Takes", "Limited by"], rows).splitlines(),
         "",
-        *table(["Part of rollback", "Takes", "Limited by"], undo).splitlines(),
-        "",
+        *([*table(["Part of rollback", "Takes", "Limited by"], undo).splitlines(), ""] if undo else []),
         f"Downtime: {downtime}",
-        f"Whole run: {about_seconds(sizing.seconds)}; a rollback: {about_seconds(sizing.rollback_seconds)}",
+        f"Whole run: {about_seconds(sizing.seconds)}"
+        + (f"; a rollback: {about_seconds(sizing.rollback_seconds)}" if undo else ""),
         f"Workers: {_workers(sizing)}",
         *_traffic(sizing),
         *bullets("This is a model. It is based on:", _basis(sizing, plan)),
@@ -63,7 +63,7 @@ def sizing_document(sizing: Sizing, plan: MigrationPlan, executor: str) -> dict[
         "rollback": [_part(part) for part in sizing.rollback],
         "downtime_seconds": round(sizing.downtime_seconds, 3),
         "total_seconds": round(sizing.seconds, 3),
-        "rollback_seconds": round(sizing.rollback_seconds, 3),
+        "rollback_seconds": round(sizing.rollback_seconds, 3) if sizing.rollback else None,
         "fewest_workers": sizing.fewest_workers,
         "enough_workers": sizing.enough_workers,
         "basis": _basis(sizing, plan),
@@ -99,7 +99,7 @@ def _workers(sizing: Sizing) -> str:
         if part.name in {"dump", "rewrite"} and part.enough_workers is not None
     ]
     return (
-        f"{sizing.fewest_workers:,} are enough for a run that takes a tenth longer than the fastest one; more than "
+        f"{sizing.fewest_workers:,} for a run that takes at most a tenth longer than the fastest one; more than "
         f"{enough:,} gain nothing ({', '.join(named)})"
     )
 
@@ -138,7 +138,7 @@ def _basis(sizing: Sizing, plan: MigrationPlan) -> list[str]:
     if load.documents != known:
         lines[0] += "; a graph of vectors takes longer the larger it is"
     if load.rewrites:
-        lines.append(f"workers, nodes and coordinator: {USUAL.measured}")
+        lines.append(f"workers, nodes and coordinator: {usual_rates(given.nodes).measured}")
     shared = f"{given.cores:g} cores of this machine" if math.isfinite(given.cores) else "a core for each of them"
     lines.append(f"workers: {'one core, for they are threads' if given.is_one_process else shared}")
     lines.append("nodes: a machine of their own for each, and documents spread evenly among them")

@@ -82,7 +82,7 @@ class Sizing:
         deployment: by whom.
         shards: into how many shards the documents are split.
         apply: the parts of the run, in order.
-        rollback: those of a rollback of the complete run.
+        rollback: those of a rollback of the complete run; none for the mode shadow.
         fewest_workers: with so many a run takes a tenth longer than with any number of workers; None if they have no
             share in it.
     """
@@ -165,8 +165,10 @@ class _Model:
         yield self._validate()
 
     def rollback(self) -> Iterator[Part]:
-        """Yield the parts of a rollback."""
+        """Yield the parts of a rollback; none for the mode shadow, which removes what it has added."""
         load, rates = self.workload, self.rates
+        if load.is_shadow:
+            return
         if load.rewrites:
             verified = rates.verify.of(load.original_bytes)
             size = load.documents * load.original_bytes

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from functools import cache
+from importlib.resources import files
 
-from attrs import field, frozen
+from attrs import frozen
+from cattrs import structure
 
-__all__ = ["USUAL", "Cost", "Rates", "WorkRates"]
+__all__ = ["Cost", "Rates", "WorkRates", "usual_rates"]
 
 
 @frozen
@@ -64,21 +67,16 @@ class Rates:
     compare: WorkRates
     list_key: float
     check_key: float
-    verify: Cost = field(factory=Cost)
-    measured: str = ""
+    verify: Cost
+    measured: str
 
 
-def _work(worker: Cost, client: Cost, server: Cost, overhead: float) -> WorkRates:
-    return WorkRates(worker, client, server, overhead)
+@cache
+def usual_rates(nodes: int) -> Rates:
+    """Return the rates that ``benchmarks/workers.py`` has measured and written to ``rates.json``.
 
-
-USUAL: Final = Rates(
-    dump=_work(Cost(10e-6, 5e-9), Cost(10e-6, 5e-9), Cost(2e-6, 1e-9), 50),
-    rewrite=_work(Cost(10e-6, 5e-9), Cost(10e-6, 5e-9), Cost(5e-6, 2e-9), 400),
-    restore=_work(Cost(10e-6, 5e-9), Cost(10e-6, 5e-9), Cost(5e-6, 2e-9), 250),
-    compare=_work(Cost(10e-6, 5e-9), Cost(10e-6, 5e-9), Cost(2e-6, 1e-9), 50),
-    list_key=3e-6,
-    check_key=4e-6,
-    verify=Cost(2e-6, 1e-9),
-    measured="placeholder",
-)
+    Args:
+        nodes: how many there are; in a cluster a worker sends each document to its node, and takes longer for it.
+    """
+    text = files("fieldfare.planning.sizing").joinpath("rates.json").read_text(encoding="utf-8")
+    return structure(json.loads(text)["cluster" if nodes > 1 else "one node"], Rates)
