@@ -120,7 +120,10 @@ class Application:
                 self._write(server, keys)
 
     def _write(self, server: Server, keys: Sequence[str]) -> None:
-        action = self._random.choice(("update", "replace", "delete") if len(keys) == 1 else ("update",))
+        actions: Sequence[str] = ("update", "replace", "delete") if len(keys) == 1 else ("update",)
+        if self.writes_new_form and self.kind == "keys":
+            actions = ("update", "replace")[: len(actions)]  # a missing new key counts as lost after a restart
+        action = self._random.choice(actions)
         new = {} if action == "delete" else {key: vector(self._random.randrange(1000)) for key in keys}
         names, field = {key: key for key in keys}, "v"
         written = dict(new)

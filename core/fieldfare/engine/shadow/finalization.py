@@ -60,7 +60,8 @@ def require_unused_keys(run: ActiveRun) -> None:
             )
     restarted = run.server.has_restarted_since(run.journal.progress.server_processes)
     synchronization = synchronization_of(run, may_lack_copies=restarted)
-    _require_synchronized(synchronization, "old keys", "copied", "copies")
+    done = "copied, or the server has lost the copies in a restart" if restarted else "copied"
+    _require_synchronized(synchronization, "old keys", done, "copies")
 
 
 def _require_synchronized(synchronization: Synchronization[Any], originals: str, done: str, does: str) -> None:
