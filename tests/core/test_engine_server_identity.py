@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.errors import BackupUnusable, MigrationIncomplete
+from fieldfare.errors import BackupUnusable, MigrationIncomplete, RollbackFailed, StepFailed
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server
@@ -126,6 +127,51 @@ def test_restarted_server_of_which_every_original_was_written_since(tmp_path: Pa
             assert server.command("HGET", "d:03", "v__v2") == others[0].astype("<f2").tobytes()
             MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
             assert server.command("HGETALL", "d:03") == {b"v": others[0].tobytes()}
+
+
+def test_server_that_is_restarted_during_finalize_after_every_shadow_field_was_written(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(7).standard_normal((2, COUNT, DIMS)).astype("<f2")
+    with EmbeddedServer(["--appendonly", "yes"]) as embedded:
+        with connect(embedded.url) as server:
+            load(server, 1)
+            plan = MigrationPlanner().create_plan_from_patch("idx", schema_patch=PATCH, server=server, mode="shadow")
+            MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+            with (
+                failing(lambda point: point.startswith("finalize:") and not server.command("HEXISTS", "d:00", "v")),
+                pytest.raises(StepFailed),
+            ):
+                MigrationExecutor().finalize(server=server, backup_dir=tmp_path)
+            server.bulk([("HSET", f"d:{row:02}", "v__v2", vectors[0, row].tobytes()) for row in range(COUNT)])
+        embedded.restart()
+        with connect(embedded.url) as server:
+            assert MigrationExecutor().finalize(server=server, backup_dir=tmp_path).result is Result.SUCCEEDED
+            with (
+                failing(lambda point: point.startswith("restore:") and server.command("HEXISTS", "d:00", "v")),
+                pytest.raises(RollbackFailed),
+            ):
+                MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+            server.bulk([("HSET", f"d:{row:02}", "v__v2", vectors[1, row].tobytes()) for row in range(COUNT)])
+        embedded.restart()
+        with connect(embedded.url) as server:
+            MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
+            assert server.command("HGETALL", "d:03") == {b"v": vectors[1, 3].astype("<f4").tobytes()}
+
+
+@contextmanager
+def failing(when: Callable[[str], bool]) -> Iterator[None]:
+    """Fail at the first fault point at which this is true."""
+
+    def fail(point: str) -> None:
+        fault_points.listen(None)
+        if when(point):
+            raise InjectedError(point)
+        fault_points.listen(fail)
+
+    fault_points.listen(fail)
+    try:
+        yield
+    finally:
+        fault_points.listen(None)
 
 
 def test_backup_of_a_directory_that_two_servers_share(staging: Server, production: Server, tmp_path: Path) -> None:

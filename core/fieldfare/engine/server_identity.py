@@ -10,6 +10,7 @@ from typing import Final
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE
+from fieldfare.backup.progress import Status
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.documents import Batch
@@ -83,13 +84,21 @@ def _has_index(run: ActiveRun, definition: IndexDefinition) -> bool:
 def _is_known_by_its_index(run: ActiveRun) -> bool:
     """Whether an index tells that this is the server, where values tell nothing.
 
-    Until shadow fields are finalized, applications continue writing the originals: after a while none is what the
-    run found. A rollback drops the target before it removes shadow fields.
+    Until shadow fields are finalized, applications continue writing the originals, and during finalize they write the
+    shadow fields: after a while none is what the run found. A rollback drops the target before it removes shadow
+    fields. A rollback that begins after finalize writes originals of the backup to documents: this takes more than an
+    index of the same name.
     """
-    finalize = [step.id for step in run.plan.steps if step.phase is Phase.CONTRACT]
-    if not has_shadow_fields(run.plan) or any(map(run.journal.record, finalize)):
+    records = [run.journal.record(step.id) for step in run.plan.steps if step.phase is Phase.CONTRACT]
+    is_finalized = all(record is not None and record.status is Status.DONE for record in records)
+    if not has_shadow_fields(run.plan) or (is_finalized and not run.rollback_started):
         return False
-    return _has_target(run) or (run.rollback_started and _has_index(run, run.source))
+    return _has_target(run) or (run.rollback_started and _has_restored_source(run))
+
+
+def _has_restored_source(run: ActiveRun) -> bool:
+    names = filter(None, (run.source.name, run.journal.progress.restored_as))
+    return any(_has_index(run, evolve(run.source, name=name)) for name in dict.fromkeys(names))
 
 
 def _refuse_other_values(run: ActiveRun, rollback: str) -> None:
