@@ -1,5 +1,8 @@
 # Every target sets up what it needs in .venv; a second run finds it done.
 
+# commands that tests start would compile all of fieldfare again, each time
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV := .venv
 # tests wait for servers and disks as much as they compute: twice as many as two cores

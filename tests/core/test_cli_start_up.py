@@ -32,6 +32,17 @@ def test_help_loads_no_heavy_library() -> None:
     assert not set(loaded) & set(HEAVY)
 
 
+def test_a_command_loads_neither_the_others_nor_what_only_they_need() -> None:
+    script = (
+        "import sys; from fieldfare.cli.app import run; run(['plan', '-i', 'idx', '--schema-patch', 'missing.yaml']);"
+        "print(*sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"fieldfare.cli.plan", "fieldfare.api.planner"} <= loaded
+    assert not loaded & {"fieldfare.cli.apply", "fieldfare.api.executor", "fieldfare.examination"}
+
+
 def test_help_names_every_command_in_the_order_of_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.partition("Commands:\n")[2].splitlines() if line]

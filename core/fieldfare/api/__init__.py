@@ -1,19 +1,24 @@
 """The classes for programs: planner, executor and validator, synchronous and asynchronous.
 
-The command line uses these classes, too.
+The command line uses these classes, too. A module is imported when one of its names is first used: planning needs
+nothing of what carries a plan out.
 May import: ``examination`` and below. Must not know: the command line, the wizard, plugins.
 """
 
-from fieldfare.api.cleanup import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
-from fieldfare.api.comparison import compare_indexes
-from fieldfare.api.examination import examine_index
-from fieldfare.api.executor import MigrationExecutor
-from fieldfare.api.planner import MigrationPlanner
-from fieldfare.api.validator import MigrationValidator
-from fieldfare.plan.file import load_plan as load_migration_plan
-from fieldfare.plan.file import write_plan as write_migration_plan
-from fieldfare.report.file import load_report as load_migration_report
-from fieldfare.report.file import write_report as write_migration_report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from fieldfare.api.cleanup import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
+    from fieldfare.api.comparison import compare_indexes
+    from fieldfare.api.examination import examine_index
+    from fieldfare.api.executor import MigrationExecutor
+    from fieldfare.api.planner import MigrationPlanner
+    from fieldfare.api.validator import MigrationValidator
+    from fieldfare.plan.file import load_plan as load_migration_plan
+    from fieldfare.plan.file import write_plan as write_migration_plan
+    from fieldfare.report.file import load_report as load_migration_report
+    from fieldfare.report.file import write_report as write_migration_report
 
 __all__ = [
     "MigrationExecutor",
@@ -30,3 +35,37 @@ __all__ = [
     "write_migration_plan",
     "write_migration_report",
 ]
+
+SOURCES: Final = {
+    "MigrationExecutor": "fieldfare.api.executor:MigrationExecutor",
+    "MigrationPlanner": "fieldfare.api.planner:MigrationPlanner",
+    "MigrationValidator": "fieldfare.api.validator:MigrationValidator",
+    "compare_indexes": "fieldfare.api.comparison:compare_indexes",
+    "drop_abandoned": "fieldfare.api.cleanup:drop_abandoned",
+    "examine_index": "fieldfare.api.examination:examine_index",
+    "find_abandoned": "fieldfare.api.cleanup:find_abandoned",
+    "find_abandoned_fields": "fieldfare.api.cleanup:find_abandoned_fields",
+    "load_migration_plan": "fieldfare.plan.file:load_plan",
+    "load_migration_report": "fieldfare.report.file:load_report",
+    "remove_abandoned_fields": "fieldfare.api.cleanup:remove_abandoned_fields",
+    "write_migration_plan": "fieldfare.plan.file:write_plan",
+    "write_migration_report": "fieldfare.report.file:write_report",
+}
+"""Name → where it is defined."""
+
+
+def __dir__() -> list[str]:
+    """Name what the package offers."""
+    return sorted(__all__)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what has the name.
+
+    Raises:
+        AttributeError: nothing has it.
+    """
+    if name not in SOURCES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = SOURCES[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from importlib import import_module
 from typing import Annotated, Final, Literal, NoReturn
 
 import typer
@@ -12,37 +14,14 @@ from attrs import evolve
 from typer.core import TyperCommand
 
 from fieldfare import __version__
-from fieldfare.cli.apply import apply
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
-from fieldfare.cli.cleanup import cleanup
-from fieldfare.cli.compare import compare
 from fieldfare.cli.connection_options import with_connection_options
-from fieldfare.cli.demo import demo
-from fieldfare.cli.doctor import doctor
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
-from fieldfare.cli.estimate import estimate
-from fieldfare.cli.finalize import finalize
 from fieldfare.cli.help_text import Command, Group, fit_examples
-from fieldfare.cli.helper import helper
-from fieldfare.cli.indexes import list_indexes
-from fieldfare.cli.info import info
-from fieldfare.cli.new_plugin import new_plugin
 from fieldfare.cli.output import notice, replace_closed_streams, show
-from fieldfare.cli.plan import plan
-from fieldfare.cli.plugins import list_plugins
 from fieldfare.cli.process_title import mask_secrets
-from fieldfare.cli.report import report
-from fieldfare.cli.rollback import rollback
-from fieldfare.cli.sandbox import sandbox
 from fieldfare.cli.session import Session
-from fieldfare.cli.show import show as show_plan
-from fieldfare.cli.status import status
-from fieldfare.cli.switch import switch
-from fieldfare.cli.sync import sync
 from fieldfare.cli.telemetry import switch_on_telemetry
-from fieldfare.cli.throttle import throttle
-from fieldfare.cli.validate import validate
-from fieldfare.cli.wizard import wizard
 from fieldfare.errors import PluginBroken
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.support.escape import UNSHOWABLE
@@ -62,12 +41,16 @@ PROGRAM_OPTIONS: Final = (
 RENAMED_OPTIONS: Final = {"retry-for": "reconnect-timeout", "timeout": "index-timeout"}
 """Old name of an option → its name. Old names still work, and the help does not show them."""
 
-COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = (
-    ("list", list_indexes, ("fieldfare list --url redis://localhost:6379",)),
-    ("info", info, ("fieldfare info --index products_idx", "fieldfare info --index products_idx --json")),
+COMMANDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("list", "fieldfare.cli.indexes:list_indexes", ("fieldfare list --url redis://localhost:6379",)),
+    (
+        "info",
+        "fieldfare.cli.info:info",
+        ("fieldfare info --index products_idx", "fieldfare info --index products_idx --json"),
+    ),
     (
         "wizard",
-        wizard,
+        "fieldfare.cli.wizard:wizard",
         (
             "fieldfare wizard --index products_idx",
             "fieldfare wizard --index products_idx --patch schema_patch.yaml < answers.txt",
@@ -75,26 +58,26 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     (
         "plan",
-        plan,
+        "fieldfare.cli.plan:plan",
         (
             "fieldfare plan --index products_idx --schema-patch schema_patch.yaml",
             "fieldfare plan --index products_idx --target-schema schema.yaml --alias products --plan-out plan.yaml",
         ),
     ),
-    ("show", show_plan, ("fieldfare show migration_plan.yaml",)),
-    ("estimate", estimate, ("fieldfare estimate --plan migration_plan.yaml --aof-enabled",)),
+    ("show", "fieldfare.cli.show:show", ("fieldfare show migration_plan.yaml",)),
+    ("estimate", "fieldfare.cli.estimate:estimate", ("fieldfare estimate --plan migration_plan.yaml --aof-enabled",)),
     (
         "apply",
-        apply,
+        "fieldfare.cli.apply:apply",
         (
             "fieldfare apply --plan migration_plan.yaml --backup-dir ./migration_backups",
             "fieldfare apply --plan migration_plan.yaml --backup-dir ./migration_backups --report-out report.yaml",
         ),
     ),
-    ("validate", validate, ("fieldfare validate --plan migration_plan.yaml",)),
+    ("validate", "fieldfare.cli.validate:validate", ("fieldfare validate --plan migration_plan.yaml",)),
     (
         "compare",
-        compare,
+        "fieldfare.cli.compare:compare",
         (
             "fieldfare compare --index products_idx --against products_v2 --query-check-file queries.yaml",
             "fieldfare compare --index products_idx --against products_v2 --min-overlap 0.95 --report-out report.yaml",
@@ -102,18 +85,18 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     (
         "doctor",
-        doctor,
+        "fieldfare.cli.doctor:doctor",
         (
             "fieldfare doctor --index products_idx",
             "fieldfare doctor --index products_idx --all --schema schema.yaml --fail-on warning",
         ),
     ),
-    ("report", report, ("fieldfare report report.yaml -o report.html",)),
-    ("status", status, ("fieldfare status --backup-dir ./migration_backups",)),
-    ("switch", switch, ("fieldfare switch --backup-dir ./migration_backups",)),
+    ("report", "fieldfare.cli.report:report", ("fieldfare report report.yaml -o report.html",)),
+    ("status", "fieldfare.cli.status:status", ("fieldfare status --backup-dir ./migration_backups",)),
+    ("switch", "fieldfare.cli.switch:switch", ("fieldfare switch --backup-dir ./migration_backups",)),
     (
         "sync",
-        sync,
+        "fieldfare.cli.sync:sync",
         (
             "fieldfare sync --backup-dir ./migration_backups",
             "fieldfare sync --backup-dir ./migration_backups --watch",
@@ -121,7 +104,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     (
         "finalize",
-        finalize,
+        "fieldfare.cli.finalize:finalize",
         (
             "fieldfare finalize --backup-dir ./migration_backups",
             "fieldfare finalize --backup-dir ./migration_backups --index products --yes",
@@ -129,7 +112,7 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     (
         "throttle",
-        throttle,
+        "fieldfare.cli.throttle:throttle",
         (
             "fieldfare throttle --backup-dir ./migration_backups --max-rate 2000",
             "fieldfare throttle --backup-dir ./migration_backups --index products_idx --pause",
@@ -137,20 +120,20 @@ COMMANDS: Final[tuple[tuple[str, Callable[..., None], tuple[str, ...]], ...]] = 
     ),
     (
         "rollback",
-        rollback,
+        "fieldfare.cli.rollback:rollback",
         (
             "fieldfare rollback --backup-dir ./migration_backups",
             "fieldfare rollback --backup-dir ./migration_backups --index products_idx --yes",
         ),
     ),
-    ("cleanup", cleanup, ("fieldfare cleanup --backup-dir ./migration_backups",)),
-    ("plugins", list_plugins, ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
-    ("new-plugin", new_plugin, ("fieldfare new-plugin acme-mask",)),
-    ("helper", helper, ("fieldfare helper --url redis://localhost:6379",)),
-    ("sandbox", sandbox, ("fieldfare sandbox --data examples/wordnet",)),
-    ("demo", demo, ("fieldfare demo --data examples/wordnet",)),
+    ("cleanup", "fieldfare.cli.cleanup:cleanup", ("fieldfare cleanup --backup-dir ./migration_backups",)),
+    ("plugins", "fieldfare.cli.plugins:list_plugins", ("fieldfare plugins", "fieldfare -p no:quantize plugins")),
+    ("new-plugin", "fieldfare.cli.new_plugin:new_plugin", ("fieldfare new-plugin acme-mask",)),
+    ("helper", "fieldfare.cli.helper:helper", ("fieldfare helper --url redis://localhost:6379",)),
+    ("sandbox", "fieldfare.cli.sandbox:sandbox", ("fieldfare sandbox --data examples/wordnet",)),
+    ("demo", "fieldfare.cli.demo:demo", ("fieldfare demo --data examples/wordnet",)),
 )
-"""Name, function and examples of the kernel's commands, in the order of the help."""
+"""Name, module and function, and examples of the kernel's commands, in the order of the help."""
 
 
 def main() -> NoReturn:
@@ -195,10 +178,14 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
         },
     )
     app.callback(invoke_without_command=True)(program)
-    for name, function, examples in COMMANDS:
-        app.command(name, epilog=_epilog(examples))(function)
-    _add_commands(app, plugins)
-    app.registered_commands = [each for each in app.registered_commands if each.name == only] or app.registered_commands
+    kernel = {name for name, _, _ in COMMANDS}
+    _add_commands(app, plugins, taken=kernel)
+    of_plugins, app.registered_commands = app.registered_commands, []
+    alone = only in kernel or only in {each.name for each in of_plugins}
+    for name, source, examples in COMMANDS:
+        if name == only or not alone:
+            app.command(name, epilog=_epilog(examples))(_imported(source))
+    app.registered_commands += [each for each in of_plugins if each.name == only or not alone]
     for command in app.registered_commands:
         command.cls = Command if command.cls is TyperCommand else command.cls
         command.epilog = command.epilog and fit_examples(command.epilog)
@@ -271,21 +258,27 @@ def _run(arguments: Arguments) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _imported(source: str) -> Callable[..., None]:
+    module, _, function = source.partition(":")
+    imported: Callable[..., None] = getattr(import_module(module), function)
+    return imported
+
+
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExamples:\n{lines}\n\n{PROGRAM_OPTIONS}"
 
 
-def _add_commands(app: typer.Typer, plugins: Plugins) -> None:
+def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]) -> None:
     """Let every plugin add its commands; one that fails, or takes a name that exists, counts as broken."""
     implementations = plugins.manager.hook.fieldfare_add_commands.get_hookimpls()
     for each in sorted(implementations, key=lambda implementation: implementation.plugin_name):
         before = len(app.registered_commands)
-        taken = {command.name for command in app.registered_commands}
+        others = taken | {command.name for command in app.registered_commands}
         fault = ""
         try:
             each.function(**dict.fromkeys(each.argnames, app))
-            duplicates = taken & {command.name for command in app.registered_commands[before:]}
+            duplicates = others & {command.name for command in app.registered_commands[before:]}
             if duplicates:
                 fault = f"the command {min(map(str, duplicates))!r} exists already"
         except Exception as error:  # noqa: BLE001 - an error of a plugin breaks only that plugin
