@@ -28,7 +28,7 @@ from coordinator import MODULE, Node
 from dask_cluster import DaskCluster
 from fieldfare.server import Server, connect
 from fieldfare.testing.commandline import CommandLine
-from fieldfare.testing.digest import State, read_state
+from fieldfare.testing.digest import read_state
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.servers import start_cluster_nodes
 from restarted_cluster import RestartedCluster
@@ -80,7 +80,17 @@ def server() -> Iterator[Server]:
 
 @define
 class Machines:
-    """A scheduler, workers and coordinators, started as users do, that share a server and the place of the backups."""
+    """A scheduler, workers and coordinators, started as users do, that share a server and the place of the backups.
+
+    Attributes:
+        url: of the server.
+        directory: for files.
+        backup_dir: the place of the backups.
+        environment: what tells workers and coordinators where that is.
+        chance: decides when what is killed.
+        number: of the next directory.
+        seconds: how long each command took undisturbed, the last time.
+    """
 
     url: str
     directory: Path
@@ -88,6 +98,7 @@ class Machines:
     environment: Mapping[str, str]
     chance: random.Random
     number: Iterator[int] = field(factory=count)
+    seconds: dict[str, float] = field(factory=dict)
     cluster: DaskCluster = field(init=False)
     undo: ExitStack = field(factory=ExitStack)
 
@@ -125,35 +136,31 @@ class Machines:
             worker.wait()
             self.cluster.add_worker(**self.environment)
 
-    def run(self, command: str) -> float:
-        """Run a command, and return the seconds that it takes."""
-        started = time.monotonic()
-        code, said = wait_for(self.start(command))
-        assert code == 0, said
-        return time.monotonic() - started
-
-    def run_disturbed(self, command: str, victims: list[str], seconds: float) -> None:
+    def run(self, command: str, victims: list[str]) -> None:
         """Run a command until it succeeds, while processes are killed.
 
         Args:
             command: it is started again, in another directory, when it does not succeed.
-            victims: what is killed; the first ones are removed.
-            seconds: how long the command takes undisturbed.
+            victims: what is killed; the first ones are removed. Nothing, the first time that the command runs.
         """
         for attempt in count():
-            process = self.start(command)
-            killed, moment = "nothing", self.chance.uniform(0, seconds)
+            process, started = self.start(command), time.monotonic()
+            killed, moment = "nothing", self.chance.uniform(0, self.seconds.get(command, 0))
+            is_disturbed = moment and victims and attempt < KILLS_OF_A_COMMAND
             try:
-                process.wait(moment if victims and attempt < KILLS_OF_A_COMMAND else SECONDS)
+                process.wait(moment if is_disturbed else SECONDS)
             except subprocess.TimeoutExpired:
-                assert victims, f"{command} still runs after {SECONDS} s"
+                assert is_disturbed, f"{command} still runs after {SECONDS} s"
                 killed = victims.pop(0)
                 self.kill(killed, process)
             code, said = wait_for(process)
-            LOGGER.info("%s: %s killed after %.1f of %.1f s", command, killed, moment, seconds)
-            LOGGER.info("exit code %d: %s", code, said)
+            taken = time.monotonic() - started
+            LOGGER.info("%s: %s killed after %.1f s; exit code %d after %.1f s", command, killed, moment, code, taken)
+            LOGGER.info("%s", said)
             assert code in EXIT_CODES[killed], said
-            if killed == "scheduler":
+            if killed == "nothing":
+                self.seconds[command] = taken
+            elif killed == "scheduler":
                 self.start_cluster()
             if code == 0:
                 return
@@ -202,14 +209,9 @@ def test_killed_at_random_moments(machines: Machines, server: Server) -> None:
     assert alone.code == 0, alone.stderr
     assert read_state(server) == before
 
-    wanted: dict[str, State] = {f"apply --plan {plan}": expected, "rollback": before}
-    seconds = {}
-    for name, state in wanted.items():
-        seconds[name] = machines.run(name)
-        assert read_state(server) == state, name
     victims = list(islice(cycle(VICTIMS), KILLS))
     machines.chance.shuffle(victims)
     while victims:
-        for name, state in wanted.items():
-            machines.run_disturbed(name, victims, seconds[name])
-            assert read_state(server) == state, name
+        for name, wanted in ((f"apply --plan {plan}", expected), ("rollback", before)):
+            machines.run(name, victims)
+            assert read_state(server) == wanted, name
