@@ -20,6 +20,9 @@ __all__ = ["DaskExecutor"]
 ATTEMPTS: Final = 3
 """How often workers are asked of which one ends."""
 
+CLOSED: Final = ("closing", "closed")
+"""States of a client that has given up its scheduler."""
+
 CONNECT_SECONDS: Final = 10
 """How long a scheduler may take to answer."""
 
@@ -94,6 +97,8 @@ class DaskExecutor:
         answer: Future[Any] = Future()
         try:
             call = self._pool.submit(function, *arguments)
+            if self._client.status in CLOSED:  # Dask may have dropped the call without a word
+                raise ConnectionError(f"the connection to the scheduler is {self._client.status}")  # noqa: TRY301 - one outcome for all
         except Exception as error:  # noqa: BLE001 - the scheduler is gone, which Dask says with several types
             answer.set_exception(error)
         else:

@@ -183,6 +183,7 @@ def test_scheduler_that_ends_before_the_workers_are_asked_is_named(
         cluster.scheduler.wait()
         with pytest.raises(WorkersUnfit, match="the scheduler does not answer any more: "):
             workers.ask_each(os.getpid)
+        assert workers.submit(os.getpid).exception(60) is not None
         workers.close()  # as Dask does it after a while
         assert workers.workers == 0
         with pytest.raises(Exception, match="Client is closed"):
