@@ -2,12 +2,14 @@
 
 Shadow mode rebuilds a FLAT index as HNSW, alter mode adds two fields, and drop_recreate does the first of these with an
 outage. The clients are a process of their own that does nothing but wait for sockets. Clients, migration and server
-share the processors: run this on a machine that is otherwise idle.
+share the processors: run this on a machine that is otherwise idle. ``--server`` names a server to be used in place of a
+private one. A case that the server cannot run is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -42,7 +44,9 @@ def main() -> None:
 def measure(chosen: argparse.Namespace) -> ZeroDowntime:
     """Run the chosen cases."""
     dictionary = Dictionary.read(chosen.entries, chosen.vectors, chosen.documents)
-    with EmbeddedServer(tcp=True) as embedded, connect(embedded.url) as server:
+    with ExitStack() as stack:
+        url = chosen.server or stack.enter_context(EmbeddedServer(tcp=True)).url
+        server = stack.enter_context(connect(url))
         run = ZeroDowntime(
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
             commit=read_commit(),
@@ -52,8 +56,8 @@ def measure(chosen: argparse.Namespace) -> ZeroDowntime:
             embeddings=len(np.load(chosen.vectors, mmap_mode="r")),
         )
         for case in CASES:
-            if chosen.only in case.name:
-                run.cases.append(run_case(case, server, embedded.url, dictionary))
+            if chosen.only in case.name and server.capabilities.has_search(case.search):
+                run.cases.append(run_case(case, server, url, dictionary))
     return run
 
 
@@ -64,6 +68,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--vectors", type=Path, default=WORDNET, help="an .npy file of float32 sentence embeddings")
     parser.add_argument("--entries", type=Path, default=WORDNET.with_name("documents.jsonl"), help="JSON lines")
     parser.add_argument("--only", default="", help="run the cases whose names contain this")
+    parser.add_argument(
+        "--server", help="URL of a server or cluster, for example with search 8, for int8; ALL ITS DATA IS DELETED"
+    )
     parser.add_argument("--out", type=Path, help=f"directory for {DATA}, with the page {PAGE}")
     parser.add_argument("--read", type=Path, help="make all output of this JSON file, without measuring")
     return parser.parse_args()

@@ -57,13 +57,14 @@ def measure_recall(server: Server, rewritten: Rewritten, dictionary: Dictionary,
 
 
 def _keys(server: Server, prefix: str) -> Iterator[list[bytes]]:
-    cursor = b"0"
-    while True:
-        cursor, keys = server.command("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", BATCH)
-        if keys:
-            yield list(dict.fromkeys(keys))
-        if cursor == b"0":
-            return
+    for node in server.nodes():
+        cursor = b"0"
+        while True:
+            cursor, keys = server.command_at(node, "SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", BATCH)
+            if keys:
+                yield list(dict.fromkeys(keys))
+            if cursor == b"0":
+                break
 
 
 def _vectors(server: Server, keys: Sequence[bytes]) -> list[bytes]:

@@ -15,13 +15,17 @@ from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from fieldfare.api import MigrationExecutor, MigrationPlanner
+from fieldfare.documents import Column
 from fieldfare.engine.stop import StopRequest
 from fieldfare.patch.mode import ModeName
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
+from fieldfare.server.capabilities import Version
 from fieldfare.server.search import find_indexed
 from fieldfare.testing.indexing import wait_until_indexed
 from fieldfare.testing.load import Answer, Load, querying
+from fieldfare_quantize.calibration import PER_VECTOR
+from fieldfare_quantize.codec import convert
 from live.documents import NAME, Dictionary
 from live.final_state import count_stale, measure_recall
 from live.results import CaseResult, Figures
@@ -41,6 +45,7 @@ WRITES_PER_SECOND: Final = 200
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
+INT8: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "int8"}}]}
 DIMS_256: Final = {
     "update_fields": [{"name": "embedding", "attrs": {"dims": 256}, "truncation": {"renormalize": False}}]
 }
@@ -62,6 +67,7 @@ class Case:
         rewritten: what becomes of vectors; None if they stay. Then ``sync --watch`` runs after the switch, for clients
             continue writing the old form, and nothing is finalized.
         prefix: the prefix of keys after the migration.
+        search: the version of the search module that it needs.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Case:
     rolls_back: bool = False
     rewritten: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None
     prefix: str = "word:"
+    search: Version = (2, 10, 0)
 
     @property
     def needs_sync(self) -> bool:
@@ -84,6 +91,14 @@ def to_float16(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
     return vectors.astype("<f2")
 
 
+def to_int8(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return vectors as int8, each with its own scale."""
+    count, dims = vectors.shape
+    column = Column(np.ascontiguousarray(vectors).tobytes(), (4 * dims,) * count)
+    codes = convert(column, "float32", "int8", dims, encoding=PER_VECTOR).column
+    return np.frombuffer(codes.block, np.int8).reshape(count, dims)
+
+
 def to_256_dims(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the first 256 dimensions."""
     return vectors[:, :256]
@@ -94,6 +109,7 @@ CASES: Final = (
     Case("the same, rolled back", ModeName.SHADOW, HNSW, rolls_back=True),
     Case("FLAT → HNSW, shadow, of an index, rolled back", ModeName.SHADOW, HNSW, is_alias=False, rolls_back=True),
     Case("float32 → float16, shadow", ModeName.SHADOW, FLOAT16, rewritten=to_float16),
+    Case("float32 → int8, shadow", ModeName.SHADOW, INT8, rewritten=to_int8, search=(8, 0, 0)),
     Case("384 → 256 dimensions, shadow", ModeName.SHADOW, DIMS_256, rewritten=to_256_dims),
     Case("another prefix, shadow", ModeName.SHADOW, PREFIX, prefix="entry:"),
     Case("two more fields of a text index, alter", ModeName.ALTER, FIELDS, has_vectors=False),

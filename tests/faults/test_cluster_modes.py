@@ -41,7 +41,10 @@ TAGS: Final = "abc" if MODULE else "a"
 
 DOCUMENTS: Final = COUNT * len(TAGS)
 OWN, ALIAS = "books{a}", "library{a}"
-VECTORS = np.random.default_rng(8).standard_normal((COUNT, DIMS)).astype("<f4")
+ADDITIONS: Final = 2000
+VECTORS = np.random.default_rng(8).standard_normal((DOCUMENTS + ADDITIONS, DIMS)).astype("<f4")
+"""One for each document: of many that are equal, an HNSW graph does not reach all."""
+
 CHANGES: Final[dict[str, Any]] = {
     "alter": {"add_fields": [{"name": "genre", "type": "tag"}, {"name": "year", "type": "numeric"}]},
     "shadow": {"update_fields": [{"name": "v", "attrs": {"algorithm": "HNSW"}}], "remove_fields": ["kind"]},
@@ -131,10 +134,10 @@ class Cluster(RestartedCluster):
 def write(number: int) -> tuple[bytes, Command]:
     key = f"d:{number}{{{TAGS[number % len(TAGS)]}}}".encode()
     facts = ("n", number, "kind", "ab"[number % 2], "genre", "ab"[number % 2], "year", 1900 + number)
-    return key, ("HSET", key, "t", "word", "v", VECTORS[number % COUNT].tobytes(), *facts)
+    return key, ("HSET", key, "t", "word", "v", VECTORS[number].tobytes(), *facts)
 
 
-ADDED: Final = [write(DOCUMENTS + number) for number in range(2000)]
+ADDED: Final = [write(DOCUMENTS + number) for number in range(ADDITIONS)]
 
 
 def queries(name: str) -> Sequence[Command]:

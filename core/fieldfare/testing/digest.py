@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from fieldfare.definition import IndexDefinition
@@ -15,6 +15,9 @@ __all__ = ["IndexState", "State", "database_digest", "index_state", "read_state"
 
 READ: Final = {b"hash": "HGETALL", b"ReJSON-RL": "JSON.GET"}
 """Type of a key → the command that reads it; DUMP for any other."""
+
+BATCH: Final = 5000
+"""How many keys are read at a time."""
 
 IndexState: TypeAlias = dict[str, tuple[IndexDefinition, dict[str, tuple[str, ...]], int]]
 """Definition, synonyms and number of documents of every index, by name."""
@@ -35,6 +38,15 @@ def database_digest(server: Server) -> str:
     """
     client: Any = server.client
     keys = sorted(key for key in client.scan_iter(count=1000) if not key.startswith(b"fieldfare:"))
+    digest = hashlib.sha256()
+    for start in range(0, len(keys), BATCH):
+        for facts in _read(server, keys[start : start + BATCH]):
+            digest.update(repr(facts).encode())
+    return digest.hexdigest()
+
+
+def _read(server: Server, keys: list[bytes]) -> Iterator[tuple[Any, ...]]:
+    """Read each key: its name, content, and times to live."""
     kinds = server.bulk([("TYPE", key) for key in keys])
     expiries = server.bulk([("EXPIRETIME", key) for key in keys])
     contents = server.bulk([(READ.get(kind, "DUMP"), key) for key, kind in zip(keys, kinds, strict=True)])
@@ -47,10 +59,8 @@ def database_digest(server: Server) -> str:
         ("HEXPIRETIME", key, "FIELDS", len(fields), *(name for name, _ in fields)) for key, fields in hashes.items()
     ]
     field_expiries = dict(zip(hashes, server.bulk(asked), strict=True))
-    digest = hashlib.sha256()
     for key, expiry, content in zip(keys, expiries, contents, strict=True):
-        digest.update(repr((key, hashes.get(key, content), field_expiries.get(key), expiry)).encode())
-    return digest.hexdigest()
+        yield key, hashes.get(key, content), field_expiries.get(key), expiry
 
 
 def index_state(server: Server) -> IndexState:

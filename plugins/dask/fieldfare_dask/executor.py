@@ -20,6 +20,9 @@ __all__ = ["DaskExecutor"]
 ATTEMPTS: Final = 3
 """How often workers are asked of which one ends."""
 
+CLOSED: Final = ("closing", "closed")
+"""States of a client that has given up its scheduler."""
+
 CONNECT_SECONDS: Final = 10
 """How long a scheduler may take to answer."""
 
@@ -84,7 +87,7 @@ class DaskExecutor:
         if time.monotonic() - self._counted_at > COUNT_SECONDS:
             try:
                 self._workers = sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]  # as above
-            except OSError:  # the scheduler is away; Dask looks for it
+            except (OSError, AttributeError):  # the scheduler is away: Dask looks for it, then closes the client
                 self._workers = 0
             self._counted_at = time.monotonic()
         return self._workers
@@ -92,14 +95,29 @@ class DaskExecutor:
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Have a worker call a function; Dask gives the call to another one if a worker ends."""
         answer: Future[Any] = Future()
-        self._pool.submit(function, *arguments).add_done_callback(lambda done: _copy(done, answer))
+        try:
+            call = self._pool.submit(function, *arguments)
+            if self._client.status in CLOSED:  # Dask may have dropped the call without a word
+                raise ConnectionError(f"the connection to the scheduler is {self._client.status}")  # noqa: TRY301 - one outcome for all
+        except Exception as error:  # noqa: BLE001 - the scheduler is gone, which Dask says with several types
+            answer.set_exception(error)
+        else:
+            call.add_done_callback(lambda done: _copy(done, answer))
         return answer
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
-        """Have every worker call a function."""
+        """Have every worker call a function.
+
+        Raises:
+            WorkersUnfit: the scheduler has ended.
+        """
         answers: Mapping[str, Any] = {}
         for _ in range(ATTEMPTS):
-            answers = self._client.run(function, *arguments, on_error="return")
+            try:
+                answers = self._client.run(function, *arguments, on_error="return")
+            except OSError as error:
+                reason = str(error) or type(error).__name__
+                raise WorkersUnfit([f"the scheduler does not answer any more: {reason}"]) from error
             if not any(isinstance(each, OSError) for each in answers.values()):
                 break
             time.sleep(COUNT_SECONDS)  # a worker has ended, which the scheduler will find out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -211,3 +213,23 @@ def test_scheduler_that_is_not_there_is_named(loaded: Server, tmp_path: Path, mo
     monkeypatch.setattr(executor, "CONNECT_SECONDS", 1)
     with pytest.raises(WorkersUnfit, match=r"the scheduler at tcp://127\.0\.0\.1:1:"):
         migrate(loaded, plan_for(loaded), tmp_path, executor="dask://127.0.0.1:1")
+
+
+def test_scheduler_that_ends_before_the_workers_are_asked_is_named(
+    cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fieldfare_dask import executor  # noqa: PLC0415 - it may not be installed
+
+    monkeypatch.setattr(executor, "CONNECT_SECONDS", 3)
+    address = cluster.executor.replace("dask://", "tcp://")
+    with closing(executor.DaskExecutor.on_scheduler(address)) as workers:
+        assert cluster.scheduler is not None
+        cluster.scheduler.kill()
+        cluster.scheduler.wait()
+        with pytest.raises(WorkersUnfit, match="the scheduler does not answer any more: "):
+            workers.ask_each(os.getpid)
+        assert workers.submit(os.getpid).exception(60) is not None
+        workers.close()  # as Dask does it after a while
+        assert workers.workers == 0
+        with pytest.raises(Exception, match="Client is closed"):
+            workers.submit(os.getpid).result(60)
