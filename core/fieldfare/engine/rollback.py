@@ -26,7 +26,7 @@ from fieldfare.engine.run_reports import reported
 from fieldfare.engine.server_identity import check_server_identity
 from fieldfare.engine.server_restart import reset_after_restart, source_is_restored
 from fieldfare.engine.shadow_fields.removal import remove_shadow_fields
-from fieldfare.engine.shadow_keys.return_path import remove_copies
+from fieldfare.engine.shadow_keys.back_copy import remove_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.stop import StopRequest, StopRequested
 from fieldfare.errors import FieldfareError, Interrupted, RollbackFailed

@@ -150,18 +150,6 @@ class StoragePath:
         """Return the URL of an object, without credentials."""
         return f"{self}/{name}"
 
-    def read_object(self, name: ObjectName) -> bytes:
-        """Return the content of an object of this file.
-
-        Raises:
-            BackupCorrupt: it is not what was written, or it is missing.
-            BackupUnusable: the storage fails.
-        """
-        try:
-            return self.storage.read(self.name, name)
-        except FileNotFoundError as error:
-            raise BackupCorrupt(self.object_path(name), 0, "it is missing, and was there a moment ago") from error
-
     def write_object(self, number: int, data: bytes) -> ObjectName:
         """Write an object of this file, read it back, and return its name.
 

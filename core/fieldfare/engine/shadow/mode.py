@@ -71,8 +71,8 @@ from fieldfare.engine.shadow.steps import (
 from fieldfare.engine.shadow.warnings import plan_warnings
 from fieldfare.engine.shadow_fields.new_names import back_up_new_names
 from fieldfare.engine.shadow_fields.originals import write_originals
+from fieldfare.engine.shadow_keys.back_copy import copy_back
 from fieldfare.engine.shadow_keys.removal import restore_old_keys
-from fieldfare.engine.shadow_keys.return_path import copy_back
 from fieldfare.engine.shadow_paths import has_shadow_fields, moved_paths, with_shadow_paths
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding

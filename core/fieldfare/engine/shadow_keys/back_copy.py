@@ -1,4 +1,4 @@
-"""The way back from copies: what applications wrote to new keys goes to the old ones, and the copies are removed."""
+"""Undoing copies of documents: what applications wrote to new keys goes to the old ones, and the copies are removed."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def copy_back(run: ActiveRun) -> int:
     Returns:
         How many documents were copied.
     """
-    way = _ReturnPath(run, removes=False)
-    way.follow_every()
-    _note(run, DELETED, way.deleted, "the old one stays")
-    return way.copied
+    back = _BackCopy(run, removes=False)
+    back.settle_all()
+    _note(run, DELETED, back.deleted, "the old one stays")
+    return back.copied
 
 
 def remove_copies(run: ActiveRun) -> int:
@@ -49,10 +49,10 @@ def remove_copies(run: ActiveRun) -> int:
     Returns:
         How many new keys were removed.
     """
-    way = _ReturnPath(run, removes=True)
-    way.follow_every()
-    _note(run, BOTH, way.both, "applications wrote both, and both stay; the new one is in no index")
-    return way.removed
+    back = _BackCopy(run, removes=True)
+    back.settle_all()
+    _note(run, BOTH, back.both, "applications wrote both, and both stay; the new one is in no index")
+    return back.removed
 
 
 def _note(run: ActiveRun, kind: str, documents: KeyCounter, detail: str) -> None:
@@ -61,8 +61,8 @@ def _note(run: ActiveRun, kind: str, documents: KeyCounter, detail: str) -> None
 
 
 @define
-class _ReturnPath:
-    """Takes documents back to their old keys.
+class _BackCopy:
+    """Copies documents back to their old keys.
 
     Attributes:
         run: the rollback.
@@ -85,8 +85,8 @@ class _ReturnPath:
         """Know nothing yet."""
         self._history = KeyHistory(self.run)
 
-    def follow_every(self) -> None:
-        """Take back every document that has a new key.
+    def settle_all(self) -> None:
+        """Settle every document that has a new key: copy it back, remove its copy, or note it.
 
         New keys that are removed are looked for twice: one that an application deletes and writes again meanwhile may
         be missed once.
@@ -108,9 +108,9 @@ class _ReturnPath:
             self._note_deleted(without[start : start + size])
         pairs = list(undecided)
         for start in range(0, len(pairs), size):
-            self._take_back(pairs[start : start + size])
+            self._settle(pairs[start : start + size])
 
-    def _take_back(self, pairs: Sequence[Pair]) -> None:
+    def _settle(self, pairs: Sequence[Pair]) -> None:
         for _ in range(ATTEMPTS):
             found = [pair for pair in read_pairs(self.run, pairs) if pair.has_new]
             copies = [pair for pair in found if pair.is_equal or self._history.is_copy(pair)]
