@@ -41,7 +41,7 @@ def check_shadow_fields(run: ActiveRun, dumped: Iterable[Batch]) -> Sequence[Fin
     data = {"documents": documents, "unconverted": wrong.count, "updated": changed.count}
     summary = f"{documents:,} of {run.document_count:,} documents compared with their originals"
     detail = f"{summary}; with another shadow field than their original becomes: {wrong}" if wrong.count else summary
-    updated = f"originals written since they were last converted, which apply or 'fieldfare sync' does: {changed}"
+    updated = f"originals written since apply or 'fieldfare sync' last converted them: {changed}"
     return [
         Finding("document_contents", not wrong.count, Severity.WARNING, detail, data),
         Finding("documents_updated", not changed.count, Severity.WARNING, updated, {"unconverted": changed.count}),
