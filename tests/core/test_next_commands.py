@@ -1,13 +1,16 @@
-"""The last line of an output is a command that works."""
+"""What commands show at a terminal of 80 columns; and that their last line is a command that works."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fieldfare.cli.app import run
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
@@ -53,3 +56,50 @@ def test_a_synchronization_after_the_switch_leads_to_finalize(rejected: CommandL
     assert rejected("apply", *BACKUPS, "--query-check-file", "queries.yaml").code == 0
     synchronized = rejected("sync", *BACKUPS)
     assert synchronized.stdout.splitlines()[-1] == "Next: fieldfare finalize --backup-dir backups --index i"
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch, redis_url: str, tmp_path: Path) -> Callable[..., int]:
+    """Runs a command whose standard output and standard error are a terminal of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FIELDFARE_URL", redis_url)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> int:
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+        return run(arguments)
+
+    return call
+
+
+def test_the_reasons_of_a_blocked_plan_are_told_once(
+    server: Server, tmp_path: Path, at_terminal: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "n", "TEXT")
+    changes = {"update_fields": [{"name": "n", "type": "numeric"}]}
+    (tmp_path / "patch.yaml").write_text(json.dumps({"version": 1, "changes": changes}))
+    assert at_terminal("plan", "--index", "i", "--schema-patch", "patch.yaml") == 4
+    out, err = capsys.readouterr()
+    assert out.count("may not be valid as numeric") == 1
+    assert err.splitlines() == [
+        "Error: Migration blocked: unsupported change. Nothing was changed.",
+        "Next, without the blocked changes: fieldfare plan --index i \\",
+        "    --schema-patch patch.yaml --plan-out migration_plan.yaml",
+    ]
+
+
+def test_long_names_of_indexes_are_shown_whole(
+    server: Server, at_terminal: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "an_index_whose_name_is_so_long_that_no_table_has_room_for_it"
+    server.command("FT.CREATE", name, "PREFIX", 1, "d:", "SCHEMA", "n", "TEXT")
+    assert at_terminal("list") == 0
+    assert capsys.readouterr().out.splitlines()[:5] == [
+        "Indices:",
+        "1.",
+        f"Name:      {name}",
+        "Documents: 0",
+        "Storage:   hash",
+    ]

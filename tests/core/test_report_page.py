@@ -42,7 +42,7 @@ RECALL: Final = {
     "recall@10_default_ef": 0.9,
     "source_recall@10_default_ef": 0.91,
 }
-VOID: Final = {"meta", "br", "hr"}
+VOID: Final = {"meta", "br", "hr", "wbr"}
 PHONE: Final = 390
 
 REPORT: Final = MigrationReport(

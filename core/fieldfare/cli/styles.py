@@ -18,7 +18,7 @@ MARKS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
 """What a line about a change starts with → its style."""
 
 LABELS: Final = (
-    (re.compile(r"^(Error|Failed)(?=:)", re.MULTILINE), "bold red"),
+    (re.compile(r"^(Errors?|Failed)(?=:)", re.MULTILINE), "bold red"),
     (re.compile(r"^(Warning|Warnings)(?=:)", re.MULTILINE), "yellow"),
     (re.compile(r"^(Next|To (?:roll back|resume|finalize|switch|sync))(?=: )", re.MULTILINE), "cyan"),
 )

@@ -113,6 +113,7 @@ def _indexes(report: BatchReport, reports: Mapping[str, MigrationReport | None])
 def _row(index: IndexReport, found: MigrationReport | None) -> list[object]:
     known = found is not None
     findings = found.validation.findings if found else ()
+    reason = index.error or index.skip_reason
     return [
         index.name,
         element("span", index.status.value.replace("_", " "), class_=f"verdict {KINDS.get(index.status, 'quiet')}"),
@@ -121,7 +122,7 @@ def _row(index: IndexReport, found: MigrationReport | None) -> list[object]:
         seconds_text(found.timings.downtime_duration_seconds) if found else "-",
         _memory(found) if found else "-",
         _in_one_line(f"{sum(each.passed for each in findings)} of {len(findings)}" if known and findings else "-"),
-        element("span", index.error or index.skip_reason or "", class_="lines"),
+        element("span", reason, class_="lines") if reason else "",
     ]
 
 
@@ -133,8 +134,8 @@ def _memory(report: MigrationReport) -> Html | str:
     before, after = (report.memory.get(f"memory_mb_{when}") for when in ("before", "after"))
     if before is None or after is None:
         return "-"
-    sizes = (_in_one_line(bytes_text(each * MEBIBYTE)) for each in (before, after))
-    return element("span", next(sizes), " → ", next(sizes))
+    then, now = (bytes_text(each * MEBIBYTE) for each in (before, after))
+    return element("span", _in_one_line(then), " ", _in_one_line(f"→ {now}"))
 
 
 def _times(report: BatchReport, reports: Mapping[str, MigrationReport | None]) -> list[Html]:

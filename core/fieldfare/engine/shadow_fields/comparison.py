@@ -87,7 +87,7 @@ class _Comparison:
         summary = f"{self.documents:,} of {self.run.document_count:,} documents compared with their originals"
         differing = f"{summary}; with another shadow field than their original becomes: {wrong}"
         detail = differing if wrong.count else summary
-        updated = f"originals written since they were last converted, which apply or 'fieldfare sync' does: {changed}"
+        updated = f"originals written since apply or 'fieldfare sync' last converted them: {changed}"
         return [
             Finding("document_contents", not wrong.count, Severity.WARNING, detail, data),
             Finding("documents_updated", not changed.count, Severity.WARNING, updated, {"unconverted": changed.count}),

@@ -37,7 +37,7 @@ def check_copies(run: ActiveRun) -> Sequence[Finding]:
             (changed if pair.has_new else missing).add([pair.old])
     summary = f"{documents:,} of {run.document_count:,} documents compared with their copies"
     detail = f"{summary}; without a copy: {missing}" if missing.count else summary
-    updated = f"old keys written since they were last copied, which apply or 'fieldfare sync' does: {changed}"
+    updated = f"old keys written since apply or 'fieldfare sync' last copied them: {changed}"
     data = {"documents": documents, "unconverted": missing.count, "updated": changed.count}
     return [
         Finding("document_contents", not missing.count, Severity.WARNING, detail, data),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fieldfare.report import Finding, MigrationReport
-from fieldfare.report.html.markup import Html, element, paragraph, section, table
+from fieldfare.report.html.markup import Html, element, joined, paragraph, section, table
 from fieldfare.report.html.plots import color, dots
 
 __all__ = ["checks_section", "findings_table", "recall_section"]
@@ -33,7 +33,7 @@ def checks_section(report: MigrationReport) -> Html | None:
 def findings_table(findings: Sequence[Finding]) -> Html | None:
     """Return a table of findings, those that failed first; None without any."""
     ordered = sorted(findings, key=lambda finding: (finding.passed, not finding.fatal))
-    rows = [[each.name, _verdict(each), each.detail] for each in ordered]
+    rows = [[_name(each), _verdict(each), each.detail] for each in ordered]
     return table(["Check", "Result", "Detail"], rows, stacked=True)
 
 
@@ -42,6 +42,12 @@ def recall_section(report: MigrationReport) -> Html | None:
     measured = [each.data for each in report.validation.findings if isinstance(each.data.get(RECALL), (int, float))]
     tables = [part for change in report.changes for part in _details(change.summary, change.details)]
     return section("Recall", *_plot(measured), *tables, name="recall")
+
+
+def _name(finding: Finding) -> Html:
+    """Return a name such as ``recall:embedding``, which may break behind the colon."""
+    kind, colon, subject = finding.name.partition(":")
+    return joined([kind, colon, element("wbr") if colon else None, subject])
 
 
 def _verdict(finding: Finding) -> Html:
@@ -82,7 +88,8 @@ def _details(summary: str, details: Mapping[str, Any]) -> Iterator[Html]:
             for position, header in enumerate(headers)
             if any(isinstance(row.get(header), (int, float)) for row in value)
         ]
-        found = table(headers, [[_cell(row.get(header)) for header in headers] for row in value], numbers=numbers)
+        rows = [[_cell(row.get(header)) for header in headers] for row in value]
+        found = table([each.replace("_", " ") for each in headers], rows, numbers=numbers)
         if found is not None:
             yield element("h3", f"{title.capitalize()}: {summary}")
             yield found

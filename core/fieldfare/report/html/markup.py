@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["Html", "element", "joined", "paragraph", "section", "table", "visible"]
 
-EMPTY: Final = frozenset({"br", "circle", "hr", "line", "meta", "rect"})
+EMPTY: Final = frozenset({"br", "circle", "hr", "line", "meta", "rect", "wbr"})
 """Elements that have no content."""
 
 CONTROLS: Final = re.compile(
@@ -46,7 +46,7 @@ def element(name: str, /, *children: object, **attributes: object) -> Html:
         if value is not None
     )
     if name in EMPTY:
-        return Html(f"<{name}{named}>" if name in {"br", "hr", "meta"} else f"<{name}{named}/>")
+        return Html(f"<{name}{named}>" if name in {"br", "hr", "meta", "wbr"} else f"<{name}{named}/>")
     return Html(f"<{name}{named}>{joined(children)}</{name}>")
 
 

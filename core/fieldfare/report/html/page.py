@@ -34,7 +34,8 @@ margin:0 .35rem .25rem 0;overflow-wrap:anywhere}
 th{text-align:left;font-weight:600;color:var(--quiet);white-space:nowrap}
 th,td{padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td{overflow-wrap:anywhere;min-width:4.5rem}.verdict{white-space:nowrap}.lines{white-space:pre-line}
-@media (min-width:48rem){td:first-child{min-width:12rem}}tr:last-child td{border-bottom:0}
+@media (min-width:48rem){.stack td:first-child{min-width:9rem}.checks td:first-child{min-width:14rem}}
+tr:last-child td{border-bottom:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.85rem}
 pre{background:var(--code);border-radius:8px;padding:.7rem .9rem;overflow-x:auto;margin:.5rem 0;white-space:pre}
