@@ -29,6 +29,8 @@ CONNECT_SECONDS: Final = 10
 COUNT_SECONDS: Final = 1.0
 """How often the scheduler is asked for its workers."""
 
+GONE: Final = "the scheduler has ended, or cannot be reached"
+
 LOGGERS: Final = ("distributed.client", "distributed.core", "distributed.utils")
 """Of Dask, which log that a scheduler is gone."""
 
@@ -95,12 +97,14 @@ class DaskExecutor:
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Have a worker call a function; Dask gives the call to another one if a worker ends."""
         answer: Future[Any] = Future()
+        call: Future[Any] | None = None
         try:
             call = self._pool.submit(function, *arguments)
-            if self._client.status in CLOSED:  # Dask may have dropped the call without a word
-                raise ConnectionError(f"the connection to the scheduler is {self._client.status}")  # noqa: TRY301 - one outcome for all
-        except Exception as error:  # noqa: BLE001 - the scheduler is gone, which Dask says with several types
-            answer.set_exception(error)
+        except Exception:
+            if self._client.status not in CLOSED:
+                raise
+        if call is None or self._client.status in CLOSED:  # then Dask may have dropped the call without a word
+            answer.set_exception(ConnectionError(GONE))
         else:
             call.add_done_callback(lambda done: _copy(done, answer))
         return answer
@@ -117,7 +121,7 @@ class DaskExecutor:
                 answers = self._client.run(function, *arguments, on_error="return")
             except OSError as error:
                 reason = str(error) or type(error).__name__
-                raise WorkersUnfit([f"the scheduler does not answer any more: {reason}"]) from error
+                raise WorkersUnfit([f"{GONE}: {reason}"]) from error
             if not any(isinstance(each, OSError) for each in answers.values()):
                 break
             time.sleep(COUNT_SECONDS)  # a worker has ended, which the scheduler will find out
@@ -151,5 +155,9 @@ def _copy(done: Future[Any], answer: Future[Any]) -> None:
         broken = BrokenExecutor(str(error))
         broken.__cause__ = error
         answer.set_exception(broken)
-    except (Exception, CancelledError) as error:  # noqa: BLE001 - it is the caller's
+    except CancelledError as error:  # by Dask, which has given up its scheduler
+        gone = ConnectionError(GONE)
+        gone.__cause__ = error
+        answer.set_exception(gone)
+    except Exception as error:  # noqa: BLE001 - it is the caller's
         answer.set_exception(error)
