@@ -121,6 +121,25 @@ def test_what_applications_write_under_the_new_name_before_the_switch_stays(migr
     assert has(migration, "d:1", old=1, new=900)
 
 
+@pytest.mark.parametrize("switch", [False, True])
+def test_a_new_form_that_equals_what_an_older_value_became_is_left_alone(migration: Migration, *, switch: bool) -> None:
+    migration.apply(switch=switch)
+    shape, server = migration.shape, migration.server
+    server.command(*shape.update("d:1", 700))
+    migration.sync()
+    assert has(migration, "d:1", old=700, new=700)
+    server.command(*shape.write_shadow("d:1", 1))
+    for _ in range(2):
+        migration.sync()
+        assert has(migration, "d:1", old=700, new=1)
+    if not switch:
+        migration.executor.switch(server=server, backup_dir=migration.backup_dir)
+    migration.finalize()
+    assert has(migration, "d:1", old=None, new=1)
+    migration.rollback()
+    assert has(migration, "d:1", old=1, new=None)
+
+
 def test_a_rewritten_field_with_values_under_the_new_name_needs_two_plans(server: Server, tmp_path: Path) -> None:
     migration = Migration(RENAMED["hash-rename-datatype"], server, tmp_path / "backup")
     migration.fill()
