@@ -17,7 +17,7 @@ from fieldfare.testing.load import Answer, querying
 from fieldfare.testing.load_clients import Client
 from live.documents import Dictionary
 from live.final_state import count_stale
-from live.measure import CASES, find_outage, run_case, to_float16
+from live.measure import CASES, find_outage, run_case, to_float16, to_int8
 from live.page import BEGIN, END, make_section
 from live.results import read, write
 
@@ -79,6 +79,19 @@ def test_documents_that_are_not_as_they_were_written_are_counted(server: Server)
     server.command("HSET", "word:1", "embedding__v2", to_float16(vector).tobytes())
     assert count_stale(server, to_float16, "word:") == 1
     assert count_stale(server, None, "entry:") == 1
+
+
+def test_documents_of_all_nodes_of_a_cluster_are_counted(cluster: Server) -> None:
+    vector = np.arange(4, dtype="<f4")
+    for number in range(30):
+        cluster.command("HSET", f"word:{number}", "embedding", vector.tobytes())
+    assert count_stale(cluster, to_float16, "word:") == 30
+
+
+def test_vectors_become_int8_each_with_its_own_scale() -> None:
+    vectors = np.random.default_rng(1).standard_normal((20, 8)).astype("<f4")
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    assert np.array_equal(to_int8(vectors), np.rint(vectors / largest * 127))
 
 
 def test_clients_see_an_outage_of_a_dropped_index_alone(
