@@ -15,9 +15,10 @@ from fieldfare.errors import PlanEdited, PreconditionError, UnconvertibleDocumen
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 from shadow_migration import DOCUMENTS, RENAMED, Migration, Shape
 
@@ -119,6 +120,45 @@ def test_what_applications_write_under_the_new_name_before_the_switch_stays(migr
         assert has(migration, "d:7", old=None, new=903)
     migration.executor.switch(server=server, backup_dir=migration.backup_dir)
     assert has(migration, "d:1", old=1, new=900)
+
+
+@pytest.mark.parametrize("switch", [False, True])
+def test_a_new_form_that_equals_what_an_older_value_became_is_left_alone(migration: Migration, *, switch: bool) -> None:
+    migration.apply(switch=switch)
+    shape, server = migration.shape, migration.server
+    server.command(*shape.update("d:1", 700))
+    migration.sync()
+    assert has(migration, "d:1", old=700, new=700)
+    server.command(*shape.write_shadow("d:1", 1))
+    for _ in range(2):
+        migration.sync()
+        assert has(migration, "d:1", old=700, new=1)
+    if not switch:
+        migration.executor.switch(server=server, backup_dir=migration.backup_dir)
+    migration.finalize()
+    assert has(migration, "d:1", old=None, new=1)
+    migration.rollback()
+    assert has(migration, "d:1", old=1, new=None)
+
+
+def test_a_restarted_server_that_has_lost_a_conversion_gets_it_again(
+    private_server: PrivateServer, tmp_path: Path
+) -> None:
+    embedded = private_server(["--appendonly", "yes"])
+    shape = PLAIN["hash"]
+    with connect(embedded.url) as server:
+        migration = Migration(shape, server, tmp_path / "backup")
+        migration.fill()
+        migration.apply()
+        server.command(*shape.update("d:1", 700))
+        migration.sync()
+        server.command(*shape.write_shadow("d:1", 1))  # as the server has it that lost what sync wrote
+    embedded.restart()
+    with connect(embedded.url) as server:
+        migration = evolve(migration, server=server)
+        wait_until_indexed(server)
+        migration.sync()
+        assert has(migration, "d:1", old=700, new=700)
 
 
 def test_a_rewritten_field_with_values_under_the_new_name_needs_two_plans(server: Server, tmp_path: Path) -> None:

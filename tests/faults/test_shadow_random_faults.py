@@ -124,7 +124,9 @@ class Application:
         if self.writes_new_form and self.kind == "keys":
             actions = ("update", "replace")[: len(actions)]  # a missing new key counts as lost after a restart
         action = self._random.choice(actions)
-        new = {} if action == "delete" else {key: vector(self._random.randrange(1000)) for key in keys}
+        # what an application writes in the new form must not be what the run once made of an older value
+        seeds = range(1000, 2000) if self.writes_new_form else range(1000)
+        new = {} if action == "delete" else {key: vector(self._random.choice(seeds)) for key in keys}
         names, field = {key: key for key in keys}, "v"
         written = dict(new)
         if self.writes_new_form and self.kind == "keys":

@@ -157,7 +157,7 @@ def test_killed_inside_an_index_and_rolled_back(moment: str, fieldfare: CommandL
 def test_ctrl_c_names_the_next_commands(parallel: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
     names = [f"i{number}" for number in range(4)]
     for name in names:
-        load(name, count=30)
+        load(name, count=100)  # longer than the main thread takes to notice, on a busy machine, too
     before = database_digest(server), index_state(server)
     assert fieldfare(*PLAN).code == 0
     ctrl_c = Fault("rewrite:server.send:before", 3, "interrupt"), FaultContext(fieldfare.url, fieldfare.directory)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection
 from hashlib import blake2b
 
-from attrs import define
+from attrs import define, field
 
 from fieldfare.backup import CONCURRENT_UPDATES, REPLACED_VALUES, REWRITE
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, renamed
-from fieldfare.engine.shadow_pairs.history import ABSENT, DIGEST_SIZE, PairHistory
+from fieldfare.engine.shadow_pairs.history import ABSENT, DIGEST_SIZE, STATE_SIZE, PairHistory
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.json_numbers import parse_like_redis, round_trip_safe
 
@@ -21,7 +22,22 @@ __all__ = ["FieldHistory"]
 
 @define
 class FieldHistory(PairHistory[ShadowedDocuments]):
-    """Known states of fields and their shadow fields; the name of a pair is the path of the original."""
+    """Known states of fields and their shadow fields; the name of a pair is the path of the original.
+
+    A longer state ends with the digest of the server's processes: a run has written it. As long as these processes run,
+    and no later state is known, a shadow field that is another one beside the same original is an application's.
+
+    Attributes:
+        written: path of an original → key of its document → the state that a run has written last.
+    """
+
+    written: defaultdict[str, dict[bytes, bytes]] = field(init=False, factory=lambda: defaultdict(dict))
+    _processes: bytes = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Ask who is the server: after a restart it may have an older shadow field beside a newer original."""
+        ids = self.run.server.run_ids()
+        self._processes = blake2b("".join(ids).encode(), digest_size=DIGEST_SIZE).digest() if all(ids) else b""
 
     def load(self, keys: Collection[bytes]) -> None:
         """Read from the backup what is known about documents: what they were converted from and to, too."""
@@ -41,10 +57,22 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         states = self._digests(found.originals, found.shadows, is_written=True)
         for path, column in states.columns.items():
             self.states[path] |= {key: state for key, state in zip(states.keys, column, strict=True) if state}
+            for key in states.keys:
+                self.written[path].pop(key, None)
 
     def record_seen(self, found: ShadowedDocuments) -> None:
         """Remember that documents were seen, or are about to be written, with ``converted`` as their shadow fields."""
         self.record(self._digests(found.originals, found.converted, is_written=False))
+
+    def record_written(self, found: ShadowedDocuments) -> None:
+        """Remember that documents have ``converted`` as their shadow fields."""
+        states = self._digests(found.originals, found.converted, is_written=False)
+        columns = {
+            path: Column.of(None if state is None else state + self._processes for state in column)
+            for path, column in states.columns.items()
+        }
+        if self._processes:
+            self.record(Batch(states.keys, columns), is_urgent=False)
 
     def record_converted(self, originals: Batch) -> None:
         """Remember originals that are about to be written, and what they become; it is on disk when this returns.
@@ -62,9 +90,20 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         rows = [row for row in range(len(states)) if any(column[row] is not None for column in columns.values())]
         self.record(Batch(states.keys, columns).select(rows, columns))
 
+    def forget(self, keys: Collection[bytes]) -> None:
+        """Free the memory of documents; the backup keeps what it holds."""
+        super().forget(keys)
+        for written in self.written.values():
+            for key in keys:
+                written.pop(key, None)
+
     def is_theirs(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether an application wrote a shadow field that is not what its original, or its absence, becomes."""
-        return self.was_written_by_application(path, key, self._digest(original), self._digest(shadow))
+        now = self._digest(original), self._digest(shadow)
+        written = self.written[path].get(key, b"")
+        if written[:DIGEST_SIZE] == now[0] and written[DIGEST_SIZE:] != now[1]:
+            return True
+        return self.was_written_by_application(path, key, *now)
 
     def is_latest(self, path: str, key: bytes, original: bytes | None, shadow: bytes, converted: bytes | None) -> bool:
         """Whether a shadow field that an application wrote is known to be newer than its original.
@@ -83,6 +122,16 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
             now = self._digest(shadow)
             return all(state[:DIGEST_SIZE] == ABSENT for state in known if state[DIGEST_SIZE:] == now)
         return self._digest(original) + self._digest(converted, is_written=False) in known
+
+    def _is_news(self, name: str, key: bytes, state: bytes | None) -> bool:
+        return super()._is_news(name, key, state) or (state is not None and key in self.written[name])
+
+    def _add(self, name: str, key: bytes, state: bytes) -> None:
+        """Remember a state; one that is not written yet ends what is known of the one before."""
+        self.written[name].pop(key, None)
+        if state[STATE_SIZE:] == self._processes != b"":
+            self.written[name][key] = state[:STATE_SIZE]
+        super()._add(name, key, state[:STATE_SIZE])
 
     def _converted(self, originals: Batch) -> Batch:
         converted = renamed(self.run.transformed(originals), shadow_paths(self.run.plan))

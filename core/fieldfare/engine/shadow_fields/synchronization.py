@@ -147,7 +147,10 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         self.problems["vanished"].extend(result.vanished)
         self.problems["wrong type"].extend(result.wrong_type)
         others = {*result.vanished, *result.wrong_type, *result.changed}
-        return [key for key in chosen.keys if key not in others], result.changed
+        done = [row for row, key in enumerate(chosen.keys) if key not in others]
+        if self._paths_of_applications():
+            self.history.record_written(chosen.select(done))
+        return [chosen.keys[row] for row in done], result.changed
 
     def _summary(self) -> str:
         return f"converted: {self.converted}; written in the new form by applications, left alone: {self.left_alone}"

@@ -100,7 +100,7 @@ class PairHistory(ABC, Generic[Found]):
         rows = [
             row
             for row, key in enumerate(states.keys)
-            if any(column[row] not in self.known(name, key) for name, column in columns)
+            if any(self._is_news(name, key, column[row]) for name, column in columns)
         ]
         if not rows:
             return
@@ -120,6 +120,9 @@ class PairHistory(ABC, Generic[Found]):
             for key, state in zip(states.keys, column, strict=True):
                 if state is not None:
                     self._add(name, key, state)
+
+    def _is_news(self, name: str, key: bytes, state: bytes | None) -> bool:
+        return state not in self.known(name, key)
 
     def _add(self, name: str, key: bytes, state: bytes) -> None:
         if state not in self.known(name, key):
