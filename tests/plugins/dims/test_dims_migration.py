@@ -229,7 +229,7 @@ def test_a_vector_of_which_only_zeros_would_be_left_stops_the_run_under_cosine(
     bench.create(vectors)
     before = bench.state()
     bench.truncate(320, "--accept-recall-loss")
-    assert "1 documents with zero after truncation in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
+    assert "1 document with zero after truncation in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
     assert bench.state() == before
 
 
@@ -239,7 +239,7 @@ def test_a_vector_with_nan_stops_the_run_before_anything_is_changed(bench: Bench
     bench.create(vectors)
     before = bench.state()
     bench.truncate(320, "--accept-recall-loss")
-    assert "1 documents with NaN in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
+    assert "1 document with NaN in field 'embedding', such as doc:7" in bench.apply(code=4).stderr
     assert bench.state() == before
     bench.apply("--allow-overflow")
     assert bench.stored("doc:7").tobytes() == vectors[7, :320].tobytes()

@@ -71,7 +71,7 @@ def test_a_vector_that_would_hide_others_stops_the_run(
 ) -> None:
     made = create({3: vector(value)})
     before = database_digest(server), index_state(server)
-    with pytest.raises(UnconvertibleDocuments, match=rf"--allow-overflow(.|\n)*1 documents with {kind}(.|\n)*word:3"):
+    with pytest.raises(UnconvertibleDocuments, match=rf"--allow-overflow(.|\n)*1 document with {kind}(.|\n)*word:3"):
         MigrationExecutor().apply(made, server=server, backup_dir=tmp_path)
     assert (database_digest(server), index_state(server)) == before
 

@@ -88,6 +88,6 @@ def test_a_vector_that_becomes_zeros_stops_a_run_under_cosine(metric: str, serve
         assert (note.kind, note.keys) == ("underflow", (b"doc:3",))
         return
     before = database_digest(server), index_state(server)
-    with pytest.raises(UnconvertibleDocuments, match=r"--allow-overflow(.|\n)*1 documents with underflow(.|\n)*doc:3"):
+    with pytest.raises(UnconvertibleDocuments, match=r"--allow-overflow(.|\n)*1 document with underflow(.|\n)*doc:3"):
         executor.apply(plan, server=server, backup_dir=tmp_path)
     assert (database_digest(server), index_state(server)) == before
