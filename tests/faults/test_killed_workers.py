@@ -106,7 +106,9 @@ def test_killed_at_a_random_moment(
 
 def kill_worker(coordinator: int, cluster: DaskCluster | None) -> None:
     if cluster is not None:
-        cluster.workers.pop(0).kill()
+        killed = cluster.workers.pop(0)
+        killed.kill()
+        killed.wait()
         cluster.add_worker()
         return
     children = Path(f"/proc/{coordinator}/task/{coordinator}/children")

@@ -90,7 +90,7 @@ _CONVERTER: Final = make_converter()
 def is_redisvl_plan(data: Mapping[str, Any]) -> bool:
     """Whether RedisVL wrote a batch plan: ours has warnings, and a plan for each index that the patch applies to."""
     indexes = data.get("indexes")
-    rows = indexes if isinstance(indexes, list) else []
+    rows = [row for row in indexes if isinstance(row, dict)] if isinstance(indexes, list) else []
     return "shared_patch" in data and "warnings" not in data and not any("plan_path" in row for row in rows)
 
 

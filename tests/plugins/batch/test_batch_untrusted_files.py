@@ -82,6 +82,16 @@ def test_a_plan_that_is_no_plan_is_refused(kind: str, server: Server, place: Pat
     assert state(server) == before
 
 
+def test_a_batch_plan_with_rows_that_are_no_mappings_is_refused(
+    server: Server, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "batch_plan.yaml").write_text("version: 1\nbatch_id: x\nshared_patch: {version: 1}\nindexes: [true]\n")
+    before = state(server)
+    assert run(APPLY) == 2
+    assert "batch_plan.yaml" in capsys.readouterr().err
+    assert state(server) == before
+
+
 def test_swapped_plan_files_are_refused(server: Server, place: Path) -> None:
     def swap(plan: dict[str, Any]) -> None:
         plan["indexes"][0]["plan_path"], plan["indexes"][1]["plan_path"] = (
