@@ -235,7 +235,13 @@ def test_some_faults_of_every_shape(bench: Any, record_property: Callable[[str, 
 
 @pytest.mark.parametrize(
     ("bench", "text"),
-    [("hash-redact-1", "validate:server.send:after:10=forget@25 undo")],  # the old and the new definition are the same
+    [
+        (
+            "hash-redact-1",
+            "validate:server.send:after:10=forget@25 undo",
+        ),  # old and new definition are the same
+        ("json-prefix-1", "enumerate:file.append:before:3=restart~ resume"),  # a cursor of SCAN means nothing after it
+    ],
     indirect=["bench"],
 )
 def test_cases_that_failed_before(bench: Any, text: str) -> None:

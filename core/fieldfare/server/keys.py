@@ -12,12 +12,13 @@ from zlib import crc32
 
 import msgpack
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004 - redis-py's
 
 from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import has_index, read_stats
 from fieldfare.server.pipeline import encode
+from fieldfare.server.probe import read_run_id
 from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
 from fieldfare.server.search import find_indexed, search_all_keys
@@ -225,13 +226,21 @@ def nodes_with_index(server: Server, index: str) -> list[Redis]:
 def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
     server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int, rest: bytes = b"*"
 ) -> Iterator[list[bytes]]:
+    """Yield the keys that a node has.
+
+    Raises:
+        redis.exceptions.ConnectionError: the node was restarted meanwhile. Its cursors mean nothing to the new process,
+            which answers them without an error, and leaves out keys.
+    """
     pattern = _GLOB.sub(rb"\\\g<0>", prefix) + rest
-    cursor = b"0"
+    cursor, process = b"0", read_run_id(node)
     while True:
         cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", batch_size, b"TYPE", kind)
         yield list(dict.fromkeys(keys))
         if cursor == b"0":
-            return
+            break
+    if read_run_id(node) != process:
+        raise ConnectionError("the server was restarted during a scan of its keys")
 
 
 def _distinct(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
