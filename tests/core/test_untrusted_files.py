@@ -19,6 +19,7 @@ from attrs import frozen
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.frame import PRELUDE, encode_frame
 from fieldfare.cli.app import run
+from fieldfare.errors import PlanEdited
 from fieldfare.server import Server
 from fieldfare.server.inspect import list_indexes
 from fieldfare.support.yamlfile import dump_yaml, load_yaml
@@ -199,6 +200,18 @@ def test_a_forged_plan_touches_nothing_of_others(
     assert sign(content, planned)
     assert place.run(*APPLY) in CODES
     assert place.of_others() == others
+
+
+def test_a_plan_with_a_step_that_stands_twice_is_refused(
+    place: Place, planned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, before = dict(load_yaml(planned).data), state(place.server)
+    convert = next(step for step in content["steps"] if step["kind"] == "quantize.convert")
+    content["steps"] = [convert, *content["steps"]]
+    assert sign(content, planned)
+    assert place.run(*APPLY) == PlanEdited.exit_code
+    assert f"the step {convert['id']} stands more than once" in capsys.readouterr().err
+    assert state(place.server) == before
 
 
 def test_no_mutated_plan_touches_anything_of_others(place: Place, planned: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fieldfare.changes import apply_changes
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.modes import mode_of
@@ -14,6 +16,8 @@ __all__ = ["check_plan"]
 def check_plan(plan: MigrationPlan) -> None:
     """Make sure that the target is what the changes make of the source, so that a plan does what it says.
 
+    No step may stand twice: the journal knows steps by their ids, and a rollback would undo only one of the two.
+
     Raises:
         PlanEdited: it is not; whoever wrote the plan, it was not fieldfare.
     """
@@ -22,5 +26,8 @@ def check_plan(plan: MigrationPlan) -> None:
         found = find_mismatches(mode_of(plan).expected_target(plan, expected), plan.target)
     except (AttributeError, LookupError, TypeError, ValueError):
         found = ("the changes fit no index",)
+    repeated = [name for name, count in Counter(step.id for step in plan.steps).items() if count > 1]
+    if repeated:
+        raise PlanEdited(f"for {plan.index!r}", f"the step {repeated[0]} stands more than once")
     if found:
         raise PlanEdited(f"for {plan.index!r}", f"merged_target_schema does not follow from changes: {found[0]}")
