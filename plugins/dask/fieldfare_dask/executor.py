@@ -100,7 +100,7 @@ class DaskExecutor:
         call: Future[Any] | None = None
         try:
             call = self._pool.submit(function, *arguments)
-        except Exception:
+        except Exception:  # Dask raises errors of several kinds once its client is closed; others are raised again
             if self._client.status not in CLOSED:
                 raise
         if call is None or self._client.status in CLOSED:  # then Dask may have dropped the call without a word
