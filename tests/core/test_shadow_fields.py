@@ -198,6 +198,22 @@ def test_a_rollback_after_finalize_writes_the_latest_originals_back(migration: M
     assert [(note.kind, note.count, note.keys) for note in report.notes] == [(kind, 1, (b"d:7",))]
 
 
+@with_renamed
+def test_a_document_that_was_replaced_in_the_new_form_is_converted_back_after_finalize(migration: Migration) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply()
+    server.bulk([shape.remove("d:1"), shape.write_shadow("d:1", 700)])
+    migration.sync()  # sees it without an original, of which the backup has one
+    migration.finalize()
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    kind = "converted back" if shape.has_way_back else "written in the new form"
+    assert [(note.kind, note.keys) for note in report.notes] == [(kind, (b"d:1",))]
+    if shape.has_way_back:
+        assert migration.values("d:1") == (vector(700), None)
+    assert migration.values("d:2")[0] is not None
+
+
 def test_what_applications_wrote_in_the_old_form_stops_finalize(migration: Migration) -> None:
     migration.fill()
     server, shape = migration.server, migration.shape

@@ -20,7 +20,7 @@ from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
-from shadow_migration import DOCUMENTS, RENAMED, Migration, Shape
+from shadow_migration import DOCUMENTS, RENAMED, SHAPES, Migration, Shape
 
 PLAIN = {"hash": Shape("hash", {}, "v", "w", name="w"), "json": RENAMED["json-rename"]}
 
@@ -159,6 +159,26 @@ def test_a_restarted_server_that_has_lost_a_conversion_gets_it_again(
         wait_until_indexed(server)
         migration.sync()
         assert has(migration, "d:1", old=700, new=700)
+
+
+def test_a_restarted_server_that_has_lost_the_move_of_the_name_keeps_new_forms(
+    private_server: PrivateServer, tmp_path: Path
+) -> None:
+    embedded = private_server(["--appendonly", "yes"])
+    shape = SHAPES["hash-datatype"]
+    with connect(embedded.url) as server:
+        migration = Migration(shape, server, tmp_path / "backup")
+        migration.fill()
+        migration.apply()
+        server.command(*shape.write_shadow("d:1", 700))
+        server.command("FT.ALIASUPDATE", "books", "books_1")  # as the server has it that lost the move
+    embedded.restart()
+    with connect(embedded.url) as server:
+        migration = evolve(migration, server=server)
+        wait_until_indexed(server)
+        theirs = shape.read(server, "d:1", shape.shadow)
+        migration.finalize(force=True)
+        assert shape.read(server, "d:1", shape.shadow) == theirs
 
 
 def test_a_rewritten_field_with_values_under_the_new_name_needs_two_plans(server: Server, tmp_path: Path) -> None:

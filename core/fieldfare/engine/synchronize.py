@@ -94,9 +94,14 @@ def synchronize(  # noqa: PLR0913 - as for a rollback
 def _carry_out(run: ActiveRun, synchronizer: Synchronizer, *, watch: bool) -> None:
     if not is_built(run):
         raise PreconditionError(f"the index {run.target.name!r} is not there as it was built")
-    if copies_keys(run.plan) and run.server.has_restarted_since(run.journal.progress.server_processes):
+    progress = run.journal.progress
+    was_restarted = run.server.has_restarted_since(progress.server_processes)
+    if copies_keys(run.plan) and was_restarted:
         synchronization_of(run, may_lack_copies=True).compare_every()
-    run.journal.update(server_processes=run.server.run_ids())  # every document is compared, whatever a restart has lost
+    # every document is compared, whatever a restart has lost
+    run.journal.update(
+        server_processes=run.server.run_ids(), server_changes=progress.server_changes + int(was_restarted)
+    )
     if watch:
         synchronizer.watch()
     else:

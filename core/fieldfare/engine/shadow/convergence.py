@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from fieldfare.engine.copied_keys import copies_keys
+from fieldfare.engine.outage import step_status
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.names import moved_names
+from fieldfare.engine.shadow.names import SWITCH, moved_names
 from fieldfare.engine.shadow_fields.fill import fill, is_filled
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
@@ -34,12 +35,12 @@ FEW: Final = 50
 
 
 def fill_before_switch(run: ActiveRun, work: RewritePass) -> tuple[list[Receipt], bool]:
-    """Fill the shadow fields; after the switch they are the application's, and are left alone.
+    """Fill the shadow fields; after the switch they are the application's, and are compared later.
 
     Returns:
         A receipt for each step, and whether they are filled.
     """
-    if switch_has_begun(run):
+    if may_hold_new_form(run):
         return [Receipt(step.id) for step in work.steps], True
     return fill(run, work), is_filled(run)
 
@@ -47,6 +48,18 @@ def fill_before_switch(run: ActiveRun, work: RewritePass) -> tuple[list[Receipt]
 def switch_has_begun(run: ActiveRun) -> bool:
     """Whether some name leads to the target."""
     return any(real_name(run.server, name) == run.target.name for name in moved_names(run.plan))
+
+
+def may_hold_new_form(run: ActiveRun) -> bool:
+    """Whether applications may have written shadow fields: some name leads to the target, or has led to it.
+
+    A restarted server may have lost the move of the names, and kept what was written after it.
+    """
+    if switch_has_begun(run):
+        return True
+    progress = run.journal.progress
+    was_restarted = progress.server_changes > 0 or run.server.has_restarted_since(progress.server_processes)
+    return was_restarted and step_status(run.journal, SWITCH) is not None
 
 
 def synchronization_of(
@@ -59,10 +72,9 @@ def synchronization_of(
         remembers: whether the state of every document that was looked at is kept in memory, for later changes.
         may_lack_copies: whether the server may have lost copies of documents.
     """
-    is_switched = switch_has_begun(run)
     if copies_keys(run.plan):
-        return KeySynchronization(run, is_switched, remembers, may_lack_copies)
-    return FieldSynchronization(run, is_switched, remembers)
+        return KeySynchronization(run, switch_has_begun(run), remembers, may_lack_copies)
+    return FieldSynchronization(run, may_hold_new_form(run), remembers)
 
 
 def converge(run: ActiveRun) -> None:

@@ -80,15 +80,16 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         Args:
             originals: by their paths; None for what is not written.
         """
-        states = self._converted(originals)
-        columns = {
-            path: Column.of(
-                None if original is None else state for original, state in zip(originals[path], column, strict=True)
-            )
-            for path, column in states.columns.items()
-        }
-        rows = [row for row in range(len(states)) if any(column[row] is not None for column in columns.values())]
-        self.record(Batch(states.keys, columns).select(rows, columns))
+        self._record_where_written(originals, self._converted(originals))
+
+    def record_restored(self, originals: Batch, shadows: Batch) -> None:
+        """Remember originals that are about to be written beside later shadow fields; it is on disk when this returns.
+
+        Args:
+            originals: by their paths; None for what is not written.
+            shadows: what the shadow fields hold.
+        """
+        self._record_where_written(originals, self._digests(originals, shadows, is_written=True))
 
     def forget(self, keys: Collection[bytes]) -> None:
         """Free the memory of documents; the backup keeps what it holds."""
@@ -122,6 +123,16 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
             now = self._digest(shadow)
             return all(state[:DIGEST_SIZE] == ABSENT for state in known if state[DIGEST_SIZE:] == now)
         return self._digest(original) + self._digest(converted, is_written=False) in known
+
+    def _record_where_written(self, originals: Batch, states: Batch) -> None:
+        columns = {
+            path: Column.of(
+                None if original is None else state for original, state in zip(originals[path], column, strict=True)
+            )
+            for path, column in states.columns.items()
+        }
+        rows = [row for row in range(len(states)) if any(column[row] is not None for column in columns.values())]
+        self.record(Batch(states.keys, columns).select(rows, columns))
 
     def _is_news(self, name: str, key: bytes, state: bytes | None) -> bool:
         return super()._is_news(name, key, state) or (state is not None and key in self.written[name])

@@ -14,6 +14,7 @@ from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
+from fieldfare.engine.shadow_fields.history import FieldHistory
 from fieldfare.engine.shadow_fields.repeated_write import write_repeatedly
 from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_paths import shadow_paths
@@ -139,9 +140,10 @@ def write_originals(run: ActiveRun) -> int:
     Returns:
         How many documents were written.
     """
-    written = 0
+    written, history = 0, FieldHistory(run)
     for batch in _latest_first(run):
-        written += _write_back(run, batch)
+        written += _write_back(run, batch, history)
+        history.forget(batch.keys)
         run.advance(len(batch))
     return written
 
@@ -156,18 +158,23 @@ def _latest_first(run: ActiveRun) -> Iterator[Batch]:
         yield from shard.iter_batches(REWRITE)
 
 
-def _write_back(run: ActiveRun, batch: Batch) -> int:
+def _write_back(run: ActiveRun, batch: Batch, history: FieldHistory) -> int:
     paths = shadow_paths(run.plan)
     row_of = {key: row for row, key in enumerate(batch.keys)}
 
     def decide(keys: Sequence[bytes]) -> GuardedWrite:
         found, _ = read_documents(run.server, run.source.storage, keys, [*paths, *paths.values()])
-        after = {
+        restored = {
             old: Column.of(
-                batch[old][row_of[key]] if original is None and shadow is not None else original
+                batch[old][row_of[key]] if original is None and shadow is not None else None
                 for key, original, shadow in zip(found.keys, found[old], found[new], strict=True)
             )
             for old, new in paths.items()
+        }
+        history.record_restored(Batch(found.keys, restored), found)
+        after = {
+            old: Column.of(now if value is None else value for now, value in zip(found[old], column, strict=True))
+            for old, column in restored.items()
         }
         return GuardedWrite(Batch(found.keys, after), before=found, guards=found)
 
