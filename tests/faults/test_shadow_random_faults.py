@@ -33,7 +33,10 @@ from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.pipeline import exchange
 from fieldfare.testing.indexing import wait_until_indexed
 
-EXAMPLES: Final = 200 if "TORTURE" in os.environ else 1
+PARTS: Final = 8 if "TORTURE" in os.environ else 1
+EXAMPLES: Final = 25 if "TORTURE" in os.environ else 1
+"""How many each of the parts tries, which run beside one another."""
+
 DOCUMENTS: Final = 60
 DIMS: Final = 4
 FAULTS: Final = ("cut", "restart", "kill", "overflow")
@@ -320,9 +323,13 @@ def start(embedded: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) ->
     return begin
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @random_breakages
 @given(breakage=breakages)
-def test_nothing_is_lost_and_nothing_is_stale(start: Callable[[Breakage], Trial], breakage: Breakage) -> None:
+def test_nothing_is_lost_and_nothing_is_stale(
+    start: Callable[[Breakage], Trial], part: int, breakage: Breakage
+) -> None:
+    del part
     trial = start(breakage)
     with stopped(trial):
         trial.application.start()
@@ -335,11 +342,13 @@ def test_nothing_is_lost_and_nothing_is_stale(start: Callable[[Breakage], Trial]
     assert trial.left_over() == []
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @random_breakages
 @given(breakage=breakages)
 def test_a_rollback_after_finalize_loses_nothing_that_is_written_in_the_new_form(
-    start: Callable[[Breakage], Trial], breakage: Breakage
+    start: Callable[[Breakage], Trial], part: int, breakage: Breakage
 ) -> None:
+    del part
     trial = start(breakage)
     with stopped(trial):
         trial.application.start()
