@@ -75,7 +75,7 @@ clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 
 bench: ZERO_DOWNTIME ?= --out docs --large
 bench: compare zero-downtime
-	@for script in recall batch heartbeat; do \
+	@for script in recall batch heartbeat sizes; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
 	@echo "== benchmarks/workers.py"; $(BIN)/python benchmarks/workers.py --out docs
