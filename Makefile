@@ -73,8 +73,9 @@ clients: export REDISVL := $(or $(REDISVL),$(REDISVL_VENV)/bin/python)
 clients: $(VENV)/dev.stamp $(if $(REDISVL),,$(REDISVL_VENV)/clients.stamp)
 	@$(BIN)/python -m pytest tests/clients
 
+bench: ZERO_DOWNTIME ?= --out docs --large
 bench: compare zero-downtime
-	@for script in recall batch heartbeat; do \
+	@for script in recall batch heartbeat sizes; do \
 		echo "== benchmarks/$$script.py"; $(BIN)/python benchmarks/$$script.py || exit 1; \
 	done
 	@echo "== benchmarks/workers.py"; $(BIN)/python benchmarks/workers.py --out docs

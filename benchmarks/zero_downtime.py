@@ -22,11 +22,13 @@ from comparison.machine import describe_machine, describe_server, read_commit
 from fieldfare.server import connect
 from fieldfare.server.embedded import EmbeddedServer
 from live.documents import Dictionary
-from live.measure import CASES, run_case
+from live.measure import CASES, LARGE, run_case
 from live.page import make_section, write_section
 from live.results import ZeroDowntime, read, write
 
 DOCUMENTS: Final = 20_000
+LARGE_DOCUMENTS: Final = 2_000_000
+LARGE_DIMS: Final = 64
 DATA: Final = "zero_downtime.json"
 PAGE: Final = "zero-downtime.md"
 
@@ -58,6 +60,9 @@ def measure(chosen: argparse.Namespace) -> ZeroDowntime:
         for case in CASES:
             if chosen.only in case.name and server.capabilities.has_search(case.search):
                 run.cases.append(run_case(case, server, url, dictionary))
+        if chosen.large:
+            many = Dictionary.read(chosen.entries, chosen.vectors, LARGE_DOCUMENTS, LARGE_DIMS)
+            run.cases.append(run_case(LARGE, server, url, many))
     return run
 
 
@@ -67,6 +72,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=DOCUMENTS, help="how many documents")
     parser.add_argument("--vectors", type=Path, default=WORDNET, help="an .npy file of float32 sentence embeddings")
     parser.add_argument("--entries", type=Path, default=WORDNET.with_name("documents.jsonl"), help="JSON lines")
+    parser.add_argument("--large", action="store_true", help="also 2,000,000 documents: 8 GiB of memory, ten minutes")
     parser.add_argument("--only", default="", help="run the cases whose names contain this")
     parser.add_argument(
         "--server", help="URL of a server or cluster, for example with search 8, for int8; ALL ITS DATA IS DELETED"

@@ -117,9 +117,18 @@ def _ranges(count: int) -> Iterator[range]:
     return (range(start, min(start + ROWS, count)) for start in range(0, count, ROWS))
 
 
-def make_embeddings(count: int, path: Path) -> NDArray[np.float32]:
-    """Return the rows of an .npy file of unit vectors; if it has fewer, the rest are weighted means of two of them."""
-    vectors = np.load(path)[:count].astype("<f4")
+def make_embeddings(count: int, path: Path, dims: int | None = None) -> NDArray[np.float32]:
+    """Return the rows of an .npy file of vectors; if it has fewer, the rest are weighted means of two of them.
+
+    Args:
+        count: how many rows.
+        path: the file.
+        dims: how many values of each vector are taken, from the first on; None: all.
+
+    Returns:
+        Unit vectors of shape ``(count, dims)``.
+    """
+    vectors = np.load(path)[:count, :dims].astype("<f4")
     random = np.random.default_rng(2)
     missing = count - len(vectors)
     first, second = random.integers(len(vectors), size=(2, missing))

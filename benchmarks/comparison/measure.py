@@ -26,7 +26,7 @@ from fieldfare.server.inspect import read_definition
 from fieldfare.support.yamlfile import load_yaml
 from fieldfare.testing.indexing import wait_until_indexed
 
-__all__ = ["CommandFailed", "Observer", "build", "measure_case"]
+__all__ = ["CommandFailed", "Observer", "build", "launch", "load", "measure_case"]
 
 LAUNCH: Final = Path(__file__).with_name("launch.py")
 QUERY_CLIENT: Final = Path(__file__).with_name("query_client.py")

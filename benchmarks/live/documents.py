@@ -20,6 +20,10 @@ from fieldfare.testing.servers import clear
 __all__ = ["NAME", "Dictionary"]
 
 NAME: Final = "words"
+ROWS: Final = 500
+KINDS: Final = 100
+"""How many values the tag has; a query of one finds this share of the documents."""
+
 WRITTEN: Final = 2000
 """How many documents the writing client writes, over and over again."""
 
@@ -37,17 +41,25 @@ class Dictionary:
     vectors: NDArray[np.float32]
 
     @classmethod
-    def read(cls, entries: Path, vectors: Path, count: int) -> Dictionary:
-        """Read both files; if there are fewer vectors, further ones are weighted means of two of them."""
+    def read(cls, entries: Path, vectors: Path, count: int, dims: int | None = None) -> Dictionary:
+        """Read both files; if there are fewer vectors, further ones are weighted means of two of them.
+
+        Args:
+            entries: JSON lines.
+            vectors: an .npy file.
+            count: how many documents there are.
+            dims: how many values of each vector are taken, from the first on; None: all.
+        """
         lines = entries.read_text(encoding="utf-8").splitlines()
-        return cls([json.loads(line) for line in lines], make_embeddings(count, vectors))
+        return cls([json.loads(line) for line in lines], make_embeddings(count, vectors, dims))
 
     def load(self, server: Server, *, has_vectors: bool, is_alias: bool) -> None:
         """Empty the server, write the documents, and create an index over them that answers to ``words``."""
         clear(server)
-        documents = [self._write(f"word:{number}", number)[1] for number in range(len(self.vectors))]
-        for start in range(0, len(documents), 500):
-            server.bulk(documents[start : start + 500])
+        count = len(self.vectors)
+        for start in range(0, count, ROWS):
+            numbers = range(start, min(start + ROWS, count))
+            server.bulk([self._write(f"word:{number}", number)[1] for number in numbers])
         index, dims = f"{NAME}_1" if is_alias else NAME, self.vectors.shape[1]
         vector = ("TYPE", "FLOAT32", "DIM", dims, "DISTANCE_METRIC", "COSINE")
         server.command(
@@ -65,7 +77,7 @@ class Dictionary:
         return [
             self.nearest(self.vectors[7].tobytes()) if has_vectors else phrase,
             ("FT.SEARCH", NAME, words[0], "NOCONTENT", "LIMIT", 0, 5),
-            ("FT.SEARCH", NAME, "@kind:{a}", "NOCONTENT", "LIMIT", 0, 5),
+            ("FT.SEARCH", NAME, "@kind:{k7}", "NOCONTENT", "LIMIT", 0, 5),
             ("FT.AGGREGATE", NAME, words[0], "GROUPBY", 1, "@kind", "REDUCE", "COUNT", 0, "AS", "count"),
         ]
 
@@ -86,6 +98,6 @@ class Dictionary:
 
     def _write(self, key: str, number: int) -> tuple[bytes, Command]:
         entry = self.entries[number % len(self.entries)]
-        facts = ("gloss", entry["gloss"], "pos", entry["pos"], "number", number, "kind", "ab"[number % 2])
+        facts = ("gloss", entry["gloss"], "pos", entry["pos"], "number", number, "kind", f"k{number % KINDS}")
         vector = self.vectors[number % len(self.vectors)].tobytes()
         return key.encode(), ("HSET", key, *facts, "embedding", vector)

@@ -30,7 +30,7 @@ from live.documents import NAME, Dictionary
 from live.final_state import count_stale, measure_recall
 from live.results import CaseResult, Figures
 
-__all__ = ["CASES", "Case", "run_case"]
+__all__ = ["CASES", "LARGE", "Case", "run_case"]
 
 QUIET_SECONDS: Final = 3.0
 """How long the clients query before the migration, after it, and after a rollback."""
@@ -39,9 +39,6 @@ PAUSE: Final = 0.01
 """Seconds between an answer and the next query of a client; four clients would fill one processor without it."""
 
 WRITERS: Final = 2
-
-WRITES_PER_SECOND: Final = 200
-"""The rate of both clients together."""
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
 FLOAT16: Final = {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}
@@ -68,6 +65,7 @@ class Case:
             continue writing the old form, and nothing is finalized.
         prefix: the prefix of keys after the migration.
         search: the version of the search module that it needs.
+        writes_per_second: the rate of both writing clients together.
     """
 
     name: str
@@ -79,6 +77,7 @@ class Case:
     rewritten: Callable[[NDArray[np.float32]], NDArray[Any]] | None = None
     prefix: str = "word:"
     search: Version = (2, 10, 0)
+    writes_per_second: int = 200
 
     @property
     def needs_sync(self) -> bool:
@@ -115,6 +114,14 @@ CASES: Final = (
     Case("two more fields of a text index, alter", ModeName.ALTER, FIELDS, has_vectors=False),
     Case("FLAT → HNSW, drop_recreate", ModeName.DROP_RECREATE, HNSW),
 )
+LARGE: Final = Case(
+    "2,000,000 x 64, float32 → float16, shadow",
+    ModeName.SHADOW,
+    FLOAT16,
+    rewritten=to_float16,
+    writes_per_second=14,
+)
+"""A case of many documents with small vectors."""
 
 
 @define
@@ -151,7 +158,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
             *(url, queries, dictionary.writes()),
             encoded_anew=anew,
             pause=PAUSE,
-            write_rate=WRITES_PER_SECOND,
+            write_rate=case.writes_per_second,
             writers=WRITERS,
         ) as load:
             with clock.part("before"):
