@@ -12,9 +12,9 @@ from fieldfare.api.arguments import (
     required_index_workers,
     required_query_checks,
     required_verify,
-    server_at,
 )
 from fieldfare.api.planner import MigrationPlanner
+from fieldfare.api.server_argument import server_at
 from fieldfare.engine.apply import apply
 from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits

@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from fieldfare.api.arguments import required_verify, server_at
+from fieldfare.api.arguments import required_verify
+from fieldfare.api.server_argument import server_at
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.report_builder import lasting_warnings
