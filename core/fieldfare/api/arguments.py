@@ -9,7 +9,7 @@ from attrs import evolve
 
 from fieldfare.comparison import comparable_queries
 from fieldfare.errors import BackupDirectoryRequired, UsageError
-from fieldfare.hooks.run_options import AUTO, Verify
+from fieldfare.hooks.run_defaults import AUTO, Verify
 from fieldfare.queries import QueryChecks
 from fieldfare.queries.file import load_query_checks
 from fieldfare.storage import BackupPath, backup_location

@@ -26,7 +26,8 @@ from fieldfare.engine.synchronize import synchronize
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
-from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, STALL_SECONDS, Verify
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
