@@ -26,7 +26,7 @@ INEXACT: Final = ("float16", "bfloat16")
 BLOCK: Final = 50
 """How many queries are ranked at once; bounds the memory."""
 
-ROWS: Final = 500
+ROWS: Final = 250
 """How many vectors are prepared at once; bounds the memory."""
 
 TOLERANCE: Final = 1e-6
@@ -97,17 +97,22 @@ class VectorSpace:
             values -= self.centre
         return values if self.rounding is None else cast(values, self.rounding).astype(np.float32)
 
-    def scores(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the score of every vector for these rows as queries: the nearer the higher, a row itself last."""
-        queries = self.prepared(rows)
-        scores = np.empty((len(rows), len(self.vectors)), np.float32)
+    def scores(self, rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+        """Return the score of every vector for these rows as queries: the nearer the higher, a row itself last.
+
+        Returns:
+            A matrix for each :data:`BLOCK` queries: the free memory that smaller ones have left has place for it.
+        """
+        parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        queries = [self.prepared(part) for part in parts]
+        scores = [np.empty((len(part), len(self.vectors)), np.float32) for part in parts]
         for start in range(0, len(self.vectors), ROWS):
             values = self.prepared(slice(start, start + ROWS))
-            block = np.matmul(queries, values.T)
-            if self.metric == "l2":
-                block -= np.einsum("ij,ij->i", values, values) / 2
-            scores[:, start : start + ROWS] = block
-        scores[np.arange(len(rows)), rows] = -np.inf
+            penalty = np.einsum("ij,ij->i", values, values) / 2 if self.metric == "l2" else np.float32(0)
+            for block, query in zip(scores, queries, strict=True):
+                block[:, start : start + ROWS] = query @ values.T - penalty
+        for block, part in zip(scores, parts, strict=True):
+            block[np.arange(len(part)), part] = -np.inf
         return scores
 
 
@@ -149,20 +154,16 @@ def compute_recall(
         left out.
     """
     depths = [depth for depth in DEPTHS if depth < len(before.vectors) - 1] if len(queries) else []
-    truths = [_truth(exact, depths) for exact in _blocks(before.scores(queries))] if depths else []
+    truths = [_truth(exact, depths) for exact in before.scores(queries)] if depths else []
     for space in after:
         hits = np.zeros(len(depths))
-        for truth, block in zip(truths, _blocks(space.scores(queries)) if depths else (), strict=True):
+        for truth, block in zip(truths, space.scores(queries) if depths else (), strict=True):
             found = _best(block, depths[-1])
             scores = np.take_along_axis(truth.exact, found, axis=1)
             for column, depth in enumerate(depths):
                 hits[column] += (scores[:, :depth] >= truth.least[:, column, np.newaxis]).mean(axis=1).sum()
         del space  # the next one is as large
         yield dict(zip(depths, (hits / max(len(queries), 1)).tolist(), strict=True))
-
-
-def _blocks(scores: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    return [scores[start : start + BLOCK] for start in range(0, len(scores), BLOCK)]
 
 
 def _truth(exact: NDArray[np.float32], depths: Sequence[int]) -> _Truth:
