@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -39,7 +40,7 @@ class PlainOption(TyperOption):
             return Path(value)
         if get_origin(kind) is list and get_args(kind) == (str,):
             return list(value)
-        if (kind in PLAIN and type(value) is kind) or (get_origin(kind) is Literal and value in get_args(kind)):
+        if _has_type(value, kind):
             return value
         return super().get_runtime_param().coerce(value, param=param, ctx=ctx)
 
@@ -50,6 +51,12 @@ def with_plain_values(parameters: list[Any]) -> list[Any]:
         if type(each) is TyperOption:
             each.__class__ = PlainOption  # typer makes the options, and has no argument for their class
     return parameters
+
+
+def _has_type(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    return type(value) is kind and (kind in PLAIN or issubclass(kind, Enum))
 
 
 def _is_usable(value: str | Path, settings: Any) -> bool:
