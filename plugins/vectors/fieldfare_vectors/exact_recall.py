@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from attrs import evolve, frozen
 
-from fieldfare_vectors.values import cast
+from fieldfare_vectors.values import NUMPY_DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,7 +95,9 @@ class VectorSpace:
             values = np.divide(values, lengths, out=values, where=lengths > 0)
         elif self.metric == "l2":
             values -= self.centre
-        return values if self.rounding is None else cast(values, self.rounding).astype(np.float32)
+        if self.rounding is None:
+            return values
+        return values.astype(NUMPY_DTYPES[self.rounding]).astype(np.float32)  # no value is too large
 
     def scores(self, rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
         """Return the score of every vector for these rows as queries: the nearer the higher, a row itself last.
