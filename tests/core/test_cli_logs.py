@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -27,6 +29,15 @@ def test_tracebacks_show_no_local_variables(log_format: str, capsys: pytest.Capt
     assert "observer_failed" in err
     assert "ZeroDivisionError" in err
     assert "hunter2" not in err
+
+
+def test_rich_is_not_imported_for_logs_and_can_be_imported_afterwards() -> None:
+    script = (
+        "import sys; import fieldfare.support.logs; print('rich' in sys.modules);"
+        "from rich.console import Console; Console().print('shown')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\nshown\n"
 
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,18 @@ def test_a_command_loads_neither_the_others_nor_what_only_they_need() -> None:
     loaded = set(done.stdout.split())
     assert {"fieldfare.cli.plan", "fieldfare.api.planner"} <= loaded
     assert not loaded & {"fieldfare.cli.apply", "fieldfare.api.executor", "fieldfare.examination"}
+    assert not loaded & {"fieldfare.engine.run", "fieldfare.backup", "fieldfare.comparison"}
+    assert not loaded & {"numpy", "pydantic", "rich", "filelock"}
+
+
+def test_what_was_imported_is_not_searched_for_garbage_at_the_end() -> None:
+    script = (
+        "import atexit, gc, sys; atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()));"
+        "from fieldfare.cli.app import main; sys.argv = ['fieldfare', '--version']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    left, frozen = map(int, done.stdout.splitlines()[-1].split())
+    assert left < frozen / 10
 
 
 def test_help_names_every_command_in_the_order_of_work(capsys: pytest.CaptureFixture[str]) -> None:

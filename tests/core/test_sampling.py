@@ -20,6 +20,7 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
 from fieldfare.plan.file import fingerprint
 from fieldfare.planning.planner import build_live_index
+from fieldfare.planning.sampling import sample_keys
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed
@@ -158,3 +159,12 @@ def test_a_restarted_server_gives_the_same_plan() -> None:
                 sleep(0.01)
             restartable.repair()
     assert fingerprint(plans[0]) == fingerprint(plans[1])
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 6000, 30_000])
+def test_a_sample_of_many_keys_depends_neither_on_their_order_nor_on_repeated_ones(count: int) -> None:
+    keys = [b"doc:%d" % number for number in range(20_000)]
+    sample = sample_keys(keys, count, seed=1)
+    assert len(set(sample)) == len(sample) == min(count, len(keys))
+    assert sample_keys([*keys[:500], *reversed(keys)], count, seed=1) == sample
+    assert sample_keys(keys, 30_000, seed=1)[:count] == sample

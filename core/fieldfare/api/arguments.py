@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +9,9 @@ from attrs import evolve
 
 from fieldfare.comparison import comparable_queries
 from fieldfare.errors import BackupDirectoryRequired, UsageError
-from fieldfare.hooks.run_options import AUTO, Verify
+from fieldfare.hooks.run_defaults import AUTO, Verify
 from fieldfare.queries import QueryChecks
 from fieldfare.queries.file import load_query_checks
-from fieldfare.server import Server, connect
-from fieldfare.server.client_address import AnyClient
-from fieldfare.server.connector import connect_like
 from fieldfare.storage import BackupPath, backup_location
 
 __all__ = [
@@ -25,7 +20,6 @@ __all__ = [
     "required_index_workers",
     "required_query_checks",
     "required_verify",
-    "server_at",
 ]
 
 
@@ -99,23 +93,3 @@ def required_backup_dir(path: BackupPath | str | None) -> BackupPath:
     if not path or not str(path).strip():
         raise BackupDirectoryRequired
     return backup_location(path)
-
-
-@contextmanager
-def server_at(server: Server | None, url: str | None, client: AnyClient | None = None) -> Iterator[Server]:
-    """Yield the given connection, or open one to the server of a client or a URL and close it at the end.
-
-    Raises:
-        UsageError: nothing is given.
-        PreconditionError: there is no usable server.
-    """
-    if server is not None:
-        yield server
-    elif client is not None:
-        with connect_like(client) as opened:
-            yield opened
-    elif url:
-        with connect(url) as opened:
-            yield opened
-    else:
-        raise UsageError("No server: give redis_url (--url, FIELDFARE_URL or REDIS_URL).")

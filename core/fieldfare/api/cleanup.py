@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.engine import abandoned_fields, cleanup
 from fieldfare.engine.abandoned_fields import AbandonedField
 from fieldfare.engine.cleanup import AbandonedIndex

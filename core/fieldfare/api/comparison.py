@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.comparison import IndexComparison, comparable_queries, compare_checks, sample_queries
 from fieldfare.comparison.compare import ROUNDS
 from fieldfare.comparison.sample_queries import SAMPLES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.errors import UsageError
 from fieldfare.examination import SAMPLE, Examination, examine
 from fieldfare.hooks.manager import Plugins, load_plugins

@@ -12,9 +12,9 @@ from fieldfare.api.arguments import (
     required_index_workers,
     required_query_checks,
     required_verify,
-    server_at,
 )
 from fieldfare.api.planner import MigrationPlanner
+from fieldfare.api.server_argument import server_at
 from fieldfare.engine.apply import apply
 from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits
@@ -26,7 +26,8 @@ from fieldfare.engine.synchronize import synchronize
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
-from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, RunOptions, Verify
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, STALL_SECONDS, Verify
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.changes.diff import changes_from_patch, changes_from_schema
 from fieldfare.definition import Snapshot
 from fieldfare.errors import UsageError
@@ -19,7 +19,6 @@ from fieldfare.plan.file import write_plan
 from fieldfare.plan.redisvl import RedisVLPlan
 from fieldfare.planning.options import plan_options, with_preferred
 from fieldfare.planning.planner import make_plan, require_known
-from fieldfare.planning.redisvl import add_steps
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
@@ -208,6 +207,8 @@ class MigrationPlanner(Planner):
         """
         if not isinstance(plan, RedisVLPlan):
             return plan
+        from fieldfare.planning.redisvl import add_steps  # noqa: PLC0415 - start-up time
+
         with server_at(server, redis_url, redis_client) as opened:
             return add_steps(opened, self.plugins, plan, options=self.options, backup_dir=backup_dir)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from fieldfare.api.arguments import required_verify, server_at
+from fieldfare.api.arguments import required_verify
+from fieldfare.api.server_argument import server_at
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.report_builder import lasting_warnings
@@ -17,7 +18,8 @@ from fieldfare.engine.rights import require_reading_rights
 from fieldfare.engine.validation_run import open_validation
 from fieldfare.errors import IndexNotFound, UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
-from fieldfare.hooks.run_options import RunOptions, Verify
+from fieldfare.hooks.run_defaults import Verify
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.redisvl import with_live_target
 from fieldfare.queries.file import load_query_checks

@@ -181,6 +181,11 @@ class UpdateOption:
     old: Any
     new: Any
 
+    @property
+    def affects_coverage(self) -> bool:
+        """Whether the option decides which documents the index covers."""
+        return self.option in {"filter", "prefixes", "index_all"}
+
     def __str__(self) -> str:
         """Return one line for people."""
         return f"index {self.option}: {_transition(self.old, self.new)}"

@@ -47,7 +47,7 @@ from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
 from fieldfare.errors.base import single_full_stops
-from fieldfare.hooks.run_options import RETRY_SECONDS, STALL_SECONDS, Verify
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
 

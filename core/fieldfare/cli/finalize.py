@@ -16,7 +16,7 @@ from fieldfare.cli.report_text import show_report
 from fieldfare.cli.run_options import ConvertFirst, ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
-from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.hooks.run_defaults import RETRY_SECONDS
 from fieldfare.report import Result
 
 if TYPE_CHECKING:

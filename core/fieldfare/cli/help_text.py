@@ -9,6 +9,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from fieldfare.cli.option_values import with_plain_values
+
 __all__ = ["Command", "Group", "fit_examples"]
 
 HYPHEN: Final = "\ue000"
@@ -40,11 +42,19 @@ class Command(TyperCommand):
 
     context_class = _Context
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments."""
+        return with_plain_values(super().get_params(ctx))
+
 
 class Group(TyperGroup):
     """A program whose help breaks lines between words only."""
 
     context_class = _Context
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options and arguments."""
+        return with_plain_values(super().get_params(ctx))
 
 
 def fit_examples(text: str) -> str:

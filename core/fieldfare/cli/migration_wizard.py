@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from fieldfare.api import MigrationPlanner
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.cli.errors import describe
 from fieldfare.cli.output import notice
 from fieldfare.cli.terminal import Console

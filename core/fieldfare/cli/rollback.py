@@ -20,7 +20,7 @@ from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRat
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import RollbackFailed
-from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.hooks.run_defaults import RETRY_SECONDS
 from fieldfare.report import MigrationReport, Result
 from fieldfare.support.units import about_seconds
 from fieldfare.support.wording import counted

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from fieldfare.cli.options import writable_file
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 
 __all__ = [
     "AllowOverflow",

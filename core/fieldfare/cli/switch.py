@@ -22,7 +22,7 @@ from fieldfare.cli.run_options import ReconnectTimeout
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import MigrationIncomplete
-from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.hooks.run_defaults import RETRY_SECONDS
 from fieldfare.report import Result
 
 __all__ = ["switch"]

@@ -19,7 +19,8 @@ from fieldfare.cli.run_options import BatchSize, MaxLatency, MaxRate, ReconnectT
 from fieldfare.cli.session import Session
 from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import UsageError
-from fieldfare.hooks.run_options import RETRY_SECONDS, RunOptions
+from fieldfare.hooks.run_defaults import RETRY_SECONDS
+from fieldfare.hooks.run_options import RunOptions
 
 if TYPE_CHECKING:
     from fieldfare.api import MigrationExecutor

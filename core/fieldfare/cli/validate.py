@@ -26,7 +26,7 @@ from fieldfare.cli.report_text import show_report
 from fieldfare.cli.run_options import Executor
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupUnusable, FieldfareError
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 
 if TYPE_CHECKING:
     from fieldfare.plan import MigrationPlan

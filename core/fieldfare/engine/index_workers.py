@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from fieldfare.backup.progress import RaisedWorkers
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError
-from fieldfare.hooks.run_options import AUTO, RunOptions
+from fieldfare.hooks.run_defaults import AUTO
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.server import Server
 from fieldfare.server.cores import count_cores
 from fieldfare.server.index_workers import (

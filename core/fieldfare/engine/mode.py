@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fieldfare.server import Server
     from fieldfare.server.pipeline import Command
 
-__all__ = ["DOWNTIME", "Draft", "Mode", "Part", "PlannedChange"]
+__all__ = ["DOWNTIME", "Draft", "Mode", "ModePlanner", "Part", "PlannedChange"]
 
 
 DOWNTIME: Final = "Index downtime is required"
@@ -75,24 +75,16 @@ class Draft:
         return (*(step for change in self.changes for step in change.steps), *self.further_steps)
 
 
-class Mode(ABC):
-    """One way to change an index. The engine has one object for each mode, and never asks which one it has.
+class ModePlanner(ABC):
+    """What one way to change an index means for a plan. Planning needs nothing of what carries the plan out.
 
-    A mode adds steps of its own to a plan, its *frame*: they belong to the kernel's plugin ``index``, which has them
-    executed, verified and undone here. Everything that all modes share (activities, journal transitions, receipts,
-    interruption, retries) is the engine's.
+    A mode adds steps of its own to a plan, its *frame*: they belong to the kernel's plugin ``index``.
 
     Attributes:
-        name: what plan files call it.
-        activities: kind of one of its steps → what step reports call its execution.
-        undo_activities: kind of one of its steps → what step reports call its undoing.
+        name: what plan files call the mode.
     """
 
     name: ClassVar[str]
-    activities: ClassVar[Mapping[str, str]] = {}
-    undo_activities: ClassVar[Mapping[str, str]] = {}
-
-    # ---- planning
 
     @abstractmethod
     def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
@@ -131,6 +123,21 @@ class Mode(ABC):
         """
         del plan
         return changed
+
+
+class Mode(ModePlanner):
+    """One way to change an index. The engine has one object for each mode, and never asks which one it has.
+
+    The plugin ``index`` has the steps of the frame executed, verified and undone here. Everything that all modes share
+    (activities, journal transitions, receipts, interruption, retries) is the engine's.
+
+    Attributes:
+        activities: kind of one of its steps → what step reports call its execution.
+        undo_activities: kind of one of its steps → what step reports call its undoing.
+    """
+
+    activities: ClassVar[Mapping[str, str]] = {}
+    undo_activities: ClassVar[Mapping[str, str]] = {}
 
     # ---- before a run
 

@@ -19,7 +19,6 @@ from fieldfare.server.inspect import index_exists, read_snapshot
 __all__ = [
     "check_source",
     "refuse_replica",
-    "replica_refusal",
     "require_comparable",
     "require_query_vectors",
     "source_differences",
@@ -53,20 +52,15 @@ def require_query_vectors(server: Server, plugins: Plugins, plan: MigrationPlan,
         raise PreconditionError(f"Queries take vectors from documents that have none. Nothing was changed.{lines}")
 
 
-def replica_refusal(primary: str) -> str:
-    """Return what to tell the user of a replica."""
-    return f"This server is a replica of {primary}, and what is written to a replica is refused or lost"
-
-
 def refuse_replica(server: Server) -> None:
     """Make sure that writes are kept.
 
     Raises:
         PreconditionError: this is a replica.
     """
-    primary = server.capabilities.replica_of
-    if primary:
-        raise PreconditionError(f"{replica_refusal(primary)}. Nothing was changed. Give --url of the primary")
+    refusal = server.capabilities.replica_refusal
+    if refusal:
+        raise PreconditionError(f"{refusal}. Nothing was changed. Give --url of the primary")
 
 
 def source_differences(server: Server, plan: MigrationPlan) -> tuple[tuple[str, ...], Snapshot]:

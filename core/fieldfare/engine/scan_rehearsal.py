@@ -14,7 +14,6 @@ from redis.exceptions import ResponseError
 from fieldfare.changes import UpdateOption
 from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode, text
-from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.index import wait_until_scanned
 from fieldfare.engine.rehearsal import drop_left_over, trial_name
 from fieldfare.engine.run import ActiveRun
@@ -117,7 +116,7 @@ def _narrow(run: ActiveRun, keys: list[bytes]) -> list[bytes]:
 
 def _definition(plan: MigrationPlan) -> IndexDefinition | None:
     """Return what to build: the target; the source where documents are still to be changed; None if neither tells."""
-    if any(isinstance(change, UpdateOption) and change.option in COVERAGE for change in plan.changes):
+    if any(isinstance(change, UpdateOption) and change.affects_coverage for change in plan.changes):
         return None
     if any(step.phase is Phase.REWRITE for step in plan.steps):
         return plan.source.definition if plan.source.definition.filter else None

@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Final
 
 import pluggy
@@ -202,13 +203,14 @@ def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:
     for name in plugins.blocked:
         manager.set_blocked(name)
     broken: list[PluginBroken | PluginConflict] = []
+    version = cache(_version)  # of a distribution with several plugins
     for name, module in BUILTIN.items():
         plugins.register(importlib.import_module(module), name, __version__)
     for point in points:
         if point.name in plugins.blocked:
             continue
         try:
-            plugins.register(_load(point), point.name, point.dist.version if point.dist else "")
+            plugins.register(_load(point), point.name, version(point.dist))
         except (PluginBroken, PluginConflict) as error:
             broken.append(error)
     plugins.broken = tuple(broken)
@@ -242,6 +244,10 @@ def _is_from_redis(error: Exception) -> bool:
     from redis.exceptions import RedisError  # noqa: PLC0415 - start-up time
 
     return isinstance(error, RedisError)
+
+
+def _version(distribution: Distribution | None) -> str:
+    return distribution.version if distribution else ""
 
 
 def _load(point: EntryPoint) -> object:

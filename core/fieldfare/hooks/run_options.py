@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from attrs import field, frozen
 
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, STALL_SECONDS, Verify
 from fieldfare.queries.model import QueryChecks
 
-__all__ = ["AUTO", "RETRY_SECONDS", "STALL_SECONDS", "RunOptions", "Verify"]
-
-RETRY_SECONDS: Final = 60.0
-"""Longer than a failover takes with the defaults of Sentinel and Cluster."""
-
-STALL_SECONDS: Final = 600.0
-"""Far longer than any document takes to be indexed."""
-
-
-AUTO: Final = "auto"
-"""As many index workers as the server has cores."""
-
-
-class Verify(StrEnum):
-    """How many documents the validation compares with the backup."""
-
-    SAMPLE = "sample"
-    FULL = "full"
-    NONE = "none"
+__all__ = ["RunOptions"]
 
 
 @frozen(hash=False)

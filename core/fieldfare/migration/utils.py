@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldfare.api import load_migration_plan, write_migration_plan, write_migration_report
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.schema import from_schema
 from fieldfare.hooks.manager import load_plugins

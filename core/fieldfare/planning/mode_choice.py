@@ -6,8 +6,8 @@ from typing import Final
 
 from attrs import frozen
 
-from fieldfare.engine.mode import Draft, Mode
-from fieldfare.engine.modes import MODES
+from fieldfare.engine.mode import Draft, ModePlanner
+from fieldfare.engine.mode_planners import MODE_PLANNERS
 from fieldfare.patch.mode import ModeName
 
 __all__ = ["ModeChoice", "choose_mode"]
@@ -25,7 +25,7 @@ class ModeChoice:
         reasons: lines for the user: why this one, or which other one would do without an outage.
     """
 
-    mode: Mode
+    mode: ModePlanner
     reasons: tuple[str, ...] = ()
 
 
@@ -37,10 +37,10 @@ def choose_mode(draft: Draft, requested: ModeName) -> ModeChoice:
     if requested is ModeName.AUTO:
         return _choose(draft)
     if requested is not ModeName.DROP_RECREATE:
-        return ModeChoice(MODES[requested])
+        return ModeChoice(MODE_PLANNERS[requested])
     other = next((each for each in WITHOUT_OUTAGE if not _blocker(draft, each)), None)
     hint = () if other is None else (f"Without an outage: plan with --mode {other}",)
-    return ModeChoice(MODES[requested], hint)
+    return ModeChoice(MODE_PLANNERS[requested], hint)
 
 
 def _choose(draft: Draft) -> ModeChoice:
@@ -49,16 +49,16 @@ def _choose(draft: Draft) -> ModeChoice:
         blocker = _blocker(draft, name)
         if not blocker:
             because = f", because {'; '.join(refused)}" if refused else ""
-            return ModeChoice(MODES[name], (f"--mode auto has chosen {name}{because}",))
+            return ModeChoice(MODE_PLANNERS[name], (f"--mode auto has chosen {name}{because}",))
         refused.append(f"{name} cannot do it: {blocker}")
     chosen = ModeName.DROP_RECREATE
-    return ModeChoice(MODES[chosen], (f"--mode auto has chosen {chosen}, because {'; '.join(refused)}",))
+    return ModeChoice(MODE_PLANNERS[chosen], (f"--mode auto has chosen {chosen}, because {'; '.join(refused)}",))
 
 
 def _blocker(draft: Draft, name: ModeName) -> str:
     """Return why a mode cannot carry out the changes; "" if it can."""
     for each in draft.changes:
-        blocker = MODES[name].blocker(draft, each) if each.claimed.claim.is_supported else None
+        blocker = MODE_PLANNERS[name].blocker(draft, each) if each.claimed.claim.is_supported else None
         if blocker is not None:
             return f"{each.claimed.change}: {blocker[0]}"
-    return MODES[name].reluctance(draft) or ""
+    return MODE_PLANNERS[name].reluctance(draft) or ""

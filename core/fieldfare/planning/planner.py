@@ -13,7 +13,7 @@ from fieldfare.changes import Change
 from fieldfare.definition import IndexDefinition, Snapshot
 from fieldfare.definition.info import ambiguous_texts
 from fieldfare.definition.reply import text
-from fieldfare.engine.mode import Draft, Mode, PlannedChange
+from fieldfare.engine.mode import Draft, ModePlanner, PlannedChange
 from fieldfare.errors import PreconditionError, UnsupportedServer
 from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import BUILTIN, Plugins
@@ -126,7 +126,7 @@ def _supported(claims: Sequence[ClaimedChange]) -> bool:
     return all(each.claim.is_supported for each in claims)
 
 
-def _claims(draft: Draft, mode: Mode) -> tuple[ClaimedChange, ...]:
+def _claims(draft: Draft, mode: ModePlanner) -> tuple[ClaimedChange, ...]:
     """Return the claims, with those blocked that the mode cannot carry out."""
     claims = []
     for each in draft.changes:

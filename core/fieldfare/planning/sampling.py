@@ -33,7 +33,8 @@ KEY_BATCH: Final = 5000
 SEED: Final = 1
 """Seed of the samples that plugins get."""
 
-RANKS: Final = 1 << 32
+HIGHEST_RANK: Final = (1 << 32) - 1
+"""The largest rank; a mask that is much faster than a remainder."""
 
 SCATTER: Final = 0x9E3779B1
 """Makes ranks of checksums: those of similar keys are similar (https://en.wikipedia.org/wiki/Hash_function)."""
@@ -49,16 +50,15 @@ def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
         count: maximum size of the sample. Memory grows with it, not with the number of keys.
         seed: the seed of the sample.
     """
-    chosen: list[tuple[int, bytes]] = []
-    last = RANKS if count else 0
+    chosen: set[tuple[int, bytes]] = set()
+    last = HIGHEST_RANK + 1 if count else 0
     rest = iter(keys)
     while some := list(islice(rest, KEY_BATCH)):
-        ranked = {(rank, key) for key in some if (rank := crc32(key, seed) * SCATTER % RANKS) < last}
-        if ranked:
-            chosen = sorted(ranked.union(chosen))[:count]
-        if len(chosen) == count and count:
-            last = chosen[-1][0] + 1  # keys may share a rank
-    return [key for _, key in chosen]
+        chosen |= {(rank, key) for key in some if (rank := crc32(key, seed) * SCATTER & HIGHEST_RANK) < last}
+        if len(chosen) > 2 * count:  # sorted seldom, for it takes longer than the rest
+            kept = sorted(chosen)[:count]
+            chosen, last = set(kept), kept[-1][0] + 1  # keys may share a rank
+    return [key for _, key in sorted(chosen)[:count]]
 
 
 class SampleDocuments(Protocol):

@@ -8,7 +8,6 @@ from attrs import frozen
 
 from fieldfare.definition import Snapshot
 from fieldfare.engine.mode import DOWNTIME
-from fieldfare.engine.preflight import replica_refusal
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
 from fieldfare.server.capabilities import Capabilities
@@ -54,11 +53,11 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
         of_mode: the warnings of the plan's mode.
         hints: about other modes, which come last.
     """
-    replica = server.capabilities.replica_of
+    replica = server.capabilities.replica_refusal
     rewrites = any(step.rewrites_documents for step in steps)
     lossy = [line for each in claims if each.claim.lossy for line in each.warnings]
     others = [line for each in claims if not each.claim.lossy for line in each.warnings]
-    lines = [f"{replica_refusal(replica)}: apply this plan there"] if replica else []
+    lines = [f"{replica}: apply this plan there"] if replica else []
     lines += [line for line in of_mode if line != DOWNTIME] + lossy
     lines += [DOWNTIME] if DOWNTIME in of_mode else []
     if steps:

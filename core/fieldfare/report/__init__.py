@@ -1,22 +1,28 @@
 """The reports of a run: step reports during the run, findings, and the migration report at its end. Data only.
 
-``file`` writes a report as YAML and reads it; ``html`` makes pages of reports.
+``file`` writes a report as YAML and reads it; ``html`` makes pages of reports. ``model`` is imported when one of its
+names is first used: planning needs findings only.
 May import: ``plan`` and below. Must not know: hooks, how a run is carried out.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from fieldfare.report.findings import Finding, Severity
-from fieldfare.report.model import (
-    MigrationReport,
-    Moment,
-    ReportedChange,
-    Result,
-    RunReport,
-    ShardMoment,
-    ShardReport,
-    StepReport,
-    Timings,
-    Validation,
-)
+
+if TYPE_CHECKING:
+    from fieldfare.report.model import (
+        MigrationReport,
+        Moment,
+        ReportedChange,
+        Result,
+        RunReport,
+        ShardMoment,
+        ShardReport,
+        StepReport,
+        Timings,
+        Validation,
+    )
 
 __all__ = [
     "Finding",
@@ -32,3 +38,19 @@ __all__ = [
     "Timings",
     "Validation",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name what the package offers."""
+    return sorted(__all__)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what has the name.
+
+    Raises:
+        AttributeError: nothing has it.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("fieldfare.report.model"), name)

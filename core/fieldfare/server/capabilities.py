@@ -66,6 +66,13 @@ class Capabilities:
     replica_of: str = ""
 
     @property
+    def replica_refusal(self) -> str:
+        """What the user of a replica should know; "" for a primary."""
+        if not self.replica_of:
+            return ""
+        return f"This server is a replica of {self.replica_of}, and what is written to a replica is refused or lost"
+
+    @property
     def has_svs(self) -> bool:
         """Whether SVS-VAMANA indexes can be created."""
         return self.has_search(SVS_VERSION)

@@ -253,7 +253,7 @@ def _distinct(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     with TemporaryFile(prefix="fieldfare-keys-") as spool:
         count = 0
         for keys in batches:
-            new = [key for key in keys if key not in seen]
+            new = keys if seen.isdisjoint(keys) else [key for key in keys if key not in seen]
             if len(seen) < MOST_KEYS:
                 seen.update(new)
                 yield new

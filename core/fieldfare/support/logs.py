@@ -6,13 +6,28 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Collection
-
-import structlog
+from collections.abc import Collection, Iterator
 
 from fieldfare.support.redaction import redact
 
 __all__ = ["configure_logs"]
+
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Have a module that is not imported yet count as not installed."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # so an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+with _without("rich"):  # structlog would import it for tracebacks that show local variables: half of its start-up time
+    import structlog
 
 
 class StandardError:
@@ -45,7 +60,7 @@ def configure_logs(log_format: str = "console", log_level: str = "warning", *, s
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
         if log_format == "json"
-        # rich tracebacks would show local variables, and with them passwords
+        # other tracebacks would show local variables, and with them passwords
         else [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve
 
 from fieldfare.api import MigrationExecutor
-from fieldfare.api.arguments import server_at
+from fieldfare.api.server_argument import server_at
 from fieldfare.backup import open_directory
 from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupDirectoryRequired, PreconditionError

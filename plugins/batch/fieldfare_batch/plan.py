@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from attrs import frozen
 
+from fieldfare_batch.failure_policy import FailurePolicy
+
 __all__ = ["BatchIndex", "BatchPlan", "FailurePolicy"]
-
-
-class FailurePolicy(StrEnum):
-    """Whether the failure of one index stops the batch."""
-
-    FAIL_FAST = "fail_fast"
-    CONTINUE_ON_ERROR = "continue_on_error"
 
 
 @frozen

@@ -10,8 +10,8 @@ from typing import Any, TypedDict, Unpack
 
 from attrs import define
 
-from fieldfare.api.arguments import server_at
 from fieldfare.api.planner import Planner
+from fieldfare.api.server_argument import server_at
 from fieldfare.changes import UpdateField
 from fieldfare.engine.shadow.memory_shortage import memory_shortage
 from fieldfare.errors import UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, Verify
 
 __all__ = ["Settings"]
 

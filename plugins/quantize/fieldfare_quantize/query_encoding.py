@@ -10,7 +10,6 @@ from attrs import evolve, frozen
 from fieldfare.changes import RenameField
 from fieldfare.errors import FileError, IndexNotFound, UsageError
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import MigrationReport
 from fieldfare_quantize.calibration import Calibration
 from fieldfare_quantize.conversion import CONVERT, ConversionParameters
 from fieldfare_quantize.published_calibration import PublishedCalibration, calibration_key, read_calibration
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fieldfare.definition import Field
+    from fieldfare.report import MigrationReport
     from fieldfare.server import Server
 
 __all__ = ["QueryEncoding", "read_encoding", "read_encoding_from_redis"]
@@ -74,6 +74,8 @@ def read_encoding(source: MigrationPlan | MigrationReport | str | Path, field: s
         UsageError: there is no such vector field, or the calibration of an integer datatype is unknown.
         FileError: the file is neither plan nor report.
     """
+    from fieldfare.report import MigrationReport  # noqa: PLC0415 - start-up time
+
     known = _load(Path(source)) if isinstance(source, str | Path) else source
     try:
         if isinstance(known, MigrationPlan):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from fieldfare.documents import KeyCounter, Note
 
@@ -65,13 +65,15 @@ def warn_of_sample(sample: Sample, path: str, notes: Iterable[Note]) -> tuple[st
 
 def _duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
     """Note the documents that have the same vector as an earlier one of the sample."""
-    seen: set[bytes] = set()
+    by_checksum: dict[int, list[int]] = {}
     duplicates = KeyCounter()
-    for key, vector in zip(sample.keys, sample.vectors, strict=True):
-        value = blake2b(vector.tobytes(), digest_size=16).digest()
-        if value in seen:
+    for row, key in enumerate(sample.keys):
+        content = sample.vectors[row].tobytes()
+        others = by_checksum.setdefault(crc32(content), [])
+        if any(sample.vectors[other].tobytes() == content for other in others):
             duplicates.add([key])
-        seen.add(value)
+        else:
+            others.append(row)
     if not duplicates.count:
         return ()
     detail = "the same vector as another document's: queries find them in any order"

@@ -9,16 +9,13 @@ from attrs import evolve
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
-from fieldfare.changes import AddField
-from fieldfare.definition import IndexDefinition
-from fieldfare.definition.canonical import canonical
 from fieldfare.definition.reply import encode
+from fieldfare.engine.alter.planner import ALTER, AlterPlanner
 from fieldfare.engine.alter.rehearsal import rehearse_alter
-from fieldfare.engine.alter.steps import ALTER, add_fields, added_fields, is_altered, plan_alter, remove_fields
+from fieldfare.engine.alter.steps import add_fields, is_altered, remove_fields
 from fieldfare.engine.checks.validators import run_validators
-from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.index import create_index, wait_until_ready
-from fieldfare.engine.mode import Draft, Mode, Part, PlannedChange
+from fieldfare.engine.mode import Mode, Part
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
@@ -40,48 +37,11 @@ from fieldfare.server.pipeline import Command
 __all__ = ["Alter"]
 
 
-class Alter(Mode):
+class Alter(AlterPlanner, Mode):
     """Add fields to the index as it is."""
 
-    name = "alter"
     activities: ClassVar = {ALTER: "alter"}
     undo_activities: ClassVar = {ALTER: "create"}
-
-    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
-        """Refuse everything but new fields, for FT.ALTER can do nothing else."""
-        if not isinstance(change.claimed.change, AddField):
-            return "FT.ALTER can only add fields", "use --mode auto, which takes a mode that can do it"
-        if change.steps or draft.further_steps:
-            return "its plugin does more than add a field", "use --mode drop_recreate"
-        source = draft.snapshot.definition
-        if canonical(draft.target).options != canonical(source).options:
-            return "with so many TEXT fields the index needs MAXTEXTFIELDS from the start", "use --mode auto"
-        return temporary_blocker(source)
-
-    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
-        """Return the step that adds the fields."""
-        return (plan_alter(draft.snapshot.definition, target),)
-
-    def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
-        """Say that the index answers, and when the new fields do."""
-        snapshot = draft.snapshot
-        names = ", ".join(repr(each.name) for each in added_fields(snapshot.definition, target))
-        answers = (
-            "The index answers all the time; apply waits until the server has scanned all documents again: then "
-            f"queries on {names} find all of them"
-        )
-        own = snapshot.definition.name
-        back = f"a rollback builds {own!r} again as a second index, and makes its names aliases of that index"
-        if draft.server.capabilities.coordinator and own in names_of(snapshot):
-            back += f"; in this cluster queries of {own!r} fail for one round trip then"
-        lines = [answers, f"FT.ALTER cannot remove fields: {back}"]
-        if not snapshot.aliases and not snapshot.aliases_listed:
-            lines.append(
-                "This server does not list aliases: name each alias of this index with --alias, or a rollback loses it"
-            )
-        if snapshot.unreadable:
-            lines.append(f"A rollback cannot restore what FT.INFO doesn't report: {', '.join(snapshot.unreadable)}")
-        return lines
 
     def trial_commands(self, run: ActiveRun, part: Part) -> Iterator[Command]:
         """Try what a rollback needs, and FT.ALTER."""

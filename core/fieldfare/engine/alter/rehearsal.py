@@ -6,7 +6,7 @@ from attrs import evolve
 from redis.exceptions import ResponseError
 
 from fieldfare.definition.mismatches import find_mismatches
-from fieldfare.engine.alter.steps import added_fields
+from fieldfare.engine.alter.planner import added_fields
 from fieldfare.engine.rehearsal import drop_left_over, rehearsal_name
 from fieldfare.errors import UnsupportedServer
 from fieldfare.plan import MigrationPlan

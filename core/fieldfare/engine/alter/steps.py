@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import evolve
 
-from fieldfare.definition import Field, IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
+from fieldfare.engine.alter.planner import added_fields
 from fieldfare.engine.index import drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import names_of
 from fieldfare.engine.shadow.restore import restore_names, source_is_live
 from fieldfare.errors import PreconditionError
-from fieldfare.plan import Phase, Receipt, Step
+from fieldfare.plan import Receipt, Step
 from fieldfare.server import index_commands
 from fieldfare.server.index_names import is_own_name
 from fieldfare.server.inspect import read_definition, read_snapshot, read_stats
-from fieldfare.support.wording import counted
 
-__all__ = ["ALTER", "add_fields", "added_fields", "is_altered", "plan_alter", "remove_fields"]
-
-ALTER: Final = "index.alter"
-
-
-def added_fields(source: IndexDefinition, target: IndexDefinition) -> tuple[Field, ...]:
-    """Return the fields of the target that the source lacks, in order."""
-    return tuple(each for each in target.fields if source.find(each.name) is None)
-
-
-def plan_alter(source: IndexDefinition, target: IndexDefinition) -> Step:
-    """Return the step that makes the target of the source."""
-    fields = [each.name for each in added_fields(source, target)]
-    return Step.new(
-        ALTER,
-        Phase.EXPAND,
-        params={"index": source.name, "fields": fields},
-        summary=f"Add {counted(len(fields), 'field')} to {source.name!r} as it is, and wait until they are filled",
-    ).owned_by("index")
+__all__ = ["add_fields", "is_altered", "remove_fields"]
 
 
 def add_fields(run: ActiveRun, step: Step) -> Receipt:

@@ -34,9 +34,6 @@ from fieldfare.support.wording import counted
 
 __all__ = ["check"]
 
-COVERAGE: Final = ("filter", "prefixes", "index_all")
-"""Options that decide which documents an index covers."""
-
 ATTEMPTS: Final = 10
 """How often documents are counted while applications write."""
 
@@ -120,7 +117,7 @@ def _document_count(plan: MigrationPlan, run: ActiveRun, stats: IndexStats, gone
     data = {"expected": expected, "found": found}
     if run.has_backup and gone == run.document_count > 0 and not _have_expired(run.journal.progress):
         return Finding("document_count", passed=False, detail=_all_gone(run, expected, found), data=data)
-    coverage = [each.option for each in plan.changes if isinstance(each, UpdateOption) and each.option in COVERAGE]
+    coverage = [each.option for each in plan.changes if isinstance(each, UpdateOption) and each.affects_coverage]
     if coverage:
         detail = f"{found:,} documents; {', '.join(coverage)} changed, so {expected:,} before says nothing"
         return Finding("document_count", passed=True, severity=Severity.INFO, detail=detail, data=data)

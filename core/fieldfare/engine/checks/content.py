@@ -29,7 +29,7 @@ from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_keys.comparison import check_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.shard_work import work_on_shards
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 from fieldfare.report import Finding, Severity
 from fieldfare.server.document_reader import read_documents
 

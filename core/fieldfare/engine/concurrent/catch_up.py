@@ -17,7 +17,7 @@ from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.shard_work import work_on_shards
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.document_writer import write_documents
 from fieldfare.server.inspect import read_stats

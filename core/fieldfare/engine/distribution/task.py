@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from fieldfare.backup.record_file import Place
 from fieldfare.documents import Note
-from fieldfare.hooks.run_options import RETRY_SECONDS
+from fieldfare.hooks.run_defaults import RETRY_SECONDS
 
 __all__ = ["COUNTED", "RunReference", "ShardOutcome", "ShardTask", "Work"]
 

@@ -7,48 +7,24 @@ from typing import Final
 
 from attrs import evolve
 
-from fieldfare.definition import IndexDefinition
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError
-from fieldfare.plan import Phase, Receipt, Step
+from fieldfare.plan import Receipt, Step
 from fieldfare.server.inspect import index_exists, read_snapshot, read_stats
 from fieldfare.server.permissions import require_allowed
 
 __all__ = [
-    "CREATE",
-    "DROP",
     "create_source",
     "create_target",
     "drop_source",
     "drop_target",
-    "plan_frame",
     "source_is_gone",
 ]
 
-DROP: Final = "index.drop"
-CREATE: Final = "index.create"
-
 SAMPLE: Final = 100
 """How many documents are looked for before and after the drop."""
-
-
-def plan_frame(source: IndexDefinition, target: IndexDefinition) -> tuple[Step, Step]:
-    """Return the two steps between which documents are rewritten."""
-    drop = Step.new(
-        DROP,
-        Phase.DROP,
-        params={"index": source.name},
-        summary=f"Drop the definition of {source.name!r}; documents stay",
-    )
-    create = Step.new(
-        CREATE,
-        Phase.CREATE,
-        params={"index": target.name},
-        summary=f"Create {target.name!r}, its synonyms and its aliases, and wait for it",
-    )
-    return drop.owned_by("index"), create.owned_by("index")
 
 
 def drop_source(run: ActiveRun, step: Step) -> Receipt:

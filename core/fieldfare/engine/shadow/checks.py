@@ -10,7 +10,6 @@ from attrs import evolve
 
 from fieldfare.changes import RenameField, UpdateOption
 from fieldfare.comparison import IndexComparison, comparable_queries, compare_checks, comparison_findings
-from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.names import moved_names
@@ -112,7 +111,7 @@ def _names_any(query: str, fields: Collection[str]) -> bool:
 
 def _counts(run: ActiveRun) -> Finding:
     """Compare how many documents the two indexes hold at the same moment."""
-    changed = [each.option for each in run.plan.changes if isinstance(each, UpdateOption) and each.option in COVERAGE]
+    changed = [each.option for each in run.plan.changes if isinstance(each, UpdateOption) and each.affects_coverage]
     source = target = 0
     for _ in range(ATTEMPTS):
         source, target = (read_stats(run.server, each.name).num_docs for each in (run.source, run.target))

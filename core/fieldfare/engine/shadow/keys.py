@@ -8,7 +8,6 @@ from typing import Final
 from attrs import evolve
 
 from fieldfare.changes import ChangePrefix, UpdateOption
-from fieldfare.engine.checks.builtin import COVERAGE
 from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.mode import Draft
 from fieldfare.engine.shadow.names import names_to_move
@@ -47,7 +46,7 @@ def _problems(draft: Draft) -> Iterator[str]:
     if not names_to_move(draft):
         yield "it moves keys and renames the index: then no name moves, and sync is not possible"
     options = [each.claimed.change for each in draft.changes if isinstance(each.claimed.change, UpdateOption)]
-    changed = {each.option for each in options if each.option in COVERAGE}
+    changed = {each.option for each in options if each.affects_coverage}
     if changed or source.filter is not None or target.filter is not None:
         what = ", ".join(sorted(changed)) or "FILTER"
         yield f"it moves keys, and {what} of the index decides which of them are documents"

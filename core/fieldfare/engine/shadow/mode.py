@@ -6,44 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-from attrs import evolve
-
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
-from fieldfare.changes import RenameField
-from fieldfare.definition import IndexDefinition
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.copied_keys import copies_keys, keeps_originals
-from fieldfare.engine.drop_recreate.mode import temporary_blocker
 from fieldfare.engine.drop_recreate.steps import drop_target
-from fieldfare.engine.mode import Draft, Mode, Part, PlannedChange
+from fieldfare.engine.mode import Mode, Part
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearsal_name, rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow.checks import NAMES, after_switch, check_names, check_target, current_view
 from fieldfare.engine.shadow.convergence import stop_following
-from fieldfare.engine.shadow.field_plan import (
-    checked_shadow_paths,
-    choose_shadow_paths,
-    require_free_paths,
-    rewrite_blocker,
-)
+from fieldfare.engine.shadow.field_plan import require_free_paths
 from fieldfare.engine.shadow.finalization import (
     remove_superseded_keys,
     remove_superseded_originals,
     require_unused_keys,
     require_unused_originals,
 )
-from fieldfare.engine.shadow.keys import (
-    REMOVE_KEYS,
-    copy_blocker,
-    require_free_prefixes,
-    with_copies,
-)
-from fieldfare.engine.shadow.memory_shortage import memory_shortage
-from fieldfare.engine.shadow.names import SWITCH, moved_names, names_to_move, next_name, replaces_own_name
+from fieldfare.engine.shadow.frame import BUILD, CHECK, REMOVE_ORIGINALS, RETIRE
+from fieldfare.engine.shadow.keys import REMOVE_KEYS, require_free_prefixes
+from fieldfare.engine.shadow.names import SWITCH, moved_names, replaces_own_name
+from fieldfare.engine.shadow.planner import ShadowPlanner
 from fieldfare.engine.shadow.restore import (
     choose_restored_name,
     rehearse_move,
@@ -53,28 +39,13 @@ from fieldfare.engine.shadow.restore import (
     restored_run,
 )
 from fieldfare.engine.shadow.state import describe, state_of
-from fieldfare.engine.shadow.steps import (
-    BUILD,
-    CHECK,
-    REMOVE_ORIGINALS,
-    RETIRE,
-    agree,
-    build,
-    check,
-    is_built,
-    is_switched,
-    plan_copy,
-    plan_frame,
-    retire,
-    switch,
-)
-from fieldfare.engine.shadow.warnings import plan_warnings
+from fieldfare.engine.shadow.steps import agree, build, check, is_built, is_switched, retire, switch
 from fieldfare.engine.shadow_fields.new_names import back_up_new_names
 from fieldfare.engine.shadow_fields.originals import write_originals
 from fieldfare.engine.shadow_keys.back_copy import copy_back
 from fieldfare.engine.shadow_keys.removal import restore_old_keys
-from fieldfare.engine.shadow_paths import has_shadow_fields, moved_paths, with_shadow_paths
-from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
+from fieldfare.engine.shadow_paths import has_shadow_fields, moved_paths
+from fieldfare.plan import MigrationPlan, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
 from fieldfare.server.pipeline import Command
@@ -82,10 +53,9 @@ from fieldfare.server.pipeline import Command
 __all__ = ["Shadow"]
 
 
-class Shadow(Mode):
+class Shadow(ShadowPlanner, Mode):
     """Build the target beside the source, then move the names."""
 
-    name = "shadow"
     activities: ClassVar = {
         BUILD: "create",
         CHECK: "check",
@@ -101,57 +71,6 @@ class Shadow(Mode):
         REMOVE_ORIGINALS: "restore",
         REMOVE_KEYS: "restore",
     }
-
-    def blocker(self, draft: Draft, change: PlannedChange) -> tuple[str, str] | None:
-        """Refuse rewritten fields that only one index can have, what can have no copies, and TEMPORARY.
-
-        Fields that are rewritten in place get shadow fields; fields that are moved, and documents whose keys are, are
-        copied.
-        """
-        steps = (*change.steps, *draft.further_steps)
-        others = [step for step in steps if not (step.transforms or step.moves or step.moves_keys)]
-        if any(step.rewrites_documents or step.phase in {Phase.DROP, Phase.REWRITE} for step in others):
-            return "it rewrites documents, which the live index reads", "use --mode drop_recreate"
-        problem = copy_blocker(draft) or rewrite_blocker(draft, change)
-        if problem is not None:
-            logical = ", or --logical-renames" if isinstance(change.claimed.change, RenameField) else ""
-            return problem, f"use --mode drop_recreate{logical}"
-        if draft.target.temporary is not None:
-            return "a TEMPORARY index cannot be dropped again without its documents", "use --mode drop_recreate"
-        return temporary_blocker(draft.snapshot.definition)
-
-    def reluctance(self, draft: Draft) -> str | None:
-        """Return what the server lacks for a second index."""
-        return memory_shortage(draft.server, [draft.snapshot])
-
-    def adapt(self, step: Step) -> Step:
-        """Return a step that copies what the step of a plugin moves: the old values stay until ``finalize``."""
-        return plan_copy(step) if step.moves else step
-
-    def target(self, draft: Draft) -> IndexDefinition:
-        """Return the target under a name of its own: the patch's, or the next version."""
-        source, target = draft.snapshot.definition, draft.target
-        if target.name == source.name:
-            base = names_to_move(draft)[0]
-            target = evolve(target, name=next_name(draft.server, base, above=source.name))
-        return with_shadow_paths(target, choose_shadow_paths(draft, target))
-
-    def frame(self, draft: Draft, target: IndexDefinition) -> Sequence[Step]:
-        """Return the steps from build to retire."""
-        names = names_to_move(draft)
-        measurements = [step.id for step in draft.steps if step.phase is Phase.VALIDATE]
-        paths = choose_shadow_paths(draft, target)
-        return with_copies(draft, plan_frame(draft.snapshot.definition, target, names, paths, measurements))
-
-    def warnings(self, draft: Draft, target: IndexDefinition) -> Sequence[str]:
-        """Say that the index answers, how each name moves, and what stays to be done."""
-        return plan_warnings(draft, target)
-
-    def expected_target(self, plan: MigrationPlan, changed: IndexDefinition) -> IndexDefinition:
-        """Return the target with its own name, and with the paths of shadow fields."""
-        if changed.name == plan.index:
-            changed = evolve(changed, name=plan.target.name)
-        return with_shadow_paths(changed, checked_shadow_paths(plan))
 
     def back_up(self, run: ActiveRun) -> None:
         """Save what documents have under the new names of fields."""

@@ -11,7 +11,7 @@ from fieldfare.server import Server, index_commands
 from fieldfare.server.index_names import NameMove, find_name_move, real_name
 from fieldfare.server.refusal import CommandNotAllowed
 
-__all__ = ["choose_name_move", "describe_name_move"]
+__all__ = ["choose_name_move"]
 
 
 def choose_name_move(server: Server, source: IndexDefinition) -> NameMove:
@@ -44,21 +44,6 @@ def choose_name_move(server: Server, source: IndexDefinition) -> NameMove:
         for name in reversed(names):
             if real_name(server, name) is not None:
                 drop_left_over(server, name)
-
-
-def describe_name_move(server: Server, name: str, target: str, *, is_own: bool) -> str:
-    """Say how a name will probably move on this server, and which gap that has; it is tried before the run."""
-    if not is_own:
-        return f"{name!r} is an alias: one command (FT.ALIASUPDATE) moves it to {target!r}, without a gap"
-    if server.capabilities.coordinator:
-        return (
-            f"{name!r} is an index, and in this cluster it is dropped and its name given to {target!r} one after the "
-            f"other: for one round trip queries of {name!r} fail. An application that uses an alias has no such gap"
-        )
-    return (
-        f"{name!r} is an index: one transaction drops it and makes {name!r} an alias of {target!r}, without a gap. "
-        "Then it is an alias"
-    )
 
 
 def _trial(name: str) -> IndexDefinition:

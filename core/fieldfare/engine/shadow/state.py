@@ -5,8 +5,8 @@ from __future__ import annotations
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import Status
 from fieldfare.engine.outage import step_status
+from fieldfare.engine.shadow.frame import BUILD, CHECK
 from fieldfare.engine.shadow.names import SWITCH, moved_names
-from fieldfare.engine.shadow.steps import BUILD, CHECK
 from fieldfare.plan import Phase
 
 __all__ = ["describe", "state_of"]

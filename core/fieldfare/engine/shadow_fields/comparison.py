@@ -13,7 +13,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import read_shadowed
 from fieldfare.engine.shadow_fields.new_names import former_values
 from fieldfare.engine.shard_work import work_on_shards
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 from fieldfare.report import Finding, Severity
 
 __all__ = ["check_shadow_fields"]

@@ -9,7 +9,7 @@ from fieldfare.documents import KeyCounter
 from fieldfare.engine.copied_keys import pairs_of
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization, read_pairs
-from fieldfare.hooks.run_options import Verify
+from fieldfare.hooks.run_defaults import Verify
 from fieldfare.plan import Phase
 from fieldfare.report import Finding, Severity
 

@@ -26,7 +26,8 @@ from fieldfare.engine.worker.greeting import missing_plugins, process_name
 from fieldfare.engine.worker.run import WorkerJournal, WorkerRun
 from fieldfare.errors import FieldfareError, PluginMissing, WorkersLost, WorkersUnfit
 from fieldfare.hooks.manager import Plugins
-from fieldfare.hooks.run_options import RunOptions, Verify
+from fieldfare.hooks.run_defaults import Verify
+from fieldfare.hooks.run_options import RunOptions
 from fieldfare.server.followed_lock import FollowedLock
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during

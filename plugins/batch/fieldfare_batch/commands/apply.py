@@ -26,7 +26,7 @@ from fieldfare.cli.run_options import (
 )
 from fieldfare.cli.session import Session
 from fieldfare.errors import BackupDirectoryRequired
-from fieldfare.hooks.run_options import RETRY_SECONDS, Verify
+from fieldfare.hooks.run_defaults import RETRY_SECONDS, Verify
 from fieldfare_batch.commands.options import (
     DEFAULT_BATCH_PLAN,
     DEFAULT_REPORTS,

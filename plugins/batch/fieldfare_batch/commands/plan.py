@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,10 @@ from fieldfare.cli.plan_options import AcceptRecallLoss, AllowDocumentExpiry, Lo
 from fieldfare.cli.session import Session
 from fieldfare.errors import PreconditionError
 from fieldfare_batch.commands.options import DEFAULT_BATCH_PLAN
-from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
+from fieldfare_batch.failure_policy import FailurePolicy
+
+if TYPE_CHECKING:
+    from fieldfare_batch.plan import BatchIndex, BatchPlan
 
 __all__ = ["batch_plan"]
 
