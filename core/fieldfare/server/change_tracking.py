@@ -160,6 +160,11 @@ class ChangeTracking:
         """Whether another client may have changed a key."""
         return self._any_may_be_changed or key in self._changed
 
+    def has_changes(self) -> bool:
+        """Whether another client may have changed any key until now; raises as :meth:`synchronize`."""
+        self.synchronize()
+        return self._any_may_be_changed or bool(self._changed)
+
     def take_changed(self) -> set[bytes] | None:
         """Return the keys that were changed since the last call, and forget them; None if any may be."""
         changed, is_known = self._changed, not self._any_may_be_changed

@@ -92,7 +92,7 @@ def measure_recall(step: Step, run: Run) -> Receipt:
     baseline = evolve(baseline, truths=tuple(usable))
     unstored = _unstored_keys(baseline, results)
     added = set(unstored)
-    for captured in run.keys(step):
+    for captured in run.keys(step) if added else ():
         added.difference_update(map(new_key, captured))
     added |= _never_indexed(source, baseline, unstored - added, path=target.path, new_key=new_key)
     default_ef, wide_ef = _recall(source, baseline, results, target, ignored=added | updated, new_key=new_key)
