@@ -77,7 +77,7 @@ def measure_recall(step: Step, run: Run) -> Receipt:
         for truth in baseline.truths
     ]
     try:
-        results = run_knn_queries(run, run.target.name, field, keys, vectors)
+        results = run_knn_queries(run, run.target.name, field, keys, vectors, truths)
         neighbours = sorted({key for truth in truths for key in truth.neighbours})
         indexed = find_indexed(run.server, run.target.name, neighbours, timeout=TIMEOUT_MS)
     except ResponseError as error:
@@ -116,7 +116,7 @@ def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: 
     else:
         packed = read_query_vectors(queries[vectors.path], run.source.storage, vectors.datatype, vectors.dims)
         try:
-            results = run_knn_queries(run, run.source.name, field, queries.keys, packed)
+            results = run_knn_queries(run, run.source.name, field, queries.keys, packed, baseline.truths)
         except ResponseError:  # a query that the source refuses says nothing about the target
             return baseline
         default_ef, wide_ef = _recall(source, baseline, results, vectors)
