@@ -32,7 +32,7 @@ MOST_KEYS: Final = 250_000
 """How many keys of a scan are in memory at a time."""
 
 LIST_BATCH: Final = 2000
-"""COUNT of SCAN where keys are listed: each call keeps the server from everything else for half a millisecond."""
+"""The least COUNT of SCAN where keys are listed: a call keeps the server from all else for half a millisecond."""
 
 COUNT_BATCH: Final = 5000
 """COUNT of SCAN where keys are only counted."""
@@ -102,7 +102,7 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
 
     In a cluster, scans every node that has the index.
     """
-    found = _distinct(_scan_prefixes(server, definition, b"*", LIST_BATCH))
+    found = _distinct(_scan_prefixes(server, definition, b"*", max(batch_size, LIST_BATCH)))
     return _regroup(chain.from_iterable(found), batch_size)
 
 
