@@ -316,6 +316,27 @@ def test_documents_added_meanwhile_are_converted(scene: Scene, moment: str, work
     assert [application.read(row) for row in (70, 71)] == ["added", "=added in the new form"]
 
 
+def test_documents_are_looked_for_once_where_the_server_tells_that_nobody_has_changed_any(scene: Scene) -> None:
+    capabilities = scene.server.capabilities
+    is_told = scene.application.storage is Storage.HASH and capabilities.has_hsetex and not capabilities.cluster
+    scene.server.command("CONFIG", "RESETSTAT")
+    assert scene.apply().validation.passed
+    stats: Any = scene.server.nodes()[0].info("commandstats")
+    assert stats["cmdstat_type"]["calls"] // COUNT == (1 if is_told else 2)
+
+
+def test_document_that_was_added_after_the_server_has_closed_an_idle_connection_is_converted(scene: Scene) -> None:
+    def meanwhile() -> None:
+        client: Any = scene.application.server.client
+        for each in client.client_list():
+            if "t" in each["flags"]:  # it follows changes
+                client.client_kill_filter(_id=each["id"])
+        scene.application.write(70, "added")
+
+    assert scene.apply(At("create:finished", meanwhile), retry_for=0).result is Result.SUCCEEDED
+    assert scene.application.read(70) == "=added"
+
+
 def test_document_that_was_saved_just_before_a_kill_is_converted(scene: Scene) -> None:
     application = scene.application
     path = "$.t" if application.storage is Storage.JSON else "t"

@@ -149,14 +149,15 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
     restore_index_workers(run)
     reset_after_restart(run)
-    with follow_changes(run), mode_of(run.plan).during(run):
-        if run.journal.progress.phase is RunPhase.DUMP:
-            capture(run)
-        check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED
-        for step in run.plan.steps:
-            if step.phase is not Phase.CONTRACT and (run.options.switch or step.phase is not Phase.SWITCH):
-                execute_step(run, step)
-    catch_up(run, check_all=check_all)
+    with follow_changes(run):
+        with mode_of(run.plan).during(run):
+            if run.journal.progress.phase is RunPhase.DUMP:
+                capture(run)
+            check_all = run.journal.progress.phase is RunPhase.TARGET_CREATED
+            for step in run.plan.steps:
+                if step.phase is not Phase.CONTRACT and (run.options.switch or step.phase is not Phase.SWITCH):
+                    execute_step(run, step)
+        catch_up(run, check_all=check_all)
     return tuple(mode_of(run.plan).validate(run))
 
 

@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import Command, acquire_connection, encode, exchange, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, encode, receive, send
 from fieldfare.server.refusal import TRIAL_KEY
 
 __all__ = ["ChangeTracking", "track_changes"]
@@ -60,9 +60,9 @@ class ChangeTracking:
         connection: for transactions on these keys.
     """
 
-    def __init__(self, node: Redis, connection: Connection, listener: Connection) -> None:
+    def __init__(self, connection: Connection, listener: Connection, marker: Connection) -> None:
         self.connection = connection
-        self._node, self._listener = node, listener
+        self._listener, self._marker = listener, marker
         self._changed: set[bytes] = set()
         self._any_may_be_changed = False
         self._marks = _marks()
@@ -91,7 +91,7 @@ class ChangeTracking:
             _exchange(connection, [tracking])
             with suppress(MovedError):  # in a cluster, the key may be another node's
                 _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",)])
-            made = cls(node, connection, listener)
+            made = cls(connection, listener, undo.enter_context(acquire_connection(node)))
             made._find_mark()
             made._resources = undo.pop_all()
         return made
@@ -149,9 +149,7 @@ class ChangeTracking:
             redis.exceptions.ConnectionError: the connection broke.
         """
         mark = next(self._marks)
-        [reply] = exchange(self._node, [("SET", mark, b"", "PX", 1)])
-        if isinstance(reply, ResponseError):
-            raise reply
+        _exchange(self._marker, [("SET", mark, b"", "PX", 1)])
         while mark not in self._take(self._read(timeout)):
             pass
         self._listener.send_command("PING")  # type: ignore[no-untyped-call]  # redis-py's own gap
@@ -161,6 +159,11 @@ class ChangeTracking:
     def may_be_changed(self, key: bytes) -> bool:
         """Whether another client may have changed a key."""
         return self._any_may_be_changed or key in self._changed
+
+    def has_changes(self) -> bool:
+        """Whether another client may have changed any key until now; raises as :meth:`synchronize`."""
+        self.synchronize()
+        return self._any_may_be_changed or bool(self._changed)
 
     def take_changed(self) -> set[bytes] | None:
         """Return the keys that were changed since the last call, and forget them; None if any may be."""

@@ -31,6 +31,9 @@ IDLE_MILLISECONDS: Final = 300_000
 MOST_KEYS: Final = 250_000
 """How many keys of a scan are in memory at a time."""
 
+LIST_BATCH: Final = 2000
+"""The least COUNT of SCAN where keys are listed: a call keeps the server from all else for half a millisecond."""
+
 COUNT_BATCH: Final = 5000
 """COUNT of SCAN where keys are only counted."""
 
@@ -99,7 +102,7 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
 
     In a cluster, scans every node that has the index.
     """
-    found = _distinct(_scan_prefixes(server, definition, b"*", batch_size))
+    found = _distinct(_scan_prefixes(server, definition, b"*", max(batch_size, LIST_BATCH)))
     return _regroup(chain.from_iterable(found), batch_size)
 
 
@@ -107,14 +110,12 @@ def _has_nul_keys(server: Server, definition: IndexDefinition) -> bool:
     return any(_scan_prefixes(server, definition, b"*\0*", COUNT_BATCH))
 
 
-def _scan_prefixes(
-    server: Server, definition: IndexDefinition, pattern: bytes, batch_size: int
-) -> Iterator[list[bytes]]:
+def _scan_prefixes(server: Server, definition: IndexDefinition, pattern: bytes, count: int) -> Iterator[list[bytes]]:
     """Yield the keys of which a prefix of the index is followed by a pattern, some at a time."""
     kind = TYPES[definition.storage]
     for node in nodes_with_index(server, definition.name):
         for prefix in _disjoint(definition.prefixes):
-            yield from _scan(server, node, prefix, kind, batch_size, pattern)
+            yield from _scan(server, node, prefix, kind, count, pattern)
 
 
 def count_keys(server: Server, storage: Storage, prefix: str) -> int:
@@ -224,7 +225,7 @@ def nodes_with_index(server: Server, index: str) -> list[Redis]:
 
 
 def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
-    server: Server, node: Redis, prefix: bytes, kind: bytes, batch_size: int, rest: bytes = b"*"
+    server: Server, node: Redis, prefix: bytes, kind: bytes, count: int, rest: bytes = b"*"
 ) -> Iterator[list[bytes]]:
     """Yield the keys that a node has.
 
@@ -235,7 +236,7 @@ def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
     pattern = _GLOB.sub(rb"\\\g<0>", prefix) + rest
     cursor, process = b"0", read_run_id(node)
     while True:
-        cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", batch_size, b"TYPE", kind)
+        cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", count, b"TYPE", kind)
         yield list(dict.fromkeys(keys))
         if cursor == b"0":
             break

@@ -40,6 +40,10 @@ return unmoved
 HASH_MOVE: Final = (
     b"""\
 local source, target, keep, expiring = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+if expiring then
+  local keyspace = redis.pcall('INFO', 'keyspace')
+  expiring = type(keyspace) ~= 'string' or not string.find(keyspace, 'db0:[^\\r]*subexpiry=0')
+end
 local function move(key)
   local values = redis.pcall('HMGET', key, source, target)
   if values.err then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgpack
@@ -53,6 +54,11 @@ class GroundTruth:
     def restricted_to(self, keys: Collection[bytes]) -> GroundTruth:
         """Return a copy that has only neighbours with these keys."""
         return evolve(self, neighbours={key: score for key, score in self.neighbours.items() if key in keys})
+
+    @property
+    def nearest(self) -> frozenset[bytes]:
+        """The documents that recall@10 looks for."""
+        return frozenset(islice(self.neighbours, TOP_K))
 
     @property
     def may_have_unstored_ties(self) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from fieldfare.definition import Field
     from fieldfare.hooks.run import Run
+    from fieldfare_vectors.ground_truth import GroundTruth
 
 __all__ = ["WIDE_EF_RUNTIME", "KnnResult", "run_knn_queries"]
 
@@ -31,7 +32,7 @@ class KnnResult:
 
     Attributes:
         default_ef: with the index's own EF_RUNTIME, as applications query it.
-        wide_ef: with :data:`WIDE_EF_RUNTIME`; the same as ``default_ef`` where the index has no graph.
+        wide_ef: with :data:`WIDE_EF_RUNTIME`; ``default_ef`` where the index has no graph or misses nothing.
         has_undefined: whether documents without a distance are among them, such as a vector of zeros under cosine:
             which others they displace is chance.
     """
@@ -46,10 +47,18 @@ class KnnResult:
         return {*self.default_ef, *self.wide_ef}
 
 
-def run_knn_queries(
-    run: Run, index: str, field: Field, keys: Sequence[bytes], queries: Sequence[bytes | None]
+def run_knn_queries(  # noqa: PLR0913, PLR0917 - what a query consists of
+    run: Run,
+    index: str,
+    field: Field,
+    keys: Sequence[bytes],
+    queries: Sequence[bytes | None],
+    truths: Sequence[GroundTruth],
 ) -> tuple[KnnResult, ...]:
     """Find the nearest neighbours of documents in an index.
+
+    Where a graph gives the true neighbours with its own EF_RUNTIME, it is not queried with the wide one: then it visits
+    the same documents, and more, and would give the same neighbours.
 
     Args:
         run: its server has the index.
@@ -58,6 +67,7 @@ def run_knn_queries(
         keys: the keys of the documents.
         queries: their vectors, encoded for the index; None where its datatype cannot hold the vector: such a query
             is not sent, and its result is empty.
+        truths: their true neighbours.
 
     Raises:
         redis.exceptions.ResponseError: the server refuses a query.
@@ -65,13 +75,14 @@ def run_knn_queries(
     """
     has_graph = str(field.attrs.get("algorithm", "")).upper() == "HNSW"
     results = []
-    for key, query in zip(keys, queries, strict=True):
+    for key, query, truth in zip(keys, queries, truths, strict=True):
         run.check()
         if query is None:
             results.append(KnnResult((), ()))
             continue
         default_ef = _run_query(run, index, field, query)
-        wide_ef = _run_query(run, index, field, query, ef_runtime=WIDE_EF_RUNTIME) if has_graph else default_ef
+        is_exact = not has_graph or set(_without(key, default_ef)[:TOP_K]) == truth.nearest
+        wide_ef = default_ef if is_exact else _run_query(run, index, field, query, ef_runtime=WIDE_EF_RUNTIME)
         has_undefined = any(map(isnan, (*default_ef.values(), *wide_ef.values())))
         results.append(KnnResult(_without(key, default_ef), _without(key, wide_ef), has_undefined))
     return tuple(results)

@@ -77,7 +77,7 @@ def measure_recall(step: Step, run: Run) -> Receipt:
         for truth in baseline.truths
     ]
     try:
-        results = run_knn_queries(run, run.target.name, field, keys, vectors)
+        results = run_knn_queries(run, run.target.name, field, keys, vectors, truths)
         neighbours = sorted({key for truth in truths for key in truth.neighbours})
         indexed = find_indexed(run.server, run.target.name, neighbours, timeout=TIMEOUT_MS)
     except ResponseError as error:
@@ -92,7 +92,7 @@ def measure_recall(step: Step, run: Run) -> Receipt:
     baseline = evolve(baseline, truths=tuple(usable))
     unstored = _unstored_keys(baseline, results)
     added = set(unstored)
-    for captured in run.keys(step):
+    for captured in run.keys(step) if added else ():
         added.difference_update(map(new_key, captured))
     added |= _never_indexed(source, baseline, unstored - added, path=target.path, new_key=new_key)
     default_ef, wide_ef = _recall(source, baseline, results, target, ignored=added | updated, new_key=new_key)
@@ -116,7 +116,7 @@ def _with_source_recall(source: SourceVectors, baseline: RecallBaseline, field: 
     else:
         packed = read_query_vectors(queries[vectors.path], run.source.storage, vectors.datatype, vectors.dims)
         try:
-            results = run_knn_queries(run, run.source.name, field, queries.keys, packed)
+            results = run_knn_queries(run, run.source.name, field, queries.keys, packed, baseline.truths)
         except ResponseError:  # a query that the source refuses says nothing about the target
             return baseline
         default_ef, wide_ef = _recall(source, baseline, results, vectors)

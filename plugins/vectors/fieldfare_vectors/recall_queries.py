@@ -10,6 +10,7 @@ from attrs import frozen
 from fieldfare.documents import Batch, Column
 from fieldfare.planning.sampling import sample_keys
 from fieldfare.server.document_reader import read_documents
+from fieldfare.support.read_ahead import read_ahead
 from fieldfare_vectors.exhaustive_search import ExhaustiveSearch, QueryVectors
 from fieldfare_vectors.ground_truth import STORED_NEIGHBOURS, GroundTruth
 from fieldfare_vectors.vector_reader import read_vectors
@@ -92,7 +93,7 @@ class SourceVectors:
         Memory: a batch of documents at a time, and the neighbours.
         """
         search = ExhaustiveSearch(self._query_vectors(queries), queries.keys, STORED_NEIGHBOURS)
-        for batch in self._documents():
+        for batch in read_ahead(self._documents()):
             rows, vectors = self._finite_vectors(batch)
             search.add([batch.keys[row] for row in rows], vectors)
             if inspect_batch is not None:

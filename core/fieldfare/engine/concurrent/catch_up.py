@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from redis.exceptions import RedisError
+
 from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.definition.reply import encode
 from fieldfare.documents import Batch, KeyCounter, Note
@@ -62,7 +64,7 @@ def _finish_inserts(run: ActiveRun, work: RewritePass) -> None:
 def _convert_inserts(run: ActiveRun, work: RewritePass) -> None:
     saved = SavedValues(run.store, CONCURRENT_INSERTS)
     prefixes = tuple(encode(prefix) for prefix in run.source.prefixes)
-    for keys in find_new_documents(run, find_missing_documents(run).count):
+    for keys in find_new_documents(run, 0 if _is_unchanged(run) else find_missing_documents(run).count):
         own = [key for key in keys if key.startswith(prefixes)]  # a backup holds no other keys
         found, _ = read_documents(run.server, run.source.storage, own, list(work.paths))
         rows = changing_rows(run.source.storage, found, run.transformed(found))
@@ -71,6 +73,14 @@ def _convert_inserts(run: ActiveRun, work: RewritePass) -> None:
             saved.append(batch)
             _write(run, work, batch)
         run.advance(len(keys))
+
+
+def _is_unchanged(run: ActiveRun) -> bool:
+    """Whether it is known that nobody else has changed a document since before the dump: then none is missing."""
+    try:
+        return run.tracking is not None and not run.tracking.has_changes()
+    except RedisError:  # the server may close a connection that waits for a long build
+        return False
 
 
 def _write(run: ActiveRun, work: RewritePass, batch: Batch) -> None:
