@@ -32,6 +32,7 @@ from fieldfare.hooks.sources import source_digests
 from fieldfare.server.followed_lock import FollowedLock
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
+from fieldfare.support.gc_freeze import frozen_gc
 from fieldfare.support.redaction import redact
 
 __all__ = ["run_task"]
@@ -97,6 +98,7 @@ class _Task:
     run: WorkerRun
     shard: Shard
 
+    @frozen_gc()
     def outcome(self) -> ShardOutcome:
         """Do it, and return how far it got."""
         run, work = self.run, rewrite_pass(self.run.plan)
