@@ -212,6 +212,15 @@ def test_a_missing_object_is_named(url: str) -> None:
         BackupStore(prefix_at(url)).count(REWRITE)
 
 
+def test_an_object_that_is_removed_while_the_backup_is_open_is_named(url: str) -> None:
+    write(url, 0, 1, 2)
+    store = BackupStore(prefix_at(url))
+    assert store.count(REWRITE) == 3
+    fsspec.filesystem("memory").rm_file(objects(url)[1])
+    with pytest.raises(BackupCorrupt, match=r"00000001-.*the object was removed during the run"):
+        list(store.iter_batches(REWRITE))
+
+
 def test_foreign_objects_do_not_matter(url: str) -> None:
     write(url, 0)
     overwrite(f"{objects(url)[0].rpartition('/')[0]}/readme.txt", b"hello")
