@@ -11,6 +11,7 @@ from threading import Barrier
 
 import fsspec
 import pytest
+from fsspec.registry import _registry
 
 from fieldfare.backup import (
     REWRITE,
@@ -471,6 +472,7 @@ def test_a_missing_package_is_named_with_its_extra(
     protocol: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(_registry, protocol, raising=False)  # another test may have used it
     with pytest.raises(StoragePackageMissing, match=rf"pip install 'fieldfare\[{extra}\]'") as raised:
         open_directory(f"{protocol}://bucket/x")
     assert raised.value.exit_code == 4
