@@ -258,3 +258,21 @@ def test_secrets_are_found_in_urls(words: list[str], found: set[str]) -> None:
 def test_a_secret_is_blotted_out_where_it_stands_by_itself() -> None:
     text = "AUTH joe open sesame, 'open%20sesame', open sesameseed"
     assert redact(text, secrets_in(["redis://:open%20sesame@host"])) == "AUTH joe ***, '***', open sesameseed"
+
+
+@pytest.mark.parametrize(
+    "url", ["abfs://backups@account.dfs.core.windows.net/x", "sftp://joe@host/x", "s3://bucket/a@b"]
+)
+def test_a_container_or_a_user_of_a_storage_is_no_secret(url: str) -> None:
+    """The command that resumes a run has it."""
+    text = f"To resume: fieldfare apply --backup-dir {url}"
+    assert redact(text, secrets_in(["--backup-dir", url])) == text
+
+
+@pytest.mark.parametrize("url", ["sftp://joe:hunt@er/2@host/x", "abfs://hunter2:x@host/x", "SFTP://:hunter2@host/x"])
+def test_a_password_of_a_storage_is_masked(url: str) -> None:
+    assert redact(f"at {url}", secrets_in([url])) in {
+        "at sftp://joe:***@host/x",
+        "at abfs://hunter2:***@host/x",
+        "at SFTP://:***@host/x",
+    }

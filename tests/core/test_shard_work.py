@@ -439,6 +439,10 @@ def test_worker_that_cannot_work_says_so(loaded: Server, tmp_path: Path) -> None
     # a worker that came after the others were asked
     assert isinstance(outcome(version="0.0.9"), WorkersUnfit)
     assert isinstance(outcome(plugins=(("quantize", "0.0.9"),)), PluginMissing)
+    others = outcome(sources=(("fieldfare", "0"), ("quantize", "0")))
+    assert isinstance(others, WorkersUnfit)
+    [problem] = others.problems
+    assert "version of fieldfare, but other sources of it: the kernel, the plugin quantize" in problem
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from threading import Barrier
 
 import fsspec
 import pytest
+from fsspec.registry import _registry
 
 from fieldfare.backup import (
     REWRITE,
@@ -210,6 +211,15 @@ def test_a_missing_object_is_named(url: str) -> None:
     fsspec.filesystem("memory").rm_file(objects(url)[1])
     with pytest.raises(BackupCorrupt, match=r"its object 00000001.*missing"):
         BackupStore(prefix_at(url)).count(REWRITE)
+
+
+def test_an_object_that_is_removed_while_the_backup_is_open_is_named(url: str) -> None:
+    write(url, 0, 1, 2)
+    store = BackupStore(prefix_at(url))
+    assert store.count(REWRITE) == 3
+    fsspec.filesystem("memory").rm_file(objects(url)[1])
+    with pytest.raises(BackupCorrupt, match=r"00000001-.*the object was removed during the run"):
+        list(store.iter_batches(REWRITE))
 
 
 def test_foreign_objects_do_not_matter(url: str) -> None:
@@ -462,6 +472,7 @@ def test_a_missing_package_is_named_with_its_extra(
     protocol: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(_registry, protocol, raising=False)  # another test may have used it
     with pytest.raises(StoragePackageMissing, match=rf"pip install 'fieldfare\[{extra}\]'") as raised:
         open_directory(f"{protocol}://bucket/x")
     assert raised.value.exit_code == 4

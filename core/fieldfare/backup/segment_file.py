@@ -70,6 +70,12 @@ class SegmentFile:
         self._listed()
         return self.path if self._cut is None else self.path.object_path(self._cut)
 
+    def _content(self, name: ObjectName) -> bytes:
+        try:
+            return self.path.storage.read(self.path.name, name)
+        except FileNotFoundError as error:
+            raise BackupCorrupt(self.path.object_path(name), 0, "the object was removed during the run") from error
+
     def read(
         self, tag: str | None = None, start: int = 0, place: Place | None = None
     ) -> Iterator[tuple[Record, Frame, FrameReader]]:
@@ -100,7 +106,7 @@ class SegmentFile:
                 continue
             counted: Counter[str] = Counter()
             offset = found.end
-            with FrameReader(self.path.object_path(name), self.path.storage.read(self.path.name, name)) as reader:
+            with FrameReader(self.path.object_path(name), self._content(name)) as reader:
                 for frame in reader:
                     record = sequence.next_record(reader, frame)
                     found.add(record, offset + frame.end)

@@ -13,11 +13,12 @@ from fieldfare.backup.paths import prefix_reference
 from fieldfare.engine.distribution.pool import WorkerPool
 from fieldfare.engine.session import Session
 from fieldfare.engine.worker import describe_worker, run_task
-from fieldfare.engine.worker.greeting import missing_plugins
+from fieldfare.engine.worker.greeting import missing_plugins, other_sources
 from fieldfare.errors import PluginMissing, UsageError, WorkersUnfit
 from fieldfare.hooks.executor import LocalThreads
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_options import RunOptions
+from fieldfare.hooks.sources import KERNEL, source_digests
 from fieldfare.plan import MigrationPlan
 from fieldfare.server import Server
 from fieldfare.server.process import this_process
@@ -57,8 +58,8 @@ def open_workers(
     Raises:
         UsageError: no plugin knows the executor; or the backup is at a URL with a password.
         PluginMissing: a worker lacks a plugin of the plan, or has another version of it.
-        WorkersUnfit: there are no workers, or some of them have another version of fieldfare, or do not see the server
-            or the backup.
+        WorkersUnfit: there are no workers, or some of them have another version of fieldfare, other sources of it or of
+            a plugin of the plan, or do not see the server or the backup.
     """
     if not options.executor:
         yield Workers(options)
@@ -75,14 +76,25 @@ def open_workers(
     with closing(executor):
         url = "" if server.address is None else server.address.reference
         needed = {name: plugins.versions[name] for name in sorted(plan.plugins) if name in plugins.names}
-        pool = WorkerPool(executor, run_task, url, session.lock.holder, tuple(needed.items()), plugins.blocked)
+        sources = {name: digest for name, digest in source_digests().items() if name in {KERNEL, *needed}}
+        pool = WorkerPool(
+            executor,
+            run_task,
+            url,
+            session.lock.holder,
+            plugins=tuple(needed.items()),
+            sources=tuple(sources.items()),
+            blocked=plugins.blocked,
+        )
         prefix = prefix_reference(session.prefix)
         answers = executor.ask_each(describe_worker, url, server.capabilities.cluster, prefix, plugins.blocked)
-        _require_fit(answers, server, needed)
+        _require_fit(answers, server, needed, sources)
         yield Workers(options, pool)
 
 
-def _require_fit(answers: Mapping[str, Any], server: Server, needed: Mapping[str, str]) -> None:
+def _require_fit(
+    answers: Mapping[str, Any], server: Server, needed: Mapping[str, str], sources: Mapping[str, str]
+) -> None:
     if not answers:
         raise WorkersUnfit(["there is no worker"])
     run_ids = list(server.run_ids())
@@ -98,7 +110,9 @@ def _require_fit(answers: Mapping[str, Any], server: Server, needed: Mapping[str
             continue
         problems += [f"{worker}: {each}" for each in answer["problems"]]
         if "plugins" in answer:
-            missing += missing_plugins(worker, needed, answer["plugins"])
+            lacking = missing_plugins(worker, needed, answer["plugins"])
+            missing += lacking
+            problems += [] if lacking else other_sources(worker, sources, answer.get("sources", {}))
         if "server" in answer and answer["server"] != run_ids:
             problems.append(
                 f"{worker} reaches another Redis server: see FIELDFARE_URL and REDIS_URL in its environment"

@@ -123,6 +123,7 @@ def _reference(run: ActiveRun, pool: WorkerPool) -> RunReference:
         pool.next_round(),
         __version__,
         pool.plugins,
+        pool.sources,
         pool.blocked,
         str(run.options.verify),
         run.options.retry_for,

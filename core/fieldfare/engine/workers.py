@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
+from fieldfare.support.gc_freeze import frozen_gc
+
 if TYPE_CHECKING:
     from fieldfare.backup import Shard
     from fieldfare.engine.run import ActiveRun
@@ -16,6 +18,7 @@ __all__ = ["map_shards"]
 T = TypeVar("T")
 
 
+@frozen_gc()
 def map_shards(run: ActiveRun, work: Callable[[Shard], T]) -> list[T]:
     """Do some work on each shard of the backup, as many at a time as the user asked for.
 

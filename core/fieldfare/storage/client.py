@@ -12,6 +12,7 @@ from attrs import define, field
 
 from fieldfare.errors import BackupCorrupt, BackupUnusable, FieldfareError, StoragePackageMissing, UsageError
 from fieldfare.storage.object_name import ObjectName
+from fieldfare.storage.refusal import is_refusal
 from fieldfare.support.fault_points import reach
 from fieldfare.support.redaction import redact, secrets_in
 
@@ -24,17 +25,6 @@ RETRY_SECONDS: Final = 30.0
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
-
-PERMANENT: Final = (PermissionError, NotImplementedError, ImportError, TypeError)
-PERMANENT_NAMES: Final = frozenset(
-    {
-        *("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"),  # botocore
-        *("DefaultCredentialsError", "RefreshError"),  # google.auth
-        *("ClientAuthenticationError",),  # azure.core
-        *("AuthenticationException", "BadHostKeyException"),  # paramiko
-    }
-)
-"""Errors of clients that another attempt does not solve. Names of classes, because the clients are optional."""
 
 EXTRAS: Final = {
     **dict.fromkeys(("s3", "s3a"), ("s3", "s3fs")),
@@ -51,6 +41,9 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
 
 WITH_DIRECTORIES: Final = frozenset({"file", "local", "sftp", "ssh"})
 """Protocols in which a directory must be made before a file is written to it."""
+
+AZURE_DETAILS: Final = " RequestId:"
+"""Where the reason ends, and XML begins, in an error of Azure."""
 
 ON_DISK: Final = frozenset({"file", "local"})
 
@@ -181,8 +174,7 @@ class Storage:
                 ) from error
             except Exception as error:
                 raise self._failed(self.shown, "opened", error) from error
-            if self.protocol in {"s3", "s3a"}:
-                filesystem.retries = 1
+            _leave_retries_to_us(self.protocol, filesystem)
             self._opened = filesystem, root.rstrip("/")
         return self._opened
 
@@ -236,9 +228,8 @@ class Storage:
             except FieldfareError:
                 raise
             except Exception as error:
-                is_permanent = isinstance(error, PERMANENT) or type(error).__name__ in PERMANENT_NAMES
                 left = began + self.retry_for - time.monotonic()
-                if is_permanent or not retry or self._gave_up or left < pause:
+                if is_refusal(error) or not retry or self._gave_up or left < pause:
                     self._gave_up = self._gave_up or retry
                     raise self._failed(path, what, error) from error
                 self._log(path, error, pause, left)
@@ -257,7 +248,7 @@ class Storage:
 
     def _reason(self, error: Exception) -> str:
         # the text of a storage's error names places, and holds no value of a document
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = " ".join(str(error).split()).partition(AZURE_DETAILS)[0] or type(error).__name__
         return redact(text, secrets_in([self.url]))[:300].rstrip(". ")
 
     def _log(self, path: str, error: Exception, pause: float, left: float) -> None:
@@ -270,6 +261,15 @@ class Storage:
             next_try_seconds=round(pause, 2),
             giving_up_in_seconds=round(left, 1),
         )
+
+
+def _leave_retries_to_us(protocol: str, filesystem: Any) -> None:
+    """Have a client not retry requests itself: it would do it without a word, and longer than the user says."""
+    _, package = EXTRAS.get(protocol, ("", ""))
+    if package == "s3fs":
+        filesystem.retries = 1
+    elif package == "adlfs":
+        filesystem.service_client._config.retry_policy.total_retries = 0  # noqa: SLF001 - adlfs has no option for it
 
 
 def _sync_file(filesystem: Any, path: str) -> None:

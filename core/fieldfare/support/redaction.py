@@ -30,9 +30,17 @@ HARMLESS: Final = frozenset(
 )
 """Options of redis-py whose values may be shown."""
 
+STORAGES: Final = frozenset(
+    {
+        *("abfs", "abfss", "adl", "az", "file", "gcs", "gs", "local", "memory", "s3", "s3a"),
+        *("sftp", "ssh", "wasb", "wasbs"),
+    }
+)
+"""Schemes of storages: what precedes an ``@`` names a container or a user, and is secret only after a colon."""
+
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)(.*)$", re.DOTALL)
 _OPTION: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
-_CREDENTIALS: Final = re.compile(r"(\w://(?:[^\s:/@]*:)?)\S*@")
+_CREDENTIALS: Final = re.compile(r"([\w+.-]*\w)://([^\s:/@]*:)?(\S*)@")
 _ARGUMENTS: Final = re.compile(r",? with args beginning with:.*")
 _NAMED: Final = re.compile(r"([?&][^=&#\s]*(?:pass|pwd|secret|token|auth)[^=&#\s]*=)[^&#\s]*", re.IGNORECASE)
 
@@ -56,7 +64,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text: a message, a traceback, a line of a log.
         secrets: the result of :func:`secrets_in`.
     """
-    text = _NAMED.sub(rf"\1{MASK}", _CREDENTIALS.sub(rf"\1{MASK}@", without_arguments(text)))
+    text = _NAMED.sub(rf"\1{MASK}", _CREDENTIALS.sub(_without_password, without_arguments(text)))
     for secret in sorted(secrets, key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", MASK, text)
     return text
@@ -75,13 +83,20 @@ def secrets_in(words: Iterable[str]) -> frozenset[str]:
     """
     found: set[str] = set()
     for word in words:
-        _, _, rest = word.rpartition("://")
-        if "@" in rest:
-            credentials = rest.rpartition("@")[0]
+        scheme, _, rest = word.rpartition("://")
+        credentials, at, _ = rest.rpartition("@")
+        if at and (":" in credentials or scheme.lower() not in STORAGES):
             found.add(credentials.partition(":")[2] if ":" in credentials else credentials)
         if "://" in word:
             found |= {value for _, name, value in _OPTION.findall(word) if not _is_harmless(name)}
     return frozenset(_spelled(found))
+
+
+def _without_password(url: re.Match[str]) -> str:
+    scheme, user, rest = url.groups()
+    if user is None and ":" not in rest and scheme.lower() in STORAGES:
+        return url[0]
+    return f"{scheme}://{user or ''}{MASK}@"
 
 
 def _spelled(secrets: Collection[str]) -> Iterable[str]:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -191,6 +192,32 @@ def test_unfit_workers_are_refused_before_anything_is_changed(
     assert f"has fieldfare 0.0.9, this command {fieldfare.__version__}" in problems
     assert "reaches another Redis server" in problems
     assert "Cannot talk to Redis" in problems
+    assert state(loaded) == before
+    assert not list((tmp_path / "backup").glob("*.header"))
+
+
+def test_workers_with_other_sources_under_the_same_version_are_refused(
+    cluster: DaskCluster, loaded: Server, tmp_path: Path
+) -> None:
+    before, plan = state(loaded), plan_for(loaded)
+    for name in ("fieldfare/engine/restore.py", "fieldfare_quantize/codec.py", "acme_redact.py"):
+        spec = find_spec(name.partition("/")[0].removesuffix(".py"))
+        assert spec is not None
+        assert spec.origin is not None
+        root = Path(spec.origin).parents[name.count("/") and 1]
+        shutil.copytree(root, tmp_path / spec.name, ignore=shutil.ignore_patterns("__pycache__"))
+        changed = tmp_path / spec.name / name
+        changed.write_text(f"{changed.read_text()}\n# changed\n")
+        cluster.add_worker(PYTHONPATH=":".join([str(tmp_path / spec.name), *filter(None, sys.path)]))
+    cluster.wait_for_workers(4)
+    with pytest.raises(WorkersUnfit) as caught:
+        migrate(loaded, plan, tmp_path / "backup", executor=cluster.executor)
+    kernel, quantize = sorted(
+        caught.value.problems, key=lambda each: "plugin" in each
+    )  # the plan does not use acme_redact
+    for problem, part in ((kernel, "the kernel"), (quantize, "the plugin quantize")):
+        assert problem.startswith("tcp://")
+        assert problem.endswith(f"has the coordinator's version of fieldfare, but other sources of it: {part}")
     assert state(loaded) == before
     assert not list((tmp_path / "backup").glob("*.header"))
 

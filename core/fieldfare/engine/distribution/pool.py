@@ -23,6 +23,7 @@ class WorkerPool:
         url: how they find the server: as in :class:`~fieldfare.engine.distribution.task.RunReference`.
         holder: names the holder of the lock on the index, likewise.
         plugins: name and version of each plugin of the plan.
+        sources: name and digest of the sources of the kernel and of each of these plugins.
         blocked: names of plugins that the user excluded.
         rounds: number of the current round of work; a worker of an earlier one stops.
     """
@@ -32,6 +33,7 @@ class WorkerPool:
     url: str
     holder: str
     plugins: tuple[tuple[str, str], ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
     blocked: tuple[str, ...] = ()
     rounds: int = 0
 

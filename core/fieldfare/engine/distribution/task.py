@@ -45,6 +45,7 @@ class RunReference:
         round: number of the attempt; a worker stops when the coordinator starts another one.
         version: of fieldfare.
         plugins: name and version of each plugin of the plan.
+        sources: name and digest of the sources of the kernel and of each of these plugins.
         blocked: names of plugins that the user excluded.
         verify: how many documents are compared with the backup.
         retry_for: seconds for which a request to the storage of the backup is retried.
@@ -60,6 +61,7 @@ class RunReference:
     round: int
     version: str
     plugins: tuple[tuple[str, str], ...]
+    sources: tuple[tuple[str, str], ...]
     blocked: tuple[str, ...] = ()
     verify: str = ""
     retry_for: float = RETRY_SECONDS

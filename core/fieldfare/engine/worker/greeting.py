@@ -10,12 +10,13 @@ from fieldfare.backup.paths import read_prefix
 from fieldfare.engine.load import read_state
 from fieldfare.engine.worker.context import plugins_without, secrets, server_at
 from fieldfare.errors import FieldfareError
+from fieldfare.hooks.sources import KERNEL, distributions, source_digests
 from fieldfare.server.process import this_process
 from fieldfare.storage import StoragePath
 from fieldfare.support.error_text import error_text
 from fieldfare.support.redaction import redact
 
-__all__ = ["describe_worker", "missing_plugins", "process_name"]
+__all__ = ["describe_worker", "missing_plugins", "other_sources", "process_name"]
 
 ANSWER_SECONDS: Final = 5.0
 """How long a worker tries to reach the storage of the backup before it says that it cannot."""
@@ -42,6 +43,25 @@ def missing_plugins(worker: str, needed: Mapping[str, str], found: Mapping[str, 
     ]
 
 
+def other_sources(worker: str, needed: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Return a line for each distribution that a worker has under the same version, but with other sources.
+
+    Args:
+        worker: what it is called.
+        needed: :data:`~fieldfare.hooks.sources.KERNEL`, or name of a plugin → digest of the coordinator's sources.
+        found: likewise, of the worker's.
+    """
+    differing: dict[str, list[str]] = {}
+    for name, digest in sorted(needed.items()):
+        if found.get(name) != digest:
+            distribution = KERNEL if name == KERNEL else distributions().get(name, "")
+            differing.setdefault(distribution, []).append("the kernel" if name == KERNEL else f"the plugin {name}")
+    return [
+        f"{worker} has the coordinator's version of {distribution}, but other sources of it: {', '.join(parts)}"
+        for distribution, parts in sorted(differing.items())
+    ]
+
+
 def describe_worker(
     url: str,
     cluster: bool,  # noqa: FBT001 - travels by position
@@ -57,14 +77,16 @@ def describe_worker(
         blocked: names of plugins that the user excluded.
 
     Returns:
-        ``process``, ``version``, ``plugins`` (name → version), ``server`` (its run ids), ``holder`` (host and process
-        of the coordinator, as the backup says; None if this worker does not see it), ``problems``.
+        ``process``, ``version``, ``plugins`` (name → version), ``sources`` (name → digest), ``server`` (its run ids),
+        ``holder`` (host and process of the coordinator, as the backup says; None if this worker does not see it),
+        ``problems``.
     """
     problems: list[str] = []
     found: dict[str, Any] = {"process": process_name(), "version": __version__, "holder": None}
     try:
         plugins = plugins_without(blocked)
         found["plugins"] = dict(plugins.versions)
+        found["sources"] = dict(source_digests())
         problems += [str(error) for error in plugins.broken]
         found["server"] = list(server_at(url, cluster=cluster).run_ids())
     except Exception as error:  # noqa: BLE001 - it is for the coordinator to say

@@ -22,15 +22,17 @@ from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.shadow_fields.fill import fill_shard
 from fieldfare.engine.stop import StopRequested
 from fieldfare.engine.worker.context import journal_of, plugins_without, prefix_of, secrets, server_at
-from fieldfare.engine.worker.greeting import missing_plugins, process_name
+from fieldfare.engine.worker.greeting import missing_plugins, other_sources, process_name
 from fieldfare.engine.worker.run import WorkerJournal, WorkerRun
 from fieldfare.errors import FieldfareError, PluginMissing, WorkersLost, WorkersUnfit
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.run_defaults import Verify
 from fieldfare.hooks.run_options import RunOptions
+from fieldfare.hooks.sources import source_digests
 from fieldfare.server.followed_lock import FollowedLock
 from fieldfare.support.error_text import error_text
 from fieldfare.support.fault_points import during
+from fieldfare.support.gc_freeze import frozen_gc
 from fieldfare.support.redaction import redact
 
 __all__ = ["run_task"]
@@ -49,7 +51,7 @@ def run_task(task: ShardTask) -> ShardOutcome:
 def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
     reference = task.run
     plugins = plugins_without(reference.blocked)
-    _require_same_versions(reference, plugins)
+    _require_same_code(reference, plugins)
     prefix, known = prefix_of(reference), journal_of(reference)
     server = server_at(reference.url, cluster=reference.cluster)
     lock = FollowedLock(server, reference.index, reference.holder)
@@ -70,11 +72,11 @@ def _open(task: ShardTask) -> tuple[WorkerRun, Shard]:
     return run, shard
 
 
-def _require_same_versions(reference: RunReference, plugins: Plugins) -> None:
+def _require_same_code(reference: RunReference, plugins: Plugins) -> None:
     """Refuse to work as a worker that came later, and was not asked before the run.
 
     Raises:
-        WorkersUnfit: it has another version of fieldfare.
+        WorkersUnfit: it has another version of fieldfare; or other sources of it, or of a plugin.
         PluginMissing: it lacks a plugin, or has another version of it.
     """
     if reference.version != __version__:
@@ -82,6 +84,9 @@ def _require_same_versions(reference: RunReference, plugins: Plugins) -> None:
     missing = missing_plugins(process_name(), dict(reference.plugins), plugins.versions)
     if missing:
         raise PluginMissing(missing)
+    differing = other_sources(process_name(), dict(reference.sources), source_digests())
+    if differing:
+        raise WorkersUnfit(differing)
 
 
 @frozen(hash=False)
@@ -93,6 +98,7 @@ class _Task:
     run: WorkerRun
     shard: Shard
 
+    @frozen_gc()
     def outcome(self) -> ShardOutcome:
         """Do it, and return how far it got."""
         run, work = self.run, rewrite_pass(self.run.plan)
