@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Final, TypeAlias
@@ -32,12 +32,10 @@ __all__ = [
     "encode",
     "exchange",
     "pack",
-    "pack_argument",
     "pack_slowly",
     "receive",
     "receive_parts",
     "send",
-    "send_packed",
     "size_of",
 ]
 
@@ -64,12 +62,9 @@ def encode(argument: Argument) -> bytes:
 def pack_slowly(command: Command) -> bytes:
     """Pack one command in pure Python (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
     arguments = [encode(argument) for argument in command]
-    return b"".join([b"*%d\r\n" % len(arguments), *map(pack_argument, arguments)])
-
-
-def pack_argument(argument: bytes) -> bytes:
-    """Pack one argument of a command."""
-    return b"$%d\r\n%b\r\n" % (len(argument), argument)
+    parts = [b"*%d\r\n" % len(arguments)]
+    parts += [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments]
+    return b"".join(parts)
 
 
 def pack(command: Command) -> bytes:
@@ -101,20 +96,15 @@ def send(connection: Connection, commands: Sequence[Command]) -> int:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
-    # large values are in batches with few arguments
-    few = sum(map(len, commands)) <= FEW_ARGUMENTS
-    return send_packed(connection, chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands))
-
-
-def send_packed(connection: Connection, packed: Iterable[bytes]) -> int:
-    """Send packed commands, or parts of them, as :func:`send` does."""
     sent = 0
 
     def writes() -> Iterator[bytes]:
         nonlocal sent
         pieces: list[bytes] = []
         size = 0
-        for part in packed:
+        # large values are in batches with few arguments
+        few = sum(map(len, commands)) <= FEW_ARGUMENTS
+        for part in chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands):
             pieces.append(part)
             size += len(part)
             if size >= WRITE_BYTES:

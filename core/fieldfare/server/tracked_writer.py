@@ -8,8 +8,8 @@ is not executed if a watched key is changed after that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, repeat
-from typing import Any, Final
+from itertools import repeat
+from typing import Any
 
 from attrs import frozen
 from redis.exceptions import ResponseError
@@ -18,15 +18,9 @@ from fieldfare.documents import Batch
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
-from fieldfare.server.pipeline import Command, encode, pack, pack_argument, receive, send, send_packed
+from fieldfare.server.pipeline import Argument, Command, encode, receive, send
 
 __all__ = ["TrackedWrite", "write_tracked"]
-
-_START: Final = b"*%%d\r\n%b%%b%b%%b" % (
-    pack_argument(b"HSETEX"),
-    b"".join(map(pack_argument, (b"FXX", b"KEEPTTL", b"FIELDS"))),
-)
-"""What a packed command starts with: takes the number of its arguments, the key and the number of fields."""
 
 
 @frozen(hash=False)
@@ -98,31 +92,27 @@ def write_tracked(
         yield _finish(tracking, under_way)
 
 
-def _send(tracking: ChangeTracking, write: ConditionalWrite, commands: dict[int, list[bytes]]) -> _Sent:
+def _send(tracking: ChangeTracking, write: ConditionalWrite, commands: dict[int, Command]) -> _Sent:
     left = [row for row, key in enumerate(write.after.keys) if tracking.may_be_changed(key)]
     for row in left:
         commands.pop(row, None)
-    send_packed(tracking.connection, chain([pack((b"MULTI",))], *commands.values(), [pack((b"EXEC",))]))
+    send(tracking.connection, [(b"MULTI",), *commands.values(), (b"EXEC",)])
     return _Sent(write, list(commands), left)
 
 
-def _commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, list[bytes]]:
-    """Return a packed command, in parts, for each row with a new value.
-
-    HSETEX writes fields if all are there, and keeps expiries. Of many alike, only keys and values are packed one by
-    one, and values are not copied.
-    """
-    fields: list[list[bytes]] = [[] for _ in write.after.keys]
+def _commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, Command]:
+    """Return a command for each row with a new value: HSETEX writes fields if all are there, and keeps expiries."""
+    fields: list[list[Argument]] = [[] for _ in write.after.keys]
     for path in paths:
-        name, old, new = pack_argument(encode(path)), _before(write)[path], write.after[path]
+        name, old, new = encode(path), _before(write)[path], write.after[path]
         may_be_equal = not set(old.lengths).isdisjoint(new.lengths)
         for row, (before, after) in enumerate(zip(old if may_be_equal else repeat(None, len(new)), new, strict=True)):
             if after is not None and after != before:
-                fields[row] += (b"%b$%d\r\n" % (name, len(after)), after, b"\r\n")
+                fields[row] += (name, after)
     return {
-        row: [_START % (6 + 2 * count, pack_argument(key), pack_argument(b"%d" % count)), *found]
+        row: (b"HSETEX", key, b"FXX", b"KEEPTTL", b"FIELDS", len(found) // 2, *found)
         for row, (key, found) in enumerate(zip(write.after.keys, fields, strict=True))
-        if (count := len(found) // 3)
+        if found
     }
 
 
