@@ -385,6 +385,22 @@ def test_a_shadow_field_that_an_application_wrote_is_left_alone(migration: Migra
     assert set(migration.outdated()) == {"d:3"}
 
 
+@with_renamed
+def test_a_new_form_that_equals_what_was_converted_before_the_switch_is_left_alone(migration: Migration) -> None:
+    migration.fill()
+    shape, server = migration.shape, migration.server
+    migration.apply(switch=False)
+    server.command(*shape.update("d:1", 700))
+    migration.sync()
+    migration.executor.switch(server=server, backup_dir=migration.backup_dir)
+    server.command(*shape.write_shadow("d:1", 1))
+    theirs = vector(1)[: shape.attrs.get("dims", DIMS)]
+    migration.sync()
+    assert migration.values("d:1") == (vector(700), theirs)
+    migration.rollback()
+    assert migration.values("d:1") == (vector(1 if shape.has_way_back else 700), None)
+
+
 def test_a_document_without_the_old_field_keeps_its_shadow_field(migration: Migration) -> None:
     migration.fill()
     server, shape = migration.server, migration.shape
