@@ -32,12 +32,6 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
     """
 
     written: defaultdict[str, dict[bytes, bytes]] = field(init=False, factory=lambda: defaultdict(dict))
-    _processes: bytes = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Ask who is the server: after a restart it may have an older shadow field beside a newer original."""
-        ids = self.run.server.run_ids()
-        self._processes = blake2b("".join(ids).encode(), digest_size=DIGEST_SIZE).digest() if all(ids) else b""
 
     def load(self, keys: Collection[bytes]) -> None:
         """Read from the backup what is known about documents: what they were converted from and to, too."""
