@@ -78,6 +78,16 @@ def test_the_name_leads_to_the_shadow_fields_and_back(migration: Migration, *, o
     assert read_state(server) == before
 
 
+def test_a_plan_says_first_what_is_lost(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    for mode in ("shadow", "drop_recreate"):
+        lines = migration.plan(mode).warnings
+        [lossy] = [number for number, line in enumerate(lines) if line.startswith("Lossy")]
+        before = [line for line in lines[:lossy] if "FT.INFO" not in line and "--alias" not in line]
+        assert before == [], mode
+
+
 def test_what_was_written_to_originals_stays_after_a_rollback(migration: Migration) -> None:
     migration.fill()
     server, shape = migration.server, migration.shape
