@@ -20,7 +20,7 @@ from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
-from shadow_migration import DOCUMENTS, RENAMED, SHAPES, Migration, Shape
+from shadow_migration import DIMS, DOCUMENTS, RENAMED, SHAPES, Migration, Shape, vector
 
 PLAIN = {"hash": Shape("hash", {}, "v", "w", name="w"), "json": RENAMED["json-rename"]}
 
@@ -121,6 +121,27 @@ def test_a_rollback_converts_back_what_an_application_wrote_over_a_former_value(
     assert has(migration, "d:2", old=2, new=900)
     assert has(migration, "d:4", old=701, new=701)
     assert {note.kind: note.count for note in report.notes if note.kind != "both names"} == {"converted back": 2}
+
+
+@pytest.mark.parametrize("attrs", [{"datatype": "float16"}, {"dims": 2}], ids=["float16", "dims"])
+@pytest.mark.parametrize("is_finalized", [False, True])
+def test_a_converted_value_that_an_application_wrote_over_a_former_one(
+    attrs: dict[str, Any], server: Server, tmp_path: Path, *, is_finalized: bool
+) -> None:
+    shape = Shape("hash", attrs, "v", "w", name="w")
+    migration = Migration(shape, server, tmp_path / "backup")
+    migration.fill()
+    server.bulk([shape.write_shadow("d:1", 900), shape.write_shadow("d:2", 900)])
+    migration.apply(on_conflict="keep-old")
+    if is_finalized:
+        migration.finalize()
+    server.command(*shape.write_shadow("d:1", 700))
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    old, new = (vector(seed)[: attrs.get("dims", DIMS)] for seed in (900, 700))
+    assert migration.values("d:1") == (vector(700 if shape.has_way_back else 1), new)
+    assert migration.values("d:2") == (vector(2), old)
+    kind = "converted back" if shape.has_way_back else "written in the new form"
+    assert {note.kind: note.count for note in report.notes if note.kind != "both names"} == {kind: 1}
 
 
 def test_an_old_version_that_writes_a_document_with_both_names_is_heard(migration: Migration) -> None:
