@@ -18,6 +18,9 @@ import pytest
 from fieldfare.api import MigrationPlanner
 from fieldfare.backup import VectorBackup
 from fieldfare.cli.next_steps import next_lines
+from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments
+from fieldfare.engine.shadow_fields.history import FieldHistory
+from fieldfare.engine.shadow_pairs import history
 from fieldfare.errors import PreconditionError
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Result
@@ -73,6 +76,16 @@ def test_the_name_leads_to_the_shadow_fields_and_back(migration: Migration, *, o
         assert server.command("HPEXPIRETIME", "d:3", "FIELDS", 2, "v", shape.shadow) == [4102444800456] * 2
     assert migration.rollback(restore_own_name=own_name) is Result.ROLLED_BACK
     assert read_state(server) == before
+
+
+def test_a_plan_says_first_what_is_lost(server: Server, tmp_path: Path) -> None:
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    for mode in ("shadow", "drop_recreate"):
+        lines = migration.plan(mode).warnings
+        [lossy] = [number for number, line in enumerate(lines) if line.startswith("Lossy")]
+        before = [line for line in lines[:lossy] if "FT.INFO" not in line and "--alias" not in line]
+        assert before == [], mode
 
 
 def test_what_was_written_to_originals_stays_after_a_rollback(migration: Migration) -> None:
@@ -383,6 +396,49 @@ def test_a_shadow_field_that_an_application_wrote_is_left_alone(migration: Migra
     [finding] = migration.sync().validation.findings
     assert finding.data["converted"] == 1
     assert set(migration.outdated()) == {"d:3"}
+
+
+@with_renamed
+def test_a_new_form_that_equals_what_was_converted_before_the_switch_is_left_alone(migration: Migration) -> None:
+    migration.fill()
+    shape, server = migration.shape, migration.server
+    migration.apply(switch=False)
+    server.command(*shape.update("d:1", 700))
+    migration.sync()
+    migration.executor.switch(server=server, backup_dir=migration.backup_dir)
+    server.command(*shape.write_shadow("d:1", 1))
+    theirs = vector(1)[: shape.attrs.get("dims", DIMS)]
+    migration.sync()
+    assert migration.values("d:1") == (vector(700), theirs)
+    migration.rollback()
+    assert migration.values("d:1") == (vector(1 if shape.has_way_back else 700), None)
+
+
+def test_a_watch_remembers_a_limited_number_of_states_of_a_document(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in (("FIRST", 2), ("LATEST", 2), ("MOST", 6)):
+        monkeypatch.setattr(history, name, number)
+    sizes: list[int] = []
+    record_seen = FieldHistory.record_seen
+
+    def record(self: FieldHistory, found: ShadowedDocuments) -> None:
+        record_seen(self, found)
+        sizes.extend(len(self.known("v", key)) for key in found.keys)
+
+    monkeypatch.setattr(FieldHistory, "record_seen", record)
+    migration = Migration(SHAPES["hash-datatype"], server, tmp_path / "backup")
+    migration.fill()
+    migration.apply()
+    with migration.watching():
+        for number in range(100, 120):
+            server.bulk([migration.shape.write_shadow("d:1", number), migration.shape.update("d:2", number)])
+            while migration.values("d:2")[1] != vector(number):  # then it has looked at the other one, too
+                time.sleep(0.001)
+        server.command(*migration.shape.update("d:1", 300))
+    assert migration.values("d:1") == (vector(300), vector(300))
+    assert len(sizes) > 10
+    assert max(sizes) == 6
 
 
 def test_a_document_without_the_old_field_keeps_its_shadow_field(migration: Migration) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from redis.crc import key_slot
 
 from applications import sending, watching
@@ -24,9 +24,7 @@ from fieldfare.cli.next_steps import next_lines
 from fieldfare.definition import IndexDefinition, Storage
 from fieldfare.engine.session import find_backup
 from fieldfare.engine.shadow_keys import synchronization
-from fieldfare.engine.shadow_keys.history import KeyHistory, KeyPairs
 from fieldfare.engine.shadow_keys.synchronization import KeySynchronization
-from fieldfare.engine.shadow_pairs import history
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.errors import PreconditionError, UnconvertibleDocuments
 from fieldfare.hooks.manager import load_plugins
@@ -41,6 +39,7 @@ from fieldfare.server.pipeline import Command
 from fieldfare.server.search import count_results
 from fieldfare.support import fault_points
 from fieldfare.testing.digest import read_state
+from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
 
 DOCUMENTS: Final = 60
@@ -443,30 +442,15 @@ def test_a_new_key_that_an_application_wrote_is_left_alone(migration: Migration)
     assert [migration.read("n:1"), migration.read("n:4")] == ["again", "again"]
 
 
-def test_a_watch_remembers_a_limited_number_of_states_of_a_document(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, number in (("FIRST", 2), ("LATEST", 2), ("MOST", 6)):
-        monkeypatch.setattr(history, name, number)
-    sizes: list[int] = []
-    record_seen = KeyHistory.record_seen
-
-    def record(self: KeyHistory, found: KeyPairs) -> None:
-        record_seen(self, found)
-        sizes.extend(len(self.known("state", key)) for key in found.keys)
-
-    monkeypatch.setattr(KeyHistory, "record_seen", record)
+def test_keys_of_another_type_below_both_prefixes_stay(server: Server, tmp_path: Path) -> None:
     migration = Migration("hash", server, tmp_path / "backup")
     migration.fill()
     migration.apply()
     with watching(migration.server.url, migration.backup_dir):
-        for number in range(20):
-            server.bulk([migration.write("n:1", f"new{number}"), migration.write("d:2", f"seen{number}")])
-            assert migration.copies("n:2", f"seen{number}")  # it has looked at the other one, too
-        server.command(*migration.write("d:1", "old"))
-        assert migration.copies("n:1", "old")
-    assert len(sizes) > 10
-    assert max(sizes) == 6
+        for number in range(9):
+            server.bulk([("RPUSH", "d:list", "old"), ("RPUSH", "n:list", "new"), migration.write("d:1", f"{number}")])
+            assert migration.copies("n:1", f"{number}")
+    assert server.command("LLEN", "n:list") == 9
 
 
 def test_copies_that_a_restarted_server_has_lost_are_made_again(server: Server, tmp_path: Path) -> None:
@@ -479,6 +463,88 @@ def test_copies_that_a_restarted_server_has_lost_are_made_again(server: Server, 
         migration.finalize()
     migration.sync()
     assert migration.read("n:1") == "word1"
+
+
+@pytest.mark.parametrize("command", ["sync", "finalize", "rollback", "rollback after finalize"])
+def test_a_restarted_server_that_has_lost_an_update_of_a_copy(
+    command: str, private_server: PrivateServer, tmp_path: Path
+) -> None:
+    embedded = private_server(["--appendonly", "yes"])
+    with connect(embedded.url) as server:
+        migration = Migration("hash", server, tmp_path / "backup")
+        migration.fill()
+        migration.apply()
+        server.bulk([migration.write("d:1", "updated"), migration.write("d:2", "updated")])
+        migration.sync()
+        # as the server has it that lost what sync wrote
+        server.bulk([("COPY", "d:5", "n:1", "REPLACE"), migration.write("n:1", "word1"), migration.write("n:3", "new")])
+    embedded.restart()
+    with connect(embedded.url) as server:
+        migration = evolve(migration, server=server)
+        wait_until_indexed(server)
+        if command == "sync":
+            migration.sync()
+            assert migration.read("n:1") == "updated"
+        elif command == "finalize":
+            with pytest.raises(PreconditionError, match="1 document, such as d:1"):
+                migration.finalize()
+        if command.endswith("finalize"):
+            migration.finalize(force=True)
+            assert (migration.read("d:1"), migration.read("n:1")) == (None, "updated")
+            server.command(*migration.write("n:2", "word2"))
+        migration.rollback()
+        texts = [migration.read(f"d:{name}") for name in (1, 2, 3)]
+        assert texts == ["updated", "word2" if command.endswith("finalize") else "updated", "new"]
+        assert migration.keys("n:") == set()
+
+
+def test_a_new_key_that_gets_back_what_was_once_copied_to_it(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.bulk([write(f"n:{name}", "new") for name in (1, 2, 3)])
+    assert synced(migration) == {"converted": 0, "left_alone": 3}
+    server.bulk([write("n:1", "word1"), ("DEL", "d:1"), write("n:2", "word2"), write("d:2", "old")])
+    server.bulk([write("n:3", "newer"), write("n:3", "new"), write("d:3", "old")])  # as it was at the last check
+    assert synced(migration) == {"converted": 1, "left_alone": 2}
+    assert [migration.read(f"n:{name}") for name in (1, 2, 3)] == ["word1", "word2", "old"]
+    report = migration.rollback()
+    assert [migration.read(f"d:{name}") for name in (1, 2, 3)] == ["word1", "word2", "old"]
+    assert [note for note in report.notes if note.kind == "exists under both keys"] == []
+
+
+def test_a_rollback_lists_a_new_key_that_got_back_what_was_once_copied_to_it(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    server.command(*write("n:1", "new"))
+    migration.sync()
+    server.bulk([write("n:1", "word1"), write("d:1", "old")])
+    report = migration.rollback()
+    assert (migration.read("d:1"), migration.read("n:1")) == ("old", "word1")
+    assert [(note.kind, note.keys) for note in report.notes] == [("exists under both keys", (b"d:1",))]
+
+
+def test_a_document_that_is_deleted_and_created_again_with_the_same_content(migration: Migration) -> None:
+    migration.fill()
+    server, write = migration.server, migration.write
+    migration.apply()
+    with watching(server.url, migration.backup_dir):
+        for text in ("followed", "updated"):
+            server.command(*write("d:2", text))
+            assert migration.copies("n:2", text)
+            server.command("DEL", "d:1", "d:5", "d:6", "n:6")  # and it looks at these before the next update
+    server.bulk([write("d:1", "word1"), write("n:5", "word5"), write("n:6", "word6")])
+    for _ in range(2):
+        migration.sync()
+        assert [migration.read(f"n:{name}") for name in (1, 5, 6)] == ["word1", "word5", "word6"]
+    server.command("DEL", "n:5")
+    migration.finalize()
+    server.bulk([("DEL", "n:1"), write("n:7", "other"), ("DEL", "n:7")])
+    server.bulk([write("n:1", "word1"), write("n:5", "word5"), write("n:7", "word7")])
+    report = migration.rollback()
+    assert [migration.read(f"d:{name}") for name in (1, 5, 6, 7)] == ["word1", "word5", "word6", "word7"]
+    assert (migration.keys("n:"), report.notes) == (set(), ())
 
 
 def test_a_rollback_keeps_what_applications_wrote_to_new_keys(migration: Migration) -> None:

@@ -20,7 +20,7 @@ from fieldfare.server.search import count_results
 from fieldfare.testing.digest import read_state
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
-from shadow_migration import DOCUMENTS, RENAMED, SHAPES, Migration, Shape
+from shadow_migration import DIMS, DOCUMENTS, RENAMED, SHAPES, Migration, Shape, vector
 
 PLAIN = {"hash": Shape("hash", {}, "v", "w", name="w"), "json": RENAMED["json-rename"]}
 
@@ -91,6 +91,57 @@ def test_the_user_says_which_value_is_kept(
         assert has(migration, "d:4", old=None, new=901)
     assert migration.rollback() is Result.ROLLED_BACK
     assert read_documents(server) == before
+
+
+@pytest.mark.parametrize(("choice", "former"), [("keep-old", 1), ("keep-new", 900)])
+@pytest.mark.parametrize("written", [700, 900], ids=["another value", "the former value"])
+@pytest.mark.parametrize("last", ["apply", "sync", "finalize"])
+def test_a_rollback_converts_back_what_an_application_wrote_over_a_former_value(
+    choice: str, former: float, written: float, last: str, migration: Migration
+) -> None:
+    shape, server = migration.shape, migration.server
+    # both names, and the new one alone
+    server.bulk([shape.write_shadow("d:1", 900), shape.write_shadow("d:2", 900), shape.write_shadow("d:4", 901)])
+    migration.apply(on_conflict=choice)
+    assert has(migration, "d:1", old=1, new=former)
+    old: float | None = 300 if former == written else 1
+    if old == 300:  # a value that the run replaces, so that the former one is an application's when it is there again
+        server.command(*shape.update("d:1", 300))
+        migration.sync()
+        assert has(migration, "d:1", old=300, new=300)
+    if last == "finalize":
+        migration.finalize()
+        old = None
+    server.bulk([shape.write_shadow("d:1", written), shape.write_shadow("d:4", 701)])
+    if last == "sync":
+        migration.sync()
+    assert has(migration, "d:1", old=old, new=written)
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    assert has(migration, "d:1", old=written, new=written)
+    assert has(migration, "d:2", old=2, new=900)
+    assert has(migration, "d:4", old=701, new=701)
+    assert {note.kind: note.count for note in report.notes if note.kind != "both names"} == {"converted back": 2}
+
+
+@pytest.mark.parametrize("attrs", [{"datatype": "float16"}, {"dims": 2}], ids=["float16", "dims"])
+@pytest.mark.parametrize("is_finalized", [False, True])
+def test_a_converted_value_that_an_application_wrote_over_a_former_one(
+    attrs: dict[str, Any], server: Server, tmp_path: Path, *, is_finalized: bool
+) -> None:
+    shape = Shape("hash", attrs, "v", "w", name="w")
+    migration = Migration(shape, server, tmp_path / "backup")
+    migration.fill()
+    server.bulk([shape.write_shadow("d:1", 900), shape.write_shadow("d:2", 900)])
+    migration.apply(on_conflict="keep-old")
+    if is_finalized:
+        migration.finalize()
+    server.command(*shape.write_shadow("d:1", 700))
+    report = migration.executor.rollback(server=server, backup_dir=migration.backup_dir)
+    old, new = (vector(seed)[: attrs.get("dims", DIMS)] for seed in (900, 700))
+    assert migration.values("d:1") == (vector(700 if shape.has_way_back else 1), new)
+    assert migration.values("d:2") == (vector(2), old)
+    kind = "converted back" if shape.has_way_back else "written in the new form"
+    assert {note.kind: note.count for note in report.notes if note.kind != "both names"} == {kind: 1}
 
 
 def test_an_old_version_that_writes_a_document_with_both_names_is_heard(migration: Migration) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from fieldfare.backup import VectorBackup
+from fieldfare.errors import RollbackFailed
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server
 from fieldfare.server.pipeline import Command
@@ -61,8 +62,30 @@ def test_a_new_name_that_is_written_before_its_former_value_is_restored(
         rolled_back(migration)
     assert len(written) > 3
     for row in ROWS:
-        expected = vector(100 + row if f"d:{row}" in written else 900)
-        assert migration.values(f"d:{row}") == (vector(row), expected), row
+        expected = [(vector(row), vector(900))]
+        if f"d:{row}" in written:  # before its former value was restored, or afterwards
+            expected = [(vector(each), vector(100 + row)) for each in (row, 100 + row)]
+        assert migration.values(f"d:{row}") in expected, row
+
+
+def test_an_interrupted_rollback_keeps_what_an_application_wrote_over_a_former_value(
+    server: Server, tmp_path: Path
+) -> None:
+    migration = Migration(PLAIN["hash"], server, tmp_path / "backup")
+    migration.fill()
+    server.bulk([migration.shape.write_shadow(f"d:{row}", 900) for row in ROWS])
+    migration.apply(on_conflict="keep-old")
+    server.command(*migration.shape.write_shadow("d:10", 700))
+
+    def interrupt(point: str) -> None:
+        if point == "restore:server.send:before" and migration.values("d:10")[0] == vector(700):
+            raise OSError
+
+    with listening(interrupt), pytest.raises(RollbackFailed):
+        rolled_back(migration)
+    rolled_back(migration)
+    assert migration.values("d:10") == (vector(700), vector(700))
+    assert migration.values("d:11") == (vector(11), vector(900))
 
 
 def test_another_field_that_is_written_before_a_former_value_is_restored(server: Server, tmp_path: Path) -> None:

@@ -43,7 +43,9 @@ FAULTS: Final = ("cut", "restart", "kill", "overflow")
 CHANGES: Final[dict[str, dict[str, Any]]] = {
     "fields": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]},
     "keys": {"index": {"prefix": "n:"}},
+    "names": {"rename_fields": [{"old_name": "v", "new_name": "w"}]},
 }
+SHADOWS: Final = {"fields": "v__v2", "names": "w"}
 PROGRAM: Final = """\
 import sys
 from fieldfare.server import change_tracking
@@ -59,14 +61,14 @@ def vector(seed: float) -> bytes:
     return np.array([seed, 1, -seed / 3, 0.1], "<f4").tobytes()
 
 
-def converted(original: bytes) -> bytes:
+def converted(original: bytes, kind: str) -> bytes:
     """Return what the migration makes of a vector."""
-    return np.frombuffer(original, "<f4").astype("<f2").tobytes()
+    return original if kind == "names" else np.frombuffer(original, "<f4").astype("<f2").tobytes()
 
 
-def converted_back(converted: bytes) -> bytes:
+def converted_back(converted: bytes, kind: str) -> bytes:
     """Return what a rollback makes of a vector in the new form."""
-    return np.frombuffer(converted, "<f2").astype("<f4").tobytes()
+    return converted if kind == "names" else np.frombuffer(converted, "<f2").astype("<f4").tobytes()
 
 
 def connect_patiently(url: str) -> Server:
@@ -90,6 +92,7 @@ class Application:
     def __init__(self, url: str, seed: int, kind: str) -> None:
         self.kind = kind
         self.writes_new_form = False
+        self.repeats = False  # whether it writes in the new form what the run once made of an older value
         self.values = {f"d:{row}": vector(row) for row in range(DOCUMENTS)}
         self.unknown: set[str] = set()  # written or not: the connection broke
         self._url, self._random = url, random.Random(seed)
@@ -126,17 +129,18 @@ class Application:
         actions: Sequence[str] = ("update", "replace", "delete") if len(keys) == 1 else ("update",)
         if self.writes_new_form and self.kind == "keys":
             actions = ("update", "replace")[: len(actions)]  # a missing new key counts as lost after a restart
+        if self.writes_new_form and self.kind == "names" and self.repeats:
+            actions = ("update",)  # a document with a known value under the new name alone has lost the old name
         action = self._random.choice(actions)
-        # what an application writes in the new form must not be what the run once made of an older value
-        seeds = range(1000, 2000) if self.writes_new_form else range(1000)
+        seeds = range(1000, 2000) if self.writes_new_form and not self.repeats else range(30)
         new = {} if action == "delete" else {key: vector(self._random.choice(seeds)) for key in keys}
         names, field = {key: key for key in keys}, "v"
         written = dict(new)
         if self.writes_new_form and self.kind == "keys":
             names = {key: key.replace("d:", "n:") for key in keys}
         elif self.writes_new_form:
-            field, written = "v__v2", {key: converted(value) for key, value in new.items()}
-            new = {key: converted_back(value) for key, value in written.items()}
+            field, written = SHADOWS[self.kind], {key: converted(value, self.kind) for key, value in new.items()}
+            new = {key: converted_back(value, self.kind) for key, value in written.items()}
         removals = [("DEL", names[key]) for key in keys] if action != "update" else []
         writes = [("HSET", names[key], field, value) for key, value in written.items()]
         try:
@@ -260,13 +264,16 @@ class Trial:
         if self.application.kind == "keys":
             old, new = self.documents(), self.documents("n:")
             return [key for key in old.keys() | new.keys() if old.get(key) != new.get(key)]
-        return [key for key, each in self.documents().items() if each.get(b"v__v2") != converted(each[b"v"])]
+        kind = self.application.kind
+        shadow = SHADOWS[kind].encode()
+        return [key for key, each in self.documents().items() if each.get(shadow) != converted(each[b"v"], kind)]
 
     def left_over(self) -> list[str]:
         """Return the documents that have a shadow field, or a copy."""
         if self.application.kind == "keys":
             return sorted(self.documents("n:"))
-        return [key for key, each in self.documents().items() if b"v__v2" in each]
+        shadow = SHADOWS[self.application.kind].encode()
+        return [key for key, each in self.documents().items() if shadow in each]
 
     def lost(self) -> dict[str, tuple[bytes | None, bytes | None]]:
         """Return the documents that are not as the application has left them, with what they hold and should hold."""
@@ -354,6 +361,9 @@ def test_a_rollback_after_finalize_loses_nothing_that_is_written_in_the_new_form
         trial.application.start()
         trial.run((), "apply", "--plan", "plan.yaml", *BACKUP)
         trial.watch((), "sync", "--watch", *BACKUP)
+        faults = {fault for _, fault in (*breakage.finalize, *breakage.rollback)}
+        # a restarted server may have lost what the run wrote last, and another datatype has another way back
+        trial.application.repeats = breakage.kind != "fields" and "restart" not in faults
         trial.application.writes_new_form = True
         trial.application.start()
         trial.run(breakage.finalize, "finalize", "--yes", *BACKUP)

@@ -25,7 +25,7 @@ from fieldfare.cli.options import (
     Yes,
 )
 from fieldfare.cli.output import notice, show
-from fieldfare.cli.overall_progress import at_rate
+from fieldfare.cli.overall_progress import Seconds, at_rate
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import show_failure, show_report
 from fieldfare.cli.run_options import (
@@ -121,7 +121,7 @@ def apply(  # noqa: PLR0913 - the command's options
             is_new = not is_applied(server, loaded, backup_dir)
             if is_new and (yes or session.json or not confirm_apply(loaded, backup_dir, again=again)):
                 _warn_of_losses(loaded)
-            expected = _expected(loaded, max_rate)
+            expected = _expected(session, loaded, max_rate)
             with show_progress(session.plugins, expected), stop_on_signals(stop):
                 report = _apply(
                     session,
@@ -179,11 +179,14 @@ def _apply(session: Session, loaded: MigrationPlan, *, asynchronous: bool, **cho
     return MigrationExecutor(plugins=session.plugins).apply(loaded, **choices)
 
 
-def _expected(plan: MigrationPlan, max_rate: float | None) -> dict[str, float] | None:
-    """Return activity → the seconds that it is expected to take; None if the plan does not say."""
+def _expected(session: Session, plan: MigrationPlan, max_rate: float | None) -> Seconds | None:
+    """Return the seconds that activities are expected to take; None if the plan does not say."""
+    from fieldfare.planning.passes import document_passes  # noqa: PLC0415 - start-up time
+
     if plan.forecast is None:
         return None
-    return at_rate(plan.forecast.activities, plan.source.stats.num_docs, max_rate)
+    passes = document_passes(session.plugins, plan)
+    return at_rate(plan.forecast.activities, plan.source.stats.num_docs, max_rate, passes)
 
 
 def _warn_of_losses(loaded: MigrationPlan) -> None:

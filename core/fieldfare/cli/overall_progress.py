@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field
 
@@ -13,12 +14,12 @@ from fieldfare.report import Moment
 if TYPE_CHECKING:
     from fieldfare.report import StepReport
 
-__all__ = ["OverallProgress", "at_rate", "seconds_left"]
-
-LIMITED = ("dump", "rewrite", "restore")
-"""The activities that a limit of documents per second slows down."""
+__all__ = ["OverallProgress", "Seconds", "at_rate", "seconds_left"]
 
 ENDED = (Moment.FINISHED, Moment.SKIPPED, Moment.FAILED)
+
+Seconds: TypeAlias = Mapping[str, Sequence[float]]
+"""Activity → the seconds of each of its passes over the documents; activities are in the order of the run."""
 
 
 @define
@@ -26,14 +27,14 @@ class OverallProgress:
     """Estimates the end of a run, from what each activity was expected to take, and from its pace once it runs.
 
     Attributes:
-        expected: activity → seconds; without any, nothing is estimated.
+        expected: without any, nothing is estimated.
         clock: returns seconds.
     """
 
-    expected: Mapping[str, float] = field(factory=dict)
+    expected: Seconds = field(factory=dict)
     clock: Callable[[], float] = time.monotonic
     _started: float | None = field(init=False, default=None)
-    _ended: set[str] = field(init=False, factory=set)
+    _ended: Counter[str] = field(init=False, factory=Counter)
     _running: dict[str, StepReport] = field(init=False, factory=dict)
     _reported: dict[str, float] = field(init=False, factory=dict)
 
@@ -43,7 +44,7 @@ class OverallProgress:
         self._started = now if self._started is None else self._started
         if report.moment in ENDED:
             self._running.pop(report.activity, None)
-            self._ended.add(report.activity)
+            self._ended[report.activity] += report.moment is not Moment.FAILED
         elif report.moment is not Moment.STALLED:
             self._running[report.activity] = report
             self._reported[report.activity] = now
@@ -56,7 +57,7 @@ class OverallProgress:
     @property
     def seconds_left(self) -> float | None:
         """Seconds until the end; None if it is not known."""
-        if not any(self.expected.values()):
+        if not any(map(sum, self.expected.values())):
             return None
         return sum(map(self._left, self.expected))
 
@@ -68,24 +69,40 @@ class OverallProgress:
         return None if left is None else self.elapsed / whole if whole else 0.0
 
     def _left(self, activity: str) -> float:
+        passes = self.expected[activity][self._ended[activity] :]
         report = self._running.get(activity)
         if report is None:
-            return 0.0 if activity in self._ended else self.expected[activity]
+            return 0.0 if self._is_over(activity) else sum(passes)
         since = self.clock() - self._reported[activity]
         left = seconds_left(report)
-        return max((self.expected[activity] - report.seconds if left is None else left) - since, 0.0)
+        current = (sum(passes[:1]) - report.seconds if left is None else left) - since
+        return max(current, 0.0) + sum(passes[1:])
+
+    def _is_over(self, activity: str) -> bool:
+        """Whether a later activity has begun: a run that is resumed leaves out what is done."""
+        names = list(self.expected)
+        return any(name in self._reported for name in names[names.index(activity) + 1 :])
 
 
-def at_rate(expected: Mapping[str, float], documents: int, max_rate: float | None) -> dict[str, float]:
-    """Return activity → seconds if no more documents per second are read or written; the server builds as fast as ever.
+def at_rate(
+    expected: Mapping[str, float], documents: int, max_rate: float | None, passes: Mapping[str, int]
+) -> dict[str, tuple[float, ...]]:
+    """Return the seconds of activities if no more documents per second are read or written.
+
+    The server builds as fast as ever.
 
     Args:
         expected: activity → seconds without a limit.
-        documents: how many each activity reads or writes; 0 if it is not known.
+        documents: how many there are; 0 if it is not known.
         max_rate: documents per second; None for no limit.
+        passes: activity → how often each document is read or written in it, in the order of the run.
     """
     least = documents / max_rate if max_rate else 0.0
-    return {name: max(each, least) if each and name in LIMITED else each for name, each in expected.items()}
+    found = dict[str, tuple[float, ...]]()
+    for name in dict.fromkeys((*passes, *expected)):
+        seconds, number = expected.get(name, 0.0), passes.get(name, 0)
+        found[name] = (max(seconds / number, least),) * number if number else (seconds,)
+    return found
 
 
 def seconds_left(report: StepReport) -> float | None:

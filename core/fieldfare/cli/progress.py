@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from fieldfare.cli.output import notice
+from fieldfare.cli.overall_progress import Seconds
 from fieldfare.cli.progress_text import activity_key, ended_text, progress_text, title_of
 from fieldfare.hooks.manager import Plugins
 from fieldfare.hooks.markers import hookimpl
@@ -29,12 +30,12 @@ MAX_SECONDS: Final = 10.0
 
 
 @contextmanager
-def show_progress(plugins: Plugins, expected: Mapping[str, float] | None = None) -> Iterator[None]:
+def show_progress(plugins: Plugins, expected: Seconds | None = None) -> Iterator[None]:
     """Show the progress of whatever runs in the body.
 
     Args:
         plugins: that get step reports.
-        expected: activity → the seconds that it is expected to take.
+        expected: the seconds that activities are expected to take.
     """
     if not can_draw_bars():
         with registered(plugins, LineReporter()):

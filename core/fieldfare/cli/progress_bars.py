@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fieldfare.cli.overall_progress import ENDED, OverallProgress, seconds_left
+from fieldfare.cli.overall_progress import ENDED, OverallProgress, Seconds, seconds_left
 from fieldfare.cli.progress_text import activity_key, ended_text, title_of
 from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Moment, StepReport
@@ -32,7 +32,7 @@ class BarReporter:
         display: a context manager: shows the bars during the run.
     """
 
-    def __init__(self, console: Console | None = None, expected: Mapping[str, float] | None = None) -> None:
+    def __init__(self, console: Console | None = None, expected: Seconds | None = None) -> None:
         """Draw on this console, or on stderr; ``expected`` are the seconds of activities."""
         self._console = console or Console(file=sys.stderr)
         self._overall = OverallProgress(expected or {})

@@ -13,7 +13,7 @@ from fieldfare.cli.confirmation import require_agreement
 from fieldfare.cli.layout import command_text
 from fieldfare.cli.options import DEFAULT_URL, BackupDirectory, Cluster, Url, index_option
 from fieldfare.cli.output import notice, show, show_json
-from fieldfare.cli.overall_progress import at_rate
+from fieldfare.cli.overall_progress import Seconds, at_rate
 from fieldfare.cli.progress import show_progress
 from fieldfare.cli.report_text import report_text
 from fieldfare.cli.run_options import Executor, IndexWorkers, MaxLatency, MaxRate, PauseFile, ReconnectTimeout
@@ -100,7 +100,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         notice("\n".join(map(_announcement, about)))
     if about and sys.stdin.isatty() and not yes:
         _confirm(backup_dir, index, executor)
-    expected = at_rate(_expected(about[0]), about[0].progress.documents, max_rate) if len(about) == 1 else None
+    expected = _at_rate(about[0], max_rate) if len(about) == 1 else None
     reports: list[MigrationReport] = []
     with connect(url, cluster=cluster) as server, show_progress(session.plugins, expected), stop_on_signals(stop):
         for name in indexes:
@@ -157,6 +157,11 @@ def _expected(journal: Journal) -> dict[str, float]:
     """Return activity → the seconds that it took in the migration."""
     timings = journal.progress.timings
     return {"restore": timings.get("rewrite", 0.0), "index": timings.get("index", 0.0)}
+
+
+def _at_rate(journal: Journal, max_rate: float | None) -> Seconds:
+    expected = _expected(journal)
+    return at_rate(expected, journal.progress.documents, max_rate, {"restore": int(expected["restore"] > 0)})
 
 
 def _confirm(backup_dir: BackupPath, index: str | None, executor: str | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from fieldfare.definition import Snapshot
+from fieldfare.engine.drop_recreate.planner import unreadable_warning
 from fieldfare.engine.mode import DOWNTIME
 from fieldfare.plan import ClaimedChange, Step
 from fieldfare.server import Server
@@ -42,7 +43,7 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
 ) -> tuple[str, ...]:
     """Return what a user should know before a plan is applied, one line each: what is at stake most comes first.
 
-    That is what is lost for good, then what only the backup restores, then the outage.
+    That is what is lost for good, then what only the backup restores, then the outage, or what happens without one.
 
     Args:
         server: for its memory settings.
@@ -58,8 +59,9 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     lossy = [line for each in claims if each.claim.lossy for line in each.warnings]
     others = [line for each in claims if not each.claim.lossy for line in each.warnings]
     lines = [f"{replica}: apply this plan there"] if replica else []
-    lines += [line for line in of_mode if line != DOWNTIME] + lossy
-    lines += [DOWNTIME] if DOWNTIME in of_mode else []
+    lost = [line for line in of_mode if DOWNTIME in of_mode or line in map(unreadable_warning, snapshot.unreadable)]
+    lines += [line for line in lost if line != DOWNTIME] + lossy
+    lines += [DOWNTIME] if DOWNTIME in of_mode else [line for line in of_mode if line not in lost]
     if steps:
         lines += _outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites)
     lines += [*_failure_warnings(snapshot, rewrites=rewrites), *_memory_warnings(server.capabilities), *others]

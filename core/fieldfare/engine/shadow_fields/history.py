@@ -32,12 +32,6 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
     """
 
     written: defaultdict[str, dict[bytes, bytes]] = field(init=False, factory=lambda: defaultdict(dict))
-    _processes: bytes = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Ask who is the server: after a restart it may have an older shadow field beside a newer original."""
-        ids = self.run.server.run_ids()
-        self._processes = blake2b("".join(ids).encode(), digest_size=DIGEST_SIZE).digest() if all(ids) else b""
 
     def load(self, keys: Collection[bytes]) -> None:
         """Read from the backup what is known about documents: what they were converted from and to, too."""
@@ -91,6 +85,14 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         """
         self._record_where_written(originals, self._digests(originals, shadows, is_written=True))
 
+    def record_former(self, shadows: Batch) -> None:
+        """Remember values from before the run that are about to be restored; it is on disk when this returns.
+
+        Args:
+            shadows: by the paths of the shadow fields; None for what is not restored.
+        """
+        self.record(self._replaced(shadows))
+
     def forget(self, keys: Collection[bytes]) -> None:
         """Free the memory of documents; the backup keeps what it holds."""
         super().forget(keys)
@@ -101,10 +103,14 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
     def is_theirs(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
         """Whether an application wrote a shadow field that is not what its original, or its absence, becomes."""
         now = self._digest(original), self._digest(shadow)
-        written = self.written[path].get(key, b"")
-        if written[:DIGEST_SIZE] == now[0] and written[DIGEST_SIZE:] != now[1]:
-            return True
-        return self.was_written_by_application(path, key, *now)
+        return self._replaces_written(path, key, b"".join(now)) or self.was_written_by_application(path, key, *now)
+
+    def replaces_converted(self, path: str, key: bytes, original: bytes | None, shadow: bytes) -> bool:
+        """Whether a run has written another shadow field beside the same original: then an application wrote this one.
+
+        This is also true of a value that was there before the run, or that the run itself once wrote.
+        """
+        return self._replaces_written(path, key, self._digest(original) + self._digest(shadow))
 
     def is_latest(self, path: str, key: bytes, original: bytes | None, shadow: bytes, converted: bytes | None) -> bool:
         """Whether a shadow field that an application wrote is known to be newer than its original.
@@ -135,14 +141,24 @@ class FieldHistory(PairHistory[ShadowedDocuments]):
         self.record(Batch(states.keys, columns).select(rows, columns))
 
     def _is_news(self, name: str, key: bytes, state: bytes | None) -> bool:
-        return super()._is_news(name, key, state) or (state is not None and key in self.written[name])
+        ends_written = state is not None and key in self.written[name] and not self._replaces_written(name, key, state)
+        return super()._is_news(name, key, state) or ends_written
 
     def _add(self, name: str, key: bytes, state: bytes) -> None:
-        """Remember a state; one that is not written yet ends what is known of the one before."""
-        self.written[name].pop(key, None)
+        """Remember a state; one that is not written yet ends what is known of the one before.
+
+        A value of an application beside the same original does not.
+        """
+        if not self._replaces_written(name, key, state):
+            self.written[name].pop(key, None)
         if state[STATE_SIZE:] == self._processes != b"":
             self.written[name][key] = state[:STATE_SIZE]
         super()._add(name, key, state[:STATE_SIZE])
+
+    def _replaces_written(self, name: str, key: bytes, state: bytes) -> bool:
+        """Whether a state has another shadow field than a run has written last, beside the same original."""
+        written = self.written[name].get(key, b"")
+        return written[:DIGEST_SIZE] == state[:DIGEST_SIZE] and written[DIGEST_SIZE:] != state[DIGEST_SIZE:STATE_SIZE]
 
     def _converted(self, originals: Batch) -> Batch:
         converted = renamed(self.run.transformed(originals), shadow_paths(self.run.plan))

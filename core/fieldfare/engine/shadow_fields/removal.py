@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -38,7 +39,7 @@ def remove_shadow_fields(run: ActiveRun) -> int:
     is converted back and written to the original, if nobody has written that since it was last converted, and the
     plugins know the way back.
     Where a document had a value under the new name of a field before the run, it has that again, or what an application
-    has written there since.
+    has written there since, which is converted back, too.
 
     Returns:
         How many documents had one.
@@ -79,6 +80,7 @@ class _Removal:
             out.
         converted: documents of which an original was written, from a shadow field that an application wrote.
         left: documents that lose what an application wrote to a shadow field.
+        kept: path of a shadow field → key → what an application wrote over a former value, and what stays.
     """
 
     run: ActiveRun
@@ -88,6 +90,12 @@ class _Removal:
     outdated: dict[bytes, None] = field(init=False, factory=dict)
     converted: set[bytes] = field(init=False, factory=set)
     left: set[bytes] = field(init=False, factory=set)
+    kept: defaultdict[str, dict[bytes, bytes]] = field(init=False, factory=lambda: defaultdict(dict))
+
+    def __attrs_post_init__(self) -> None:
+        """Know what this rollback has done before it was interrupted."""
+        for batch in self.run.store.iter_batches(OVERWRITTEN):
+            self._keep(batch)
 
     def remove_converted(self, keys: Sequence[bytes], former: Batch | None = None) -> None:
         """Remove the shadow fields of documents if they are what their originals become; remember the other documents.
@@ -98,11 +106,14 @@ class _Removal:
         """
         found, _ = read_shadowed(self.run, keys)
         wanted = self._wanted(found, former)
-        columns = [(found.shadows[path], found.converted[path], wanted[path]) for path in wanted.columns]
+        columns = [
+            (found.originals[old], found.shadows[new], found.converted[new], wanted[new])
+            for old, new in shadow_paths(self.run.plan).items()
+        ]
         others = {
             key
             for row, key in enumerate(found.keys)
-            if any(shadow[row] != converted[row] and shadow[row] != after[row] for shadow, converted, after in columns)
+            if any(_is_outdated(*(column[row] for column in each)) for each in columns)
         }
         changed = self._write([row for row, key in enumerate(found.keys) if key not in others], found, wanted)
         self.outdated |= dict.fromkeys([*sorted(others), *changed])
@@ -133,24 +144,37 @@ class _Removal:
         """Write documents that are as they were read; return the keys of those that were changed meanwhile."""
         found, _ = read_shadowed(self.run, keys)
         theirs, wanted = self.synchronization.find_theirs(found), self._wanted(found, former)
-        lost = {
-            path: {key for key, after in zip(found.keys, column, strict=True) if after is None and key in theirs[path]}
-            for path, column in wanted.columns.items()
-        }
-        self._convert_back(found, lost)
+        self._convert_back(found, self._newer(found, wanted, theirs))
         columns = {
             path: Column.of(
-                now if key in theirs[path] and key not in lost[path] else after
+                now if key in theirs[path] and after is not None else after
                 for key, now, after in zip(found.keys, found.shadows[path], column, strict=True)
             )
             for path, column in wanted.columns.items()
         }
         return self._write(range(len(found.keys)), found, Batch(found.keys, columns))
 
+    def _newer(
+        self, found: ShadowedDocuments, wanted: Batch, theirs: Mapping[str, Collection[bytes]]
+    ) -> Mapping[str, Collection[bytes]]:
+        """Return path of a shadow field → the keys of documents with a value that an application wrote."""
+        newer: dict[str, Collection[bytes]] = {}
+        for old, new in shadow_paths(self.run.plan).items():
+            columns = (found.originals[old], found.shadows[new], wanted[new])
+            newer[new] = {
+                key
+                for key, original, now, after in zip(found.keys, *columns, strict=True)
+                if key in theirs[new]
+                and now is not None
+                and (now != after or self.synchronization.history.replaces_converted(old, key, original, now))
+            }
+        return newer
+
     def _wanted(self, found: ShadowedDocuments, former: Batch | None) -> Batch:
         """Return what the shadow fields are to hold if no application wrote them.
 
-        Where a document has a former value in another batch, that is what they hold now.
+        Where a document has a former value in another batch, or an application wrote over it, that is what they hold
+        now.
         """
         row_of = {} if former is None else {key: row for row, key in enumerate(former.keys)}
         columns = {}
@@ -160,24 +184,51 @@ class _Removal:
             wanted = list[bytes | None]()
             for key, now in zip(found.keys, column, strict=True):
                 value = None if values is None else values[row_of[key]]
-                wanted.append(now if value is None and key in others else value)
+                is_kept = key in others and (value is None or self.kept[path].get(key, b"") == now)
+                wanted.append(now if is_kept else value)
             columns[path] = Column.of(wanted)
         return Batch(found.keys, columns)
 
-    def _convert_back(self, found: ShadowedDocuments, lost: Mapping[str, Collection[bytes]]) -> None:
-        """Save documents, and write to their originals what their shadow fields lose."""
-        own = set[bytes]().union(*lost.values())
+    def _convert_back(self, found: ShadowedDocuments, newer: Mapping[str, Collection[bytes]]) -> None:
+        """Save documents, and write to their originals what applications wrote to their shadow fields."""
+        own = set[bytes]().union(*newer.values())
         rows = [row for row, key in enumerate(found.keys) if key in own]
         if not rows:
             return
-        saved = Batch(found.keys, {**found.originals.columns, **found.shadows.columns})
-        self.run.store.append(OVERWRITTEN, saved.select(rows, saved.columns))
+        theirs = {
+            path: Column.of(now if key in newer[path] else None for key, now in zip(found.keys, column, strict=True))
+            for path, column in found.shadows.columns.items()
+        }
+        saved = Batch(found.keys, {**found.originals.columns, **theirs}).select(
+            rows, [*found.originals.columns, *theirs]
+        )
+        self.run.store.append(OVERWRITTEN, saved)
         self.run.store.sync()
+        self._keep(saved)
         self.left -= own
-        keys_of = {old: lost[new] for old, new in shadow_paths(self.run.plan).items()}
+        keys_of = {old: newer[new] for old, new in shadow_paths(self.run.plan).items()}
         converted, left = convert_back(self.run, self.synchronization.history, keys_of)
         self.converted.update(converted)
         self.left.update(left)
+
+    def _record_restored(self, before: Batch, wanted: Batch) -> None:
+        """Remember which former values are about to be restored: no application has written these."""
+        columns = {
+            path: Column.of(
+                after if after != now and key in others else None
+                for key, now, after in zip(before.keys, before[path], wanted[path], strict=True)
+            )
+            for path, others in self.former.items()
+        }
+        rows = [row for row in range(len(before)) if any(column[row] is not None for column in columns.values())]
+        if rows:
+            self.synchronization.history.record_former(Batch(before.keys, columns).select(rows, columns))
+
+    def _keep(self, saved: Batch) -> None:
+        """Remember what applications wrote over former values."""
+        for path, others in self.former.items():
+            values = zip(saved.keys, saved[path], strict=True)
+            self.kept[path] |= {key: value for key, value in values if value is not None and key in others}
 
     def _write(self, rows: Sequence[int], found: ShadowedDocuments, wanted: Batch) -> Sequence[bytes]:
         """Write shadow fields that are as they were read; return the keys of documents that have others."""
@@ -186,10 +237,16 @@ class _Removal:
             return ()
         self.run.check()
         before = found.shadows.select(rows, found.shadows.columns)
+        self._record_restored(before, wanted.select(rows, wanted.columns))
         write = GuardedWrite(wanted.select(rows, wanted.columns), before)
         result = write_guarded(self.run.server, self.run.source.storage, write, shadow_paths(self.run.plan))
         self.removed += result.written
         return result.changed
+
+
+def _is_outdated(original: bytes | None, shadow: bytes | None, converted: bytes | None, after: bytes | None) -> bool:
+    """Whether it has to be found out who wrote a shadow field; one without an original may stay as it is."""
+    return shadow != converted and (shadow != after or (original is not None and shadow is not None))
 
 
 def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:

@@ -137,8 +137,7 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
 
     def _convert(self, chosen: ShadowedDocuments) -> tuple[Sequence[bytes], Sequence[bytes]]:
         run = self.run
-        if self._paths_of_applications():
-            self.history.record_seen(chosen)
+        self.history.record_seen(chosen)
         if not self.is_switched:
             _save_originals(run, chosen.originals)
         run.check()
@@ -148,8 +147,7 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         self.problems["wrong type"].extend(result.wrong_type)
         others = {*result.vanished, *result.wrong_type, *result.changed}
         done = [row for row, key in enumerate(chosen.keys) if key not in others]
-        if self._paths_of_applications():
-            self.history.record_written(chosen.select(done))
+        self.history.record_written(chosen.select(done))
         return [chosen.keys[row] for row in done], result.changed
 
     def _summary(self) -> str:

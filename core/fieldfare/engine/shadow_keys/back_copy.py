@@ -113,7 +113,7 @@ class _BackCopy:
     def _settle(self, pairs: Sequence[Pair]) -> None:
         for _ in range(ATTEMPTS):
             found = [pair for pair in read_pairs(self.run, pairs) if pair.has_new]
-            copies = [pair for pair in found if pair.is_equal or self._history.is_copy(pair)]
+            copies = [pair for pair in found if pair.is_equal or self._is_copy(pair)]
             theirs = [pair for pair in found if pair not in copies]
             both = [pair for pair in theirs if self._is_written_twice(pair)]
             chosen = [pair for pair in theirs if pair not in both]
@@ -124,6 +124,9 @@ class _BackCopy:
                 return
             self.both.add(pair.old for pair in both if (pair.old, pair.new) not in pairs)
         self.run.note(problem_notes({CONTENDED: [old for old, _ in pairs]}))
+
+    def _is_copy(self, pair: PairState) -> bool:
+        return self._history.is_copy(pair) or self._history.is_outdated_copy(pair)
 
     def _is_written_twice(self, pair: PairState) -> bool:
         """Whether an application has written the old key, too, or the new one holds no document."""

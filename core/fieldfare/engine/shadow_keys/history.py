@@ -8,13 +8,16 @@ from typing import Final
 from attrs import define, frozen
 
 from fieldfare.documents import Batch, Column
-from fieldfare.engine.shadow_pairs.history import ABSENT, DIGEST_SIZE, PairHistory
+from fieldfare.engine.shadow_pairs.history import ABSENT, DIGEST_SIZE, STATE_SIZE, PairHistory
 from fieldfare.server.key_copy import GONE, OTHER_TYPE
 
 __all__ = ["KeyHistory", "KeyPairs", "PairState"]
 
 COPIED: Final = b"\xfe" * DIGEST_SIZE
 """In place of the digest of an old key: the new key was made a copy."""
+
+OUTDATED: Final = b"\xfd" * DIGEST_SIZE
+"""In place of the digest of an old key: the new key was this earlier, and is again if a restart has lost the rest."""
 
 FORGOTTEN: Final = 2 * ABSENT
 """The state after the removal of a copy: what was known before says nothing of a new document."""
@@ -88,13 +91,17 @@ class KeyPairs(tuple[PairState, ...]):
 class KeyHistory(PairHistory[KeyPairs]):
     """Known states of old keys, and of new keys beside them.
 
-    Two equal digests: the document was to be copied. ``COPIED`` and the digest of a copy: it was copied.
+    Two equal digests: the document was to be copied. ``COPIED`` and the digest of a copy: it was copied. Two other
+    digests: an application wrote the new key, which was left alone. The last two end with the digest of the server's
+    processes. As long as these run, what the new key was earlier is of no use.
     """
 
     def observe(self, found: KeyPairs) -> None:
-        """Remember pairs whose new keys are as they should be."""
+        """Remember pairs whose new keys are as they should be; on disk are those without both keys."""
         for pair in found:
-            self._add(NAME, pair.old, COPIED + pair.old_digest if pair.has_old else FORGOTTEN)
+            if pair.has_old:
+                self._add(NAME, pair.old, COPIED + pair.old_digest + self._processes)
+        self.record(_batch([(pair.old, FORGOTTEN) for pair in found if not pair.has_old]), is_urgent=False)
 
     def record_intention(self, pairs: Iterable[PairState]) -> None:
         """Remember that documents are about to be copied; it is on disk when this returns."""
@@ -102,7 +109,8 @@ class KeyHistory(PairHistory[KeyPairs]):
 
     def record_copies(self, pairs: Sequence[PairState]) -> None:
         """Remember that documents were copied, and forget those whose copies were removed."""
-        self.record(_batch([(pair.old, COPIED + pair.old_digest) for pair in pairs if pair.has_old]), is_urgent=False)
+        copied = [(pair.old, COPIED + pair.old_digest + self._processes) for pair in pairs if pair.has_old]
+        self.record(_batch(copied), is_urgent=False)
         self.record(_batch([(pair.old, FORGOTTEN) for pair in pairs if not pair.has_old]))
 
     def record_copies_back(self, pairs: Iterable[PairState]) -> None:
@@ -111,7 +119,7 @@ class KeyHistory(PairHistory[KeyPairs]):
 
     def record_seen(self, found: KeyPairs) -> None:
         """Remember pairs whose new keys are left alone."""
-        self.record(_batch([(pair.old, pair.old_digest + pair.new_digest) for pair in found]))
+        self.record(_batch([(pair.old, pair.old_digest + pair.new_digest + self._processes) for pair in found]))
 
     def is_theirs(self, pair: PairState) -> bool:
         """Whether an application wrote the new key, which is not what the old one is."""
@@ -119,23 +127,43 @@ class KeyHistory(PairHistory[KeyPairs]):
 
     def is_copy(self, pair: PairState) -> bool:
         """Whether the new key is as a run has written it."""
-        return 2 * pair.new_digest in self.known(NAME, pair.old)
+        return pair.new_state != OTHER_TYPE and 2 * pair.new_digest in self.known(NAME, pair.old)
+
+    def is_outdated_copy(self, pair: PairState) -> bool:
+        """Whether the new key is as it was earlier: a restarted server has lost what was written to it."""
+        is_known = OUTDATED + pair.new_digest in self.known(NAME, pair.old)
+        return is_known and pair.has_old and not self.is_theirs(pair)
 
     def was_copied(self, pair: PairState) -> bool:
-        """Whether the old key is as it was when a run had copied it."""
-        return COPIED + pair.old_digest in self.known(NAME, pair.old)
+        """Whether the old key is as it was when a run had copied it, or left alone that the new key was removed."""
+        known = self.known(NAME, pair.old)
+        return COPIED + pair.old_digest in known or pair.old_digest + ABSENT in known
 
     def is_known_original(self, pair: PairState) -> bool:
         """Whether the old key is as a run has seen or copied it."""
         return pair.old_digest in {state[:DIGEST_SIZE] for state in self.known(NAME, pair.old)}
 
+    def _is_news(self, name: str, key: bytes, state: bytes | None) -> bool:
+        if state is None or _is_intention(state):
+            return super()._is_news(name, key, state)
+        return self.known(name, key)[-1:] != [state[:STATE_SIZE]]
+
     def _add(self, name: str, key: bytes, state: bytes) -> None:
         if state == FORGOTTEN:
             self.states[name].pop(key, None)
-        elif state.startswith(COPIED):  # the new key has been nothing else since
-            self.states[name][key] = 2 * state[DIGEST_SIZE:] + state
-        else:
+        elif _is_intention(state):
             super()._add(name, key, state)
+        else:
+            states = [state[:STATE_SIZE]]
+            if state.startswith(COPIED):
+                states.insert(0, 2 * state[DIGEST_SIZE:STATE_SIZE])
+            if state[STATE_SIZE:] != self._processes:
+                states = [*(OUTDATED + each[DIGEST_SIZE:] for each in self.known(name, key)), *states]
+            self.states[name][key] = b"".join(dict.fromkeys(states))
+
+
+def _is_intention(state: bytes) -> bool:
+    return state != FORGOTTEN and state[:DIGEST_SIZE] == state[DIGEST_SIZE:]
 
 
 def _batch(states: Sequence[tuple[bytes, bytes]]) -> Batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection
+from hashlib import blake2b
 from typing import Final, Generic
 
 from attrs import define, field
@@ -48,6 +49,12 @@ class PairHistory(ABC, Generic[Found]):
 
     run: ActiveRun
     states: defaultdict[str, dict[bytes, bytes]] = field(init=False, factory=lambda: defaultdict(dict))
+    _processes: bytes = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Ask who is the server: after a restart it may have an older copy beside a newer original."""
+        ids = self.run.server.run_ids()
+        self._processes = blake2b("".join(ids).encode(), digest_size=DIGEST_SIZE).digest() if all(ids) else b""
 
     def load(self, keys: Collection[bytes]) -> None:
         """Read from the backup what is known about documents."""
