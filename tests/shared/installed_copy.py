@@ -16,8 +16,8 @@ TREE: Final = (
     *("core", "plugins", "docs", "docs_site", "examples", "benchmarks", "tests"),
     *("README.md", "LICENSE", "pyproject.toml"),
 )
-PACKAGE_INDEX: Final = ("PIP_", "UV_")
-"""The beginnings of variables that say where packages come from."""
+PACKAGE_INDEX: Final = ("PIP_", "UV_", "SSL_CERT_")
+"""The beginnings of variables that say where packages come from, and whom to believe that."""
 
 
 def bare_environment(home: Path, path: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ _PAGES: Final = {
         first=(PLAN, *DASK),
         before={
             "fieldfare apply --plan plan.yaml --backup-dir backups --executor processes:4": (AGAIN,),
-            "fieldfare apply --plan plan.yaml --backup-dir /shared/backups --executor": (AGAIN,),
+            "export FIELDFARE_URL=rediss": (AGAIN,),
         },
         torture="it starts a Dask cluster",
     ),
