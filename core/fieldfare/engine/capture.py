@@ -50,7 +50,9 @@ def capture(run: ActiveRun) -> None:
             dump(run, work)
     for step in run.plan.steps:
         if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
-            with run.activity("dump", f"Back up for {step.summary}", step=step.id, total=run.store.key_count):
+            with run.activity(
+                "dump", f"Back up for this step: {step.summary}", step=step.id, total=run.store.key_count
+            ):
                 run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
     if copies_keys(run.plan):
         require_free_keys(run)
