@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TREE = (
-    "core",
-    "plugins",
-    "docs",
-    "docs_site",
-    "examples",
-    "benchmarks",
-    "tests",
-    "README.md",
-    "LICENSE",
-    "pyproject.toml",
-)
-PAGES = {"README": ROOT / "README.md", "install": ROOT / "docs" / "install.md"}
+from installed_copy import bare_environment, copy_repository
+from pages import DOCS, ROOT, blocks
+
+PAGES = {"README": ROOT / "README.md", "install": DOCS / "install.md"}
 RUNS_TESTS = ".venv/bin/pytest"
 
 pytestmark = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="TORTURE=1 runs it: it installs from PyPI")
@@ -31,21 +20,15 @@ pytestmark = pytest.mark.skipif(not os.environ.get("TORTURE"), reason="TORTURE=1
 
 def lines(page: Path) -> list[str]:
     """Return the lines that use a virtual environment of their own, in the order of the page."""
-    blocks = re.findall(r"^```bash\n(.+?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks if ".venv/bin/" in block for line in block.splitlines()]
+    return [line for block in blocks(page, "bash") if ".venv/bin/" in block for line in block.splitlines()]
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_installed_as_the_page_does(page: Path, tmp_path: Path) -> None:
-    for name in TREE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
+    copy_repository(tmp_path)
     typed = lines(page)
     assert sum("pip install" in line for line in typed) >= 1
-    kept = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    environment = kept | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    environment = bare_environment(tmp_path, os.environ["PATH"])
     said = ""
     for line in typed:
         command = f"{line} --collect-only -q" if line.startswith(RUNS_TESTS) else line  # this is one of them
@@ -54,3 +37,28 @@ def test_installed_as_the_page_does(page: Path, tmp_path: Path) -> None:
         said += done.stdout
     assert "Every byte is what it was" in said
     assert "acme" not in re.sub(r"tests/.*", "", said)
+
+
+@pytest.mark.parametrize("tool", ["uv", "pipx"])
+def test_command_installed_with_a_tool_as_the_page_does(tool: str, tmp_path: Path) -> None:
+    copy_repository(tmp_path / "clone")
+    environment = bare_environment(tmp_path, f"{tmp_path}/tools/bin:{tmp_path}/.local/bin:/usr/local/bin:/usr/bin:/bin")
+    typed = [
+        line for block in blocks(DOCS / "install.md", "bash") for line in block.splitlines() if line.startswith(tool)
+    ]
+    assert len(typed) > 1, "without and with an extra"
+    for line in (
+        f"python3 -m venv ../tools; ../tools/bin/pip install -q {tool}",
+        *typed,
+        "fieldfare --version",
+        "fieldfare demo",
+    ):
+        done = subprocess.run(  # noqa: PLW1510 - the code is looked at
+            ["bash", "-c", line],  # noqa: S607 - that of the system
+            cwd=tmp_path / "clone",
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert "Every byte is what it was" in done.stdout

@@ -24,10 +24,8 @@ from fieldfare.plan.file import load_plan
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.indexing import wait_until_indexed
+from pages import DOCS, PAGES, ROOT, blocks, page_name
 
-ROOT: Final = Path(__file__).parents[2]
-DOCS: Final = ROOT / "docs"
-BLOCK: Final = re.compile(r"^```(\w*)\n(.+?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES: Final = ("", "text", "console")
 VARIABLE: Final = (
     (r"needs search [\d.]+", ""),
@@ -66,8 +64,8 @@ def masked(text: str) -> str:
 
 def block(page: str, start: str) -> str:
     """Return the only block of a page with a line that starts so; lines with a prompt are not output."""
-    blocks = [text for language, text in BLOCK.findall((DOCS / page).read_text()) if language in LANGUAGES]
-    [found] = [each for each in blocks if any(line.startswith(start) for line in each.splitlines())]
+    shown = blocks(DOCS / page, *LANGUAGES)
+    [found] = [each for each in shown if any(line.startswith(start) for line in each.splitlines())]
     return "".join(line for line in found.splitlines(keepends=True) if not line.startswith("$ "))
 
 
@@ -150,6 +148,20 @@ def test_wizard(
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(answers.encode()), encoding="utf-8"))
     assert run(["wizard", "--index", "articles", "--url", redis_url]) == 0
     assert_shown("wizard.md", "Building a migration plan", capsys.readouterr().out)
+
+
+def test_wizard_of_a_change_that_cannot_be_done(
+    redis_url: str,
+    fill: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fill("articles")
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(b"1\nimage\nvector\n"), encoding="utf-8"))
+    assert run(["wizard", "--index", "articles", "--url", redis_url]) == 2
+    _, refused, asked_again = capsys.readouterr().out.split("Field type:")[-3:]
+    assert_shown("wizard.md", "Field type: vector", f"Field type:{refused}Field type:")
+    assert asked_again.strip() == ""
 
 
 def test_compare(fieldfare: CommandLine, server: Server) -> None:
@@ -264,6 +276,21 @@ def table_in(output: str) -> str:
     return "\n".join(takewhile(lambda line: "  " in line, table.splitlines()))
 
 
+# ---- backups at a URL
+
+
+def test_objects_of_a_backup(fieldfare: CommandLine, fill: Callable[..., None]) -> None:
+    fill("articles")
+    write_patch(fieldfare, FLOAT16)
+    fieldfare("plan", "--index", "articles", "--schema-patch", "patch.yaml")
+    directory = fieldfare.directory / "backups"
+    assert fieldfare("apply", "--backup-dir", f"file://{directory}").code == 0
+    named = re.compile(r"(migration_backup_[\w.-]+/)\d{4}-\d{8}-\d{4}-\d+-[0-9a-f]{16}")
+    stored = {named.fullmatch(str(path.relative_to(directory))) for path in directory.glob("*/*")}
+    shown = {named.fullmatch(line.strip()) for line in block("backup-storage.md", "s3://").splitlines()[1:]}
+    assert {each and each[1] for each in shown} == {each and each[1] for each in stored}
+
+
 # ---- the load on a server
 
 
@@ -306,6 +333,11 @@ def test_batch(fieldfare: CommandLine, server: Server, fill: Callable[..., None]
     policy = ("--failure-policy", "continue_on_error")
     planned = fieldfare("batch-plan", "--pattern", "*_idx", "--schema-patch", "patch.yaml", *policy)
     assert_shown("batch.md", "Batch plan written", planned.stdout)
+    written = (fieldfare.directory / "batch_plan.yaml").read_text()
+    written = written[
+        written.index("version:") : written.index("- name: products_idx")
+    ]  # between two comments and the rest
+    assert_shown("batch.md", "version: 1", written)
     applied = fieldfare("batch-apply", "--backup-dir", "backups", "--accept-data-loss")
     progress = [line for line in applied.stderr.splitlines() if line.startswith("[")]
     rest = [line for line in applied.stderr.splitlines() if not line.startswith("[")]
@@ -329,3 +361,28 @@ def test_batch_of_overlapping_indexes(fieldfare: CommandLine, fill: Callable[...
     write_patch(fieldfare, FLOAT16)
     refused = fieldfare("batch-plan", "--pattern", "products_*", "--schema-patch", "patch.yaml")
     assert_shown("batch.md", "Error: Refusing", refused.stderr)
+
+
+# ---- every page
+
+
+NOT_COMPARED: Final = {
+    ("monitoring.md", "scrape_configs:"): "the configuration of Prometheus",
+    ("monitoring.md", "groups:"): "the configuration of Prometheus",
+    ("rights.md", "ACL SETUSER"): "tests/core/test_rights.py gives these rights to a user, and runs the command",
+    ("writing-a-plugin.md", "Promised:"): "tests/core/test_new_plugin.py compares it",
+}
+"""Pages, the first lines of their blocks, and why no command here prints these blocks."""
+
+
+def test_every_output_on_a_page_is_compared_with_a_command() -> None:
+    calls = re.findall(r'"([\w/-]+\.md)",\s*"([^"]+)"', Path(__file__).read_text())
+    known = {*calls, *NOT_COMPARED}
+    unknown = [
+        (page_name(page), lines[0])
+        for page in PAGES
+        for text in blocks(page, *LANGUAGES)
+        if (lines := [line for line in text.splitlines() if not line.startswith("$ ")])
+        and not any(name == page_name(page) and line.startswith(start) for name, start in known for line in lines)
+    ]
+    assert unknown == []

@@ -103,3 +103,15 @@ def test_long_names_of_indexes_are_shown_whole(
         "Documents: 0",
         "Storage:   hash",
     ]
+
+
+def test_a_validation_that_sees_no_backup_says_which_directory_a_rollback_needs(rejected: CommandLine) -> None:
+    validated = rejected("validate", "--plan", "migration_plan.yaml")
+    assert "To roll back, with the backup directory of 'apply': fieldfare rollback --backup-dir DIR" in validated.stdout
+
+
+def test_a_log_shows_the_summary_of_a_step_as_the_plan_does(rejected: CommandLine) -> None:
+    assert rejected("rollback", *BACKUPS, "--yes").code == 0
+    assert rejected("plan", "--index", "i", "--schema-patch", "patch.yaml").code == 0
+    applied = rejected("apply", "--backup-dir", "others").stderr
+    assert "Back up for this step: Measure recall@10 of 'embedding'" in applied

@@ -69,14 +69,14 @@ def sync(  # noqa: PLR0913 - the command's options
 
     stop, progress = StopRequest(), SyncProgress()
     migrations = MigrationExecutor(plugins=session.plugins)
-    if watch:
-        notice("Converting what applications write, until Ctrl-C or SIGTERM.")
     with (
         connect(url, cluster=cluster) as server,
         show_progress(session.plugins),
         stop_on_signals(stop),
         _metrics(progress, metrics_address, metrics_port),
     ):
+        if watch:
+            notice("Converting what applications write, until Ctrl-C or SIGTERM.")
         report = migrations.sync(
             server=server,
             backup_dir=backup_dir,

@@ -97,7 +97,10 @@ def _next(loaded: MigrationPlan, path: Path, backup_dir: BackupPath, *, passed: 
     try:
         find_backup(backup_dir, loaded.index)
     except BackupUnusable:
-        back = command_text("To roll back:", command_line("rollback", backup_dir="DIR", index=loaded.index))
+        back = command_text(
+            "To roll back, with the backup directory of 'apply':",
+            command_line("rollback", backup_dir="DIR", index=loaded.index),
+        )
         if passed:
             return back
         return (
