@@ -114,4 +114,4 @@ def test_a_log_shows_the_summary_of_a_step_as_the_plan_does(rejected: CommandLin
     assert rejected("rollback", *BACKUPS, "--yes").code == 0
     assert rejected("plan", "--index", "i", "--schema-patch", "patch.yaml").code == 0
     applied = rejected("apply", "--backup-dir", "others").stderr
-    assert "Back up for this step: Measure recall@10 of 'embedding'" in applied
+    assert "Back up for: Measure recall@10 of 'embedding'" in applied
