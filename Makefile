@@ -43,7 +43,7 @@ help:
 demo: $(VENV)/demo.stamp
 	@$(BIN)/fieldfare demo --data examples/wordnet
 
-smoke test torture mutations: export PYTHONPATH := $(TEST_PLUGINS_DIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+smoke test torture mutations supported: export PYTHONPATH := $(TEST_PLUGINS_DIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 smoke: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@echo "Running the tests of the main path: this takes a minute."
@@ -87,7 +87,7 @@ compare: $(VENV)/dev.stamp installed $(if $(REDISVL),,$(REDISVL_VENV)/clients.st
 zero-downtime: $(VENV)/dev.stamp
 	@$(BIN)/python benchmarks/zero_downtime.py $(or $(ZERO_DOWNTIME),--out docs)
 
-supported: $(VENV)/dev.stamp
+supported: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@WRITE_PAGES=1 $(BIN)/python -m pytest tests/core/test_supported.py -k the_page
 
 lint: $(VENV)/dev.stamp
