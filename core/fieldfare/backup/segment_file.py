@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 from fieldfare.backup.frame import Block, Frame, FrameReader, checksum_of, encode_frame
 from fieldfare.backup.record import Record
-from fieldfare.backup.record_file import Contents, Place, RecordFile, SequenceCheck
+from fieldfare.backup.record_file import RecordFile
+from fieldfare.backup.record_sequence import Contents, Place, SequenceCheck
 from fieldfare.errors import BackupCorrupt
 from fieldfare.storage import BackupPath, StoragePath
 from fieldfare.storage.object_name import ObjectName

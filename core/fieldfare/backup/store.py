@@ -8,7 +8,7 @@ from typing import Self
 from fieldfare.backup.manifest import read_manifest, remove_manifest, write_manifest
 from fieldfare.backup.paths import backup_file, shard_ending, shard_endings
 from fieldfare.backup.record import REWRITE, Record
-from fieldfare.backup.record_file import Place
+from fieldfare.backup.record_sequence import Place
 from fieldfare.backup.segment_file import open_record_file
 from fieldfare.backup.set_aside import set_aside
 from fieldfare.backup.shards import Shard, split_evenly

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
-from fieldfare.backup.record_file import Place
+from fieldfare.backup.record_sequence import Place
 from fieldfare.documents import Note
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.saved_values import SavedValues

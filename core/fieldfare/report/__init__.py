@@ -1,28 +1,18 @@
 """The reports of a run: step reports during the run, findings, and the migration report at its end. Data only.
 
 ``file`` writes a report as YAML and reads it; ``html`` makes pages of reports. ``model`` is imported when one of its
-names is first used: planning needs findings only.
+names is first used: planning needs no report.
 May import: ``plan`` and below. Must not know: hooks, how a run is carried out.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fieldfare.report.events import Moment, RunReport, ShardMoment, ShardReport, StepReport
 from fieldfare.report.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from fieldfare.report.model import (
-        MigrationReport,
-        Moment,
-        ReportedChange,
-        Result,
-        RunReport,
-        ShardMoment,
-        ShardReport,
-        StepReport,
-        Timings,
-        Validation,
-    )
+    from fieldfare.report.model import MigrationReport, ReportedChange, Result, Timings, Validation
 
 __all__ = [
     "Finding",

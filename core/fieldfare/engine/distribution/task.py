@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from fieldfare.backup.record_file import Place
+from fieldfare.backup.record_sequence import Place
 from fieldfare.documents import Note
 from fieldfare.hooks.run_defaults import RETRY_SECONDS
 
