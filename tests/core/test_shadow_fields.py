@@ -211,6 +211,26 @@ def test_a_rollback_after_finalize_writes_the_latest_originals_back(migration: M
     assert [(note.kind, note.count, note.keys) for note in report.notes] == [(kind, 1, (b"d:7",))]
 
 
+@pytest.mark.parametrize("is_saved", [False, True])
+@with_renamed
+def test_a_rollback_after_finalize_writes_back_an_original_that_had_another_value_in_between(
+    migration: Migration, *, is_saved: bool
+) -> None:
+    migration.fill()
+    server, shape = migration.server, migration.shape
+    migration.apply(switch=False)
+    for seed in (700, 701) if is_saved else (700,):
+        server.command(*shape.update("d:1", seed))
+        migration.sync()  # before the switch, originals that are converted go to the backup
+    migration.executor.switch(server=server, backup_dir=migration.backup_dir)
+    server.command(*shape.update("d:1", 700 if is_saved else 1))  # as it was saved, or dumped
+    migration.sync()
+    before = shape.read(server, "d:1", shape.path)
+    migration.finalize()
+    migration.rollback()
+    assert shape.read(server, "d:1", shape.path) == before
+
+
 @with_renamed
 def test_a_document_that_was_replaced_in_the_new_form_is_converted_back_after_finalize(migration: Migration) -> None:
     migration.fill()

@@ -364,6 +364,8 @@ def test_a_rollback_after_finalize_loses_nothing_that_is_written_in_the_new_form
         faults = {fault for _, fault in (*breakage.finalize, *breakage.rollback)}
         # a restarted server may have lost what the run wrote last, and another datatype has another way back
         trial.application.repeats = breakage.kind != "fields" and "restart" not in faults
+        if breakage.kind == "keys" and "kill" in faults.union(fault for _, fault in breakage.sync):
+            trial.application.repeats = False  # it may have died between the removal of a copy and its record
         trial.application.writes_new_form = True
         trial.application.start()
         trial.run(breakage.finalize, "finalize", "--yes", *BACKUP)
