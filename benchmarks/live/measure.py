@@ -35,9 +35,6 @@ __all__ = ["CASES", "LARGE", "Case", "run_case"]
 QUIET_SECONDS: Final = 3.0
 """How long the clients query before the migration, after it, and after a rollback."""
 
-PAUSE: Final = 0.01
-"""Seconds between an answer and the next query of a client; four clients would fill one processor without it."""
-
 WRITERS: Final = 2
 
 HNSW: Final = {"update_fields": [{"name": "embedding", "attrs": {"algorithm": "HNSW"}}]}
@@ -66,6 +63,7 @@ class Case:
         prefix: the prefix of keys after the migration.
         search: the version of the search module that it needs.
         writes_per_second: the rate of both writing clients together.
+        pause: seconds between an answer and the next query of a client.
     """
 
     name: str
@@ -78,6 +76,7 @@ class Case:
     prefix: str = "word:"
     search: Version = (2, 10, 0)
     writes_per_second: int = 200
+    pause: float = 0.01
 
     @property
     def needs_sync(self) -> bool:
@@ -120,6 +119,7 @@ LARGE: Final = Case(
     FLOAT16,
     rewritten=to_float16,
     writes_per_second=14,
+    pause=1.0,  # an exhaustive query takes the server a tenth of a second
 )
 """A case of many documents with small vectors."""
 
@@ -157,7 +157,7 @@ def run_case(case: Case, server: Server, url: str, dictionary: Dictionary) -> Ca
         with querying(
             *(url, queries, dictionary.writes()),
             encoded_anew=anew,
-            pause=PAUSE,
+            pause=case.pause,
             write_rate=case.writes_per_second,
             writers=WRITERS,
         ) as load:
