@@ -196,12 +196,12 @@ def try_all(bench: Any, cases: Iterable[Case], whole: int, record: Callable[[str
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("bench", TRIED_AT_MANY_POINTS, indirect=True)
 def test_killed_at_many_points(bench: Any, part: int, record_property: Callable[[str, object], None]) -> None:
-    """Kill a run at every third point that leaves something new, or cut its power; ``make torture`` tries all."""
+    """Kill a run at every sixth point that leaves something new, or cut its power; ``make torture`` tries all."""
     dice = random.Random(f"{SEED} every point")
     kills = [case for case in all_cases(bench, dice) if leaves_something_new(case, str(bench.shape))]
     dice.shuffle(kills)
     one_each = list({(case.then == "undo", case.fault.point): case for case in kills}.values())
-    try_all(bench, one_each[::3][part::PARTS], 0, record_property)
+    try_all(bench, one_each[::6][part::PARTS], 0, record_property)
 
 
 @pytest.mark.skipif(TORTURE, reason="'make torture' runs all of it")
