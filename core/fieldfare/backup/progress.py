@@ -160,6 +160,7 @@ class Progress:
         superseded: an index that a rollback has restored before, and that is dropped now that the name becomes an index
             again; "" if there is none.
         dropped_at: when the source was dropped, in seconds since the epoch.
+        filling: whether the target was created without a scan, so that writes fill it; it may be incomplete.
         notes: the notes of this run, or of its rollback.
         notes_before: the notes at the time of the first change; empty for a rollback.
         server_processes: run ids of the servers when they were last read.
@@ -188,6 +189,7 @@ class Progress:
     saved_digest: str = ""
     steps: Mapping[str, StepRecord] = field(factory=dict)
     dropped_at: float | None = None
+    filling: bool = False
     restored_as: str = ""
     superseded: str = ""
     notes: tuple[Note, ...] = ()

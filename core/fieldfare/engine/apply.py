@@ -149,6 +149,7 @@ def _carry_out(run: ActiveRun) -> tuple[Finding, ...]:
     """Do what the journal says is left to do."""
     restore_index_workers(run)
     reset_after_restart(run)
+    mode_of(run.plan).discard_unfinished(run)
     with follow_changes(run):
         with mode_of(run.plan).during(run):
             if run.journal.progress.phase is RunPhase.DUMP:

@@ -179,6 +179,14 @@ class Mode(ModePlanner):
         del run
         return nullcontext()
 
+    def before_rewrite(self, run: ActiveRun) -> None:
+        """Prepare for the rewrite pass, which begins now."""
+        del run
+
+    def discard_unfinished(self, run: ActiveRun) -> None:
+        """Remove what an interrupted attempt has left unfinished, and cannot be used."""
+        del run
+
     @abstractmethod
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Carry out one of them; idempotent."""

@@ -105,7 +105,7 @@ def rewrite(run: ActiveRun, work: RewritePass) -> list[Receipt]:
             batch = ValueVersion(before, run.transformed(before))
             problems = _problems(convert(number, batch, before.keys))
             run.note(problem_notes(problems))
-            written += _count_written(batch, problems)
+            written += len(_written_keys(batch, problems))
         run.note(outcome.notes)
         run.journal.advance([step.id for step in work.steps], outcome.completed, written, shard=shard.number)
 
@@ -158,8 +158,10 @@ def rewrite_shard(run: ActiveRun, work: RewritePass, shard: Shard, convert: Conv
         # notes and counters are saved together, so that a batch that is done twice is counted once
         with run.guard:
             run.note(problem_notes(problems or {}))
-            written = 0 if problems is None else _count_written(batch, problems)
-            run.journal.advance(steps, number, written, shard=shard.number)
+            written_keys = set() if problems is None else _written_keys(batch, problems)
+            if run.filling is not None:
+                run.filling.leave_out(key for key in batch.before.keys if key not in written_keys)
+            run.journal.advance(steps, number, len(written_keys), shard=shard.number)
             run.advance(len(batch.before))
         del batch, result
 
@@ -175,8 +177,8 @@ def _problems(unconverted: UnconvertedUpdates, result: WriteResult | None = None
     }
 
 
-def _count_written(batch: ValueVersion, problems: Mapping[str, Sequence[bytes]]) -> int:
-    return len(set(_changed_keys(batch)).difference(*problems.values()))
+def _written_keys(batch: ValueVersion, problems: Mapping[str, Sequence[bytes]]) -> set[bytes]:
+    return set(_changed_keys(batch)).difference(*problems.values())
 
 
 def verify(run: ActiveRun, work: RewritePass) -> bool:

@@ -139,6 +139,7 @@ def _roll_back(run: ActiveRun) -> tuple[Finding, ...]:
     """Undo what the journal says is left to undo, and compare the index with the source."""
     restore_index_workers(run)
     reset_after_restart(run)
+    mode_of(run.plan).discard_unfinished(run)
     for step in reversed(run.plan.steps):
         _undo(run, step)
     before = mode_of(run.plan).as_before(run)

@@ -10,6 +10,7 @@ from attrs import Factory, define, field
 
 from fieldfare.documents import Batch
 from fieldfare.engine.distribution.pool import WorkerPool
+from fieldfare.engine.filling import TargetFilling
 from fieldfare.engine.load import Restriction, Throttle
 from fieldfare.engine.recorded_run import RecordedRun
 from fieldfare.engine.rewrite_pass import rewrite_pass
@@ -58,6 +59,7 @@ class ActiveRun(RecordedRun):
         lock: the lock of the index; None for a validation. A worker follows that of its coordinator.
         pool: the workers in other processes; None if threads of this process work on shards.
         tracking: which keys others have changed since before the dump; None if that is not known.
+        filling: a target that the writes of the rewrite pass fill; None if there is none.
         follower: which keys anybody changes while shadow fields are kept equal to their originals; None at other times.
     """
 
@@ -65,6 +67,7 @@ class ActiveRun(RecordedRun):
     lock: IndexLock | FollowedLock | None = None
     pool: WorkerPool | None = None
     tracking: ChangeTracking | None = field(init=False, default=None)
+    filling: TargetFilling | None = field(init=False, default=None)
     follower: ChangeFollower | None = field(init=False, default=None)
     _throttle: Throttle = field(init=False, default=Factory(_throttle, takes_self=True), eq=False, repr=False)
     _executed: Step | None = field(init=False, default=None)

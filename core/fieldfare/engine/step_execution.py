@@ -98,6 +98,7 @@ def _run_pass(run: ActiveRun, work: RewritePass) -> None:
         if has_shadow_fields(run.plan):
             receipts, is_done = fill_before_switch(run, work)
         else:
+            mode_of(run.plan).before_rewrite(run)
             receipts = rewrite(run, work)
             is_done = verify(run, work)
         if not is_done:

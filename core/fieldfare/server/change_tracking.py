@@ -160,10 +160,10 @@ class ChangeTracking:
         """Whether another client may have changed a key."""
         return self._any_may_be_changed or key in self._changed
 
-    def has_changes(self) -> bool:
-        """Whether another client may have changed any key until now; raises as :meth:`synchronize`."""
+    def changed_keys(self) -> frozenset[bytes] | None:
+        """Return the keys that were changed until now; None if any may be. Raises as :meth:`synchronize`."""
         self.synchronize()
-        return self._any_may_be_changed or bool(self._changed)
+        return None if self._any_may_be_changed else frozenset(self._changed)
 
     def take_changed(self) -> set[bytes] | None:
         """Return the keys that were changed since the last call, and forget them; None if any may be."""

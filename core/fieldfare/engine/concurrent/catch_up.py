@@ -78,7 +78,7 @@ def _convert_inserts(run: ActiveRun, work: RewritePass) -> None:
 def _is_unchanged(run: ActiveRun) -> bool:
     """Whether it is known that nobody else has changed a document since before the dump: then none is missing."""
     try:
-        return run.tracking is not None and not run.tracking.has_changes()
+        return run.tracking is not None and run.tracking.changed_keys() == frozenset()
     except RedisError:  # the server may close a connection that waits for a long build
         return False
 

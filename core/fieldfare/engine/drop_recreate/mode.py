@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 from attrs import evolve
+from redis.exceptions import RedisError
 
 from fieldfare.backup.journal import Journal
 from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.planner import CREATE, DROP, DropRecreatePlanner
-from fieldfare.engine.drop_recreate.steps import create_source, create_target, drop_source, drop_target, source_is_gone
+from fieldfare.engine.drop_recreate.steps import create_source, drop_source, drop_target, source_is_gone
+from fieldfare.engine.drop_recreate.target_creation import begin_filling, create_target, discard_filled_target
 from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.mode import Mode, Part
 from fieldfare.engine.outage import end_outage, step_status
 from fieldfare.engine.rehearsal import rehearse_definition
 from fieldfare.engine.rights import recreation_commands
 from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import FieldfareError
 from fieldfare.plan import MigrationPlan, Phase, Receipt, Step
 from fieldfare.report import Finding
 from fieldfare.server import Server
@@ -43,6 +47,24 @@ class DropRecreate(DropRecreatePlanner, Mode):
         if any(step.phase is Phase.DROP for step in plan.steps):
             rehearse_definition(server, plan.target, "target")
             rehearse_definition(server, plan.source.definition, "source")
+
+    @contextmanager
+    def during(self, run: ActiveRun) -> Iterator[None]:
+        """Leave no incomplete target behind that would answer."""
+        try:
+            yield
+        except BaseException:
+            with suppress(FieldfareError, RedisError):  # the next attempt, resume or rollback drops it
+                discard_filled_target(run)
+            raise
+
+    def before_rewrite(self, run: ActiveRun) -> None:
+        """Create the target already, if the pass can fill it."""
+        begin_filling(run)
+
+    def discard_unfinished(self, run: ActiveRun) -> None:
+        """Drop a target that an interrupted pass was to fill."""
+        discard_filled_target(run)
 
     def execute(self, run: ActiveRun, step: Step) -> Receipt:
         """Drop the source, or create the target."""
@@ -107,6 +129,8 @@ class DropRecreate(DropRecreatePlanner, Mode):
             case _, Status.DONE:
                 return "the target index is live and not validated"
             case _, Status.RUNNING:
+                return "the target index may be there, incomplete"
+            case Status.DONE, None if journal.progress.filling:
                 return "the target index may be there, incomplete"
             case Status.DONE, None:
                 return "the source index is dropped"

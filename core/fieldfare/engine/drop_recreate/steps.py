@@ -1,4 +1,4 @@
-"""The steps of the mode: drop the source, create the target; and their rollback."""
+"""Dropping the source, and the rollback of the mode's steps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from fieldfare.engine.index import create_index, drop_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import PreconditionError
 from fieldfare.plan import Receipt, Step
-from fieldfare.server.inspect import index_exists, read_snapshot, read_stats
+from fieldfare.server.inspect import index_exists, read_snapshot
 from fieldfare.server.permissions import require_allowed
 
 __all__ = [
     "create_source",
-    "create_target",
     "drop_source",
     "drop_target",
     "source_is_gone",
@@ -59,18 +58,6 @@ def _count_existing(run: ActiveRun, keys: Sequence[bytes]) -> int:
 def source_is_gone(run: ActiveRun) -> bool:
     """Whether the source's definition is dropped."""
     return not index_exists(run.server, run.source.name)
-
-
-def create_target(run: ActiveRun, step: Step) -> Receipt:
-    """Create the target, its synonyms and aliases, and wait until every document is indexed.
-
-    Raises:
-        PreconditionError: another index has taken the name.
-        TimeoutError: it was not ready in time.
-    """
-    create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)
-    wait_until_ready(run, run.target.name, step=step.id)
-    return Receipt(step.id, documents=read_stats(run.server, run.target.name).num_docs)
 
 
 def drop_target(run: ActiveRun) -> None:
