@@ -10,6 +10,7 @@ from attrs import evolve
 from fieldfare.backup.progress import RunPhase
 from fieldfare.engine.checks.self_query import query_source
 from fieldfare.engine.copied_keys import copies_keys
+from fieldfare.engine.dump_watchers import DumpWatchers, find_watchers
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
@@ -45,13 +46,15 @@ def capture(run: ActiveRun) -> None:
         run.store.seal()
     run.journal.progress = evolve(run.journal.progress, expires_at=_last_expiry(run))
     rehearse_scan(run)
+    watchers = find_watchers(run) if work.steps else DumpWatchers({})
     if work.steps:
         with run.activity("dump", "Back up originals", total=run.store.key_count):
-            dump(run, work)
+            dump(run, work, watchers)
     for step in run.plan.steps:
         if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
             with run.activity("dump", f"Back up for: {step.summary}", step=step.id, total=run.store.key_count):
-                run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
+                if not watchers.save(step):
+                    run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
     if copies_keys(run.plan):
         require_free_keys(run)
     mode_of(run.plan).back_up(run)

@@ -15,6 +15,7 @@ from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import CONTENDED, UPDATED, UnconvertedUpdates, convert_concurrent_updates
 from fieldfare.engine.concurrent.value_history import ValueState, ValueVersion, find_origins, value_versions
 from fieldfare.engine.distribution.task import ShardOutcome, Work
+from fieldfare.engine.dump_watchers import DumpWatchers
 from fieldfare.engine.rewrite_pass import RewritePass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shard_work import dump_shards, work_on_shards
@@ -30,8 +31,13 @@ __all__ = ["dump", "dump_shard", "refuse_unconvertible", "rewrite", "rewrite_sha
 ConvertUpdates = Callable[[int, ValueVersion, Sequence[bytes]], UnconvertedUpdates | None]
 
 
-def dump(run: ActiveRun, work: RewritePass) -> None:
+def dump(run: ActiveRun, work: RewritePass, watchers: DumpWatchers) -> None:
     """Write every original to the backup, and rehearse every transform. Changes nothing on Redis.
+
+    Args:
+        run: the run.
+        work: what is rewritten.
+        watchers: see every batch, also where workers in other processes have read it.
 
     Raises:
         PluginBroken: a transform raised on some document.
@@ -41,7 +47,11 @@ def dump(run: ActiveRun, work: RewritePass) -> None:
         run.note(outcome.notes)
         _count_dumped(run, outcome.completed)
 
-    dump_shards(run, lambda shard: dump_shard(run, work, shard), merge)
+    dump_shards(run, lambda shard: dump_shard(run, work, shard, watchers=watchers), merge)
+    if watchers.watchers and not watchers.shown:
+        for batch in run.originals(work.steps[0]):
+            watchers.add(batch)
+            run.advance(len(batch))
 
 
 def _count_dumped(run: ActiveRun, batches: int) -> None:
@@ -49,7 +59,14 @@ def _count_dumped(run: ActiveRun, batches: int) -> None:
     run.journal.progress = evolve(progress, dump_completed_batches=progress.dump_completed_batches + batches)
 
 
-def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard, place: Place | None = None) -> None:
+def dump_shard(
+    run: ActiveRun,
+    work: RewritePass,
+    shard: Shard,
+    place: Place | None = None,
+    *,
+    watchers: DumpWatchers | None = None,
+) -> None:
     """Write the originals of one shard to its file, and rehearse every transform on them.
 
     Args:
@@ -57,11 +74,14 @@ def dump_shard(run: ActiveRun, work: RewritePass, shard: Shard, place: Place | N
         work: what is rewritten.
         shard: its documents.
         place: where the keys of its first batch are, if that is known.
+        watchers: see every batch.
     """
     keys = run.store.iter_keys(shard.start, shard.stop, place)
     for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
         shard.append(REWRITE, batch)
         rehearsed = run.transformed(batch)
+        if watchers is not None:
+            watchers.add(batch)
         with run.guard:
             run.note([*rehearsed.notes, *problem_notes(problems)])
             _count_dumped(run, 1)

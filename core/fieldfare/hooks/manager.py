@@ -136,7 +136,7 @@ class Plugins:
             others = [self.manager.get_plugin(name) for name in self.implementers(hook) if name != owner]
             caller = self.manager.subset_hook_caller(hook, others)
             self._callers[owner, hook] = caller
-        with _naming(owner, hook):
+        with naming(owner, hook):
             result = caller(**arguments)
         # pluggy returns a list of results, unless the hook is a firstresult hook
         if caller.spec is not None and caller.spec.opts["firstresult"]:
@@ -162,7 +162,7 @@ class Plugins:
         Returns:
             The first result that is not None; None if there is none.
         """
-        with _naming(", ".join(self.implementers(hook)), hook):
+        with naming(", ".join(self.implementers(hook)), hook):
             return getattr(self.manager.hook, hook)(**arguments)
 
     def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
@@ -226,7 +226,7 @@ def _require_known(names: Collection[str], installed: Collection[str]) -> None:
 
 
 @contextmanager
-def _naming(plugin: str, hook: str) -> Iterator[None]:
+def naming(plugin: str, hook: str) -> Iterator[None]:
     """Raise what a hook raises, with the name of the plugin, and without a text that may hold a document's values."""
     try:
         yield

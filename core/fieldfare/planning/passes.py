@@ -22,11 +22,13 @@ def document_passes(plugins: Plugins, plan: MigrationPlan) -> Mapping[str, int]:
         plugins: that save what their steps overwrite.
         plan: any.
     """
-    savers = plugins.implementers("fieldfare_backup")
+    work = int(bool(rewrite_pass(plan).steps))
+    savers = set(plugins.implementers("fieldfare_backup")).difference(
+        plugins.implementers("fieldfare_watch_dump") if work else ()  # who sees the originals in the same pass
+    )
     saved = [step for step in plan.steps if not step.transforms and step.owner in savers]
     moves = [step for step in plan.steps if step.rewrites_documents and not step.transforms]
     moved = Counter(mode_of(plan).activity(step) for step in moves if step.phase is Phase.REWRITE)
-    work = int(bool(rewrite_pass(plan).steps))
     copies = 2 if copies_keys(plan) else int(has_shadow_fields(plan))  # before the switch, copies and originals
     dump = work + len(saved) + int(bool(moved_paths(plan)))
     return {"dump": dump, "rewrite": work, **moved, "index": 0, "catch_up": copies}

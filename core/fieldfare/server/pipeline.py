@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Final, TypeAlias
@@ -36,6 +36,7 @@ __all__ = [
     "receive",
     "receive_parts",
     "send",
+    "send_packed",
     "size_of",
 ]
 
@@ -96,15 +97,20 @@ def send(connection: Connection, commands: Sequence[Command]) -> int:
     Raises:
         redis.exceptions.ConnectionError: the connection broke.
     """
+    # large values are in batches with few arguments
+    few = sum(map(len, commands)) <= FEW_ARGUMENTS
+    return send_packed(connection, chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands))
+
+
+def send_packed(connection: Connection, parts: Iterable[bytes]) -> int:
+    """Send commands that are packed, or parts of them, as :func:`send` does."""
     sent = 0
 
     def writes() -> Iterator[bytes]:
         nonlocal sent
         pieces: list[bytes] = []
         size = 0
-        # large values are in batches with few arguments
-        few = sum(map(len, commands)) <= FEW_ARGUMENTS
-        for part in chain.from_iterable(map(packed_parts, commands)) if few else map(pack, commands):
+        for part in parts:
             pieces.append(part)
             size += len(part)
             if size >= WRITE_BYTES:

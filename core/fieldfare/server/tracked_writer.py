@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from redis.exceptions import ResponseError
@@ -18,9 +18,12 @@ from fieldfare.documents import Batch
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
-from fieldfare.server.pipeline import Argument, Command, encode, receive, send
+from fieldfare.server.pipeline import Argument, Command, encode, pack, receive, send, send_packed
 
 __all__ = ["TrackedWrite", "write_tracked"]
+
+MULTI: Final = pack((b"MULTI",))
+EXEC: Final = pack((b"EXEC",))
 
 
 @frozen(hash=False)
@@ -70,7 +73,7 @@ def write_tracked(
         if lock is not None:
             questions.append(lock.command)
         send(connection, questions)
-        commands = _commands(write, paths)  # while the server writes the batch before
+        commands = _packed_commands(write, paths)  # while the server writes the batch before
         done = None if under_way is None else _finish(tracking, under_way)
         watched, *holder = receive(connection, len(questions))
         if isinstance(watched, ResponseError):
@@ -92,15 +95,15 @@ def write_tracked(
         yield _finish(tracking, under_way)
 
 
-def _send(tracking: ChangeTracking, write: ConditionalWrite, commands: dict[int, Command]) -> _Sent:
+def _send(tracking: ChangeTracking, write: ConditionalWrite, commands: dict[int, bytes]) -> _Sent:
     left = [row for row, key in enumerate(write.after.keys) if tracking.may_be_changed(key)]
     for row in left:
         commands.pop(row, None)
-    send(tracking.connection, [(b"MULTI",), *commands.values(), (b"EXEC",)])
+    send_packed(tracking.connection, [MULTI, *commands.values(), EXEC])
     return _Sent(write, list(commands), left)
 
 
-def _commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, Command]:
+def _packed_commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, bytes]:
     """Return a command for each row with a new value: HSETEX writes fields if all are there, and keeps expiries."""
     fields: list[list[Argument]] = [[] for _ in write.after.keys]
     for path in paths:
@@ -110,7 +113,7 @@ def _commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, Comman
             if after is not None and after != before:
                 fields[row] += (name, after)
     return {
-        row: (b"HSETEX", key, b"FXX", b"KEEPTTL", b"FIELDS", len(found) // 2, *found)
+        row: pack((b"HSETEX", key, b"FXX", b"KEEPTTL", b"FIELDS", len(found) // 2, *found))
         for row, (key, found) in enumerate(zip(write.after.keys, fields, strict=True))
         if found
     }
@@ -123,7 +126,7 @@ def _before(write: ConditionalWrite) -> Batch:
 
 
 def _finish(tracking: ChangeTracking, sent: _Sent) -> TrackedWrite:
-    *_, outcome = receive(tracking.connection, len(sent.rows) + len((b"MULTI", b"EXEC")))
+    *_, outcome = receive(tracking.connection, len(sent.rows) + len((MULTI, EXEC)))
     # another client changed a watched key: nothing was executed
     replies: Sequence[Any] = outcome if isinstance(outcome, list) else [None] * len(sent.rows)
     left = [row for row, reply in zip(sent.rows, replies, strict=True) if reply != 1]

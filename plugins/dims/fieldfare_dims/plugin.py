@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fieldfare.documents import Batch
+    from fieldfare.hooks.dump_watcher import DumpWatcher
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
@@ -31,6 +32,7 @@ __all__ = [
     "fieldfare_undo_step",
     "fieldfare_validate",
     "fieldfare_verify_step",
+    "fieldfare_watch_dump",
 ]
 
 RECALL: Final = "dims.recall"
@@ -68,6 +70,14 @@ def fieldfare_backup(step: Step, run: Run) -> None:
     from fieldfare_vectors.recall_measurement import record_baseline  # noqa: PLC0415 - numpy costs start-up time
 
     record_baseline(step, run)
+
+
+@hookimpl
+def fieldfare_watch_dump(step: Step, run: Run) -> DumpWatcher | None:
+    """Find the true neighbours of recall queries among the originals that are dumped."""
+    from fieldfare_vectors.recall_measurement import watch_dump  # noqa: PLC0415 - numpy costs start-up time
+
+    return watch_dump(step, run)
 
 
 @hookimpl

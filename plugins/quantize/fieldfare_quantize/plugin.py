@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from fieldfare.definition import Field, IndexDefinition
     from fieldfare.documents import Batch
+    from fieldfare.hooks.dump_watcher import DumpWatcher
     from fieldfare.hooks.examination import ExaminedIndex, Examiner
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
@@ -54,6 +55,7 @@ __all__ = [
     "fieldfare_undo_step",
     "fieldfare_validate",
     "fieldfare_verify_step",
+    "fieldfare_watch_dump",
 ]
 
 CALIBRATION_STEPS: Final = (PUBLISH, MOVE)
@@ -118,6 +120,16 @@ def fieldfare_backup(step: Step, run: Run) -> None:
     from fieldfare_vectors.recall_measurement import record_baseline  # noqa: PLC0415 - numpy costs start-up time
 
     record_baseline(step, run, batch_inspector(step, run))
+
+
+@hookimpl
+def fieldfare_watch_dump(step: Step, run: Run) -> DumpWatcher | None:
+    """Find the true neighbours of recall queries among the originals that are dumped."""
+    if step.kind in CALIBRATION_STEPS:
+        return None
+    from fieldfare_vectors.recall_measurement import watch_dump  # noqa: PLC0415 - numpy costs start-up time
+
+    return watch_dump(step, run, batch_inspector(step, run))
 
 
 @hookimpl

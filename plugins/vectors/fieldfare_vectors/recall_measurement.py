@@ -10,7 +10,8 @@ from redis.exceptions import ResponseError
 from fieldfare.plan import Receipt
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.search import find_indexed
-from fieldfare_vectors.ground_truth import recall_of_results
+from fieldfare.support.read_ahead import read_ahead
+from fieldfare_vectors.ground_truth import GroundTruth, recall_of_results
 from fieldfare_vectors.knn_query import TIMEOUT_MS, WIDE_EF_RUNTIME, run_knn_queries
 from fieldfare_vectors.recall_comparison import compare_recall, recall_figures
 from fieldfare_vectors.recall_queries import RecallBaseline, SourceVectors, load_baseline, same_key, save_baseline
@@ -28,24 +29,57 @@ if TYPE_CHECKING:
     from fieldfare.plan import Step
     from fieldfare_vectors.knn_query import KnnResult
 
-__all__ = ["measure_recall", "record_baseline"]
+__all__ = ["BaselineRecorder", "measure_recall", "record_baseline", "watch_dump"]
 
 
-def record_baseline(step: Step, run: Run, inspect_batch: Callable[[Batch], None] | None = None) -> None:
-    """Pick query documents, find their true neighbours, measure the source index, and save all of it in the backup.
+class BaselineRecorder:
+    """Picks query documents, finds their true neighbours among all documents, and measures the source index.
+
+    Memory: a batch of documents at a time, and the neighbours.
 
     Args:
         step: measures the recall.
-        run: reads the documents and writes the backup.
-        inspect_batch: gets each batch of documents that is read.
+        run: reads the query documents and writes the backup.
+        inspect_batch: gets each batch of documents.
     """
-    source = SourceVectors(RecallParameters.of(step), run)
-    queries = source.pick_queries(step)
-    baseline = RecallBaseline(queries, source.find_ground_truth(queries, inspect_batch))
-    field = run.source.find(source.parameters.field)
-    if field is not None and str(field.attrs["distance_metric"]).lower() == source.parameters.metric(run.plan):
-        baseline = _with_source_recall(source, baseline, field)
-    save_baseline(step, run, baseline)
+
+    def __init__(self, step: Step, run: Run, inspect_batch: Callable[[Batch], None] | None = None) -> None:
+        self._step, self._run, self._inspect_batch = step, run, inspect_batch
+        self._source = SourceVectors(RecallParameters.of(step), run)
+        self._queries = self._source.pick_queries(step)
+        self._search = self._source.search_neighbours(self._queries)
+
+    def add(self, batch: Batch) -> None:
+        """Take documents with their vectors before the migration."""
+        rows, vectors = self._source.finite_vectors(batch)
+        self._search.add([batch.keys[row] for row in rows], vectors)
+        if self._inspect_batch is not None:
+            self._inspect_batch(batch)
+
+    def save(self) -> None:
+        """Write all of it to the backup."""
+        source, run = self._source, self._run
+        baseline = RecallBaseline(self._queries, tuple(GroundTruth(dict(each)) for each in self._search.results()))
+        field = run.source.find(source.parameters.field)
+        if field is not None and str(field.attrs["distance_metric"]).lower() == source.parameters.metric(run.plan):
+            baseline = _with_source_recall(source, baseline, field)
+        save_baseline(self._step, run, baseline)
+
+
+def record_baseline(step: Step, run: Run, inspect_batch: Callable[[Batch], None] | None = None) -> None:
+    """Read all documents, and save what a recorder finds; see :class:`BaselineRecorder`."""
+    recorder = BaselineRecorder(step, run, inspect_batch)
+    for batch in read_ahead(SourceVectors(RecallParameters.of(step), run).documents()):
+        recorder.add(batch)
+        run.advance(len(batch))
+    recorder.save()
+
+
+def watch_dump(step: Step, run: Run, inspect_batch: Callable[[Batch], None] | None = None) -> BaselineRecorder | None:
+    """Return a recorder for the originals that are dumped; None if the plan leaves the vectors as they are."""
+    if not RecallParameters.of(step).is_rewritten(run.plan):
+        return None
+    return BaselineRecorder(step, run, inspect_batch)
 
 
 def measure_recall(step: Step, run: Run) -> Receipt:

@@ -10,7 +10,6 @@ from attrs import frozen
 from fieldfare.documents import Batch, Column
 from fieldfare.planning.sampling import sample_keys
 from fieldfare.server.document_reader import read_documents
-from fieldfare.support.read_ahead import read_ahead
 from fieldfare_vectors.exhaustive_search import ExhaustiveSearch, QueryVectors
 from fieldfare_vectors.ground_truth import STORED_NEIGHBOURS, GroundTruth
 from fieldfare_vectors.vector_reader import read_vectors
@@ -78,28 +77,16 @@ class SourceVectors:
         picked: list[Batch] = []
         while drawn and missing:
             batch, _ = read_documents(run.server, run.source.storage, drawn[:CHUNK], paths)
-            rows, _ = self._finite_vectors(batch)
+            rows, _ = self.finite_vectors(batch)
             picked.append(batch.select(rows[:missing], paths))
             missing -= len(picked[-1])
             del drawn[:CHUNK]
         columns = {path: Column.of(value for batch in picked for value in batch[path]) for path in paths}
         return Batch(tuple(key for batch in picked for key in batch.keys), columns)
 
-    def find_ground_truth(
-        self, queries: Batch, inspect_batch: Callable[[Batch], None] | None = None
-    ) -> tuple[GroundTruth, ...]:
-        """Find the true neighbours of the query documents among all vectors of the index.
-
-        Memory: a batch of documents at a time, and the neighbours.
-        """
-        search = ExhaustiveSearch(self._query_vectors(queries), queries.keys, STORED_NEIGHBOURS)
-        for batch in read_ahead(self._documents()):
-            rows, vectors = self._finite_vectors(batch)
-            search.add([batch.keys[row] for row in rows], vectors)
-            if inspect_batch is not None:
-                inspect_batch(batch)
-            self.run.advance(len(batch))
-        return tuple(GroundTruth(dict(each)) for each in search.results())
+    def search_neighbours(self, queries: Batch) -> ExhaustiveSearch:
+        """Return a search for the true neighbours of the query documents, which is still to see all vectors."""
+        return ExhaustiveSearch(self._query_vectors(queries), queries.keys, STORED_NEIGHBOURS)
 
     def score_documents(
         self, queries: Batch, keys: Collection[bytes], *, path: str, new_key: Callable[[bytes], bytes]
@@ -117,7 +104,7 @@ class SourceVectors:
         """
         query_vectors, source_path = self._query_vectors(queries), self.format.path
         if self.parameters.is_rewritten(self.run.plan):
-            batches: Iterable[Batch] = self._documents()
+            batches: Iterable[Batch] = self.documents()
         else:
             now, _ = read_documents(self.run.server, self.run.source.storage, sorted(keys), [path])
             batches, new_key = [Batch(now.keys, {source_path: now[path]})], same_key
@@ -125,22 +112,22 @@ class SourceVectors:
         for batch in batches:
             rows = [row for row, key in enumerate(batch.keys) if new_key(key) in keys]
             part = batch.select(rows, [source_path])
-            finite, vectors = self._finite_vectors(part)
+            finite, vectors = self.finite_vectors(part)
             columns = query_vectors.scores(vectors).T.tolist()
             scores.update((new_key(part.keys[row]), column) for row, column in zip(finite, columns, strict=True))
         return scores
 
-    def _documents(self) -> Iterator[Batch]:
+    def documents(self) -> Iterator[Batch]:
         """Yield all documents: from the backup, where the plan rewrites their vectors."""
         if not self.parameters.is_rewritten(self.run.plan):
             return self.run.documents([self.format.path])
         return self.run.originals(next(step for step in self.run.plan.steps if step.transforms))
 
     def _query_vectors(self, queries: Batch) -> QueryVectors:
-        _, vectors = self._finite_vectors(queries)
+        _, vectors = self.finite_vectors(queries)
         return QueryVectors(vectors, self.parameters.metric(self.run.plan))
 
-    def _finite_vectors(self, batch: Batch) -> tuple[Sequence[int], NDArray[Any]]:
+    def finite_vectors(self, batch: Batch) -> tuple[Sequence[int], NDArray[Any]]:
         """Return the rows whose vectors are of finite numbers, and these vectors."""
         source = self.format
         rows, vectors = read_vectors(batch[source.path], self.run.source.storage, source.datatype, source.dims)

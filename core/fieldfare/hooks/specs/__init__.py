@@ -29,6 +29,7 @@ from fieldfare.hooks.specs.migration import (
     fieldfare_undo_step,
     fieldfare_validate,
     fieldfare_verify_step,
+    fieldfare_watch_dump,
 )
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "fieldfare_undo_step",
     "fieldfare_validate",
     "fieldfare_verify_step",
+    "fieldfare_watch_dump",
 ]

@@ -8,8 +8,8 @@ The default protocol of one migration:
 3. ``fieldfare_estimate`` of every plugin, at the end of planning and when the user asks.
 4. ``fieldfare_executor`` of one plugin after the other until one answers, if the user said where the work on shards
    is to run; ``fieldfare_rehearse_step`` of each step's owner.
-5. ``fieldfare_backup`` of each step's owner, before anything is changed. For rewrite steps the kernel makes the
-   backup, and runs ``fieldfare_transform`` over every document as a rehearsal.
+5. ``fieldfare_watch_dump`` and ``fieldfare_backup`` of each step's owner, before anything is changed. For rewrite steps
+   the kernel makes the backup, and runs ``fieldfare_transform`` over every document as a rehearsal.
 6. For every step in order: ``fieldfare_execute_step`` and ``fieldfare_verify_step``; for rewrite steps
    ``fieldfare_transform`` instead. ``fieldfare_step_report`` is called when a step starts, makes progress and ends.
 7. ``fieldfare_validate`` of every plugin.
@@ -30,6 +30,7 @@ from fieldfare.hooks.markers import hookspec
 if TYPE_CHECKING:
     from fieldfare.changes import Change
     from fieldfare.documents import Batch
+    from fieldfare.hooks.dump_watcher import DumpWatcher
     from fieldfare.hooks.executor import Executor, LocalThreads
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
@@ -132,6 +133,20 @@ def fieldfare_backup(step: Step, run: Run) -> None:
     Raises: any ``FieldfareError``, to stop the run before anything is changed.
 
     Example: ``for batch in run.documents(["email"]): run.save(step, batch)``
+    """
+
+
+@hookspec
+def fieldfare_watch_dump(step: Step, run: Run) -> DumpWatcher | None:
+    """Have originals that rewrite steps will overwrite shown while they are read, in place of reading them again.
+
+    When: before they are read, if the plan has rewrite steps; ``run.keys(step)`` gives every key. The watcher gets
+    each batch that goes to the backup, in any order, and its ``save`` is called in place of ``fieldfare_backup``. After
+    a lost connection or a crash all of it is done again, with another watcher.
+    Who: the owner of a step that is not a rewrite step. None means that ``fieldfare_backup`` is called.
+    Raises: any ``FieldfareError``, to stop the run before anything is changed.
+
+    Example: ``return Longest(step, run)``
     """
 
 
