@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["claim_recall"]
 
 
-def claim_recall(parameters: TruncationParameters, sample: Sample, live: LiveIndex) -> Claim:
-    """Predict the recall that fewer dims keep, and claim the truncation if it is enough."""
+def claim_recall(parameters: TruncationParameters, sample: Sample, live: LiveIndex) -> Claim | None:
+    """Predict the recall that fewer dims keep, and claim the truncation if it is enough.
+
+    Returns:
+        None if a larger sample has to decide.
+    """
     source, target, vectors = parameters.source, parameters.target, sample.finite_vectors
     table = PredictionTable(parameters.field, parameters.metric, sample, live)
+    if not (sample.is_whole or table.is_clear(_predict(parameters, vectors, [target])[target])):
+        return None
     found = _predict(parameters, vectors, _choices(source, target))
     choices: list[tuple[int, Prediction | None, str]] = [(source, None, "now")]
     choices += [(dims, each, REQUESTED if dims == target else "") for dims, each in found.items()]
