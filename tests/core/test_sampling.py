@@ -124,6 +124,17 @@ def test_a_sample_is_spread_over_the_whole_index(server: Server) -> None:
     assert smaller == larger[:500]
 
 
+def test_a_larger_sample_is_drawn_from_the_same_keys(server: Server) -> None:
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
+    server.bulk([("HSET", f"d:{row}", "a", "old") for row in range(100)])
+    live = build_live_index(server, read_snapshot(server, "i"), other_indexes=OtherIndexes())
+    smaller = [key for batch in live.sample(["a"], 10) for key in batch.keys]
+    server.bulk([("HSET", f"d:{row}", "a", "new") for row in range(100, 200)])
+    larger = [key for batch in live.sample(["a"], 200) for key in batch.keys]
+    assert larger[:10] == smaller
+    assert set(larger) == {b"d:%d" % row for row in range(100)}
+
+
 def test_who_wrote_documents_when_makes_no_other_sample(server: Server) -> None:
     assert sampled(server, 100, range(1500)) == sampled(server, 100, range(1499, -1, -1))
 
@@ -168,3 +179,9 @@ def test_a_sample_of_many_keys_depends_neither_on_their_order_nor_on_repeated_on
     assert len(set(sample)) == len(sample) == min(count, len(keys))
     assert sample_keys([*keys[:500], *reversed(keys)], count, seed=1) == sample
     assert sample_keys(keys, 30_000, seed=1)[:count] == sample
+
+
+def test_keys_that_a_scan_repeats_take_no_place_of_others() -> None:
+    keys = [b"doc:%d" % number for number in range(20_000)]
+    repeated = [*(keys[:50] * 200), *keys[50:]]
+    assert sample_keys(repeated, 100, seed=1) == sample_keys(keys, 100, seed=1)

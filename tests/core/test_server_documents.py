@@ -165,6 +165,17 @@ def test_a_json_path_with_several_matches_is_a_problem(json_server: Server) -> N
     assert problems == {"several matches": [b"doc:1"]}
 
 
+@pytest.mark.parametrize(
+    "array", ["[]", "[1,2.5,-3e20]", "[[1,2],[3]]", "[[1],2]", "[1,[2]]", "[[[1]]]", "[{}]", '[{"x":[1]}]', '["]]"]']
+)
+def test_a_json_array_is_one_match(json_server: Server, array: str) -> None:
+    json_server.command("JSON.SET", "doc:1", "$", f'{{"a": {array}, "b": {{"a": [7]}}}}')
+    found, problems = read_documents(json_server, Storage.JSON, (b"doc:1",), ["$.a"])
+    assert [json.loads(value) for value in found["$.a"] if value] == [json.loads(array)]
+    assert not problems
+    assert read_documents(json_server, Storage.JSON, (b"doc:1",), ["$..a"])[1] == {"several matches": [b"doc:1"]}
+
+
 def test_fields_are_overwritten_and_the_rest_stays(writer: Server) -> None:
     writer.command("HSET", "doc:1", "vec", "old", "other", "same", "t", "old")
     assert write_documents(writer, Storage.HASH, batch(vec=b"\x00new\xff", t=b""), ["vec", "t"]).written == 1

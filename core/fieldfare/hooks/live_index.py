@@ -26,8 +26,9 @@ class LiveIndex:
         server: the capabilities of the server.
         overlapping_indexes: other live indexes that cover some of the same keys.
         sample: ``sample(fields, limit)`` reads up to ``limit`` documents, chosen at random from the whole index with a
-            fixed seed. It returns batches with these field paths as columns, under the current names of the
-            documents, with the values that the transforms of previous changes will produce.
+            fixed seed; a smaller sample is the beginning of a larger one. It returns batches with these field paths as
+            columns, under the current names of the documents, with the values that the transforms of previous changes
+            will produce.
         other_indexes: all other live indexes, including those that do not overlap.
         count: ``count(prefix)`` counts the documents of this index's storage type with a prefix, indexed or not. It
             scans the keyspace.

@@ -30,6 +30,9 @@ DOCUMENT_BATCH: Final = 500
 KEY_BATCH: Final = 5000
 """Keys per round trip while all keys are listed."""
 
+KEPT_KEYS: Final = 5000
+"""How many keys are drawn for any sample of documents: a larger sample of the same plan needs no second listing."""
+
 SEED: Final = 1
 """Seed of the samples that plugins get."""
 
@@ -50,15 +53,16 @@ def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
         count: maximum size of the sample. Memory grows with it, not with the number of keys.
         seed: the seed of the sample.
     """
-    chosen: set[tuple[int, bytes]] = set()
+    chosen: list[tuple[int, bytes]] = []
     last = HIGHEST_RANK + 1 if count else 0
     rest = iter(keys)
     while some := list(islice(rest, KEY_BATCH)):
-        chosen |= {(rank, key) for key in some if (rank := crc32(key, seed) * SCATTER & HIGHEST_RANK) < last}
+        chosen += [(rank, key) for key in some if (rank := crc32(key, seed) * SCATTER & HIGHEST_RANK) < last]
         if len(chosen) > 2 * count:  # sorted seldom, for it takes longer than the rest
-            kept = sorted(chosen)[:count]
-            chosen, last = set(kept), kept[-1][0] + 1  # keys may share a rank
-    return [key for _, key in sorted(chosen)[:count]]
+            chosen = sorted(set(chosen))[:count]
+            if len(chosen) == count:
+                last = chosen[-1][0] + 1  # keys may share a rank
+    return [key for _, key in sorted(set(chosen))[:count]]
 
 
 class SampleDocuments(Protocol):
@@ -88,7 +92,7 @@ class DocumentSampler:
         """Read the sample."""
         definition = self._snapshot.definition
         require_allowed(self._server, trial_reads(definition.storage, trial_keys(definition.prefixes)))
-        keys = self.keys(limit)
+        keys = self.keys(max(limit, KEPT_KEYS))[:limit]
         chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
         return [batch for batch, _ in read_bounded_batches(self._server, definition.storage, chunks, list(fields))]
 

@@ -164,6 +164,9 @@ def _json_value(reply: Any, path: bytes) -> bytes | str | None:
         return value
     if reply == b"[]":
         return None
+    if reply.startswith(b"[[") and reply.endswith(b"]]") and reply.rfind(b"[") == 1 and b'"' not in reply:
+        array: bytes = reply[1:-1]  # the only match, such as a vector: to parse its numbers would take long
+        return array
     text = reply.decode()
     _, end = _DECODER.raw_decode(text, 1)
     return text[1:end].encode() if end == len(text) - 1 else "several matches"

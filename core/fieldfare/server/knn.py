@@ -102,7 +102,7 @@ def pack(document: Any, dims: int, datatype: str) -> bytes | None:
     values = json.loads(document)
     if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
         values = values[0]
-    if not isinstance(values, list) or len(values) != dims or not all(isinstance(each, int | float) for each in values):
+    if not isinstance(values, list) or len(values) != dims or not set(map(type, values)) <= {int, float, bool}:
         return None
     return pack_values(values, datatype)
 

@@ -10,7 +10,7 @@ from fieldfare.plan import Claim
 from fieldfare_dims.truncation import truncate_batch
 from fieldfare_vectors.claim import block_other_readers, read_field_options
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
-from fieldfare_vectors.sample import read_sample
+from fieldfare_vectors.sample import draw_samples
 from fieldfare_vectors.sample_warnings import warn_of_sample
 from fieldfare_vectors.truncation_parameters import TruncationParameters
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fieldfare.changes import UpdateField
     from fieldfare.definition import Field
     from fieldfare.hooks.live_index import LiveIndex
+    from fieldfare_vectors.sample import Sample
 
 __all__ = ["claim_dims", "parameters_of"]
 
@@ -42,15 +43,23 @@ def claim_dims(change: UpdateField, live: LiveIndex) -> Claim | None:
     refusal = next(_refusals(change, field, live), None)
     if refusal is not None:
         return refusal
+    parameters = parameters_of(change, field, live)
+    samples = draw_samples(live, parameters.path, parameters.datatype, parameters.source)
+    return next(filter(None, (_claim_on_sample(parameters, sample, live) for sample in samples)))
+
+
+def _claim_on_sample(parameters: TruncationParameters, sample: Sample, live: LiveIndex) -> Claim | None:
+    """Claim fewer dims if a sample shows that they keep enough; None if a larger sample has to decide."""
     from fieldfare_dims.recall_prediction import claim_recall  # noqa: PLC0415 - numpy costs start-up time
 
-    parameters = parameters_of(change, field, live)
-    sample = read_sample(live, parameters.path, parameters.datatype, parameters.source)
-    claim = claim_recall(parameters, sample, live)
-    if not claim.is_supported:
-        return claim
     notes = (note for batch in sample.batches for note in truncate_batch(parameters, batch).notes)
-    warnings = (*_warnings(parameters), *claim.warnings, *warn_of_sample(sample, parameters.path, notes))
+    noted = warn_of_sample(sample, parameters.path, notes)
+    if noted and not sample.is_whole:
+        return None
+    claim = claim_recall(parameters, sample, live)
+    if claim is None or not claim.is_supported:
+        return claim
+    warnings = (*_warnings(parameters), *claim.warnings, *noted)
     return evolve(claim, rewrites_documents=True, lossy=True, warnings=warnings)
 
 

@@ -10,8 +10,8 @@ from attrs import evolve
 
 from fieldfare_vectors.datatype import DATATYPES
 from fieldfare_vectors.prediction_table import REQUESTED, PredictionTable
-from fieldfare_vectors.recall_prediction import Candidate, Prediction, predict
-from fieldfare_vectors.values import cast, truncate
+from fieldfare_vectors.recall_prediction import BLOCK, Candidate, Prediction, predict
+from fieldfare_vectors.values import NUMPY_DTYPES, cast, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["claim_recall"]
 
 
-def claim_recall(parameters: TruncationParameters, sample: Sample, live: LiveIndex) -> Claim:
-    """Predict the recall that fewer dims keep, and claim the truncation if it is enough."""
+def claim_recall(parameters: TruncationParameters, sample: Sample, live: LiveIndex) -> Claim | None:
+    """Predict the recall that fewer dims keep, and claim the truncation if it is enough.
+
+    Returns:
+        None if a larger sample has to decide.
+    """
     source, target, vectors = parameters.source, parameters.target, sample.finite_vectors
     table = PredictionTable(parameters.field, parameters.metric, sample, live)
+    if not (sample.is_whole or table.is_clear(_predict(parameters, vectors, [target])[target])):
+        return None
     found = _predict(parameters, vectors, _choices(source, target))
     choices: list[tuple[int, Prediction | None, str]] = [(source, None, "now")]
     choices += [(dims, each, REQUESTED if dims == target else "") for dims, each in found.items()]
@@ -74,7 +80,10 @@ def _predict(
 
 
 def _candidate(parameters: TruncationParameters, vectors: NDArray[Any], dims: int) -> Candidate:
-    short = cast(truncate(vectors, dims, renormalize=parameters.renormalize), parameters.datatype)
+    short = np.empty((len(vectors), dims), NUMPY_DTYPES[parameters.datatype])
     values = np.zeros(vectors.shape, np.float32)
-    values[:, :dims] = np.nan_to_num(short.astype(np.float32))
+    for start in range(0, len(vectors), BLOCK):
+        rows = slice(start, start + BLOCK)
+        short[rows] = cast(truncate(vectors[rows], dims, renormalize=parameters.renormalize), parameters.datatype)
+        values[rows, :dims] = np.nan_to_num(short[rows].astype(np.float32))
     return Candidate(short, values)

@@ -90,13 +90,18 @@ def advise(
     return Advice(table, details, found, better)
 
 
-def claim_recall(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Claim:
+def claim_recall(parameters: ConversionParameters, sample: Sample, live: LiveIndex) -> Claim | None:
     """Predict the recall that a conversion keeps, and claim the conversion if it is enough.
 
     Other datatypes are tried only where it is not, or where the server cannot index this one.
+
+    Returns:
+        None if a larger sample has to decide.
     """
     target, better = parameters.target, "keep the datatype"
     advice = advise(parameters, sample, live, others=())
+    if not advice.table.is_clear(advice.predictions[target]):
+        return None
     if not (live.server.indexes(target) and advice.table.is_enough(advice.predictions[target])):
         advice = advise(parameters, sample, live)
     if advice.better is not None:

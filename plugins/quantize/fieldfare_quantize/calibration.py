@@ -9,7 +9,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["IDENTITY", "MAX_MAGNITUDE", "MIN_SCALE", "PER_VECTOR", "Calibration"]
+__all__ = ["IDENTITY", "MAX_MAGNITUDE", "MIN_SCALE", "PER_VECTOR", "Calibration", "has_own_scales"]
 
 MAX_MAGNITUDE: Final = 1e30
 MIN_SCALE: Final = 1e-30
@@ -64,3 +64,14 @@ PER_VECTOR: Final = Calibration()
 
 IDENTITY: Final = Calibration(1.0)
 """A code stands for itself."""
+
+
+def has_own_scales(datatype: str, metric: str, quantization: Mapping[str, Any]) -> bool:
+    """Return whether each vector gets its own scale when floats become integers.
+
+    Args:
+        datatype: ``int8`` or ``uint8``.
+        metric: ``cosine``, ``l2`` or ``ip``.
+        quantization: ``scale`` or ``clip`` where the user gives them.
+    """
+    return (datatype, metric) == ("int8", "cosine") and not quantization

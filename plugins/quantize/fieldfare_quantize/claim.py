@@ -15,7 +15,7 @@ from fieldfare_quantize.conversion import ConversionParameters, convert_batch
 from fieldfare_quantize.json_vectors import check_json_vectors
 from fieldfare_vectors.claim import block_other_readers, read_field_options
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS
-from fieldfare_vectors.sample import read_sample
+from fieldfare_vectors.sample import draw_samples
 from fieldfare_vectors.sample_warnings import warn_of_sample, warn_without_vectors
 
 if TYPE_CHECKING:
@@ -62,11 +62,27 @@ def claim_datatype(change: UpdateField, live: LiveIndex) -> Claim | None:
 
 def _claim_conversion(parameters: ConversionParameters, live: LiveIndex, quantization: Mapping[str, Any]) -> Claim:
     """Claim a change that nothing else forbids. For JSON documents, only the index gets another datatype."""
+    target = parameters.target
+    if parameters.keeps_values and live.definition.storage is not Storage.HASH:
+        return Claim.supported(warnings=[_json_warning(parameters)])
+    samples = draw_samples(
+        live,
+        parameters.path,
+        parameters.source,
+        parameters.dims,
+        # the largest values decide about a scale: few vectors have them
+        is_whole=parameters.shares_scale(quantization) or not live.server.indexes(target),
+    )
+    claims = (_claim_on_sample(parameters, sample, live, quantization) for sample in samples)
+    return next(filter(None, claims))
+
+
+def _claim_on_sample(
+    parameters: ConversionParameters, sample: Sample, live: LiveIndex, quantization: Mapping[str, Any]
+) -> Claim | None:
+    """Claim a change that a sample shows to be possible or not; None if a larger sample has to decide."""
     storage, target = live.definition.storage, parameters.target
     is_hash = storage is Storage.HASH
-    if parameters.keeps_values and not is_hash:
-        return Claim.supported(warnings=[_json_warning(parameters)])
-    sample = read_sample(live, parameters.path, parameters.source, parameters.dims)
     parameters = parameters.calibrated(sample, quantization)
     if live.server.indexes(target) and _lacks_vectors_for_scale(parameters, sample, quantization):
         other = "set quantization: {scale: ...} in the patch, or " if target == "int8" else ""
@@ -75,13 +91,15 @@ def _claim_conversion(parameters: ConversionParameters, live: LiveIndex, quantiz
             workaround=f"{other}plan again when some documents have one",
         )
     noted = warn_of_conversion(parameters, sample, storage)
+    if noted and not sample.is_whole:
+        return None
     if parameters.keeps_values and not {parameters.source, target} & set(INTEGERS):
         return Claim.supported(rewrites_documents=True, warnings=noted)
     claim = claim_recall(parameters, sample, live)
-    if not live.server.indexes(target):
+    if claim is not None and not live.server.indexes(target):
         reason = "; ".join(filter(None, (_server_is_too_old(target, live), claim.reason)))
         return Claim.blocked(reason, workaround=UPDATE_SERVER, details=claim.details)
-    if not claim.is_supported:
+    if claim is None or not claim.is_supported:
         return claim
     warnings = (
         _precision_warning(parameters) if is_hash else _json_warning(parameters),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import asdict, evolve, frozen
 
 from fieldfare.plan import Step
-from fieldfare_quantize.calibration import IDENTITY, PER_VECTOR, Calibration
+from fieldfare_quantize.calibration import IDENTITY, PER_VECTOR, Calibration, has_own_scales
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, is_lossless, width_of
 from fieldfare_vectors.sample_warnings import NO_COSINE, ZEROS
 
@@ -90,6 +90,15 @@ class ConversionParameters:
         if self.source in INTEGERS:
             return self.target in {*INTEGERS, "float32", "float64"}
         return self.target not in INTEGERS and is_lossless(DATATYPES[self.source], DATATYPES[self.target])
+
+    def shares_scale(self, quantization: Mapping[str, Any]) -> bool:
+        """Return whether floats become integers with one scale for all vectors.
+
+        Args:
+            quantization: ``scale`` or ``clip`` where the patch gives them.
+        """
+        becomes_codes = self.source not in INTEGERS and self.target in INTEGERS
+        return becomes_codes and not has_own_scales(self.target, self.metric, quantization)
 
     def calibrated(self, sample: Sample, quantization: Mapping[str, Any]) -> ConversionParameters:
         """Return the parameters with a calibration that is chosen on a sample, if the conversion needs one.

@@ -106,13 +106,15 @@ class VectorSpace:
             A matrix for each :data:`BLOCK` queries: the free memory that smaller ones have left has place for it.
         """
         parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        queries = [self.prepared(part) for part in parts]
+        queries = self.prepared(rows)
         scores = [np.empty((len(part), len(self.vectors)), np.float32) for part in parts]
         for start in range(0, len(self.vectors), ROWS):
             values = self.prepared(slice(start, start + ROWS))
-            penalty = np.einsum("ij,ij->i", values, values) / 2 if self.metric == "l2" else np.float32(0)
-            for block, query in zip(scores, queries, strict=True):
-                block[:, start : start + ROWS] = query @ values.T - penalty
+            found = queries @ values.T  # one product: many small ones take a third more time
+            if self.metric == "l2":
+                found -= np.einsum("ij,ij->i", values, values) / 2
+            for place, block in enumerate(scores):
+                block[:, start : start + ROWS] = found[place * BLOCK : (place + 1) * BLOCK]
         for block, part in zip(scores, parts, strict=True):
             block[np.arange(len(part)), part] = -np.inf
         return scores

@@ -52,7 +52,7 @@ def _format(value: float) -> str:
 
 def _numbers(value: bytes | None, dims: int) -> NDArray[np.float64] | None:
     read = None if value is None else json.loads(value)
-    if not isinstance(read, list) or len(read) != dims or not all(type(each) in {int, float} for each in read):
+    if not isinstance(read, list) or len(read) != dims or not set(map(type, read)) <= {int, float}:
         return None
     try:
         numbers = np.array(read, np.float64)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["QUERIES", "SEED", "Candidate", "Prediction", "predict"]
+__all__ = ["BLOCK", "QUERIES", "SEED", "Candidate", "Prediction", "predict"]
 
 QUERIES: Final = 250
 """How many vectors of the sample serve as queries."""
 
 BLOCK: Final = 100
-"""How many vectors are compared at once; bounds the memory."""
+"""How many vectors are changed or compared at once; bounds the memory."""
 
 SEED: Final = 7
 """Picks the queries; written into every plan."""

@@ -12,27 +12,32 @@ from fieldfare.documents import Column
 from fieldfare_vectors.datatype import width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from fieldfare.documents import Batch
     from fieldfare.hooks.live_index import LiveIndex
 
-__all__ = ["SAMPLE_LIMIT", "Sample", "read_sample"]
+__all__ = ["FIRST_SHARE", "LEAST_FIRST", "SAMPLE_LIMIT", "Sample", "draw_samples", "read_sample"]
 
 SAMPLE_LIMIT: Final = 5000
-"""How many documents are read at most."""
+"""How many documents a whole sample has at most."""
 
 SAMPLE_BYTES: Final = 20 << 20
 """How many bytes their vectors may have as float32: above 1,048 dims, fewer documents are read."""
 
+LEAST_SAMPLE: Final = 250
+"""How many documents a whole sample has at least."""
+
+FIRST_SHARE: Final = 5
+"""A whole sample is so many times as large as the first one."""
+
+LEAST_FIRST: Final = 500
+"""How many documents a first sample has at least, and how many vectors it needs for a decision."""
 
 BLOCK: Final = 100
 """How many vectors are checked at once; bounds the memory."""
-
-LEAST_SAMPLE: Final = 250
-"""How many documents are read at least."""
 
 FLOAT32_BYTES: Final = width_of("float32")
 
@@ -45,11 +50,13 @@ class Sample:
         batches: the documents.
         keys: the keys of the documents that have a vector of the right length.
         vectors: their vectors, rows of ``dims`` values, in the source datatype.
+        is_whole: whether no larger sample is drawn.
     """
 
     batches: Sequence[Batch]
     keys: tuple[bytes, ...]
     vectors: NDArray[Any]
+    is_whole: bool = True
 
     @property
     def finite_vectors(self) -> NDArray[Any]:
@@ -69,7 +76,32 @@ class Sample:
         return sum(map(len, self.batches))
 
 
-def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
+def draw_samples(live: LiveIndex, path: str, datatype: str, dims: int, *, is_whole: bool = False) -> Iterator[Sample]:
+    """Yield a first sample of a live index, and then the whole one, of which the first is a part.
+
+    The first is enough for most changes, and takes a fifth of the time. It is the whole one where the index has no more
+    documents, and where vectors are so long that it would have hardly fewer.
+
+    Args:
+        live: the index.
+        path: where documents have the vector.
+        datatype: the datatype of its values, as they are now.
+        dims: values of one vector.
+        is_whole: whether to draw the whole sample at once.
+    """
+    limit = _whole_limit(dims)
+    first = max(limit // FIRST_SHARE, LEAST_FIRST)
+    if not is_whole and 2 * first <= limit:
+        sample = read_sample(live, path, datatype, dims, limit=first)
+        if live.snapshot.stats.num_docs <= first and sample.document_count < first:
+            yield evolve(sample, is_whole=True)
+            return
+        yield sample
+        del sample
+    yield read_sample(live, path, datatype, dims)
+
+
+def read_sample(live: LiveIndex, path: str, datatype: str, dims: int, *, limit: int | None = None) -> Sample:
     """Read up to :data:`SAMPLE_LIMIT` documents of a live index, fewer where their vectors are long.
 
     Memory: one copy of the vectors, which the documents share where they hold nothing else.
@@ -79,6 +111,7 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
         path: where documents have the vector.
         datatype: the datatype of its values, as they are now.
         dims: values of one vector.
+        limit: to read fewer documents, a part of the whole sample.
     """
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
@@ -86,7 +119,7 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
     from fieldfare_vectors.vector_reader import read_vectors  # noqa: PLC0415 - numpy costs start-up time
 
     storage, width = live.definition.storage, width_of(datatype) * dims
-    batches = list(live.sample([path], min(SAMPLE_LIMIT, max(SAMPLE_BYTES // (dims * FLOAT32_BYTES), LEAST_SAMPLE))))
+    batches = list(live.sample([path], _whole_limit(dims) if limit is None else limit))
     vectors = np.empty((sum(map(len, batches)), dims), NUMPY_DTYPES[datatype])
     keys: list[bytes] = []
     for place, batch in enumerate(batches):
@@ -98,4 +131,8 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int) -> Sample:
         if storage is Storage.HASH and len(rows) == len(batch) and sys.byteorder == "little":
             shared = Column(block.view(np.uint8).reshape(-1).data, [width] * len(batch))
             batches[place] = evolve(batch, columns={path: shared})
-    return Sample(batches, tuple(keys), vectors[: len(keys)])
+    return Sample(batches, tuple(keys), vectors[: len(keys)], is_whole=limit is None)
+
+
+def _whole_limit(dims: int) -> int:
+    return min(SAMPLE_LIMIT, max(SAMPLE_BYTES // (dims * FLOAT32_BYTES), LEAST_SAMPLE))
