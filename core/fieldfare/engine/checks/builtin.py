@@ -17,7 +17,7 @@ from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.content import check_documents
 from fieldfare.engine.checks.query_check import run_query_checks
 from fieldfare.engine.checks.self_query import read_limits, self_query
-from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.captured_documents import find_missing_documents
 from fieldfare.engine.concurrent.new_documents import failures_expected
 from fieldfare.engine.index import missing_aliases
 from fieldfare.engine.run import ActiveRun

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.documents import Batch, KeyCounter
-from fieldfare.engine.concurrent.missing_documents import MissingDocuments
+from fieldfare.engine.concurrent.captured_documents import MissingDocuments
 from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.value_history import (
