@@ -48,7 +48,6 @@ from fieldfare.cli.signals import stop_on_signals
 from fieldfare.errors import BackupDirectoryRequired, FileError, MigrationIncomplete, OutputLost, ReportLost
 from fieldfare.errors.base import single_full_stops
 from fieldfare.hooks.run_defaults import RETRY_SECONDS, STALL_SECONDS, Verify
-from fieldfare.patch.mode import ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result
 
@@ -228,6 +227,8 @@ def _show_report(
 
 def _stage(session: Session, report: MigrationReport, backup_dir: BackupPath) -> tuple[bool, list[str]]:
     """Return whether an index beside the source waits for the switch, and which command continues."""
+    from fieldfare.patch.mode import ModeName  # noqa: PLC0415 - start-up time
+
     if report.mode != ModeName.SHADOW:
         return False, []
     from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time

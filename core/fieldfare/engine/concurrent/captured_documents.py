@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -15,6 +16,7 @@ from fieldfare.engine.rewrite_pass import paths_after
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.server.key_filter import GONE, find_other_replies
 from fieldfare.server.keys import TYPES
+from fieldfare.server.refusal import CommandNotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -100,6 +102,14 @@ def _look(run: Run) -> _Captured:
 def _examine(run: Run) -> _Captured:
     if not run.has_backup:
         return _Captured()
+    renamed = _renamed_field(run)
+    if renamed is not None:
+        with suppress(CommandNotAllowed):  # a user who may ask for the type of a key alone
+            return _examine_keys(run, renamed)
+    return _examine_keys(run, None)
+
+
+def _examine_keys(run: Run, renamed: tuple[str, str] | None) -> _Captured:
     captured: deque[Sequence[bytes]] = deque()
 
     def names_now() -> Iterator[Sequence[bytes]]:
@@ -107,7 +117,6 @@ def _examine(run: Run) -> _Captured:
             captured.append(keys)
             yield run.plan.moved_keys(keys)
 
-    renamed = _renamed_field(run)
     found = _Captured(remaining=None if renamed is None else RemainingValues(*renamed))
     for names, others in _ask(run, names_now(), None if renamed is None else renamed[0]):
         pairs = zip(captured.popleft(), names, strict=True)
