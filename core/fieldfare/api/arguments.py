@@ -7,11 +7,9 @@ from typing import Literal
 
 from attrs import evolve
 
-from fieldfare.comparison import comparable_queries
 from fieldfare.errors import BackupDirectoryRequired, UsageError
 from fieldfare.hooks.run_defaults import AUTO, Verify
 from fieldfare.queries import QueryChecks
-from fieldfare.queries.file import load_query_checks
 from fieldfare.storage import BackupPath, backup_location
 
 __all__ = [
@@ -41,6 +39,11 @@ def required_query_checks(path: str | Path | None, min_overlap: float | None) ->
         UsageError: ``min_overlap`` is not between 0 and 1, or the file has no queries whose answers can be compared.
         FileError: the file cannot be used.
     """
+    if path is None and min_overlap is None:
+        return QueryChecks()
+    from fieldfare.comparison import comparable_queries  # noqa: PLC0415 - start-up time
+    from fieldfare.queries.file import load_query_checks  # noqa: PLC0415 - start-up time
+
     checks = load_query_checks(path)
     if min_overlap is None:
         return checks

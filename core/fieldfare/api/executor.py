@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldfare.api.arguments import (
     require_workers,
@@ -13,16 +13,11 @@ from fieldfare.api.arguments import (
     required_query_checks,
     required_verify,
 )
-from fieldfare.api.planner import MigrationPlanner
 from fieldfare.api.server_argument import server_at
 from fieldfare.engine.apply import apply
-from fieldfare.engine.finalize import finalize
 from fieldfare.engine.load import Limits, require_limits
-from fieldfare.engine.rollback import rollback
 from fieldfare.engine.session import find_backup, list_backups, throttle
-from fieldfare.engine.shadow.sync_progress import SyncProgress
 from fieldfare.engine.stop import StopRequest
-from fieldfare.engine.synchronize import synchronize
 from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.hooks.progress_callback import ProgressCallback, with_progress_callback
@@ -33,6 +28,9 @@ from fieldfare.report import MigrationReport
 from fieldfare.server import Server
 from fieldfare.server.client_address import AnyClient
 from fieldfare.storage import BackupPath, backup_location
+
+if TYPE_CHECKING:
+    from fieldfare.engine.shadow.sync_progress import SyncProgress
 
 __all__ = ["MigrationExecutor"]
 
@@ -139,7 +137,10 @@ class MigrationExecutor:
         )
         plugins = with_progress_callback(self.plugins, progress_callback)
         with server_at(server, redis_url, redis_client) as opened:
-            plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=directory)
+            if plan.is_unplanned:
+                from fieldfare.api.planner import MigrationPlanner  # noqa: PLC0415 - start-up time
+
+                plan = MigrationPlanner(plugins=plugins).with_steps(plan, server=opened, backup_dir=directory)
             return apply(opened, plugins, plan, directory, options=options, stop=stop)
 
     def switch(
@@ -210,6 +211,8 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.finalize.finalize`.
         """
+        from fieldfare.engine.finalize import finalize  # noqa: PLC0415 - start-up time
+
         directory = required_backup_dir(backup_dir)
         plugins = with_progress_callback(self.plugins, progress_callback)
         options = RunOptions(retry_for=retry_for, force=force)
@@ -262,6 +265,8 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.rollback.rollback`.
         """
+        from fieldfare.engine.rollback import rollback  # noqa: PLC0415 - start-up time
+
         directory = required_backup_dir(backup_dir)
         require_workers(num_workers, executor)
         pause_path = Path(pause_file) if pause_file else None
@@ -320,6 +325,8 @@ class MigrationExecutor:
         Raises:
             FieldfareError: as :func:`fieldfare.engine.synchronize.synchronize`.
         """
+        from fieldfare.engine.synchronize import synchronize  # noqa: PLC0415 - start-up time
+
         directory = required_backup_dir(backup_dir)
         require_limits(max_rate, max_latency)
         plugins = with_progress_callback(self.plugins, progress_callback)

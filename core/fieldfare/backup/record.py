@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from struct import unpack_from
 from typing import Any, Final, Self, TypeAlias, TypeGuard
 
 from attrs import field, frozen
@@ -160,7 +161,7 @@ class Record:
 
     def read_keys(self, body: bytes) -> tuple[bytes, ...]:
         """Return the keys from a body."""
-        return tuple(body[start:end] for start, end in pairwise(accumulate(self.keys, initial=0)))
+        return unpack_from("%ds" * len(self.keys) % self.keys, body)
 
     def read_batch(self, body: bytes) -> Batch:
         """Return the batch from a body; its columns are views of the body."""

@@ -103,7 +103,7 @@ def apply(  # noqa: PLR0913 - the command's options
     session = Session.of(context)
     if backup_dir is None:
         raise BackupDirectoryRequired
-    from fieldfare.api import MigrationPlanner, load_migration_plan  # noqa: PLC0415 - start-up time
+    from fieldfare.api import load_migration_plan  # noqa: PLC0415 - start-up time
     from fieldfare.engine.resume import is_applied  # noqa: PLC0415 - start-up time
     from fieldfare.engine.stop import StopRequest  # noqa: PLC0415 - start-up time
     from fieldfare.server import connect  # noqa: PLC0415 - start-up time
@@ -113,6 +113,8 @@ def apply(  # noqa: PLR0913 - the command's options
     try:
         with connect(url, cluster=cluster) as server:
             if loaded.is_unplanned:
+                from fieldfare.api import MigrationPlanner  # noqa: PLC0415 - start-up time
+
                 loaded = MigrationPlanner(plugins=session.plugins).with_steps(
                     loaded, server=server, backup_dir=backup_dir
                 )
@@ -216,14 +218,23 @@ def _show_report(
     if session.json or not report.steps:
         show_report(session, report, rollback=rollback)
         return
-    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
-
-    [migration] = MigrationExecutor(plugins=session.plugins).status(backup_dir, report.index)
-    waits = migration["stage"] == VALIDATED
+    waits, continue_lines = _stage(session, report, backup_dir)
     show_report(session, report, title="Built and checked; no name has moved" if waits else "")
     check = command_line("validate", plan=plan_path, backup_dir=report.backup_dir)
     done = [command_text("To roll back:", rollback), command_text("Next:", check)]
-    show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *(stage_lines(migration) or done)]))
+    show("\n".join(["", f"The backup is at {report.backup_prefix}.*", *(continue_lines or done)]))
+
+
+def _stage(session: Session, report: MigrationReport, backup_dir: BackupPath) -> tuple[bool, list[str]]:
+    """Return whether an index beside the source waits for the switch, and which command continues."""
+    from fieldfare.patch.mode import ModeName  # noqa: PLC0415 - start-up time
+
+    if report.mode != ModeName.SHADOW:
+        return False, []
+    from fieldfare.api import MigrationExecutor  # noqa: PLC0415 - start-up time
+
+    [migration] = MigrationExecutor(plugins=session.plugins).status(backup_dir, report.index)
+    return migration["stage"] == VALIDATED, stage_lines(migration)
 
 
 def _rollback_command(report: MigrationReport, executor: str | None) -> str:

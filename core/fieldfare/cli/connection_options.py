@@ -15,6 +15,7 @@ import typer
 
 from fieldfare.cli.options import Url
 from fieldfare.errors import UsageError
+from fieldfare.support.absent import absent
 
 __all__ = ["connection_url", "with_connection_options"]
 
@@ -22,6 +23,9 @@ HOST: Final = "localhost"
 PORT: Final = 6379
 TLS: Final = {"redis": "rediss", "redis+sentinel": "rediss+sentinel"}
 """Scheme of a URL → the same with TLS."""
+
+TELEMETRY: Final = "opentelemetry.sdk.metrics"
+"""redis-py imports it, if it is installed, for figures about connections that no command asks for."""
 
 OPTIONS: Final = {
     "host": Annotated[str | None, typer.Option("--host", help="Host of Redis, instead of --url.", metavar="HOST")],
@@ -45,6 +49,8 @@ def with_connection_options(command: Callable[..., None]) -> Callable[..., None]
         return command
 
     def run(**values: Any) -> None:
+        with absent(TELEMETRY):
+            import redis  # noqa: F401, PLC0415 - start-up time
         parts = {name: values.pop(name) for name in OPTIONS}
         source = values[context].get_parameter_source("url")
         named = source is not None and source.name == "COMMANDLINE"

@@ -16,7 +16,6 @@ from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.scan_rehearsal import rehearse_scan
-from fieldfare.engine.shadow_keys.copying import require_free_keys
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["capture"]
@@ -56,6 +55,8 @@ def capture(run: ActiveRun) -> None:
                 if not watchers.save(step):
                     run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
     if copies_keys(run.plan):
+        from fieldfare.engine.shadow_keys.copying import require_free_keys  # noqa: PLC0415 - start-up time
+
         require_free_keys(run)
     mode_of(run.plan).back_up(run)
     refuse_unconvertible(run)

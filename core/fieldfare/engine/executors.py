@@ -12,8 +12,6 @@ from fieldfare import __version__
 from fieldfare.backup.paths import prefix_reference
 from fieldfare.engine.distribution.pool import WorkerPool
 from fieldfare.engine.session import Session
-from fieldfare.engine.worker import describe_worker, run_task
-from fieldfare.engine.worker.greeting import missing_plugins, other_sources
 from fieldfare.errors import PluginMissing, UsageError, WorkersUnfit
 from fieldfare.hooks.executor import LocalThreads
 from fieldfare.hooks.manager import Plugins
@@ -64,6 +62,8 @@ def open_workers(
     if not options.executor:
         yield Workers(options)
         return
+    from fieldfare.engine.worker import describe_worker, run_task  # noqa: PLC0415 - start-up time
+
     executor = plugins.call_first(HOOK, spec=options.executor, server=server)
     if executor is None:
         raise UsageError(
@@ -95,6 +95,8 @@ def open_workers(
 def _require_fit(
     answers: Mapping[str, Any], server: Server, needed: Mapping[str, str], sources: Mapping[str, str]
 ) -> None:
+    from fieldfare.engine.worker.greeting import missing_plugins, other_sources  # noqa: PLC0415 - start-up time
+
     if not answers:
         raise WorkersUnfit(["there is no worker"])
     run_ids = list(server.run_ids())

@@ -29,6 +29,9 @@ __all__ = [
 
 FIRST_POLL: Final = 0.005
 SHORT_POLL: Final = 0.02
+SHORT_SHARE: Final = 0.005
+"""Which part of the time that was waited the shortest pause lasts, between the two."""
+
 LONGEST_POLL: Final = 0.5
 """Seconds. A long build is asked less often while it has long to go: each question takes time of the server."""
 
@@ -204,7 +207,8 @@ def _longest_pause(elapsed: float, built: float) -> float:
         built: which part of the index is built.
     """
     remaining = elapsed * (1 - built) / built if 0 < built < 1 else 0
-    return min(max(remaining * WAITED, SHORT_POLL), LONGEST_POLL)
+    shortest = min(max(elapsed * SHORT_SHARE, FIRST_POLL), SHORT_POLL)
+    return min(max(remaining * WAITED, shortest), LONGEST_POLL)
 
 
 @define

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fieldfare.comparison import VectorEncoder, find_unusable
 from fieldfare.definition import Snapshot
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.errors import PreconditionError, StalePlan, UsageError
@@ -46,6 +45,10 @@ def require_query_vectors(server: Server, plugins: Plugins, plan: MigrationPlan,
     Raises:
         PreconditionError: a document is not there, or has no such vector.
     """
+    if not checks.queries:
+        return
+    from fieldfare.comparison import VectorEncoder, find_unusable  # noqa: PLC0415 - start-up time
+
     problems = find_unusable(checks.queries, VectorEncoder(server, plugins, plan.source.definition))
     if problems:
         lines = "".join(f"\n  - {problem}" for problem in problems)

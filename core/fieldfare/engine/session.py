@@ -149,6 +149,9 @@ def find_backup(backup_dir: BackupPath, index: str | None) -> Journal:
     Raises:
         BackupUnusable: none, or more than one.
     """
+    exact = None if index is None else _exact_journal(open_directory(backup_dir, create=False, index=index), index)
+    if exact is not None and index in _names(exact.plan):
+        return exact
     headers = [backup_file(prefix, "header") for prefix in _prefixes(backup_dir, index)]
     if index is None and len(headers) > 1:
         raise BackupUnusable(backup_dir, f"it holds several backups ({_indexes(headers)}); name one with --index")
@@ -227,10 +230,16 @@ def throttle(backup_dir: BackupPath, index: str | None, *, off: bool, **changes:
 def _prefixes(backup_dir: BackupPath, index: str | None) -> list[BackupPath]:
     """Return the prefix of the backup of this index, or of all if there is none, or if several may share the name."""
     directory = open_directory(backup_dir, create=False, index=index)
-    exact = backup_file(backup_prefix(directory, index), "header") if index is not None else None
-    if index is not None and exact is not None and exact.exists() and not moved_names(Journal.load(exact).plan):
+    if index is not None and _exact_journal(directory, index) is not None:
         return [backup_prefix(directory, index)]
     return [prefix for prefix in find_prefixes(directory) if backup_file(prefix, "header").exists()]
+
+
+def _exact_journal(directory: BackupPath, index: str) -> Journal | None:
+    """Return the journal in the files of this index, unless those of another one may share the name."""
+    header = backup_file(backup_prefix(directory, index), "header")
+    journal = Journal.load(header) if header.exists() else None
+    return None if journal is None or moved_names(journal.plan) else journal
 
 
 def recorded_commands(journal: Journal, backup_dir: BackupPath) -> NextCommands:

@@ -10,8 +10,6 @@ from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import rewrite, verify
 from fieldfare.engine.rewrite_pass import RewritePass, rewrite_pass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow.convergence import fill_before_switch, switch_has_begun
-from fieldfare.engine.shadow_keys.copying import copy_documents, has_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.errors import RunFailed
 from fieldfare.plan import Phase, Receipt, Step
@@ -58,6 +56,9 @@ def execute_step(run: ActiveRun, step: Step) -> None:
 
 def _executed(run: ActiveRun, step: Step) -> Receipt:
     if is_copied(run.plan, step):
+        from fieldfare.engine.shadow.convergence import switch_has_begun  # noqa: PLC0415 - start-up time
+        from fieldfare.engine.shadow_keys.copying import copy_documents  # noqa: PLC0415 - start-up time
+
         return copy_documents(run, step, is_switched=switch_has_begun(run))
     receipt: Receipt = run.plugins.call_required(step.owner, "fieldfare_execute_step", Receipt, step=step, run=run)
     return receipt
@@ -65,6 +66,9 @@ def _executed(run: ActiveRun, step: Step) -> Receipt:
 
 def _verified(run: ActiveRun, step: Step, receipt: Receipt | None) -> bool:
     if is_copied(run.plan, step):
+        from fieldfare.engine.shadow.convergence import switch_has_begun  # noqa: PLC0415 - start-up time
+        from fieldfare.engine.shadow_keys.copying import has_copies  # noqa: PLC0415 - start-up time
+
         return receipt is not None and has_copies(run, step, is_switched=switch_has_begun(run))
     return bool(
         run.plugins.call_required(step.owner, "fieldfare_verify_step", bool, step=step, receipt=receipt, run=run)
@@ -96,6 +100,8 @@ def _run_pass(run: ActiveRun, work: RewritePass) -> None:
     with run.activity("rewrite", title, step=work.steps[0].id, total=run.journal.progress.documents):
         run.report_done(done)
         if has_shadow_fields(run.plan):
+            from fieldfare.engine.shadow.convergence import fill_before_switch  # noqa: PLC0415 - start-up time
+
             receipts, is_done = fill_before_switch(run, work)
         else:
             mode_of(run.plan).before_rewrite(run)

@@ -116,9 +116,13 @@ def write_report(report: MigrationReport, path: Path | str, *, follow_links: boo
     Raises:
         FileError: it cannot be written.
     """
-    from fieldfare.report.html.migration import migration_page  # noqa: PLC0415 - start-up time
 
-    write_yaml_or_page(path, report_to_dict(report), page=lambda: migration_page(report), follow_links=follow_links)
+    def page() -> str:
+        from fieldfare.report.html.migration import migration_page  # noqa: PLC0415 - start-up time
+
+        return migration_page(report)
+
+    write_yaml_or_page(path, report_to_dict(report), page=page, follow_links=follow_links)
 
 
 def is_page(path: Path | str) -> bool:

@@ -6,27 +6,15 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
+from fieldfare.support.absent import absent
 from fieldfare.support.redaction import redact
 
 __all__ = ["configure_logs"]
 
 
-@contextlib.contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Have a module that is not imported yet count as not installed."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]  # so an import of it fails
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
-with _without("rich"):  # structlog would import it for tracebacks that show local variables: half of its start-up time
+with absent("rich"):  # structlog would import it for tracebacks that show local variables: half of its start-up time
     import structlog
 
 

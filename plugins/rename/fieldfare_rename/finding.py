@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fieldfare.changes import RenameField
 from fieldfare.definition import Storage
 from fieldfare.documents import KeyCounter
-from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.captured_documents import find_missing_documents, find_remaining_values
 from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.hooks.run import Run
 from fieldfare.plan import MigrationPlan
@@ -54,7 +54,12 @@ def _check_after_rollback(rename: Rename, run: Run) -> Finding:
 def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     old, both = KeyCounter(), KeyCounter()
     checked = 0
-    for keys, with_old_name, with_both_names in _divide(run, _keys(plan, run), rename.source, rename.target):
+    remaining = find_remaining_values(run, rename.source, rename.target)
+    if remaining is not None:
+        old, both = (KeyCounter(each.count, list(each.keys)) for each in (remaining.old_only, remaining.both))
+        checked = run.document_count
+    unchecked = _keys(plan, run, captured=remaining is None)
+    for keys, with_old_name, with_both_names in _divide(run, unchecked, rename.source, rename.target):
         old.add(with_old_name)
         both.add(with_both_names)
         checked += len(keys)
@@ -72,12 +77,12 @@ def _check(rename: Rename, plan: MigrationPlan, run: Run) -> Finding:
     )
 
 
-def _keys(plan: MigrationPlan, run: Run) -> Iterator[Sequence[bytes]]:
+def _keys(plan: MigrationPlan, run: Run, *, captured: bool) -> Iterator[Sequence[bytes]]:
     """Yield the keys of documents after the migration, a batch at a time; also of documents that were added."""
     if not run.has_backup:
         yield [plan.moved(encode(key)) for key in plan.source.key_sample]
         return
-    for keys in run.captured_keys():
+    for keys in run.captured_keys() if captured else ():
         yield plan.moved_keys(keys)
     yield from find_new_documents(run, find_missing_documents(run).count)
 

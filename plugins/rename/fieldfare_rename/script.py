@@ -44,7 +44,17 @@ if expiring then
   local keyspace = redis.pcall('INFO', 'keyspace')
   expiring = type(keyspace) ~= 'string' or not string.find(keyspace, 'db0:[^\\r]*subexpiry=0')
 end
+local plain = not expiring
 local function move(key)
+  if plain then
+    local old = redis.pcall('HGET', key, source)
+    local copied = type(old) == 'string' and redis.pcall('HSETNX', key, target, old)
+    if copied == 1 then
+      redis.call('HDEL', key, source)
+      return nil
+    end
+    plain = type(old) ~= 'table' and type(copied) ~= 'table'
+  end
   local values = redis.pcall('HMGET', key, source, target)
   if values.err then
     return string.find(values.err, 'WRONGTYPE', 1, true) and 'wrong type' or values

@@ -17,7 +17,7 @@ from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.content import check_documents
 from fieldfare.engine.checks.query_check import run_query_checks
 from fieldfare.engine.checks.self_query import read_limits, self_query
-from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.captured_documents import find_missing_documents
 from fieldfare.engine.concurrent.new_documents import failures_expected
 from fieldfare.engine.index import missing_aliases
 from fieldfare.engine.run import ActiveRun
@@ -55,8 +55,9 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
     primaries = _primaries(plan, run)
     if any(not each.passed for each in primaries):
         return primaries  # answers would depend on which of them is asked
+    has_vectors = any(each.is_vector for each in plan.target.fields)
     try:
-        live = read_snapshot(run.server, plan.target.name, key_sample_limit=key_limit)
+        live = read_snapshot(run.server, plan.target.name, key_sample_limit=key_limit if has_vectors else 0)
     except IndexNotFound as error:
         return [Finding("schema", passed=False, detail=str(error))]
     missing = find_missing_documents(run)

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.documents import Batch, KeyCounter
-from fieldfare.engine.concurrent.missing_documents import MissingDocuments
+from fieldfare.engine.concurrent.captured_documents import MissingDocuments
 from fieldfare.engine.concurrent.new_documents import find_new_documents
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.value_history import (
@@ -24,9 +24,6 @@ from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.distribution.task import ShardOutcome, Work
 from fieldfare.engine.rewrite_pass import RewritePass, is_renamed, paths_after, rewrite_pass
 from fieldfare.engine.run import ActiveRun
-from fieldfare.engine.shadow_fields.comparison import check_shadow_fields
-from fieldfare.engine.shadow_fields.conversion import read_shadowed
-from fieldfare.engine.shadow_keys.comparison import check_copies
 from fieldfare.engine.shadow_paths import has_shadow_fields
 from fieldfare.engine.shard_work import work_on_shards
 from fieldfare.hooks.run_defaults import Verify
@@ -71,8 +68,12 @@ def check_documents(run: ActiveRun, missing: MissingDocuments) -> list[Finding]:
         _missing("documents_replaced", missing.replaced, "replaced by a key of another type"),
     ]
     if has_shadow_fields(run.plan):
+        from fieldfare.engine.shadow_fields.comparison import check_shadow_fields  # noqa: PLC0415 - start-up time
+
         return [*findings, *check_shadow_fields(run, partial(_chosen, run))]
     if copies_keys(run.plan):
+        from fieldfare.engine.shadow_keys.comparison import check_copies  # noqa: PLC0415 - start-up time
+
         return [*findings, *check_copies(run)]
     findings.append(_added(run, work, missing))
     if work.steps:
@@ -200,6 +201,8 @@ def compare_shard(run: ActiveRun, work: RewritePass, shard: Shard, leave: Callab
 
 def compare_shadow_shard(run: ActiveRun, shard: Shard, leave: Callable[[int], None]) -> int:
     """Compare the shadow fields of one shard with their originals; arguments and result as :func:`compare_shard`."""
+    from fieldfare.engine.shadow_fields.conversion import read_shadowed  # noqa: PLC0415 - start-up time
+
     compared = 0
     for number, batch in _chosen(run, shard):
         found, _ = read_shadowed(run, batch.keys)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from redis.exceptions import ResponseError
 
-from fieldfare.comparison import count_query_results
 from fieldfare.definition import Snapshot
 from fieldfare.definition.reply import encode
 from fieldfare.definition.snapshot import KEY_SEPARATOR
@@ -63,6 +62,8 @@ def _count(run: ActiveRun, live: Snapshot, check: CountQuery) -> Finding:
 
 
 def _query(run: ActiveRun, live: Snapshot, query: Query) -> Finding:
+    from fieldfare.comparison import count_query_results  # noqa: PLC0415 - start-up time
+
     name = f"query:{query.name}"
     try:
         total = count_query_results(run.server, live.definition, query, plugins=run.plugins, plan=run.plan)

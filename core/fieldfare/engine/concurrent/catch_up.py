@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from fieldfare.backup import CONCURRENT_INSERTS, CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.definition.reply import encode
 from fieldfare.documents import Batch, KeyCounter, Note
-from fieldfare.engine.concurrent.missing_documents import find_missing_documents
+from fieldfare.engine.concurrent.captured_documents import find_missing_documents
 from fieldfare.engine.concurrent.new_documents import find_new_documents, has_failed
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import UPDATED, convert_concurrent_updates
