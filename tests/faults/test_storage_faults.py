@@ -267,7 +267,7 @@ def test_killed_at_a_use_of_the_storage(
     url = machines.url
     moments = points[command]
     assert len(moments) > 20
-    few = 4 if url.startswith("file") else 1
+    few = 3 if url.startswith("file") else 1
     chosen = moments if TORTURE else moments[len(moments) // (2 * few) :: len(moments) // few]
     for number, (point, hit) in enumerate(chosen):
         machines.url = f"{url}/{command}/{number}"

@@ -20,7 +20,9 @@ __all__: list[str] = []
 with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
     run(["--version"])
     run(["apply", "--help"])
-    run(["apply", "--plan", os.devnull, "--batch-size", "1"])  # an empty plan: typer converts the values before it is read
+    run(
+        ["apply", "--plan", os.devnull, "--batch-size", "1"]
+    )  # an empty plan: typer converts the values before it is read
 # the memory stays shared with the processes that are forked: their collector leaves it alone, and frozen_gc, which is
 # entered here for all of them, does not count its objects again in each
 gc.collect()
