@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ def make_scene(server: Server, directory: Path, algorithm: str = "FLAT", *, with
 
 
 @pytest.fixture
-def scene(server: Server, tmp_path: Path) -> Iterator[Scene]:
+def scene(server: Server, tmp_path: Path) -> Scene:
     if server.capabilities.cluster or not server.capabilities.has_hsetex:
         pytest.skip("what others do to keys is followed on a single server with HSETEX only")
     return make_scene(server, tmp_path)

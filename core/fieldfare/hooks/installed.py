@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import cache, lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
+from pathlib import Path
 from typing import TypeAlias
 
 from fieldfare.hooks.markers import PROJECT
@@ -33,7 +33,7 @@ def _read(_: tuple[Directory, ...]) -> tuple[tuple[EntryPoint, str], ...]:
 
 def _directory(path: str) -> Directory:
     try:
-        found = os.stat(path or os.curdir)
+        found = Path(path).stat()  # an empty one is the working directory
     except (OSError, ValueError):
         return path, 0, 0, 0
     return path, found.st_dev, found.st_ino, found.st_mtime_ns

@@ -36,7 +36,7 @@ EXTRA_MODULES: Final = (
     "rich.live",
     "rich.progress",
 )
-"""Modules that commands import besides fieldfare and its plugins; the fork server passes over those that are not there."""
+"""Modules that commands import besides fieldfare and its plugins. The fork server skips those that are not there."""
 
 NOT_PRELOADED: Final = ("__main__", "testing.fixtures", "testing.conformance", "testing.warm_up")
 """Modules that run a program when imported, or need pytest."""
