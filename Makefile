@@ -61,8 +61,8 @@ torture: export CASE := $(CASE)
 torture: $(VENV)/dev.stamp $(VENV)/test-plugins.stamp
 	@echo "SEED=$$SEED MINUTES=$$MINUTES"
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/faults tests/core/test_fuzz.py tests/core/test_untrusted_files.py \
-		tests/core/test_docs_install.py tests/core/test_docs_site.py tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
-		tests/core/test_migration.py tests/core/test_everything_at_once.py tests/core/test_supported.py tests/plugins/rename/test_rename_crash.py \
+		tests/core/test_docs_install.py tests/core/test_docs_site.py tests/core/test_docs_typed.py tests/core/test_new_plugin.py tests/core/test_shadow_fields.py tests/core/test_every_definition.py tests/core/test_rights.py tests/core/test_workers.py \
+		tests/core/test_migration.py tests/core/test_mode_shadow.py tests/core/test_odd_names.py tests/core/test_everything_at_once.py tests/core/test_supported.py tests/plugins/rename/test_rename_crash.py \
 		tests/plugins/prefix/test_prefix_apply.py tests/plugins/dims/test_dims_crash.py \
 		tests/plugins/batch/test_batch_crash.py tests/plugins/batch/test_batch_shadow.py tests/cases
 

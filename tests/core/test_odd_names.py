@@ -15,6 +15,7 @@ from fieldfare.server.inspect import read_snapshot
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.indexing import wait_until_indexed
+from torture import pairs
 
 NAMES = ["a\nb", "a\\nb", "a\rb", "a\\r\\nb", "a\\b", "\\", "a\udcffb", "a b\t'\"", "-a", "é\u2028"]
 CHANGES = {"update_fields": [{"name": "n", "attrs": {"sortable": True}}]}
@@ -31,8 +32,7 @@ def state(server: Server, name: str) -> object:
     return database_digest(server), snapshot.definition, snapshot.stats.num_docs
 
 
-@pytest.mark.parametrize("is_alias", [False, True], ids=["index", "alias"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "is_alias"), pairs(NAMES, (False, True)))
 def test_names_of_indexes_and_aliases(
     server: Server, redis_url: str, tmp_path: Path, name: str, *, is_alias: bool
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import types
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from fieldfare.hooks import manager as plugins_module
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, Phase, Receipt, Step
 from fieldfare.planning.step_order import order_steps
+from fieldfare.testing.installation import install_plugin
 
 STEP = Step.new("acme.thing", Phase.EXPAND)
 
@@ -36,6 +39,20 @@ def loaded() -> Plugins:
 def test_our_plugins_are_found_through_entry_points(loaded: Plugins) -> None:
     assert {"fields", "quantize", "index"} <= set(loaded.names)
     assert loaded.broken == ()
+
+
+def test_a_plugin_that_is_installed_or_removed_meanwhile(
+    loaded: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load_plugins().names == loaded.names
+    install_plugin(tmp_path, "acme_late")
+    later = load_plugins()
+    assert set(later.names) - set(loaded.names) == {"acme_late"}
+    assert later.versions["acme_late"] == "1.0"
+    shutil.rmtree(tmp_path / "acme_late-1.0.dist-info")
+    assert load_plugins().names == loaded.names
 
 
 def test_blocked_plugin_is_left_out() -> None:
@@ -59,16 +76,16 @@ def test_other_version_is_a_warning(loaded: Plugins) -> None:
 
 
 def test_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("acme_gone", "no_such_module_at_all", "fieldfare")]
-    monkeypatch.setattr(plugins_module, "entry_points", lambda group: points)  # noqa: ARG005 - its signature
+    points = [(EntryPoint("acme_gone", "no_such_module_at_all", "fieldfare"), "1.0")]
+    monkeypatch.setattr(plugins_module, "installed_plugins", lambda: points)
     loaded = load_plugins()
     with pytest.raises(PluginBroken, match="'acme_gone' is broken: no_such_module_at_all cannot be imported"):
         loaded.raise_if_broken()
 
 
 def test_two_plugins_of_one_name_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("fields", "fieldfare_fields.plugin", "fieldfare"), EntryPoint("fields", "json", "fieldfare")]
-    monkeypatch.setattr(plugins_module, "entry_points", lambda group: points)  # noqa: ARG005 - its signature
+    points = [(EntryPoint("fields", value, "fieldfare"), "1.0") for value in ("fieldfare_fields.plugin", "json")]
+    monkeypatch.setattr(plugins_module, "installed_plugins", lambda: points)
     with pytest.raises(PluginConflict, match="Two plugins are named 'fields'"):
         load_plugins().raise_if_broken()
 

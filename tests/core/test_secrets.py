@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +54,7 @@ def fieldfare_add_commands(app: typer.Typer) -> None:
 """
 
 
+@cache
 def spellings(secret: str) -> set[bytes]:
     """Every form in which a secret might be written down."""
     raw = secret.encode()

@@ -129,8 +129,9 @@ MUTATIONS: Final = [
     ),
     Mutation(
         "an index that was being created gets all that it lacks",
-        "core/fieldfare/engine/drop_recreate/steps.py",
+        "core/fieldfare/engine/drop_recreate/target_creation.py",
         "    create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)\n",
+        "    from fieldfare.server.inspect import index_exists\n\n"
         "    if not index_exists(run.server, run.target.name):\n"
         "        create_index(run.server, run.target, run.plan.source.synonyms, run.plan.source.aliases)\n",
     ),

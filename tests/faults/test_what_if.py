@@ -189,7 +189,7 @@ def observed_state(bench: Any) -> tuple[str, str]:
 def test_where_it_stops(bench: Any, row: str) -> None:
     index, documents, _ = STOPS[row]
     fault = Fault.parse(f"{MOMENTS[row]}=kill")
-    for way in (bench.apply, bench.rollback):
+    for way in (bench.apply, bench.rollback)[: 1 if row == "while rolling back" else 2]:
         bench.reset()
         if row == "while planning":
             planned = bench.command(
@@ -219,7 +219,7 @@ def test_what_goes_wrong(bench: Any, row: str) -> None:
     fault = Fault.parse(FAULTS[row])
     if fault.action == "disk" and not bench.has_small_disk:
         pytest.skip("needs the right to mount a small file system")
-    for then in ("resume", "roll back"):
+    for then in ("nothing",) if todo == "nothing" else ("resume", "roll back"):
         bench.reset()
         outcome = bench.apply(fault, with_retries=fault.transient)
         assert outcome.code == (-9 if code == "killed" else int(code)), outcome.stderr
@@ -229,8 +229,8 @@ def test_what_goes_wrong(bench: Any, row: str) -> None:
             assert bench.rollback().code == 3  # the definition is restored, and its validation misses the documents
             assert bench.state()[1].keys() == bench.original[1].keys()
             continue
-        if todo == "nothing" or then == "resume":
-            assert todo == "nothing" or bench.apply().code == 0
+        if then != "roll back":
+            assert then == "nothing" or bench.apply().code == 0
             assert bench.state() == bench.migrated
         assert bench.rollback().code == 0
         assert bench.state() == bench.original

@@ -10,8 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Final
 
 import pluggy
@@ -28,6 +27,7 @@ from fieldfare.errors import (
     UsageError,
 )
 from fieldfare.hooks import specs
+from fieldfare.hooks.installed import installed_plugins
 from fieldfare.hooks.markers import PROJECT
 from fieldfare.hooks.signatures import find_signature_mistakes
 from fieldfare.plan import Estimate, MigrationPlan
@@ -71,15 +71,13 @@ class Plugins:
         """
         if self.manager.has_plugin(name):
             raise PluginConflict(f"Two plugins are named {name!r}. Uninstall one of them.", [name])
-        mistakes = find_signature_mistakes(self.manager, plugin)
-        if mistakes:
-            raise PluginBroken(name, "; ".join(mistakes))
         try:
             self.manager.register(plugin, name)
             self.manager.check_pending()
         except pluggy.PluginValidationError as error:
             self.manager.unregister(name=name)
-            raise PluginBroken(name, str(error)) from error
+            mistakes = find_signature_mistakes(self.manager, plugin)
+            raise PluginBroken(name, "; ".join(mistakes) or str(error)) from error
         self.versions[name] = version
         self._callers.clear()
 
@@ -198,19 +196,18 @@ def load_plugins(*, blocked: Collection[str] = ()) -> Plugins:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(specs)
     plugins = Plugins(manager, blocked=tuple(sorted(blocked)))
-    points = sorted(entry_points(group=PROJECT), key=lambda each: (each.name, each.value))
-    _require_known(plugins.blocked, {point.name for point in points})
+    installed = installed_plugins()
+    _require_known(plugins.blocked, {point.name for point, _ in installed})
     for name in plugins.blocked:
         manager.set_blocked(name)
     broken: list[PluginBroken | PluginConflict] = []
-    version = cache(_version)  # of a distribution with several plugins
     for name, module in BUILTIN.items():
         plugins.register(importlib.import_module(module), name, __version__)
-    for point in points:
+    for point, version in installed:
         if point.name in plugins.blocked:
             continue
         try:
-            plugins.register(_load(point), point.name, version(point.dist))
+            plugins.register(_load(point), point.name, version)
         except (PluginBroken, PluginConflict) as error:
             broken.append(error)
     plugins.broken = tuple(broken)
@@ -244,10 +241,6 @@ def _is_from_redis(error: Exception) -> bool:
     from redis.exceptions import RedisError  # noqa: PLC0415 - start-up time
 
     return isinstance(error, RedisError)
-
-
-def _version(distribution: Distribution | None) -> str:
-    return distribution.version if distribution else ""
 
 
 def _load(point: EntryPoint) -> object:

@@ -25,8 +25,18 @@ from fieldfare.testing.faults import Fault, FaultContext, inject
 
 __all__ = ["CommandLine", "Outcome"]
 
-EXTRA_MODULES: Final = ("numpy.ma", "pydantic", "rich.live", "rich.progress")
-"""Modules that commands import besides fieldfare."""
+EXTRA_MODULES: Final = (
+    "encodings.utf_8_sig",
+    "fieldfare_vectors.recall_check",
+    "fieldfare_vectors.vector_reader",
+    "fsspec.implementations.local",
+    "numpy.ma",
+    "numpy.random",
+    "pydantic",
+    "rich.live",
+    "rich.progress",
+)
+"""Modules that commands import besides fieldfare and its plugins. The fork server skips those that are not there."""
 
 NOT_PRELOADED: Final = ("__main__", "testing.fixtures", "testing.conformance", "testing.warm_up")
 """Modules that run a program when imported, or need pytest."""

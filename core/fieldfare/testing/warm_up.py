@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import gc
 import io
-from contextlib import redirect_stdout
+import os
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from typing import Final
 
 from fieldfare.cli.app import run
+from fieldfare.support.gc_freeze import frozen_gc
 
 __all__: list[str] = []
 
-with redirect_stdout(io.StringIO()):
+with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
     run(["--version"])
     run(["apply", "--help"])
-# the memory stays shared with the processes that are forked: their collector leaves it alone
+    run(
+        ["apply", "--plan", os.devnull, "--batch-size", "1"]
+    )  # an empty plan: typer converts the values before it is read
+# the memory stays shared with the processes that are forked: their collector leaves it alone, and frozen_gc, which is
+# entered here for all of them, does not count its objects again in each
 gc.collect()
-gc.freeze()
+FROZEN: Final = ExitStack()
+FROZEN.enter_context(frozen_gc())
