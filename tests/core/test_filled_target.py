@@ -14,6 +14,7 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal
+from fieldfare.engine import filling
 from fieldfare.engine.filling import TargetFilling
 from fieldfare.errors import FieldfareError, ValidationFailed
 from fieldfare.hooks.manager import load_plugins
@@ -206,16 +207,18 @@ def test_what_applications_do_before_and_during_the_pass_is_in_the_target(scene:
     assert scene.server.command("HGET", "b:8", "v") == vector(80)
 
 
-def test_documents_that_are_renamed_before_the_pass_has_written_them_are_in_the_target(scene: Scene) -> None:
-    """The server indexes what is renamed only if it has indexed it before."""
+def test_documents_that_are_renamed_before_the_pass_comes_to_them_are_in_the_target(
+    server: Server, tmp_path: Path
+) -> None:
+    """The server indexes what is renamed only if it has indexed it before; these are not converted either."""
+    scene = make_scene(server, tmp_path, without=900)
 
-    def rename_all(_: StepReport) -> None:
-        for row in range(0, COUNT, 5):
-            scene.server.command("RENAME", f"b:{row}", f"b:other {row}")
-        scene.server.command("RENAME", "b:1", "b:with \0")
+    def rename_some(_: StepReport) -> None:
+        for row in range(0, 900, 5):
+            server.command("RENAME", f"b:{row}", f"b:other {row}")
+        server.command("RENAME", "b:1", "b:with \0")
 
-    assert scene.apply(At("rewrite:progress", rename_all), batch_size=100).result is Result.SUCCEEDED
-    assert scene.holds() == COUNT
+    assert scene.apply(At("rewrite:progress", rename_some), batch_size=100).result is Result.SUCCEEDED
     every_document_is_found(scene)
 
 
@@ -349,13 +352,30 @@ def test_a_limit_follows_from_the_time_of_the_transactions_before() -> None:
 
 def test_filling_is_given_up_early_where_many_documents_are_left_out() -> None:
     given_up = list[bool]()
-    filling = TargetFilling(give_up=lambda: given_up.append(True))
+    target = TargetFilling(give_up=lambda: given_up.append(True))
     for number in range(1_000_000 // 100):
-        filling.leave_out((b"%d-%d" % (number, row) for row in range(3)), of=100)
+        target.leave_out((b"%d-%d" % (number, row) for row in range(3)), of=100)
         if given_up:
             break
-    assert filling.documents < 40_000
+    assert target.documents < 40_000
     assert given_up == [True]
+
+
+def test_filling_is_given_up_where_indexing_takes_long() -> None:
+    given_up = list[bool]()
+    target = TargetFilling(give_up=lambda: given_up.append(True))
+    for number in range(20):
+        target.limit.learn(8, 0.01)
+        target.leave_out((), of=8)
+        assert bool(given_up) is (number >= 9)
+
+
+def test_a_slow_target_is_created_afterwards(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "SLOW_SECONDS", 0)
+    held = Held(scene)
+    assert scene.apply(At("rewrite:finished", held.look)).result is Result.SUCCEEDED
+    assert held.documents == -1
+    every_document_is_found(scene)
 
 
 def test_an_index_that_somebody_else_has_made_meanwhile_is_not_dropped(scene: Scene) -> None:

@@ -15,13 +15,19 @@ LEAST_MISSING: Final = 1000
 PART_MISSING: Final = 50
 """How many documents may be left out: so many, or one of so many that the pass has gone through."""
 
+SLOW_SECONDS: Final = 0.00015
+"""A document that takes so long to be indexed has much text: a scan takes hardly longer, and lets other clients in."""
+
+LEAST_TRANSACTIONS: Final = 10
+"""After how many transactions this is judged."""
+
 
 @define
 class TargetFilling:
     """What is known of a target that was created without a scan: each document that is written is indexed.
 
     Attributes:
-        give_up: called when too many documents are left out: then it is not worth while.
+        give_up: called when too many documents are left out, or each takes long: then it is not worth while.
         missing: keys of documents that it may lack, because nobody has written to them since it was created.
         documents: how many documents the pass has gone through.
         is_given_up: whether it was given up.
@@ -45,8 +51,12 @@ class TargetFilling:
             return
         self.missing.update(keys)
         self.documents += of
-        if len(self.missing) > max(LEAST_MISSING, self.documents // PART_MISSING):
+        if len(self.missing) > max(LEAST_MISSING, self.documents // PART_MISSING) or self._is_slow:
             self.stop()
+
+    @property
+    def _is_slow(self) -> bool:
+        return self.limit.transactions >= LEAST_TRANSACTIONS and self.limit.fastest > SLOW_SECONDS
 
     def stop(self) -> None:
         """Give it up."""

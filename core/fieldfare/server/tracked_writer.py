@@ -165,8 +165,9 @@ def _send(tracking: ChangeTracking, part: _Part) -> _Sent:
     commands = {row: part.commands[row] for row in part.rows if row in part.commands}
     for row in left:
         commands.pop(row, None)
+    at = monotonic()  # after it is sent, this process may have to wait until the server has done it
     send(tracking.connection, [(b"MULTI",), *commands.values(), (b"EXEC",)])
-    return _Sent(part, list(commands), left, monotonic())
+    return _Sent(part, list(commands), left, at)
 
 
 def _commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, Command]:
