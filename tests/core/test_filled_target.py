@@ -14,14 +14,17 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.backup.journal import Journal
-from fieldfare.errors import FieldfareError
+from fieldfare.engine import filling
+from fieldfare.engine.filling import TargetFilling
+from fieldfare.errors import FieldfareError, ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.hooks.run_defaults import Verify
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport, Result, StepReport
-from fieldfare.server import Server, change_tracking
+from fieldfare.server import Server, change_tracking, index_commands, transaction_limit
 from fieldfare.server.inspect import index_exists, read_definition, read_stats
 from fieldfare.server.search import find_indexed
+from fieldfare.server.transaction_limit import TransactionLimit
 from fieldfare.server.unchanged_write import write_unchanged
 from fieldfare.testing.digest import index_state
 from fieldfare.testing.indexing import wait_until_indexed
@@ -204,6 +207,21 @@ def test_what_applications_do_before_and_during_the_pass_is_in_the_target(scene:
     assert scene.server.command("HGET", "b:8", "v") == vector(80)
 
 
+def test_documents_that_are_renamed_before_the_pass_comes_to_them_are_in_the_target(
+    server: Server, tmp_path: Path
+) -> None:
+    """The server indexes what is renamed only if it has indexed it before; these are not converted either."""
+    scene = make_scene(server, tmp_path, without=900)
+
+    def rename_some(_: StepReport) -> None:
+        for row in range(0, 900, 5):
+            server.command("RENAME", f"b:{row}", f"b:other {row}")
+        server.command("RENAME", "b:1", "b:with \0")
+
+    assert scene.apply(At("rewrite:progress", rename_some), batch_size=100).result is Result.SUCCEEDED
+    every_document_is_found(scene)
+
+
 def test_the_target_is_created_afterwards_where_more_was_changed_than_is_remembered(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +256,7 @@ def test_a_target_that_a_killed_run_has_left_incomplete_is_not_used(
     before = index_state(scene.server)
     for resume in (scene.apply, scene.rollback):
         with monkeypatch.context() as patched:
-            patched.setattr(f"{module}.discard_filled_target", lambda _: None)
+            patched.setattr(f"{module}.abandon_filled_target", lambda _: None)
             with pytest.raises(Killed):
                 scene.apply(At(moment, die))
         assert scene.holds() > 0
@@ -253,6 +271,111 @@ def test_a_target_that_a_killed_run_has_left_incomplete_is_not_used(
     every_document_is_found(scene)
     scene.add("b:0", title="book 0")
     assert index_state(scene.server) == before
+
+
+@pytest.mark.parametrize("moment", ["rewrite:progress", "rewrite:finished"])
+def test_values_in_the_old_form_that_are_converted_fail_no_check(scene: Scene, moment: str) -> None:
+    """The server counts each attempt to index one; the source has a failure of its own."""
+
+    def write_in_old_form(_: StepReport) -> None:
+        for number in range(3):
+            scene.add("b:8", v=vector(50 + number))
+            scene.add("b:new", v=vector(60 + number))
+
+    scene.add("b:5", v=b"too short")
+    report = scene.apply(At(moment, write_in_old_form))
+    [failures] = [each for each in report.validation.findings if each.name == "indexing_failures"]
+    assert (report.result, failures.passed) == (Result.SUCCEEDED, True), failures.detail
+    assert scene.holds() == COUNT
+
+
+def test_a_document_that_cannot_be_indexed_any_more_fails_the_check(scene: Scene) -> None:
+    def write_wrong_values(_: StepReport) -> None:
+        for key in ("b:6", "b:new", "b:6"):
+            scene.add(key, v=b"too short")
+
+    scene.add("b:5", v=b"too short")
+    with pytest.raises(ValidationFailed, match="indexing_failures"):
+        scene.apply(At("rewrite:finished", write_wrong_values))
+
+
+def test_an_index_that_an_application_has_made_before_the_pass_becomes_the_target(scene: Scene) -> None:
+    make_target = At("drop:finished", lambda _: index_commands.create(scene.server, scene.plan.target))
+    assert scene.apply(make_target).result is Result.SUCCEEDED
+    every_document_is_found(scene)
+
+
+@pytest.mark.parametrize("moment", ["rewrite:progress", "rewrite:finished"])
+def test_a_target_that_an_application_has_dropped_is_created_again(scene: Scene, moment: str) -> None:
+    drop = At(moment, lambda _: scene.server.command("FT.DROPINDEX", NAME))
+    assert scene.apply(drop).result is Result.SUCCEEDED
+    every_document_is_found(scene)
+
+
+@pytest.mark.parametrize("right", ["scan", "hrandfield", "client|tracking"])
+def test_a_user_with_fewer_rights_has_the_target_created_afterwards(scene: Scene, right: str) -> None:
+    held = Held(scene)
+    scene.server.command("ACL", "SETUSER", "default", f"-{right}")
+    try:
+        assert scene.apply(At("rewrite:finished", held.look)).result is Result.SUCCEEDED
+    finally:
+        scene.server.command("ACL", "SETUSER", "default", f"+{right}")
+    assert held.documents == -1
+    every_document_is_found(scene)
+
+
+def test_transactions_that_take_long_get_fewer_documents(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other clients wait for each of them, and it indexes its documents."""
+    monkeypatch.setattr(transaction_limit, "GOAL_SECONDS", 0)
+    before = executed(scene.server)
+    assert scene.apply().result is Result.SUCCEEDED
+    assert executed(scene.server) - before > COUNT // 2
+    every_document_is_found(scene)
+
+
+def executed(server: Server) -> int:
+    """Return how many transactions were executed."""
+    found = server.command("INFO", "commandstats")
+    counted = found["cmdstat_exec"]["calls"] if isinstance(found, dict) else found.split(b"cmdstat_exec:calls=")[1]
+    return counted if isinstance(counted, int) else int(counted.split(b",")[0])
+
+
+def test_a_limit_follows_from_the_time_of_the_transactions_before() -> None:
+    limit = TransactionLimit(documents=100)
+    limit.learn(100, 2 * transaction_limit.GOAL_SECONDS)
+    assert limit.documents == 50
+    limit.learn(50, 0)
+    assert limit.documents == 100, "at most twice as many as before"
+    limit.learn(100, 1000)
+    assert limit.documents == 1
+
+
+def test_filling_is_given_up_early_where_many_documents_are_left_out() -> None:
+    given_up = list[bool]()
+    target = TargetFilling(give_up=lambda: given_up.append(True))
+    for number in range(1_000_000 // 100):
+        target.leave_out((b"%d-%d" % (number, row) for row in range(3)), of=100)
+        if given_up:
+            break
+    assert target.documents < 40_000
+    assert given_up == [True]
+
+
+def test_filling_is_given_up_where_indexing_takes_long() -> None:
+    given_up = list[bool]()
+    target = TargetFilling(give_up=lambda: given_up.append(True))
+    for number in range(20):
+        target.limit.learn(8, 0.01)
+        target.leave_out((), of=8)
+        assert bool(given_up) is (number >= 9)
+
+
+def test_a_slow_target_is_created_afterwards(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "SLOW_SECONDS", 0)
+    held = Held(scene)
+    assert scene.apply(At("rewrite:finished", held.look)).result is Result.SUCCEEDED
+    assert held.documents == -1
+    every_document_is_found(scene)
 
 
 def test_an_index_that_somebody_else_has_made_meanwhile_is_not_dropped(scene: Scene) -> None:

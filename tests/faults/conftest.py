@@ -64,6 +64,7 @@ CHANGES["shadow-fields"] = {
 }
 CHANGES["shadow-copy"] = {**CHANGES["redact"], **CHANGES["rename"]}
 CHANGES["shadow-prefix"] = CHANGES["prefix"]
+CHANGES["fill"], CHANGES["fill-redact"] = CHANGES["quantize"], CHANGES["redact"]
 SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-copy", "shadow-prefix")
 MODES: Final = {"alter": "alter", **dict.fromkeys(SHADOW, "shadow")}
 """Change → mode of its plan, where it is not ``drop_recreate``."""
@@ -125,6 +126,11 @@ class Shape:
         return MODES.get(self.change, "drop_recreate")
 
     @property
+    def has_synonyms(self) -> bool:
+        """Whether the index has some; where it has none, the rewrite pass fills the target."""
+        return not self.change.startswith("fill")
+
+    @property
     def index(self) -> str:
         """The name by which the user calls the index."""
         return "articles" if self.change == "shadow-own" else "news"
@@ -140,9 +146,10 @@ class Shape:
         return self.mode == "drop_recreate" or self.change in {"alter", "shadow-own"}
 
 
-def load(server: Server, storage: str) -> None:
+def load(server: Server, shape: Shape) -> None:
     """Create the index and its documents, with times to live, synonyms, an alias, and documents that lack fields."""
     clear(server)
+    storage = shape.storage
     documents: list[dict[str, Any]] = [
         {
             "title": f"title {row}",
@@ -184,7 +191,8 @@ def load(server: Server, storage: str) -> None:
         *schema,
         *("FLAT", 6, "TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "COSINE"),
     )
-    server.command("FT.SYNUPDATE", "articles", "group", "title", "heading")
+    if shape.has_synonyms:
+        server.command("FT.SYNUPDATE", "articles", "group", "title", "heading")
     server.command("FT.ALIASADD", "news", "articles")
     wait_until_indexed(server)
 
@@ -263,7 +271,7 @@ class Bench:
         shutil.rmtree(self.backup, ignore_errors=True)
         self.backup.mkdir()
         with self.restartable_server.connect() as server:
-            load(server, self.shape.storage)
+            load(server, self.shape)
             server.command("SAVE")
 
     def repair(self) -> None:

@@ -47,13 +47,16 @@ TRANSIENT: Final = ("drop", "readonly", "hang", "restart", "forget")
 
 SHADOW: Final = ("shadow-alias", "shadow-own", "shadow-rename", "shadow-fields", "shadow-copy", "shadow-prefix")
 
+FILLED: Final = ("hash-fill-1", "hash-fill-redact-1")
+"""Only one worker fills the target, and only with hashes."""
+
 SHAPES: Final = [
     f"{storage}-{change}-{workers}"
     for storage in ("hash", "json")
     for change in ("index-only", "alter", *SHADOW, "quantize", "redact", "rename", "prefix", "all")
     if (storage, change) != ("json", "quantize")  # numbers have no datatype: only the index changes, as in index-only
     for workers in (1, 4)
-]
+] + list(FILLED)
 
 SAMPLED: Final = [
     each
@@ -67,6 +70,7 @@ OPENING: Final = ("open", "undo open")
 
 TRIED_AT_MANY_POINTS: Final[dict[str, tuple[str, ...]]] = {
     "hash-all-1": (),
+    "hash-fill-redact-1": (*OPENING, "enumerate", "rehearse", "dump", "drop", "validate"),
     "hash-alter-1": (*OPENING, "enumerate"),
     "hash-shadow-alias-1": (*OPENING, "enumerate"),
     "hash-shadow-own-1": (*OPENING, "enumerate", "rehearse", "create", "index", "check", "validate"),

@@ -169,7 +169,13 @@ def rewrite_shard(run: ActiveRun, work: RewritePass, shard: Shard, convert: Conv
             del version
 
     results = write_batches(
-        run.server, run.source.storage, replacements(), list(work.paths), lock=run.lock, tracking=run.tracking
+        run.server,
+        run.source.storage,
+        replacements(),
+        list(work.paths),
+        lock=run.lock,
+        tracking=run.tracking,
+        limit=None if run.filling is None else run.filling.limit,
     )
     for number, result in enumerate(results, start=start + 1):
         batch = under_way.popleft()
@@ -180,7 +186,8 @@ def rewrite_shard(run: ActiveRun, work: RewritePass, shard: Shard, convert: Conv
             run.note(problem_notes(problems or {}))
             written_keys = set() if problems is None else _written_keys(batch, problems)
             if run.filling is not None:
-                run.filling.leave_out(key for key in batch.before.keys if key not in written_keys)
+                left_out = (key for key in batch.before.keys if key not in written_keys)
+                run.filling.leave_out(left_out, of=len(batch.before))
             run.journal.advance(steps, number, len(written_keys), shard=shard.number)
             run.advance(len(batch.before))
         del batch, result

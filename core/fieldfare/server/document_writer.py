@@ -25,6 +25,7 @@ from fieldfare.server.pipeline import Command
 from fieldfare.server.script import ScriptCall
 from fieldfare.server.script_stream import stream_scripts
 from fieldfare.server.tracked_writer import TrackedWrite, write_tracked
+from fieldfare.server.transaction_limit import TransactionLimit
 from fieldfare.server.write_script import outcomes, script_calls
 from fieldfare.server.write_transaction import write_in_transactions
 
@@ -80,6 +81,7 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
     *,
     lock: HeldLock | None = None,
     tracking: ChangeTracking | None = None,
+    limit: TransactionLimit | None = None,
 ) -> Iterator[WriteResult]:
     """Write batch after batch as :func:`write_documents` does.
 
@@ -94,9 +96,10 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
         lock: that of :meth:`Server.bulk_stream`.
         tracking: started before the expected values were read: values of documents that nobody has changed since are
             not compared. Only hashes are written with it.
+        limit: with ``tracking``, how many documents share a transaction; None for those of a batch.
     """
     if tracking is not None and storage is Storage.HASH:
-        for done in write_tracked(tracking, batches, paths, lock):
+        for done in write_tracked(tracking, batches, paths, lock, limit):
             yield _with_rest(server, storage, done, paths)
             del done
         return

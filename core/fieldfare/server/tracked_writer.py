@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
@@ -19,6 +20,7 @@ from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
 from fieldfare.server.pipeline import Argument, Command, encode, pack, receive, send, send_packed
+from fieldfare.server.transaction_limit import TransactionLimit
 
 __all__ = ["TrackedWrite", "write_tracked"]
 
@@ -42,65 +44,133 @@ class TrackedWrite:
 
 
 @frozen(hash=False)
-class _Sent:
+class _Part:
+    """Documents of a batch that share a transaction."""
+
     write: ConditionalWrite
+    rows: range
+    commands: dict[int, bytes]
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        return self.write.after.keys[self.rows.start : self.rows.stop]
+
+    @property
+    def is_last(self) -> bool:
+        return self.rows.stop == len(self.write.after.keys)
+
+
+@frozen(hash=False)
+class _Sent:
+    part: _Part
     rows: Sequence[int]
+    left: Sequence[int]
+    at: float
+
+
+@frozen(hash=False)
+class _Done:
+    part: _Part
+    written: int
     left: Sequence[int]
 
 
 def write_tracked(
-    tracking: ChangeTracking, batches: Iterable[ConditionalWrite], paths: Sequence[str], lock: HeldLock | None
+    tracking: ChangeTracking,
+    batches: Iterable[ConditionalWrite],
+    paths: Sequence[str],
+    lock: HeldLock | None,
+    limit: TransactionLimit | None = None,
 ) -> Iterator[TrackedWrite]:
     """Write batch after batch; each with the values that were read after ``tracking`` was started.
 
     Never creates a key or a field, and never changes an expiry. The server writes one batch while the caller makes the
     next one: when a result is yielded, the next batch is being sent.
 
+    Args:
+        tracking: which keys others have changed.
+        batches: keys and values.
+        paths: which of their columns to write.
+        lock: that of :meth:`Server.bulk_stream`.
+        limit: how many documents share a transaction; None for those of a batch.
+
     Raises:
         LockLost: this process no longer holds the lock; one batch may have been sent since.
         redis.exceptions.ConnectionError: the server did not answer.
     """
+    written, left = 0, list[int]()
+    for done in _write_parts(tracking, _parts(batches, paths, limit), lock, limit):
+        written += done.written
+        left += done.left
+        if done.part.is_last:
+            yield TrackedWrite(done.part.write, written, left)
+            written, left = 0, []
+        del done
+
+
+def _parts(
+    batches: Iterable[ConditionalWrite], paths: Sequence[str], limit: TransactionLimit | None
+) -> Iterator[_Part]:
+    """Yield the parts of each batch, at least one; a part is as large as the limit allows when it is asked for."""
+    for write in batches:
+        commands = _packed_commands(write, paths)
+        count, start = len(write.after.keys), 0
+        while True:
+            stop = count if limit is None else min(count, start + limit.documents)
+            yield _Part(write, range(start, stop), commands)
+            start = stop
+            if start == count:
+                break
+        del write, commands
+
+
+def _write_parts(
+    tracking: ChangeTracking, parts: Iterable[_Part], lock: HeldLock | None, limit: TransactionLimit | None
+) -> Iterator[_Done]:
+    """Write part after part; yield each when the next one is being sent."""
     connection = tracking.connection
     under_way: _Sent | None = None
-    for write in batches:
-        if not write.after.keys:
+    for part in parts:
+        if not part.rows:
             if under_way is not None:
-                yield _finish(tracking, under_way)
+                yield _finish(tracking, under_way, limit)
                 under_way = None
-            yield TrackedWrite(write, 0, ())
+            yield _Done(part, 0, ())
             continue
-        questions: list[Command] = [(b"WATCH", *write.after.keys)]
+        questions: list[Command] = [(b"WATCH", *part.keys)]
         if lock is not None:
             questions.append(lock.command)
         send(connection, questions)
-        commands = _packed_commands(write, paths)  # while the server writes the batch before
-        done = None if under_way is None else _finish(tracking, under_way)
+        done = None if under_way is None else _finish(tracking, under_way, limit)
         watched, *holder = receive(connection, len(questions))
         if isinstance(watched, ResponseError):
             raise watched
         if lock is not None:
             lock.confirm(holder[0])
         tracking.synchronize()
-        under_way = _send(tracking, write, commands)
-        is_large = write.after.size > LARGE_BATCH
-        del write, commands
+        under_way = _send(tracking, part)
+        is_large = part.write.after.size > LARGE_BATCH
+        del part
         if done is not None:
             yield done
         if is_large:  # two of them would take too much memory
-            done = _finish(tracking, under_way)
+            done = _finish(tracking, under_way, limit)
             under_way = None
             yield done
         del done
     if under_way is not None:
-        yield _finish(tracking, under_way)
+        yield _finish(tracking, under_way, limit)
 
 
-def _send(tracking: ChangeTracking, write: ConditionalWrite, commands: dict[int, bytes]) -> _Sent:
-    left = [row for row, key in enumerate(write.after.keys) if tracking.may_be_changed(key)]
+def _send(tracking: ChangeTracking, part: _Part) -> _Sent:
+    keys = part.write.after.keys
+    left = [row for row in part.rows if tracking.may_be_changed(keys[row])]
+    commands = {row: part.commands[row] for row in part.rows if row in part.commands}
     for row in left:
         commands.pop(row, None)
+    at = monotonic()  # after it is sent, this process may have to wait until the server has done it
     send_packed(tracking.connection, [MULTI, *commands.values(), EXEC])
-    return _Sent(write, list(commands), left)
+    return _Sent(part, list(commands), left, at)
 
 
 def _packed_commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, bytes]:
@@ -125,9 +195,11 @@ def _before(write: ConditionalWrite) -> Batch:
     return write.before
 
 
-def _finish(tracking: ChangeTracking, sent: _Sent) -> TrackedWrite:
+def _finish(tracking: ChangeTracking, sent: _Sent, limit: TransactionLimit | None) -> _Done:
     *_, outcome = receive(tracking.connection, len(sent.rows) + len((MULTI, EXEC)))
+    if limit is not None and not (sent.part.is_last and sent.part.rows.start):  # else the next batch was made meanwhile
+        limit.learn(len(sent.rows), monotonic() - sent.at)
     # another client changed a watched key: nothing was executed
     replies: Sequence[Any] = outcome if isinstance(outcome, list) else [None] * len(sent.rows)
     left = [row for row, reply in zip(sent.rows, replies, strict=True) if reply != 1]
-    return TrackedWrite(sent.write, len(sent.rows) - len(left), sorted([*left, *sent.left]))
+    return _Done(sent.part, len(sent.rows) - len(left), sorted([*left, *sent.left]))

@@ -15,10 +15,10 @@ from fieldfare.definition import IndexStats, Snapshot
 from fieldfare.definition.mismatches import find_mismatches
 from fieldfare.definition.reply import encode
 from fieldfare.engine.checks.content import check_documents
+from fieldfare.engine.checks.indexing_failures import check_indexing_failures
 from fieldfare.engine.checks.query_check import run_query_checks
 from fieldfare.engine.checks.self_query import read_limits, self_query
-from fieldfare.engine.concurrent.captured_documents import find_missing_documents
-from fieldfare.engine.concurrent.new_documents import failures_expected
+from fieldfare.engine.concurrent.captured_documents import MissingDocuments, find_missing_documents
 from fieldfare.engine.index import missing_aliases
 from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexNotFound
@@ -29,7 +29,7 @@ from fieldfare.server.hidden_alias import find_hiding_index
 from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
 from fieldfare.server.permissions import require_allowed
-from fieldfare.server.search import count_results, find_indexed
+from fieldfare.server.search import count_results
 from fieldfare.support.wording import counted
 
 __all__ = ["check"]
@@ -68,7 +68,7 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
         *primaries,
         _document_count(plan, run, live.stats, missing.count),
         _key_sample(plan, run),
-        _indexing_failures(run, live.stats, missing.deleted.count),
+        check_indexing_failures(run, live.stats, expired=_expired(run, missing)),
         _wildcard(run, live),
         *check_documents(run, missing),
     ]
@@ -143,6 +143,10 @@ def _all_gone(run: ActiveRun, expected: int, found: int) -> str:
     return f"document count mismatch: {found:,} now, {expected:,} before; {documents}"
 
 
+def _expired(run: ActiveRun, missing: MissingDocuments) -> int:
+    return missing.deleted.count if run.has_backup and _have_expired(run.journal.progress) else 0
+
+
 def _have_expired(progress: Progress) -> bool:
     """Whether documents that are gone can have expired: whether a sample of them has expired."""
     return progress.expires_at is not None and progress.expires_at <= time.time()
@@ -169,41 +173,6 @@ def _key_sample(plan: MigrationPlan, run: ActiveRun) -> Finding:
         return Finding("key_sample", passed=True, detail=f"{len(keys)} sampled keys exist")
     # a key with a time to live may expire at any moment
     return Finding("key_sample", passed=False, severity=Severity.WARNING, detail=f"no longer there: {', '.join(gone)}")
-
-
-def _indexing_failures(run: ActiveRun, stats: IndexStats, gone: int) -> Finding:
-    before, after = run.source_stats.hash_indexing_failures, stats.hash_indexing_failures
-    data = {"before": before, "after": after}
-    expired = gone if run.has_backup and _have_expired(run.journal.progress) else 0
-    detail = f"{after:,} now, {before:,} before"
-    if after <= failures_expected(run, expired):
-        return Finding("indexing_failures", passed=True, detail=detail, data=data)
-    severity = Severity.ERROR
-    if run.has_backup and _holds_captured(run):
-        unscanned = "that the old index did not scan (SKIPINITIALSCAN)"
-        gone_again = "that expired or were deleted while the index was built"
-        detail += f": documents {gone_again if run.source.filter is None else unscanned}; it lost none"
-        severity = Severity.WARNING
-    return Finding("indexing_failures", passed=False, severity=severity, detail=detail, data=data)
-
-
-def _holds_captured(run: ActiveRun) -> bool:
-    """Whether the index holds every captured document that still exists; looked at again while applications write.
-
-    With a FILTER, only documents that the old index held are captured.
-    """
-    for keys in run.captured_keys():
-        outside = {run.plan.moved(key) for key in keys} if run.plan.moves_keys else set(keys)
-        for _ in range(ATTEMPTS):
-            outside -= find_indexed(run.server, run.target.name, sorted(outside))
-            names = sorted(outside)
-            replies = require_allowed(run.server, [(b"EXISTS", name) for name in names])
-            outside = {name for name, reply in zip(names, replies, strict=True) if reply}
-            if not outside:
-                break
-        else:
-            return False
-    return True
 
 
 def _wildcard(run: ActiveRun, live: Snapshot) -> Finding:

@@ -15,7 +15,7 @@ from fieldfare.hooks.run import Run
 from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
-__all__ = ["failures_expected", "find_new_documents", "has_failed"]
+__all__ = ["failing_documents", "failures_expected", "find_new_documents", "has_failed"]
 
 MOST_KEYS: Final = 250_000
 """How many captured keys are in memory at a time."""
@@ -63,10 +63,19 @@ def failures_expected(run: Run, expired: int) -> int:
     if run.has_backup:
         # each may have failed once, before it was converted
         before += sum(map(len, chain(run.concurrent_inserts(), run.concurrent_updates())))
-        # the old index never tried what it did not scan (SKIPINITIALSCAN)
-        before += max(0, run.document_count - _tried(run.source, source))
+        before += _not_tried(run)
     # synonyms start a second scan behind that of FT.CREATE, in which a document may fail once more
     return before * 2 if run.plan.source.synonyms else before
+
+
+def failing_documents(run: Run) -> int:
+    """Return how many captured documents may not be in the index without anything being wrong."""
+    return run.source_stats.hash_indexing_failures + _not_tried(run)
+
+
+def _not_tried(run: Run) -> int:
+    """Return how many captured documents the old index never tried: it did not scan them (SKIPINITIALSCAN)."""
+    return max(0, run.document_count - _tried(run.source, run.source_stats))
 
 
 def _tried(definition: IndexDefinition, stats: IndexStats) -> int:

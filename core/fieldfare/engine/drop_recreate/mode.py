@@ -15,7 +15,12 @@ from fieldfare.backup.progress import RunPhase, Status
 from fieldfare.engine.checks.validators import run_validators
 from fieldfare.engine.drop_recreate.planner import CREATE, DROP, DropRecreatePlanner
 from fieldfare.engine.drop_recreate.steps import create_source, drop_source, drop_target, source_is_gone
-from fieldfare.engine.drop_recreate.target_creation import begin_filling, create_target, discard_filled_target
+from fieldfare.engine.drop_recreate.target_creation import (
+    abandon_filled_target,
+    begin_filling,
+    create_target,
+    discard_filled_target,
+)
 from fieldfare.engine.index import make_primaries_agree
 from fieldfare.engine.mode import Mode, Part
 from fieldfare.engine.outage import end_outage, step_status
@@ -55,7 +60,7 @@ class DropRecreate(DropRecreatePlanner, Mode):
             yield
         except BaseException:
             with suppress(FieldfareError, RedisError):  # the next attempt, resume or rollback drops it
-                discard_filled_target(run)
+                abandon_filled_target(run)
             raise
 
     def before_rewrite(self, run: ActiveRun) -> None:

@@ -2,7 +2,8 @@
 
 A scan reads every document once more when all of them are written: for a FLAT index that is half of the outage. Where
 each document is written once, the server can index it then. What the pass does not write (a document without a value,
-one that an application has changed before the target was there) is written as it is: the server indexes that, too.
+one that an application has changed before the target was there, or renamed) is written as it is: the server indexes
+that, too.
 
 That is safe while everything is known that others do to the keys (``run.tracking``), from before the dump to the end of
 the pass. Whenever it is not, and after each interruption, the target is dropped, and created with a scan.
@@ -14,24 +15,28 @@ from functools import partial
 from typing import Final
 
 from attrs import evolve
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from fieldfare.definition.attribute import Algorithm
 from fieldfare.engine.drop_recreate.steps import drop_target
 from fieldfare.engine.filling import TargetFilling
 from fieldfare.engine.index import create_index, wait_until_ready
 from fieldfare.engine.run import ActiveRun
+from fieldfare.errors import IndexNotFound
 from fieldfare.plan import Phase, Receipt, Step
 from fieldfare.server import index_commands
-from fieldfare.server.inspect import read_stats
-from fieldfare.server.refusal import optional
-from fieldfare.server.unchanged_write import write_unchanged
+from fieldfare.server.change_tracking import ChangeTracking
+from fieldfare.server.inspect import index_exists, read_stats
+from fieldfare.server.permissions import require_allowed
+from fieldfare.server.pipeline import Command
+from fieldfare.server.refusal import optional, trial_keys
+from fieldfare.server.search import find_indexed
+from fieldfare.server.unchanged_write import trial_unchanged_writes, write_unchanged
 
-__all__ = ["begin_filling", "create_target", "discard_filled_target"]
+__all__ = ["abandon_filled_target", "begin_filling", "create_target", "discard_filled_target"]
 
-LEAST_MISSING: Final = 1000
-PART_MISSING: Final = 50
-"""How many documents may be written as they are: so many, or one of so many."""
+ROUNDS: Final = 20
+"""How often it is looked for documents that applications have renamed since the last time."""
 
 
 def begin_filling(run: ActiveRun) -> None:
@@ -39,17 +44,17 @@ def begin_filling(run: ActiveRun) -> None:
     if run.tracking is None or not _can_be_filled(run):
         return
     run.journal.update(filling=True)
-    index_commands.create(run.server, run.target, scan=False)
+    try:
+        index_commands.create(run.server, run.target, scan=False)
+    except ResponseError:  # somebody was faster; create_target decides about that index
+        run.journal.update(filling=False)
+        return
     changed = run.tracking.changed_keys()  # those after this moment are indexed as they are changed
-    filling = TargetFilling(
-        missing=set(changed or ()),
-        most=max(LEAST_MISSING, run.document_count // PART_MISSING),
-        give_up=partial(discard_filled_target, run),
-    )
-    run.filling = filling
+    run.filling = TargetFilling(give_up=partial(discard_filled_target, run))
     if changed is None:
-        filling.is_given_up = True
-        discard_filled_target(run)
+        run.filling.stop()
+    else:
+        run.filling.leave_out(changed)
 
 
 def _can_be_filled(run: ActiveRun) -> bool:
@@ -64,13 +69,16 @@ def _can_be_filled(run: ActiveRun) -> bool:
         and source.prefixes == target.prefixes
         and source.temporary is None
         and target.temporary is None
-        and _may_scan(run)
+        and _has_rights(run)
+        and not index_exists(run.server, target.name)
     )
 
 
-def _may_scan(run: ActiveRun) -> bool:
-    """Whether the captured keys are all that a scan of the server would find."""
-    return bool(optional(lambda: run.server.command("SCAN", 0, "COUNT", 1), otherwise=None))
+def _has_rights(run: ActiveRun) -> bool:
+    """Whether the captured keys are all that a scan of the server would find, and could be written as they are."""
+    commands: list[Command] = [("SCAN", 0, "COUNT", 1)]
+    commands += [command for key in trial_keys(run.source.prefixes) for command in trial_unchanged_writes(key)]
+    return optional(lambda: bool(require_allowed(run.server, commands)), otherwise=False)
 
 
 def create_target(run: ActiveRun, step: Step) -> Receipt:
@@ -91,18 +99,41 @@ def _complete_filling(run: ActiveRun) -> bool:
     """Have documents indexed that the pass has not written, and return whether the target holds every document."""
     filling, tracking = run.filling, run.tracking
     run.filling = None
-    if filling is None or filling.is_given_up or tracking is None:
+    if filling is None or tracking is None:
         return False
     try:
-        write_unchanged(run.server, sorted(filling.missing))
-        changed = tracking.changed_keys()
+        concerned = _index_rest(run, filling, tracking)
         found = read_stats(run.server, run.target.name).num_docs
-    except RedisError:
+    except (RedisError, IndexNotFound):
         return False
-    if changed is None or found < run.source_stats.num_docs - len(filling.missing | changed):
+    if concerned is None or found < run.source_stats.num_docs - len(concerned):
         return False
     run.journal.progress = evolve(run.journal.progress, filling=False)  # saved with the step's receipt
     return True
+
+
+def _index_rest(run: ActiveRun, filling: TargetFilling, tracking: ChangeTracking) -> set[bytes] | None:
+    """Have documents indexed that the target may lack, and return the keys of all that the pass alone did not decide.
+
+    These are the ones that it has not written, and documents that an application has renamed before they were indexed:
+    the server does not index them under their new names then.
+
+    Returns:
+        None if not all of them are known.
+    """
+    tried = set[bytes]()
+    rest = filling.missing
+    for _ in range(ROUNDS):
+        write_unchanged(run.server, sorted(rest), filling.limit)
+        tried |= rest
+        changed = tracking.changed_keys()
+        if changed is None:
+            return None
+        rest = set(changed) - tried
+        rest -= find_indexed(run.server, run.target.name, [key for key in rest if b"\0" not in key])
+        if not rest:
+            return tried | changed
+    return None
 
 
 def discard_filled_target(run: ActiveRun) -> None:
@@ -115,3 +146,15 @@ def discard_filled_target(run: ActiveRun) -> None:
     if run.journal.progress.filling:
         drop_target(run)
         run.journal.update(filling=False)
+
+
+def abandon_filled_target(run: ActiveRun) -> None:
+    """Drop a target that may be incomplete, if this process still holds the lock: else it may be another one's.
+
+    Raises:
+        LockLost: another process may have resumed the run, and completed the target.
+        PreconditionError: the index of this name is neither target nor source.
+    """
+    if run.journal.progress.filling and run.lock is not None:
+        run.lock.check()
+    discard_filled_target(run)
