@@ -342,6 +342,7 @@ def executed(server: Server) -> int:
 
 def test_a_limit_follows_from_the_time_of_the_transactions_before() -> None:
     limit = TransactionLimit(documents=100)
+    assert [limit.next_documents(left) for left in (20, 150, 151)] == [20, 150, 100], "a small rest is taken along"
     limit.learn(100, 2 * transaction_limit.GOAL_SECONDS)
     assert limit.documents == 50
     limit.learn(50, 0)

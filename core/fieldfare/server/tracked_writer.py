@@ -116,7 +116,7 @@ def _parts(
         commands = _packed_commands(write, paths)
         count, start = len(write.after.keys), 0
         while True:
-            stop = count if limit is None else min(count, start + limit.documents)
+            stop = count if limit is None else start + limit.next_documents(count - start)
             yield _Part(write, range(start, stop), commands)
             start = stop
             if start == count:

@@ -22,13 +22,16 @@ FIRST: Final = 8
 GROWTH: Final = 2
 """How many times as many documents a transaction may have as the one before."""
 
+MOST_ALONG: Final = 1.5
+"""How many times as many documents a transaction has at most, so that none is left for a small one of its own."""
+
 
 @define
 class TransactionLimit:
     """The limit; it changes with each transaction.
 
     Attributes:
-        documents: how many documents the next transaction may have.
+        documents: how many documents the next transaction should have.
         transactions: how many there were.
         fastest: the least time that one of them has taken, in seconds for each document; what disturbs the others does
             not count.
@@ -37,6 +40,10 @@ class TransactionLimit:
     documents: int = FIRST
     transactions: int = 0
     fastest: float = inf
+
+    def next_documents(self, left: int) -> int:
+        """Return how many documents of those left in a batch the next transaction has: a small rest is taken along."""
+        return left if left <= self.documents * MOST_ALONG else self.documents
 
     def learn(self, documents: int, seconds: float) -> None:
         """Take into account how long a transaction has taken.
