@@ -24,6 +24,7 @@ from fieldfare.hooks.markers import hookimpl
 from fieldfare.report import Finding, Severity
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest
+from fieldfare.testing.indexing import wait_until_indexed
 
 NAN: Final = float("nan")
 VECTOR: Final[dict[str, AttributeValue]] = {
@@ -120,6 +121,7 @@ def test_a_sound_index_has_no_findings(server: Server) -> None:
         *("FT.CREATE", "sound", "PREFIX", 1, "d:", "SCHEMA", "n", "NUMERIC", "SORTABLE"),
         *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "COSINE"),
     )
+    wait_until_indexed(server)
     found = examine_index("sound", server=server)
     assert named(found) == {}
     assert {"unindexed", "vectors:v"} <= {each.name for each in found.findings}
@@ -128,6 +130,7 @@ def test_a_sound_index_has_no_findings(server: Server) -> None:
 def test_a_sample_is_counted_up_to_the_whole_index(server: Server) -> None:
     server.bulk([("HSET", f"d:{row}", "n", f"{row:04}") for row in range(100)])
     server.command("FT.CREATE", "large", "PREFIX", 1, "d:", "SCHEMA", "n", "NUMERIC")
+    wait_until_indexed(server)
     found = examine_index("large", server=server, sample=10)
     assert (found.documents, found.keys, found.examined, found.is_sample) == (100, 100, 10, True)
     assert [(each.documents, each.document_bytes) for each in found.fields] == [(10, 400)]
@@ -136,6 +139,7 @@ def test_a_sample_is_counted_up_to_the_whole_index(server: Server) -> None:
 def test_a_filter_leaves_documents_out_on_purpose(server: Server) -> None:
     server.bulk([("HSET", f"d:{row}", "n", row) for row in range(10)])
     server.command("FT.CREATE", "some", "PREFIX", 1, "d:", "FILTER", "@n>4", "SCHEMA", "n", "NUMERIC")
+    wait_until_indexed(server)
     found = examine_index("some", server=server, sample=None)
     assert found.keys is None
     assert named(found) == {}
@@ -247,6 +251,7 @@ def test_a_plugin_examines_fields_that_the_index_does_not_have(server: Server) -
     server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "n", "NUMERIC")
     plugins = load_plugins()
     plugins.register(Acme(), "acme")
+    wait_until_indexed(server)
     found = examine_index("i", server=server, plugins=plugins)
     assert named(found)["acme.emails"].detail == "3 plain, 2 not indexed"
     plugins.register(Broken(), "broken")

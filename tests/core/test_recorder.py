@@ -95,6 +95,10 @@ class Everything:
         return [Finding("acme.well", passed=True)]
 
     @hookimpl
+    def fieldfare_watch_dump(self) -> None:
+        """Rather make a backup."""
+
+    @hookimpl
     def fieldfare_step_report(self, report: object) -> None:
         """Listen."""
 
@@ -132,7 +136,8 @@ def test_every_hook_is_called_in_the_order_of_the_protocol(
     calls = [call for call in recorder.calls if "acme" in call.plugins and call.hook not in observers]
     order = list(dict.fromkeys(call.hook.removeprefix("fieldfare_") for call in calls))
     assert order == [
-        *("classify", "plan_steps", "plan_further_steps", "estimate", "rehearse_step", "transform", "backup"),
+        *("classify", "plan_steps", "plan_further_steps", "estimate", "rehearse_step", "watch_dump"),
+        *("transform", "backup"),
         *("execute_step", "verify_step", "move_keys", "validate", "undo_step"),
     ]
     assert {call.hook for call in recorder.calls} == HOOKS - LATER

@@ -51,7 +51,8 @@ def capture(run: ActiveRun) -> None:
             dump(run, work, watchers)
     for step in run.plan.steps:
         if not step.transforms and step.owner in run.plugins.implementers("fieldfare_backup"):
-            with run.activity("dump", f"Back up for: {step.summary}", step=step.id, total=run.store.key_count):
+            total = 0 if step.id in watchers.watchers else run.store.key_count  # seen already
+            with run.activity("dump", f"Back up for: {step.summary}", step=step.id, total=total):
                 if not watchers.save(step):
                     run.plugins.call(step.owner, "fieldfare_backup", step=step, run=run)
     if copies_keys(run.plan):

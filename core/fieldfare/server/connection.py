@@ -10,16 +10,7 @@ from redis.exceptions import RedisError
 
 from fieldfare.server.capabilities import Capabilities
 from fieldfare.server.nodes import Cluster, HeldLock, Nodes, Standalone
-from fieldfare.server.pipeline import (
-    Argument,
-    Command,
-    acquire_connection,
-    address_of,
-    checked,
-    exchange,
-    receive,
-    send,
-)
+from fieldfare.server.pipeline import Argument, Command, address_of, checked, exchange
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.refusal import name_refusal
 from fieldfare.server.url import Address
@@ -79,31 +70,6 @@ class Server:
     def command_at(self, node: Redis, *arguments: Argument) -> Any:
         """Send one command to one of :meth:`nodes` and return its raw reply; raises as :meth:`command` does."""
         return checked(name_refusal(arguments, exchange(node, [arguments])[0]))
-
-    def follow_at(
-        self, node: Redis, command: Command, following: Callable[[Any], Command | None]
-    ) -> Generator[Any, None, None]:
-        """Send commands to one of :meth:`nodes`, and yield their replies; each follows from the reply before it.
-
-        The next command is sent before a reply is yielded, so that the server works on it while the caller works.
-
-        Args:
-            node: where they are sent.
-            command: the first one.
-            following: returns the command that follows a reply; None after the last one.
-
-        Raises:
-            redis.exceptions.RedisError: as :meth:`command`.
-        """
-        with acquire_connection(node) as connection:
-            send(connection, [command])
-            next_command: Command | None = command
-            while next_command is not None:
-                reply = checked(name_refusal(next_command, receive(connection, 1)[0]))
-                next_command = following(reply)
-                if next_command is not None:
-                    send(connection, [next_command])
-                yield reply
 
     def bulk(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one write per node and return their raw replies, in order.

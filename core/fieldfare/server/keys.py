@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa:
 from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import has_index, read_stats
-from fieldfare.server.pipeline import Command, encode
+from fieldfare.server.pipeline import encode
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
@@ -234,16 +234,12 @@ def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
             which answers them without an error, and leaves out keys.
     """
     pattern = _GLOB.sub(rb"\\\g<0>", prefix) + rest
-
-    def scan(cursor: bytes) -> Command:
-        return (b"SCAN", cursor, b"MATCH", pattern, b"COUNT", count, b"TYPE", kind)
-
-    def following(reply: Any) -> Command | None:
-        return None if reply[0] == b"0" else scan(reply[0])
-
-    process = read_run_id(node)
-    for _, keys in server.follow_at(node, scan(b"0"), following):
+    cursor, process = b"0", read_run_id(node)
+    while True:
+        cursor, keys = server.command_at(node, b"SCAN", cursor, b"MATCH", pattern, b"COUNT", count, b"TYPE", kind)
         yield list(dict.fromkeys(keys))
+        if cursor == b"0":
+            break
     if read_run_id(node) != process:
         raise ConnectionError("the server was restarted during a scan of its keys")
 

@@ -134,7 +134,7 @@ def test_killed_between_two_indexes(
 
 
 @pytest.mark.parametrize(
-    "moment", ["enumerate:started:2", "dump:progress:3", "drop:finished:2", "create:started:2", "validate:finished:2"]
+    "moment", ["enumerate:started:2", "dump:progress:2", "drop:finished:2", "create:started:2", "validate:finished:2"]
 )
 def test_killed_inside_an_index_and_rolled_back(moment: str, fieldfare: CommandLine, server: Server, load: Any) -> None:
     for name in ("a", "b", "c"):
