@@ -344,9 +344,9 @@ def test_limits_are_divided_among_workers(loaded: Server, tmp_path: Path) -> Non
             seen.append(json.loads(loaded.command("GET", "fieldfare:work:old")))
 
     migrations = Migrations(loaded, tmp_path, before=look)
-    report = migrations.apply(max_rate=2000.0)
+    report = migrations.apply(max_rate=400.0)
     assert report.timings.throttled_duration_seconds > 0
-    assert {each["max_rate"] for each in seen} == {1000.0}
+    assert {each["max_rate"] for each in seen} == {200.0}
     assert loaded.command("EXISTS", "fieldfare:work:old") == 0
 
 
