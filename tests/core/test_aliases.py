@@ -35,14 +35,18 @@ def newer(request: pytest.FixtureRequest, server: Server, redis_url: str) -> Ite
     server.bulk([("HSET", f"d:{row}", "t", f"word{row}") for row in range(20)])
     server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "t", "TEXT")
     wait_until_indexed(server, "i")
-    with serve(listing_aliases(redis_url), HELLO) as url, connect(f"{url}?protocol={request.param}") as opened:
+    with (
+        Redis.from_url(redis_url, protocol=2) as older,
+        Redis.from_url(redis_url, protocol=3) as recent,
+        serve(listing_aliases({2: older, 3: recent}), HELLO) as url,
+        connect(f"{url}?protocol={request.param}") as opened,
+    ):
         opened.command("FT.ALIASADD", "news", "i")
         opened.command("FT.ALIASADD", "größe", "i")
         yield opened
 
 
-def listing_aliases(redis_url: str) -> Callable[[list[str], int], Any]:
-    clients = {protocol: Redis.from_url(redis_url, protocol=protocol) for protocol in (2, 3)}
+def listing_aliases(clients: dict[int, Redis]) -> Callable[[list[str], int], Any]:
     aliases: dict[str, str] = {}
 
     def answer(words: list[str], protocol: int) -> Any:

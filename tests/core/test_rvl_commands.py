@@ -176,20 +176,20 @@ def test_the_wizard_as_a_class_with_the_arguments_of_redisvl(
     rvl: Rvl, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del rvl
-    client = Redis.from_url(redis_url, decode_responses=True)
-    monkeypatch.setattr("sys.stdin", StringIO("products\n8\n"))
-    plan = MigrationWizard(planner=MigrationPlanner()).run(
-        index_name=None,
-        redis_url=None,
-        redis_client=client,
-        existing_patch_path=str(tmp_path / "patch.yaml"),
-        plan_out=str(tmp_path / "plan.yaml"),
-        patch_out=str(tmp_path / "out.yaml"),
-        target_schema_out=str(tmp_path / "schema.yaml"),
-    )
-    assert (plan.index, plan.supported) == ("products", True)
-    assert {"plan.yaml", "out.yaml", "schema.yaml"} <= {path.name for path in tmp_path.iterdir()}
-    assert client.ping(), "the caller's client stays open"
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        monkeypatch.setattr("sys.stdin", StringIO("products\n8\n"))
+        plan = MigrationWizard(planner=MigrationPlanner()).run(
+            index_name=None,
+            redis_url=None,
+            redis_client=client,
+            existing_patch_path=str(tmp_path / "patch.yaml"),
+            plan_out=str(tmp_path / "plan.yaml"),
+            patch_out=str(tmp_path / "out.yaml"),
+            target_schema_out=str(tmp_path / "schema.yaml"),
+        )
+        assert (plan.index, plan.supported) == ("products", True)
+        assert {"plan.yaml", "out.yaml", "schema.yaml"} <= {path.name for path in tmp_path.iterdir()}
+        assert client.ping(), "the caller's client stays open"
     with pytest.raises(UsageError, match="need different files"):
         MigrationWizard().run(index_name="products", redis_url=redis_url, plan_out="same", target_schema_out="same")
 

@@ -2,7 +2,8 @@
 
 The server tells which keys are changed (see ``change_tracking``). The last moment between the look and the write is
 closed by a transaction: the keys are watched first, then it is asked what was changed until then, and the transaction
-is not executed if a watched key is changed after that.
+is not executed if a watched key is changed after that. The commands are sent before the look, so that the server has
+them when EXEC follows; if the look finds a change, DISCARD follows instead.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
+from redis.connection import Connection
 from redis.exceptions import ResponseError
 
 from fieldfare.documents import Batch
+from fieldfare.errors import LockLost
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
-from fieldfare.server.pipeline import Argument, Command, encode, pack, receive, send, send_packed
+from fieldfare.server.pipeline import Argument, encode, pack, receive, send_packed
 from fieldfare.server.transaction_limit import TransactionLimit
 
 __all__ = ["TrackedWrite", "write_tracked"]
 
+MOST_WATCHED: Final = 256
+"""How many documents share a transaction at most: WATCH compares each key with all that are watched already."""
+
 MULTI: Final = pack((b"MULTI",))
 EXEC: Final = pack((b"EXEC",))
+DISCARD: Final = pack((b"DISCARD",))
 
 
 @frozen(hash=False)
@@ -61,10 +68,25 @@ class _Part:
 
 
 @frozen(hash=False)
-class _Sent:
+class _Queued:
+    """A part whose keys are watched and whose commands the server has queued.
+
+    Attributes:
+        part: the part.
+        rows: the rows of the commands.
+        left: the rows of documents that were changed before.
+        questions: how many commands were sent before MULTI.
+    """
+
     part: _Part
     rows: Sequence[int]
     left: Sequence[int]
+    questions: int
+
+
+@frozen(hash=False)
+class _Sent:
+    queued: _Queued
     at: float
 
 
@@ -92,7 +114,7 @@ def write_tracked(
         batches: keys and values.
         paths: which of their columns to write.
         lock: that of :meth:`Server.bulk_stream`.
-        limit: how many documents share a transaction; None for those of a batch.
+        limit: how many documents share a transaction, if fewer than ``MOST_WATCHED``.
 
     Raises:
         LockLost: this process no longer holds the lock; one batch may have been sent since.
@@ -111,12 +133,13 @@ def write_tracked(
 def _parts(
     batches: Iterable[ConditionalWrite], paths: Sequence[str], limit: TransactionLimit | None
 ) -> Iterator[_Part]:
-    """Yield the parts of each batch, at least one; a part is as large as the limit allows when it is asked for."""
+    """Yield the parts of each batch, at least one; a part is as large as the limits allow when it is asked for."""
     for write in batches:
         commands = _packed_commands(write, paths)
         count, start = len(write.after.keys), 0
         while True:
-            stop = count if limit is None else start + limit.next_documents(count - start)
+            fitting = count - start if limit is None else limit.next_documents(count - start)
+            stop = start + min(fitting, MOST_WATCHED)
             yield _Part(write, range(start, stop), commands)
             start = stop
             if start == count:
@@ -127,8 +150,7 @@ def _parts(
 def _write_parts(
     tracking: ChangeTracking, parts: Iterable[_Part], lock: HeldLock | None, limit: TransactionLimit | None
 ) -> Iterator[_Done]:
-    """Write part after part; yield each when the next one is being sent."""
-    connection = tracking.connection
+    """Write part after part; yield each when the next one was sent."""
     under_way: _Sent | None = None
     for part in parts:
         if not part.rows:
@@ -137,40 +159,67 @@ def _write_parts(
                 under_way = None
             yield _Done(part, 0, ())
             continue
-        questions: list[Command] = [(b"WATCH", *part.keys)]
-        if lock is not None:
-            questions.append(lock.command)
-        send(connection, questions)
+        queued = _queue(tracking, part, lock)
         done = None if under_way is None else _finish(tracking, under_way, limit)
-        watched, *holder = receive(connection, len(questions))
-        if isinstance(watched, ResponseError):
-            raise watched
-        if lock is not None:
-            lock.confirm(holder[0])
-        tracking.synchronize()
-        under_way = _send(tracking, part)
+        under_way = _execute(tracking, queued, lock)
         is_large = part.write.after.size > LARGE_BATCH
-        del part
         if done is not None:
             yield done
-        if is_large:  # two of them would take too much memory
+        if under_way is None:
+            yield _Done(part, 0, sorted([*queued.rows, *queued.left]))
+        elif is_large:  # two of them would take too much memory
             done = _finish(tracking, under_way, limit)
             under_way = None
             yield done
-        del done
+        del part, queued, done
     if under_way is not None:
         yield _finish(tracking, under_way, limit)
 
 
-def _send(tracking: ChangeTracking, part: _Part) -> _Sent:
+def _queue(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Queued:
+    """Watch the keys of a part, and send its commands without EXEC."""
     keys = part.write.after.keys
     left = [row for row in part.rows if tracking.may_be_changed(keys[row])]
     commands = {row: part.commands[row] for row in part.rows if row in part.commands}
     for row in left:
         commands.pop(row, None)
-    at = monotonic()  # after it is sent, this process may have to wait until the server has done it
-    send_packed(tracking.connection, [MULTI, *commands.values(), EXEC])
-    return _Sent(part, list(commands), left, at)
+    questions = [pack((b"WATCH", *part.keys))]
+    if lock is not None:
+        questions.append(pack(lock.command))
+    send_packed(tracking.connection, [*questions, MULTI, *commands.values()])
+    return _Queued(part, list(commands), left, len(questions))
+
+
+def _execute(tracking: ChangeTracking, queued: _Queued, lock: HeldLock | None) -> _Sent | None:
+    """Send EXEC unless another client has changed one of the documents; None if one has.
+
+    Raises:
+        LockLost: this process no longer holds the lock.
+        redis.exceptions.ResponseError: the keys could not be watched.
+    """
+    connection = tracking.connection
+    try:
+        watched, *holder = receive(connection, queued.questions)
+        if isinstance(watched, ResponseError):
+            raise watched
+        if lock is not None:
+            lock.confirm(holder[0])
+        tracking.synchronize()
+    except (ResponseError, LockLost):
+        _discard(connection, queued)
+        raise
+    keys = queued.part.write.after.keys
+    if any(tracking.may_be_changed(keys[row]) for row in queued.rows):
+        _discard(connection, queued)
+        return None
+    at = monotonic()
+    send_packed(connection, [EXEC])
+    return _Sent(queued, at)
+
+
+def _discard(connection: Connection, queued: _Queued) -> None:
+    send_packed(connection, [DISCARD])
+    receive(connection, len((MULTI, *queued.rows, DISCARD)))
 
 
 def _packed_commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, bytes]:
@@ -196,10 +245,11 @@ def _before(write: ConditionalWrite) -> Batch:
 
 
 def _finish(tracking: ChangeTracking, sent: _Sent, limit: TransactionLimit | None) -> _Done:
-    *_, outcome = receive(tracking.connection, len(sent.rows) + len((MULTI, EXEC)))
-    if limit is not None and not (sent.part.is_last and sent.part.rows.start):  # else the next batch was made meanwhile
-        limit.learn(len(sent.rows), monotonic() - sent.at)
+    part, rows = sent.queued.part, sent.queued.rows
+    *_, outcome = receive(tracking.connection, len((MULTI, *rows, EXEC)))
+    if limit is not None and not (part.is_last and part.rows.start):  # else the next batch was made meanwhile
+        limit.learn(len(rows), monotonic() - sent.at)
     # another client changed a watched key: nothing was executed
-    replies: Sequence[Any] = outcome if isinstance(outcome, list) else [None] * len(sent.rows)
-    left = [row for row, reply in zip(sent.rows, replies, strict=True) if reply != 1]
-    return _Done(sent.part, len(sent.rows) - len(left), sorted([*left, *sent.left]))
+    replies: Sequence[Any] = outcome if isinstance(outcome, list) else [None] * len(rows)
+    left = [row for row, reply in zip(rows, replies, strict=True) if reply != 1]
+    return _Done(part, len(rows) - len(left), sorted([*left, *sent.queued.left]))

@@ -214,7 +214,8 @@ def test_a_batch_is_not_rolled_back_on_another_server(
         refused = elsewhere(*command)
         assert refused.code == 3, "a is partly migrated on its own server"
         assert "none of them are on this server" in refused.stdout
-    assert "b" in json.loads(fieldfare("list", "--json").stdout)["indexes"]  # and maybe the target of a, incomplete
+    target = ["a"] if server.capabilities.has_hsetex else []  # writes fill it from the start of the pass
+    assert json.loads(fieldfare("list", "--json").stdout)["indexes"] == [*target, "b"]
     assert elsewhere("list").stdout.strip() == "Indices:"
     undone = fieldfare("batch-rollback")
     assert undone.code == 0, undone.stderr

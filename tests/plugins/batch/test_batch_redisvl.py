@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -43,11 +44,11 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def client(redis_url: str, server: Server) -> Redis:
+def client(redis_url: str, server: Server) -> Iterator[Redis]:
     """A client as an application has it: replies are text."""
     del server
-    client: Redis = Redis.from_url(redis_url, decode_responses=True)
-    return client
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
 
 
 def load(server: Server, name: str, prefix: str, *, floats: str = "f") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,11 +34,18 @@ def source(cluster: Server) -> Server:
     return cluster
 
 
-def owner(cluster: Server, slot: int) -> Any:
-    """Return a client of our own to the node that serves a slot: the run closes the connections of its clients."""
-    client: Any = cluster.client
+@pytest.fixture
+def slot(source: Server, tag: str) -> int:
+    return int(source.command("CLUSTER", "KEYSLOT", tag))
+
+
+@pytest.fixture
+def owner(source: Server, slot: int) -> Iterator[Any]:
+    """Give a client of our own to the node that serves the slot: the run closes the connections of its clients."""
+    client: Any = source.client
     node = client.nodes_manager.get_node_from_slot(slot)
-    return Redis(host=node.host, port=node.port)
+    with Redis(host=node.host, port=node.port) as owner:
+        yield owner
 
 
 def serve_again(node: Any, slot: int) -> None:
@@ -49,12 +56,10 @@ def serve_again(node: Any, slot: int) -> None:
 @pytest.mark.parametrize("tag", ["{a}", "{b}"])
 @pytest.mark.parametrize("hit", range(1, 9))
 def test_keys_move_all_the_same(
-    tag: str, hit: int, source: Server, contents: Callable[[], dict[bytes, Any]], tmp_path: Path
+    hit: int, slot: int, owner: Any, source: Server, contents: Callable[[], dict[bytes, Any]], tmp_path: Path
 ) -> None:
     before, indexes = contents(), index_state(source)
     plan = MigrationPlanner().create_plan_from_patch("idx{a}", schema_patch=PATCH, server=source)
-    slot = int(source.command("CLUSTER", "KEYSLOT", tag))
-    node = owner(source, slot)
     seen: list[str] = []
     healing: list[Timer] = []
 
@@ -62,8 +67,8 @@ def test_keys_move_all_the_same(
         if point == "prefix.move:server.send:before":
             seen.append(point)
             if len(seen) == hit:
-                node.execute_command("CLUSTER", "DELSLOTS", slot)
-                healing.append(Timer(0.3, serve_again, (node, slot)))
+                owner.execute_command("CLUSTER", "DELSLOTS", slot)
+                healing.append(Timer(0.3, serve_again, (owner, slot)))
                 healing[-1].start()
 
     def harmed(work: Callable[[], MigrationReport]) -> Result:
@@ -83,4 +88,3 @@ def test_keys_move_all_the_same(
     assert contents() == {key.replace(b"{a}doc:", b"{b}art:"): each for key, each in before.items()}
     assert harmed(partial(executor.rollback, server=source, backup_dir=tmp_path)) is Result.ROLLED_BACK
     assert (contents(), index_state(source)) == (before, indexes)
-    node.close()
