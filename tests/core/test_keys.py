@@ -110,6 +110,16 @@ def test_a_scan_knows_no_patterns_and_no_doubles(server: Server) -> None:
     assert set(flat(iterate_keys(server, definition, stats, 100))) == expected
 
 
+@pytest.mark.parametrize("most", [100, 50_000])
+def test_keys_that_a_scan_repeats_are_given_once(server: Server, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    create(server, "PREFIX", 1, "doc:")
+    expected = add(server, numbered(3000) | ODD_KEYS)
+    definition, _ = settled(server)
+    monkeypatch.setattr(keys, "MOST_KEYS", most)
+    monkeypatch.setattr(keys, "nodes_with_index", lambda server, _: [*server.nodes(), *server.nodes()])
+    assert sorted(flat(iterate_scan(server, definition, 7))) == sorted(expected)
+
+
 def test_an_index_of_every_key_is_scanned(server: Server) -> None:
     create(server)
     expected = add(server, numbered(50) | ODD_KEYS)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
-from zlib import crc32
 
 import msgpack
 from redis import Redis
@@ -28,8 +27,11 @@ __all__ = ["TYPES", "count_keys", "iterate_keys", "iterate_scan", "nodes_with_in
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
 
-MOST_KEYS: Final = 250_000
-"""How many keys of a scan are in memory at a time."""
+MOST_KEYS: Final = 50_000
+"""How many keys of a scan are kept in memory, to see whether it yields them again; further ones go to files."""
+
+PARTS: Final = 32
+"""How many files these are, by a hash of the key: one of them at a time is in memory."""
 
 LIST_BATCH: Final = 2000
 """The least COUNT of SCAN where keys are listed: a call keeps the server from all else for half a millisecond."""
@@ -247,28 +249,35 @@ def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
 def _distinct(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     """Yield each key once: a scan yields some again if the server shrinks its hash table during the scan.
 
-    So that memory is bounded, only the first keys are kept in it. The rest goes to a file, and is compared in parts, by
-    checksum.
+    So that memory is bounded, only the first keys are kept in it. The rest goes to files, each key to that of its hash.
     """
     seen: set[bytes] = set()
-    with TemporaryFile(prefix="fieldfare-keys-") as spool:
-        count = 0
+    with ExitStack() as files:
+        parts: list[IO[bytes]] = []
         for keys in batches:
             new = keys if seen.isdisjoint(keys) else [key for key in keys if key not in seen]
             if len(seen) < MOST_KEYS:
                 seen.update(new)
                 yield new
             else:
-                spool.write(msgpack.packb(new))
-                count += len(new)
-        parts = count // MOST_KEYS + 1
-        for part in range(parts):
-            spool.seek(0)
+                parts = parts or [files.enter_context(TemporaryFile(prefix="fieldfare-keys-")) for _ in range(PARTS)]
+                _divide(new, parts)
+        for part in parts:
+            part.seek(0)
             seen = set()
-            for keys in msgpack.Unpacker(spool):
-                new = [key for key in keys if crc32(key) % parts == part and key not in seen]
+            for keys in msgpack.Unpacker(part):
+                new = [key for key in keys if key not in seen]
                 seen.update(new)
                 yield new
+
+
+def _divide(keys: Iterable[bytes], parts: Sequence[IO[bytes]]) -> None:
+    """Write each key to one of some files."""
+    divided: list[list[bytes]] = [[] for _ in parts]
+    for key in keys:
+        divided[hash(key) % len(parts)].append(key)
+    for part, some in zip(parts, divided, strict=True):
+        part.write(msgpack.packb(some))
 
 
 def _regroup(keys: Iterator[bytes], batch_size: int) -> Iterator[list[bytes]]:

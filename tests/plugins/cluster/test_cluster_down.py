@@ -10,6 +10,7 @@ from threading import Timer
 from typing import Any, Final
 
 import pytest
+from attrs import frozen
 from redis import Redis
 from redis.exceptions import ResponseError
 
@@ -34,29 +35,34 @@ def source(cluster: Server) -> Server:
     return cluster
 
 
-@pytest.fixture
-def slot(source: Server, tag: str) -> int:
-    return int(source.command("CLUSTER", "KEYSLOT", tag))
+@frozen
+class Owner:
+    """The node that serves a slot, by a client of our own: the run closes the connections of its clients."""
+
+    node: Any
+    slot: int
+
+    def stop_serving(self) -> None:
+        self.node.execute_command("CLUSTER", "DELSLOTS", self.slot)
+
+    def serve_again(self) -> None:
+        with suppress(ResponseError):  # it may have heard from the others that the slot is its own
+            self.node.execute_command("CLUSTER", "ADDSLOTS", self.slot)
 
 
 @pytest.fixture
-def owner(source: Server, slot: int) -> Iterator[Any]:
-    """Give a client of our own to the node that serves the slot: the run closes the connections of its clients."""
+def owner(source: Server, tag: str) -> Iterator[Owner]:
+    slot = int(source.command("CLUSTER", "KEYSLOT", tag))
     client: Any = source.client
     node = client.nodes_manager.get_node_from_slot(slot)
-    with Redis(host=node.host, port=node.port) as owner:
-        yield owner
-
-
-def serve_again(node: Any, slot: int) -> None:
-    with suppress(ResponseError):  # it may have heard from the others that the slot is its own
-        node.execute_command("CLUSTER", "ADDSLOTS", slot)
+    with Redis(host=node.host, port=node.port) as own:
+        yield Owner(own, slot)
 
 
 @pytest.mark.parametrize("tag", ["{a}", "{b}"])
 @pytest.mark.parametrize("hit", range(1, 9))
 def test_keys_move_all_the_same(
-    hit: int, slot: int, owner: Any, source: Server, contents: Callable[[], dict[bytes, Any]], tmp_path: Path
+    hit: int, owner: Owner, source: Server, contents: Callable[[], dict[bytes, Any]], tmp_path: Path
 ) -> None:
     before, indexes = contents(), index_state(source)
     plan = MigrationPlanner().create_plan_from_patch("idx{a}", schema_patch=PATCH, server=source)
@@ -67,8 +73,8 @@ def test_keys_move_all_the_same(
         if point == "prefix.move:server.send:before":
             seen.append(point)
             if len(seen) == hit:
-                owner.execute_command("CLUSTER", "DELSLOTS", slot)
-                healing.append(Timer(0.3, serve_again, (owner, slot)))
+                owner.stop_serving()
+                healing.append(Timer(0.3, owner.serve_again))
                 healing[-1].start()
 
     def harmed(work: Callable[[], MigrationReport]) -> Result:
