@@ -43,9 +43,11 @@ class Owner:
     slot: int
 
     def stop_serving(self) -> None:
+        """Assign the slot to no node."""
         self.node.execute_command("CLUSTER", "DELSLOTS", self.slot)
 
     def serve_again(self) -> None:
+        """Assign the slot to the node again."""
         with suppress(ResponseError):  # it may have heard from the others that the slot is its own
             self.node.execute_command("CLUSTER", "ADDSLOTS", self.slot)
 
