@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from time import sleep
@@ -20,7 +21,7 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
 from fieldfare.plan.file import fingerprint
 from fieldfare.planning.planner import build_live_index
-from fieldfare.planning.sampling import sample_keys
+from fieldfare.planning.sampling import KEPT_KEYS, KEY_BATCH, LISTED_KEYS, DocumentSampler, sample_keys
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed
@@ -133,6 +134,54 @@ def test_a_larger_sample_is_drawn_from_the_same_keys(server: Server) -> None:
     larger = [key for batch in live.sample(["a"], 200) for key in batch.keys]
     assert larger[:10] == smaller
     assert set(larger) == {b"d:%d" % row for row in range(100)}
+
+
+def sampler_of(server: Server, count: int) -> DocumentSampler:
+    """Return the sampler of an index with some documents, the only keys of the server."""
+    server.bulk([("HSET", f"d:{row}", "a", "old") for row in range(count)])
+    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
+    wait_until_indexed(server, "i")
+    server.command("CONFIG", "RESETSTAT")
+    return DocumentSampler(server, read_snapshot(server, "i"))
+
+
+def scans(server: Server) -> int:
+    """Return how often keys were listed since the documents were there."""
+    calls: int = server.nodes()[0].info("commandstats").get("cmdstat_scan", {"calls": 0})["calls"]
+    return calls
+
+
+def test_some_keys_suffice_where_the_server_has_nothing_but_documents(server: Server) -> None:
+    count = 3 * LISTED_KEYS
+    sampler = sampler_of(server, count)
+    smaller = sampler.keys(1000)
+    assert sampler.key_count == count
+    assert scans(server) <= LISTED_KEYS / KEY_BATCH + 1
+    thirds = Counter(int(key.removeprefix(b"d:")) // LISTED_KEYS for key in smaller)
+    assert [thirds[number] for number in range(3)] == pytest.approx([333] * 3, abs=80)
+    larger = sampler.keys(KEPT_KEYS + 1)
+    assert (len(set(larger)), larger[:1000]) == (KEPT_KEYS + 1, smaller)
+
+
+def test_all_keys_are_listed_where_some_may_be_no_documents(server: Server) -> None:
+    sampler = sampler_of(server, 2 * LISTED_KEYS)
+    server.command("HSET", "d:later", "a", "new")
+    sampler.keys(1000)
+    assert sampler.key_count == 2 * LISTED_KEYS + 1
+    assert scans(server) > LISTED_KEYS / KEY_BATCH + 1
+
+
+@pytest.mark.parametrize(("prefix", "found"), [("other:", 0), ("d:1", 11), ("", 20), ("d:", 20)])
+def test_keys_below_a_prefix_are_counted_where_documents_may_have_it(server: Server, prefix: str, found: int) -> None:
+    sampler = sampler_of(server, 20)
+    assert sampler.count(prefix) == found
+    assert scans(server) == (found > 0)
+
+
+def test_keys_of_others_are_counted(server: Server) -> None:
+    sampler = sampler_of(server, 20)
+    server.bulk([("HSET", f"other:{row}", "a", "theirs") for row in range(3)])
+    assert sampler.count("other:") == 3
 
 
 def test_who_wrote_documents_when_makes_no_other_sample(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Final
 
 from attrs import define, field
 
@@ -18,7 +19,7 @@ from fieldfare.support.error_text import describe_result
 
 __all__ = ["DumpWatchers", "find_watchers"]
 
-HOOK = "fieldfare_watch_dump"
+HOOK: Final = "fieldfare_watch_dump"
 
 
 @define(eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from attrs import evolve
@@ -27,7 +26,6 @@ from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, read_other_definitions
-from fieldfare.server.keys import count_keys
 
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan", "require_known"]
 
@@ -73,7 +71,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     require_known(snapshot)
     sampler = DocumentSampler(server, snapshot)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
-    live = evolve(live, sample=sampler)
+    live = evolve(live, sample=sampler, count=sampler.count)
     planned_changes: list[PlannedChange] = []
     claims: tuple[ClaimedChange, ...] = ()
     steps: list[Step] = []
@@ -160,7 +158,7 @@ def require_known(snapshot: Snapshot) -> None:
 def _key_sample(sampler: DocumentSampler, snapshot: Snapshot) -> tuple[str, ...]:
     """Return a sample of as many keys as the server gave, which does not depend on the order of its answer."""
     try:
-        keys = sampler.keys(len(snapshot.key_sample) or 1)  # all keys are counted in any case
+        keys = sampler.keys(len(snapshot.key_sample) or 1)  # they are counted in any case
         return tuple(sorted(map(text, keys[: len(snapshot.key_sample)])))
     except ResponseError:
         return snapshot.key_sample  # this user may search, and may not list all keys
@@ -176,15 +174,16 @@ def build_live_index(
 ) -> LiveIndex:
     """Return an index as plugins get it before any change; the arguments are those of :func:`make_plan`."""
     others = read_other_definitions(server, snapshot.definition) if other_indexes is None else other_indexes
+    sampler = DocumentSampler(server, snapshot)
     return LiveIndex(
         definition=snapshot.definition,
         snapshot=snapshot,
         server=server.capabilities,
         overlapping_indexes=find_overlapping_indexes(snapshot.definition, others.definitions),
-        sample=DocumentSampler(server, snapshot),
+        sample=sampler,
         other_indexes=others.definitions,
         unreadable_indexes=others.unreadable,
-        count=partial(count_keys, server, snapshot.definition.storage),
+        count=sampler.count,
         patch=patch or {},
         options=options or {},
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain, islice
+from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 from zlib import crc32
 
 from attrs import evolve, frozen
+from redis.exceptions import RedisError
 
 from fieldfare.engine.transformation import transformed
 from fieldfare.server.document_reader import read_bounded_batches, trial_reads
-from fieldfare.server.keys import iterate_keys
+from fieldfare.server.keys import count_keys, iterate_keys
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.refusal import trial_keys
 
@@ -32,6 +35,9 @@ KEY_BATCH: Final = 5000
 
 KEPT_KEYS: Final = 5000
 """How many keys are drawn for any sample of documents: a larger sample of the same plan needs no second listing."""
+
+LISTED_KEYS: Final = 2 * KEPT_KEYS
+"""How many keys are listed for a sample if the server has no other keys than documents: SCAN follows a hash of them."""
 
 SEED: Final = 1
 """Seed of the samples that plugins get."""
@@ -78,7 +84,7 @@ class DocumentSampler:
     The sample covers the whole index, because the documents that were written first may differ from the rest.
 
     Attributes:
-        key_count: how many keys were listed for it; 0 before.
+        key_count: how many keys the prefixes of the index have, once keys were listed; 0 before.
     """
 
     def __init__(self, server: Server, snapshot: Snapshot) -> None:
@@ -97,17 +103,41 @@ class DocumentSampler:
         return [batch for batch, _ in read_bounded_batches(self._server, definition.storage, chunks, list(fields))]
 
     def keys(self, limit: int) -> list[bytes]:
-        """Return the keys of the sample. All keys are listed for the first, and for every larger, sample."""
+        """Return the keys of the sample; a smaller one is the beginning of a larger one. Each larger one lists keys."""
         if self._limit < limit:
-            self._keys = sample_keys(chain.from_iterable(self._listed()), limit, SEED)
+            listed = sample_keys(chain.from_iterable(self._listed(limit)), limit, SEED)
+            self._keys = list(dict.fromkeys([*self._keys, *listed]))[:limit]
             self._limit = limit
         return self._keys[:limit]
 
-    def _listed(self) -> Iterator[list[bytes]]:
+    def count(self, prefix: str) -> int:
+        """Count the keys of the index's storage type below a prefix."""
+        apart = not any(prefix.startswith(own) or own.startswith(prefix) for own in self._snapshot.definition.prefixes)
+        if apart and self._is_all_documents:
+            return 0
+        return count_keys(self._server, self._snapshot.definition.storage, prefix)
+
+    def _listed(self, limit: int) -> Iterator[list[bytes]]:
+        """Yield keys, some at a time; not all of them if the server has nothing but documents and some suffice."""
         self.key_count = 0
+        documents = self._snapshot.stats.num_docs
+        enough = LISTED_KEYS if limit <= KEPT_KEYS < documents and self._is_all_documents else inf
         for keys in iterate_keys(self._server, self._snapshot.definition, self._snapshot.stats, KEY_BATCH):
             self.key_count += len(keys)
             yield keys
+            if self.key_count >= enough:
+                self.key_count = documents
+                break
+
+    @cached_property
+    def _is_all_documents(self) -> bool:
+        """Whether each key of the server is a document of the index, as far as that can be told."""
+        if self._server.capabilities.cluster or self._snapshot.definition.filter is not None:
+            return False
+        try:
+            return int(self._server.command("DBSIZE")) <= self._snapshot.stats.num_docs
+        except RedisError:
+            return False
 
 
 @frozen(eq=False)

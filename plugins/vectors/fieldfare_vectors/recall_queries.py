@@ -131,10 +131,10 @@ class SourceVectors:
         """Return the rows whose vectors are of finite numbers, and these vectors."""
         source = self.format
         rows, vectors = read_vectors(batch[source.path], self.run.source.storage, source.datatype, source.dims)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(vectors.sum(dtype=np.float32)):  # what is not finite makes no finite sum
+                return rows, vectors
             finite: NDArray[np.bool_] = np.all(np.isfinite(vectors.astype(np.float32)), axis=1, keepdims=False)
-        if finite.all():
-            return rows, vectors
         return [row for row, is_finite in zip(rows, finite.tolist(), strict=True) if is_finite], vectors[finite]
 
 
