@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import ValidationFailed
 from fieldfare.hooks.manager import load_plugins
-from fieldfare.report import Finding, Result, StepReport
+from fieldfare.report import Finding, Result
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import read_definition
 from fieldfare.server.key_filter import GONE, find_other_replies
 from fieldfare.server.keys import iterate_scan
 from fieldfare.testing.indexing import wait_until_indexed
+from run_moments import At
 
 COUNT = 2500
 """More keys than one EXISTS of the script names."""
@@ -32,19 +32,6 @@ def connection(request: pytest.FixtureRequest, server: Server, redis_url: str) -
     with connect(redis_url.replace("redis://", "redis://scriptless:secret@")) as opened:
         yield opened
     server.command("ACL", "DELUSER", "scriptless")
-
-
-class At:
-    """Does something at a moment of a run."""
-
-    def __init__(self, moment: str, act: Callable[[], object]) -> None:
-        self.moment = moment
-        self.act = act
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if f"{report.activity}:{report.moment}" == self.moment:
-            self.act()
 
 
 def findings(

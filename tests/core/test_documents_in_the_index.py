@@ -8,33 +8,20 @@ from typing import Any
 
 import pytest
 
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import PreconditionError, ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Result, StepReport
+from fieldfare.report import Result
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.faults import Fault, FaultContext
 from fieldfare.testing.indexing import wait_until_indexed
+from run_moments import At
 
 COUNT = 20
 SORTABLE = {"update_fields": [{"name": "price", "attrs": {"sortable": True}}]}
-
-
-class At:
-    """Does something once, at a moment of a run."""
-
-    def __init__(self, moment: str, action: Any) -> None:
-        self.moment, self.action = moment, action
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if f"{report.activity}:{report.moment}" == self.moment:
-            self.moment = ""
-            self.action()
 
 
 def plan_of(server: Server, changes: dict[str, Any]) -> MigrationPlan:

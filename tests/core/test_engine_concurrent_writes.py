@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,16 @@ from fieldfare.documents import Batch, Column
 from fieldfare.errors import ValidationFailed
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Step
-from fieldfare.report import MigrationReport, Result, StepReport
+from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, connect
 from fieldfare.testing.digest import index_state
+from run_moments import At
 
 COUNT, DIMS, BATCH = 60, 8, 5
 
 
 class Killed(BaseException):
     """The process ends here, as far as the run can tell."""
-
-
-class At:
-    """Does something at a moment of a run."""
-
-    def __init__(self, moment: str, act: Callable[[], object], *, number: int = 1) -> None:
-        self.moment = moment
-        self.left = number
-        self.act = act
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if f"{report.activity}:{report.moment}" == self.moment:
-            self.left -= 1
-            if self.left == 0:
-                self.act()
 
 
 def die() -> None:

@@ -6,14 +6,12 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.backup import backup_file, backup_prefix
 from fieldfare.definition.create import create_arguments
@@ -21,10 +19,11 @@ from fieldfare.engine.stop import StopRequest
 from fieldfare.errors import BackupUnusable, FieldfareError, Interrupted, StepFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Result, StepReport
+from fieldfare.report import Result
 from fieldfare.server import Server, connect
 from fieldfare.server.inspect import list_indexes
 from fieldfare.testing.fixtures import PrivateServer
+from run_moments import At
 
 COUNT, DIMS = 47, 8
 FIELDS = ("v", "w")
@@ -44,22 +43,6 @@ CREATE = (
 
 class Killed(BaseException):
     """The process ends here, as far as the run can tell."""
-
-
-class At:
-    """Does something at a moment of a run."""
-
-    def __init__(self, activity: str, moment: str, act: Callable[[], object], *, number: int = 1) -> None:
-        self.moment = (activity, moment)
-        self.left = number
-        self.act = act
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if (report.activity, str(report.moment)) == self.moment:
-            self.left -= 1
-            if self.left == 0:
-                self.act()
 
 
 def die() -> None:
@@ -91,10 +74,10 @@ def plan(server: Server) -> MigrationPlan:
 
 
 def test_report_counts_over_all_attempts(plan: MigrationPlan, server: Server, tmp_path: Path) -> None:
-    vanish = At("drop", "finished", lambda: server.command("DEL", *(f"d:{row:02}" for row in range(0, COUNT, 5))))
+    vanish = At("drop:finished", lambda: server.command("DEL", *(f"d:{row:02}" for row in range(0, COUNT, 5))))
     for number in (1, 2, 4):
         with pytest.raises(Killed):
-            executor(vanish, At("rewrite", "progress", die, number=number)).apply(
+            executor(vanish, At("rewrite:progress", die, number=number)).apply(
                 plan, server=server, backup_dir=tmp_path, batch_size=5
             )
     report = executor().apply(plan, server=server, backup_dir=tmp_path, batch_size=50)
@@ -106,7 +89,7 @@ def test_report_counts_over_all_attempts(plan: MigrationPlan, server: Server, tm
 
 def test_index_that_came_back_is_dropped_again(plan: MigrationPlan, server: Server, tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        executor(At("rewrite", "progress", die)).apply(plan, server=server, backup_dir=tmp_path, batch_size=5)
+        executor(At("rewrite:progress", die)).apply(plan, server=server, backup_dir=tmp_path, batch_size=5)
     server.command(*CREATE)  # a replica took over that had not heard of the drop
     report = executor().apply(plan, server=server, backup_dir=tmp_path)
     assert report.result is Result.SUCCEEDED
@@ -115,7 +98,7 @@ def test_index_that_came_back_is_dropped_again(plan: MigrationPlan, server: Serv
 
 def test_other_index_under_the_name_is_left_alone(plan: MigrationPlan, server: Server, tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        executor(At("drop", "started", die)).apply(plan, server=server, backup_dir=tmp_path)
+        executor(At("drop:started", die)).apply(plan, server=server, backup_dir=tmp_path)
     server.command("FT.DROPINDEX", "old")
     server.command("FT.CREATE", "old", "PREFIX", 1, "x:", "SCHEMA", "a", "TAG")
     with pytest.raises(StepFailed, match="so it was not dropped") as failed:
@@ -130,7 +113,7 @@ def test_synonyms_that_a_crash_left_out_are_added(server: Server, tmp_path: Path
         server.command("FT.SYNUPDATE", "old", group, "a", group)
     plan = MigrationPlanner().create_plan_from_patch("old", schema_patch=PATCH, server=server)
     with pytest.raises(Killed):
-        executor(At("create", "started", die)).apply(plan, server=server, backup_dir=tmp_path)
+        executor(At("create:started", die)).apply(plan, server=server, backup_dir=tmp_path)
     server.command(*create_arguments(plan.target))
     server.command("FT.SYNUPDATE", "new", "one", "SKIPINITIALSCAN", "a", "one")
     assert executor().apply(plan, server=server, backup_dir=tmp_path).result is Result.SUCCEEDED
@@ -151,7 +134,7 @@ def test_ctrl_c_says_how_things_stand(  # noqa: PLR0913, PLR0917 - a case and it
 ) -> None:
     stop = StopRequest()
     with pytest.raises(Interrupted) as stopped:
-        executor(At(activity, "started", stop.set)).apply(
+        executor(At(f"{activity}:started", stop.set)).apply(
             plan, server=server, backup_dir=tmp_path, batch_size=5, stop=stop
         )
     assert stopped.value.exit_code == 130
@@ -163,7 +146,7 @@ def test_ctrl_c_says_how_things_stand(  # noqa: PLR0913, PLR0917 - a case and it
 def test_disk_that_fails_does_not_hide_why(plan: MigrationPlan, server: Server, tmp_path: Path) -> None:
     backup = tmp_path / "backup"
     with pytest.raises(StepFailed, match="No such file") as failed:
-        executor(At("drop", "finished", lambda: backup.rename(tmp_path / "away"))).apply(
+        executor(At("drop:finished", lambda: backup.rename(tmp_path / "away"))).apply(
             plan, server=server, backup_dir=backup
         )
     assert failed.value.resume
@@ -171,10 +154,8 @@ def test_disk_that_fails_does_not_hide_why(plan: MigrationPlan, server: Server, 
     assert executor().apply(plan, server=server, backup_dir=backup).result is Result.SUCCEEDED
 
 
-@pytest.mark.parametrize("moment", [("dump", "started"), ("rewrite", "progress"), ("create", "started")])
-def test_server_that_dies_is_told_and_resumed(
-    moment: tuple[str, str], private_server: PrivateServer, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("moment", ["dump:started", "rewrite:progress", "create:started"])
+def test_server_that_dies_is_told_and_resumed(moment: str, private_server: PrivateServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     options: dict[str, Any] = {"directory": data}
@@ -187,11 +168,11 @@ def test_server_that_dies_is_told_and_resumed(
             os.kill(first.pid, signal.SIGKILL)
 
         with pytest.raises(FieldfareError, match=r"(?i)connect|clos|reset|socket|broken pipe") as failed:
-            executor(At(*moment, kill)).apply(
+            executor(At(moment, kill)).apply(
                 plan, server=server, backup_dir=tmp_path / "backup", batch_size=5, retry_for=0
             )
     assert "broken: " not in str(failed.value), "the plugin is not to blame"
-    assert failed.value.exit_code == (1 if moment[0] == "dump" else 3)
+    assert failed.value.exit_code == (1 if moment == "dump:started" else 3)
     second = private_server(["--appendonly", "yes"], **options)
     with connect(second.url) as server:
         server.command("DEL", "fieldfare:lock:old")  # it goes by itself, 30 seconds after a holder that lives on

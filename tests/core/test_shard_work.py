@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from fieldfare.report import MigrationReport, Moment, Result, StepReport
 from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
 from fieldfare.testing.digest import database_digest, index_state
+from run_moments import At
 
 COUNT, DIMS, BATCH = 230, 8, 20  # 12 batches; 8 shards for 2 workers
 RANDOM = np.random.default_rng(11)
@@ -59,20 +59,6 @@ def loaded(server: Server) -> Server:
         *("w", "VECTOR", "FLAT", 6, "TYPE", "FLOAT16", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
     )
     return server
-
-
-class At:
-    """Does something at a moment of a run."""
-
-    def __init__(self, activity: str, moment: Moment, act: Callable[[], object]) -> None:
-        self.activity, self.moment, self.act = activity, moment, act
-        self.is_done = False
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if (report.activity, report.moment) == (self.activity, self.moment) and not self.is_done:
-            self.is_done = True
-            self.act()
 
 
 class Migrations:
@@ -160,7 +146,7 @@ def write_in_between(server: Server) -> None:
 
 
 def test_shadow_fields_are_those_that_one_thread_fills(loaded: Server, tmp_path: Path) -> None:
-    writer = At("rewrite", Moment.STARTED, lambda: write_in_between(loaded))
+    writer = At("rewrite:started", lambda: write_in_between(loaded))
     one, other = Migrations(loaded, tmp_path / "one"), Migrations(loaded, tmp_path / "other", writer)
     for each in (one, other):
         each.plan = MigrationPlanner().create_plan_from_patch(
@@ -226,7 +212,7 @@ def test_no_document_and_no_key_but_examples_travel(loaded: Server, tmp_path: Pa
 
 @pytest.mark.parametrize("executor", ["pickle://", None])
 def test_concurrent_writes_are_converted_and_restored(executor: str | None, loaded: Server, tmp_path: Path) -> None:
-    writer = At("drop", Moment.FINISHED, lambda: write_in_between(loaded))
+    writer = At("drop:finished", lambda: write_in_between(loaded))
     migrations = Migrations(loaded, tmp_path, writer)
     original = loaded.command("HGET", "d:100", "v")
     report = migrations.apply(executor, verify="full")
@@ -244,7 +230,7 @@ def test_concurrent_writes_are_converted_and_restored(executor: str | None, load
 
 
 def test_update_that_converts_to_the_same_value_is_restored(loaded: Server, tmp_path: Path) -> None:
-    migrations = Migrations(loaded, tmp_path, At("drop", Moment.FINISHED, lambda: write_in_between(loaded)))
+    migrations = Migrations(loaded, tmp_path, At("drop:finished", lambda: write_in_between(loaded)))
     migrations.apply()
     migrations.rollback()
     [new, *_] = np.frombuffer(loaded.command("HGET", "d:101", "v"), "<f4")
@@ -255,7 +241,7 @@ def test_update_that_converts_to_the_same_value_is_restored(loaded: Server, tmp_
 @pytest.mark.parametrize("activity", ["dump", "rewrite", "restore"])
 def test_stopped_workers_stop_after_a_batch(activity: str, loaded: Server, tmp_path: Path) -> None:
     stop = StopRequest()
-    migrations = Migrations(loaded, tmp_path, At(activity, Moment.PROGRESS, stop.set))
+    migrations = Migrations(loaded, tmp_path, At(f"{activity}:progress", stop.set))
     before = migrations.state
     if activity == "restore":
         migrations.apply()
@@ -361,7 +347,7 @@ def test_paused_workers_wait(loaded: Server, tmp_path: Path) -> None:
                 paused.append(report)
                 pause.unlink()
 
-    migrations = Migrations(loaded, tmp_path / "backup", Resume(), At("drop", Moment.FINISHED, pause.touch))
+    migrations = Migrations(loaded, tmp_path / "backup", Resume(), At("drop:finished", pause.touch))
     assert migrations.apply(pause_file=pause).result is Result.SUCCEEDED
     assert [each.activity for each in paused] == ["rewrite"]
 
@@ -514,7 +500,7 @@ def test_commands_that_continue_do_the_same(tmp_path: Path) -> None:
 
 def test_no_switch_is_not_forgotten_when_a_run_resumes(loaded: Server, tmp_path: Path) -> None:
     stop = StopRequest()
-    migrations = Migrations(loaded, tmp_path, At("rewrite", Moment.PROGRESS, stop.set))
+    migrations = Migrations(loaded, tmp_path, At("rewrite:progress", stop.set))
     changes = {"version": 1, "changes": CHANGES}
     planner = MigrationPlanner(plugins=migrations.executor.plugins)
     migrations.plan = planner.create_plan_from_patch("old", schema_patch=changes, server=loaded, mode="shadow")

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import pytest
 
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import ChangeBlocked, RollbackFailed, StalePlan, StepFailed, ValidationFailed
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Result, StepReport
+from fieldfare.report import Result
 from fieldfare.server import Server, connect
 from fieldfare.server.embedded import find_programs
 from fieldfare.server.inspect import read_stats
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.fixtures import PrivateServer
 from fieldfare.testing.indexing import wait_until_indexed
+from run_moments import At
 
 COUNT = 20
 SORTABLE = {"update_fields": [{"name": "name", "attrs": {"sortable": True}}]}
@@ -229,16 +229,3 @@ def test_a_drop_that_was_refused_is_no_outage(server: Server, tmp_path: Path) ->
     assert documents(server) == COUNT
     report = MigrationExecutor().rollback(server=server, backup_dir=tmp_path)
     assert report.timings.downtime_duration_seconds == 0
-
-
-class At:
-    """Does something once, at a moment of a run."""
-
-    def __init__(self, moment: str, action: Callable[[], None]) -> None:
-        self.moment, self.action = moment, action
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if f"{report.activity}:{report.moment}" == self.moment:
-            self.moment = ""
-            self.action()

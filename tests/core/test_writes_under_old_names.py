@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.hooks.manager import load_plugins
-from fieldfare.report import Result, StepReport
+from fieldfare.report import Result
 from fieldfare.server import Server
+from run_moments import At
 
 COUNT = 30
-
-
-class At:
-    """Does something at a moment of a run."""
-
-    def __init__(self, moment: str, act: Callable[[], object]) -> None:
-        self.moment = moment
-        self.act = act
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if f"{report.activity}:{report.moment}" == self.moment:
-            self.act()
 
 
 @pytest.mark.parametrize("kind", ["HASH", "JSON"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,16 +17,16 @@ import pytest
 
 import fieldfare
 from dask_cluster import DaskCluster
-from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner, write_migration_plan
 from fieldfare.errors import StepFailed, UsageError, WorkersUnfit
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
-from fieldfare.report import Moment, Result, StepReport
+from fieldfare.report import Result
 from fieldfare.server import Server, connect
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.fixtures import PrivateServer
+from run_moments import At
 from s3_store import SECRET, S3Store, s3_store
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fieldfare[dask]'")
@@ -79,20 +79,6 @@ def state(server: Server) -> object:
     return database_digest(server), index_state(server)
 
 
-class At:
-    """Does something once, when documents are rewritten."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self.act = act
-        self.is_done = False
-
-    @hookimpl
-    def fieldfare_step_report(self, report: StepReport) -> None:  # noqa: D102 - as the hook says
-        if report.activity == "rewrite" and report.moment is Moment.PROGRESS and not self.is_done:
-            self.is_done = True
-            self.act()
-
-
 def migrate(server: Server, plan: MigrationPlan, directory: Path | str, *plugins: object, **options: Any) -> Any:
     loaded = load_plugins()
     for number, each in enumerate(plugins):
@@ -112,8 +98,8 @@ def test_killed_worker_killed_scheduler_and_no_secret(
     cluster.wait_for_workers(2)
     options = {"executor": cluster.executor}
     pages: list[bytes] = []
-    watch = At(lambda: pages.append(cluster.pages()))
-    report = migrate(loaded, plan, backup, watch, At(second.kill), **options)
+    watch = At("rewrite:progress", lambda: pages.append(cluster.pages()))
+    report = migrate(loaded, plan, backup, watch, At("rewrite:progress", second.kill), **options)
     assert report.result is Result.SUCCEEDED
     assert state(loaded) == by_threads
     command = CommandLine(url, tmp_path)
@@ -124,7 +110,7 @@ def test_killed_worker_killed_scheduler_and_no_secret(
 
     assert cluster.scheduler is not None
     with pytest.raises(StepFailed) as caught:
-        migrate(loaded, plan, backup, At(cluster.scheduler.kill), retry_for=2.0, **options)
+        migrate(loaded, plan, backup, At("rewrite:progress", cluster.scheduler.kill), retry_for=2.0, **options)
     write_migration_plan(plan, tmp_path / "plan.yaml")
     resumed = command("apply", "--plan", "plan.yaml", "--backup-dir", "backup", *every_log)
     assert resumed.code == 0, resumed.stderr
@@ -149,7 +135,7 @@ def test_backup_in_a_store_of_a_run_whose_worker_is_killed(
     MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
     [only] = cluster.workers
     with pytest.raises(StepFailed) as caught:
-        migrate(loaded, plan, store.url, At(only.kill), retry_for=2.0, executor=cluster.executor)
+        migrate(loaded, plan, store.url, At("rewrite:progress", only.kill), retry_for=2.0, executor=cluster.executor)
     said = [str(caught.value), repr(vars(caught.value))]
     assert f"--backup-dir {store.url} --executor {cluster.executor}" in caught.value.resume
     for _ in range(2):
