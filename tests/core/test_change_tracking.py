@@ -14,10 +14,12 @@ from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's, which i
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
+from fieldfare.errors import LockLost
 from fieldfare.server import Server
 from fieldfare.server.change_tracking import MOST_KEYS, ChangeTracking, track_changes
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.server.pipeline import receive, send
+from fieldfare.server.tracked_writer import MOST_WATCHED
 
 KEYS = tuple(b"d:%d" % row for row in range(8))
 
@@ -168,6 +170,44 @@ def test_the_last_moment_before_the_write_is_closed(
     result = write(tracking, server)
     assert result.changed == [KEYS[1]]
     assert values(server) == [b"new", b"theirs", *[b"new"] * 6]
+
+
+class Lock:
+    """A lock that another process takes after some answers."""
+
+    command = ("GET", "fieldfare:lock:i")
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    def confirm(self, _: object) -> None:
+        """Take an answer."""
+        self.answers -= 1
+        if self.answers < 0:
+            raise LockLost("index 'i'", "elsewhere")
+
+
+def test_nothing_is_written_once_the_lock_is_lost(server: Server, tracking: ChangeTracking) -> None:
+    before = Batch(KEYS, {"f": Column.of([b"old"] * len(KEYS))})
+    batches = (ConditionalWrite(before.replace("f", [b"new %d" % turn] * len(KEYS)), before) for turn in range(5))
+    with pytest.raises(LockLost):
+        list(write_batches(server, Storage.HASH, batches, ["f"], lock=Lock(2), tracking=tracking))
+    assert values(server) == [b"new 1"] * len(KEYS)
+    assert write(tracking, server).written == len(KEYS), "the connection has no answers left, and no transaction"
+
+
+def test_a_large_batch_is_written_in_several_transactions(server: Server, tracking: ChangeTracking) -> None:
+    keys = tuple(b"e:%d" % row for row in range(2 * MOST_WATCHED + 1))
+    server.bulk([("HSET", key, "f", b"old") for key in keys])
+    with track_changes(server, ["e:"]) or tracking as made:
+        server.command("HSET", keys[-1], "f", "theirs")
+        before = Batch(keys, {"f": Column.of([b"old"] * len(keys))})
+        write = ConditionalWrite(before.replace("f", [b"new"] * len(keys)), before)
+        server.command("CONFIG", "RESETSTAT")
+        [result] = write_batches(server, Storage.HASH, [write], ["f"], tracking=made)
+        executed = server.nodes()[0].info("commandstats")["cmdstat_exec"]["calls"]
+    assert (result.written, result.changed, executed) == (2 * MOST_WATCHED, [keys[-1]], 3)
+    assert server.bulk([("HGET", key, "f") for key in keys]) == [b"new"] * (len(keys) - 1) + [b"theirs"]
 
 
 @contextmanager
