@@ -145,12 +145,13 @@ def test_a_closed_connection_is_noticed_though_the_one_that_listens_stays_open(
         tracking.has_news(0)
 
 
-def test_without_the_right_there_is_no_tracking(server: Server) -> None:
-    server.command("ACL", "SETUSER", "default", "-client|tracking")
+@pytest.mark.parametrize("command", ["client|tracking", "watch", "multi", "exec", "discard"])
+def test_without_the_right_there_is_no_tracking(command: str, server: Server) -> None:
+    server.command("ACL", "SETUSER", "default", f"-{command}")
     try:
         assert track_changes(server, ["d:"]) is None
     finally:
-        server.command("ACL", "SETUSER", "default", "+client|tracking")
+        server.command("ACL", "SETUSER", "default", f"+{command}")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -90,7 +90,7 @@ class ChangeTracking:
             tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST", "NOLOOP", *broad)
             _exchange(connection, [tracking])
             with suppress(MovedError):  # in a cluster, the key may be another node's
-                _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",)])
+                _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",), ("MULTI",), ("DISCARD",)])
             made = cls(connection, listener, undo.enter_context(acquire_connection(node)))
             made._find_mark()
             made._resources = undo.pop_all()
