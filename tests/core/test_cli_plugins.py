@@ -19,7 +19,8 @@ Environment = dict[str, str]
 def install(directory: Path, name: str, source: str) -> Environment:
     """Lay out a distribution with one plugin, as pip would, and return the environment that finds it."""
     (directory / f"{name}_plugin.py").write_text(dedent(source))
-    return {**os.environ, "PYTHONPATH": str(install_plugin(directory, name, f"{name}_plugin"))}
+    paths = [str(install_plugin(directory, name, f"{name}_plugin")), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def fieldfare(environment: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
