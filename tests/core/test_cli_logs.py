@@ -33,11 +33,25 @@ def test_tracebacks_show_no_local_variables(log_format: str, capsys: pytest.Capt
 
 def test_rich_is_not_imported_for_logs_and_can_be_imported_afterwards() -> None:
     script = (
-        "import sys; import fieldfare.support.logs; print('rich' in sys.modules);"
+        "import sys; from fieldfare.support.logs import configure_logs; configure_logs();"
+        "import structlog; print('rich' in sys.modules);"
         "from rich.console import Console; Console().print('shown')"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\nshown\n"
+
+
+def test_logs_are_set_up_when_something_is_logged_for_the_first_time() -> None:
+    script = (
+        "import sys; from fieldfare.support.logs import configure_logs; configure_logs('console');"
+        "configure_logs('json', 'info', secrets={'hunter2'}); print('structlog' in sys.modules);"
+        "from structlog import get_logger; get_logger().debug('hidden'); get_logger().info('shown', url='hunter2')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    logged = json.loads(done.stderr)
+    assert logged["event"] == "shown"
+    assert "hunter2" not in done.stderr
 
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,8 @@ Environment = dict[str, str]
 def install(directory: Path, name: str, source: str) -> Environment:
     """Lay out a distribution with one plugin, as pip would, and return the environment that finds it."""
     (directory / f"{name}_plugin.py").write_text(dedent(source))
-    return {**os.environ, "PYTHONPATH": str(install_plugin(directory, name, f"{name}_plugin"))}
+    paths = [str(install_plugin(directory, name, f"{name}_plugin")), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def fieldfare(environment: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -80,6 +81,58 @@ def test_a_command_of_a_plugin_has_all_program_options(greeter: Environment) -> 
     gone = fieldfare(greeter, "-p", "no:greeter", "greet")
     assert gone.returncode == 2
     assert "No such command 'greet'" in gone.stderr
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Environment:
+    (tmp_path / "later_command.py").write_text(
+        dedent(
+            """
+            import sys
+            import typer
+            from fieldfare.cli.options import DEFAULT_URL, Url
+
+            print("imported", file=sys.stderr)
+
+            def check(context: typer.Context, *, url: Url = DEFAULT_URL, what: str = "nothing") -> None:
+                print("checked", what, url)
+            """
+        )
+    )
+    return install(
+        tmp_path,
+        "later",
+        """
+        from fieldfare import hookimpl
+        from fieldfare.hooks.command_source import CommandSource
+
+        @hookimpl
+        def fieldfare_add_commands(app):
+            app.command("check", help="Check.")(CommandSource("later_command:check"))
+            app.command("gone", help="Fail.")(CommandSource("no_such_module:gone"))
+        """,
+    )
+
+
+def test_a_command_that_a_plugin_names_is_imported_when_it_is_used(later: Environment) -> None:
+    used = fieldfare(later, "check", "--what", "all", "--port", "7000")
+    assert used.stdout == "checked all redis://localhost:7000\n"
+    assert used.stderr == "imported\n"
+    other = fieldfare(later, "show", "missing.yaml")
+    assert other.returncode == 2
+    assert "imported" not in other.stderr
+
+
+def test_a_command_that_cannot_be_imported_breaks_its_plugin(later: Environment) -> None:
+    used = fieldfare(later, "gone")
+    assert used.returncode == 6
+    assert "Plugin 'later' is broken: its command 'gone' cannot be imported" in used.stderr
+    assert "no_such_module" in used.stderr
+    helped = fieldfare(later, "--help")
+    assert helped.returncode == 0
+    assert "Check." in helped.stdout
+    assert "Fail." not in helped.stdout
+    assert "its command 'gone' cannot be imported" in helped.stderr
 
 
 def test_a_broken_plugin_is_named_and_the_help_still_works(broken: Environment) -> None:

@@ -41,8 +41,22 @@ def test_a_command_loads_neither_the_others_nor_what_only_they_need() -> None:
     loaded = set(done.stdout.split())
     assert {"fieldfare.cli.plan", "fieldfare.api.planner"} <= loaded
     assert not loaded & {"fieldfare.cli.apply", "fieldfare.api.executor", "fieldfare.examination"}
-    assert not loaded & {"fieldfare.engine.run", "fieldfare.backup", "fieldfare.comparison"}
+    assert not loaded & {"fieldfare.engine.run", "fieldfare.backup", "fieldfare.comparison", "fieldfare.storage"}
+    assert not loaded & {"fieldfare_batch.commands.plan", "fieldfare_quantize.commands.advise"}
+    assert not loaded & {"fieldfare.plan.redisvl", "fieldfare.report.events", "fieldfare_quantize.live_encoder"}
+    assert not loaded & {"structlog", "redis.asyncio.client"}
     assert not loaded & {"numpy", "pydantic", "rich", "filelock"}
+
+
+def test_what_is_imported_is_not_searched_for_garbage() -> None:
+    script = (
+        "import atexit, gc, sys; from fieldfare.cli import main;"
+        "collections = lambda: sum(each['collections'] for each in gc.get_stats()); before = collections();"
+        "atexit.register(lambda: print(collections() - before, 'fieldfare.api.planner' in sys.modules));"
+        "sys.argv = ['fieldfare', 'plan', '-i', 'idx', '--schema-patch', 'missing.yaml']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "0 True"
 
 
 def test_what_was_imported_is_not_searched_for_garbage_at_the_end() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldfare.api.server_argument import server_at
 from fieldfare.changes.diff import changes_from_patch, changes_from_schema
@@ -13,16 +13,16 @@ from fieldfare.errors import UsageError
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch import SchemaPatch, load_patch, patch_from_dict, patch_to_dict
 from fieldfare.patch.mode import DEFAULT_MODE, mode_name
-from fieldfare.patch.target_schema import load_target_schema, with_unnamed_values
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import write_plan
-from fieldfare.plan.redisvl import RedisVLPlan
 from fieldfare.planning.options import plan_options, with_preferred
 from fieldfare.planning.planner import make_plan, require_known
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_snapshot
-from fieldfare.storage import BackupPath
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
+    from fieldfare.storage import BackupPath
 
 __all__ = ["MigrationPlanner", "Planner"]
 
@@ -127,6 +127,11 @@ class MigrationPlanner(Planner):
                 logical_renames=logical_renames,
             )
         chosen = DEFAULT_MODE if mode is None else mode_name(mode)
+        from fieldfare.patch.target_schema import (  # noqa: PLC0415 - start-up time
+            load_target_schema,
+            with_unnamed_values,
+        )
+
         target, content = load_target_schema(Path(str(target_schema_path)))
         with server_at(server, redis_url, redis_client) as opened:
             snapshot = self._read(opened, index_name, aliases, key_sample_limit)
@@ -205,6 +210,8 @@ class MigrationPlanner(Planner):
             StalePlan: the live index is not the index that the plan was made for.
             FieldfareError: as :meth:`create_plan`.
         """
+        from fieldfare.plan.redisvl import RedisVLPlan  # noqa: PLC0415 - start-up time
+
         if not isinstance(plan, RedisVLPlan):
             return plan
         from fieldfare.planning.redisvl import add_steps  # noqa: PLC0415 - start-up time

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from fieldfare.errors import UsageError
 from fieldfare.server import Server, connect
-from fieldfare.server.client_address import AnyClient
-from fieldfare.server.connector import connect_like
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["server_at"]
 
@@ -24,6 +26,8 @@ def server_at(server: Server | None, url: str | None, client: AnyClient | None =
     if server is not None:
         yield server
     elif client is not None:
+        from fieldfare.server.connector import connect_like  # noqa: PLC0415 - start-up time
+
         with connect_like(client) as opened:
             yield opened
     elif url:

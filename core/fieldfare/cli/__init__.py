@@ -3,6 +3,6 @@
 May import: ``wizard``, ``api`` and below. Must not know: how a plan is made or carried out.
 """
 
-from fieldfare.cli.app import main
+from fieldfare.cli.start import main
 
 __all__ = ["main"]

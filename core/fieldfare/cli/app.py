@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from importlib import import_module
 from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 from attrs import evolve
 from typer.core import TyperCommand
+from typer.models import CommandInfo
 
 from fieldfare import __version__
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
@@ -24,6 +24,7 @@ from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.session import Session
 from fieldfare.cli.telemetry import switch_on_telemetry
 from fieldfare.errors import PluginBroken
+from fieldfare.hooks.command_source import CommandSource
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.support.escape import UNSHOWABLE
 
@@ -41,9 +42,6 @@ PROGRAM_OPTIONS: Final = (
 
 RENAMED_OPTIONS: Final = {"retry-for": "reconnect-timeout", "timeout": "index-timeout"}
 """Old name of an option → its name. Old names still work, and the help does not show them."""
-
-YOUNG_OBJECTS: Final = 10_000
-"""How many new objects Python's garbage collector lets pass before it looks at them: imports make many that stay."""
 
 COMMANDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("list", "fieldfare.cli.indexes:list_indexes", ("fieldfare list --url redis://localhost:6379",)),
@@ -142,7 +140,6 @@ COMMANDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 
 def main() -> NoReturn:
     """Run the program on ``sys.argv`` and end the process."""
-    gc.set_threshold(YOUNG_OBJECTS)
     os.environ.setdefault(BLAS_THREADS, "1")
     replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
@@ -172,6 +169,9 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     Args:
         plugins: the plugins.
         only: the name of a command; if there is such a command, the others are left out, to start sooner.
+
+    Raises:
+        PluginBroken: a plugin has this command, and it cannot be imported.
     """
     app = typer.Typer(
         cls=Group,
@@ -186,13 +186,22 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(program)
     kernel = {name for name, _, _ in COMMANDS}
-    _add_commands(app, plugins, taken=kernel)
+    owners = _add_commands(app, plugins, taken=kernel)
     of_plugins, app.registered_commands = app.registered_commands, []
-    alone = only in kernel or only in {each.name for each in of_plugins}
-    for name, source, examples in COMMANDS:
-        if name == only or not alone:
-            app.command(name, epilog=_epilog(examples))(_imported(source))
-    app.registered_commands += [each for each in of_plugins if each.name == only or not alone]
+    for name, place, examples in COMMANDS:
+        app.command(name, epilog=_epilog(examples))(CommandSource(place))
+    app.registered_commands += of_plugins
+    if only is not None:
+        alone = [each for each in app.registered_commands if each.name == only]
+        app.registered_commands = alone or app.registered_commands
+    for command in list(app.registered_commands):
+        try:
+            _load(command, owners)
+        except PluginBroken as broken:
+            if command.name == only:
+                raise
+            app.registered_commands.remove(command)
+            plugins.broken = (*plugins.broken, broken)
     for command in app.registered_commands:
         command.cls = Command if command.cls is TyperCommand else command.cls
         command.epilog = command.epilog and f"{fit_examples(command.epilog)}\n\n{PROGRAM_OPTIONS}"
@@ -265,19 +274,18 @@ def _run(arguments: Arguments) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _imported(source: str) -> Callable[..., None]:
-    module, _, function = source.partition(":")
-    imported: Callable[..., None] = getattr(import_module(module), function)
-    return imported
-
-
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExamples:\n{lines}"
 
 
-def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]) -> None:
-    """Let every plugin add its commands; one that fails, or takes a name that exists, counts as broken."""
+def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]) -> dict[str | None, str]:
+    """Let every plugin add its commands; one that fails, or takes a name that exists, counts as broken.
+
+    Returns:
+        The plugin of each command.
+    """
+    owners: dict[str | None, str] = {}
     implementations = plugins.manager.hook.fieldfare_add_commands.get_hookimpls()
     for each in sorted(implementations, key=lambda implementation: implementation.plugin_name):
         before = len(app.registered_commands)
@@ -294,3 +302,22 @@ def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]
             del app.registered_commands[before:]
             broken = PluginBroken(each.plugin_name, f"it cannot add its commands ({fault})")
             plugins.broken = (*plugins.broken, broken)
+        owners |= {command.name: each.plugin_name for command in app.registered_commands[before:]}
+    return owners
+
+
+def _load(command: CommandInfo, owners: Mapping[str | None, str]) -> None:
+    """Import the function of a command.
+
+    Raises:
+        PluginBroken: it is a plugin's, and cannot be imported.
+    """
+    if not isinstance(command.callback, CommandSource):
+        return
+    try:
+        command.callback = command.callback.load()
+    except Exception as error:
+        if command.name not in owners:
+            raise
+        fault = f"its command {command.name!r} cannot be imported ({type(error).__name__}: {error})"
+        raise PluginBroken(owners[command.name], fault) from error

@@ -16,6 +16,7 @@ import typer
 from fieldfare.cli.options import Url
 from fieldfare.errors import UsageError
 from fieldfare.support.absent import absent
+from fieldfare.support.late_import import postpone
 
 __all__ = ["connection_url", "with_connection_options"]
 
@@ -26,6 +27,9 @@ TLS: Final = {"redis": "rediss", "redis+sentinel": "rediss+sentinel"}
 
 TELEMETRY: Final = "opentelemetry.sdk.metrics"
 """redis-py imports it, if it is installed, for figures about connections that no command asks for."""
+
+ASYNCHRONOUS: Final = "redis.asyncio"
+"""redis-py imports it first of all, a fifth of its own start-up time, and no command uses it."""
 
 OPTIONS: Final = {
     "host": Annotated[str | None, typer.Option("--host", help="Host of Redis, instead of --url.", metavar="HOST")],
@@ -49,6 +53,7 @@ def with_connection_options(command: Callable[..., None]) -> Callable[..., None]
         return command
 
     def run(**values: Any) -> None:
+        postpone(ASYNCHRONOUS)
         with absent(TELEMETRY):
             import redis  # noqa: F401, PLC0415 - start-up time
         parts = {name: values.pop(name) for name in OPTIONS}

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fieldfare.errors import UsageError
-from fieldfare.hooks.executor import LocalThreads
 from fieldfare.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     from fieldfare.documents import Batch
     from fieldfare.engine.run import ActiveRun
-    from fieldfare.hooks.executor import Executor
+    from fieldfare.hooks.executor import Executor, LocalThreads
     from fieldfare.plan import Estimate, MigrationPlan, Receipt, Step
     from fieldfare.report import Finding
     from fieldfare.server import Server
@@ -29,6 +28,8 @@ def fieldfare_executor(spec: str, server: Server) -> Executor | LocalThreads | N
     if not (number.isdecimal() and int(number) > 0):
         raise UsageError(f"--executor {spec}: write {kind}:N, with N workers. Nothing was changed.")
     if kind == "threads":
+        from fieldfare.hooks.executor import LocalThreads  # noqa: PLC0415 - start-up time
+
         return LocalThreads(int(number))
     from fieldfare.engine.processes import LocalProcesses  # noqa: PLC0415 - start-up time
     from fieldfare.engine.worker.context import use_address  # noqa: PLC0415 - start-up time

@@ -14,7 +14,6 @@ from fieldfare.errors import FileError, PlanEdited, UsageError
 from fieldfare.plan.convert import from_plain, to_plain
 from fieldfare.plan.forecast import Forecast
 from fieldfare.plan.model import MigrationPlan
-from fieldfare.plan.redisvl import is_redisvl_plan, read_redisvl_plan
 from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import YamlFile, load_yaml, write_yaml
 
@@ -95,11 +94,9 @@ def fingerprint(plan: MigrationPlan) -> str:
 
 
 def _read(file: YamlFile) -> MigrationPlan:
-    if is_redisvl_plan(file.data):
-        try:
-            return read_redisvl_plan(file.data)
-        except StructureError as error:
-            raise file.error(error.problems) from error
+    foreign = None if FINGERPRINT in file.data else _read_foreign(file)
+    if foreign is not None:
+        return foreign
     plain = dict(file.data)
     noted = plain.pop(FINGERPRINT, None)
     forecast = plain.pop(FORECAST, None)
@@ -123,6 +120,18 @@ def _read(file: YamlFile) -> MigrationPlan:
     if differing:
         raise PlanEdited(file.path, f"{', '.join(differing)} does not follow from the rest")
     return plan
+
+
+def _read_foreign(file: YamlFile) -> MigrationPlan | None:
+    """Return the plan in a file of RedisVL; None if it is another file."""
+    from fieldfare.plan.redisvl import is_redisvl_plan, read_redisvl_plan  # noqa: PLC0415 - start-up time
+
+    if not is_redisvl_plan(file.data):
+        return None
+    try:
+        return read_redisvl_plan(file.data)
+    except StructureError as error:
+        raise file.error(error.problems) from error
 
 
 def _read_forecast(value: Any) -> Forecast:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from attrs import field, frozen
@@ -101,6 +100,8 @@ class MigrationPlan:
 
     def _repr_html_(self) -> str:
         """Return the text for a notebook."""
+        from html import escape  # noqa: PLC0415 - start-up time
+
         return f"<pre>{escape(str(self))}</pre>"
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from html import escape
 from typing import Any
 
 from attrs import field, frozen
@@ -186,4 +185,6 @@ class MigrationReport(ReportNames):
 
     def _repr_html_(self) -> str:
         """Return the text for a notebook."""
+        from html import escape  # noqa: PLC0415 - start-up time
+
         return f"<pre>{escape(str(self))}</pre>"

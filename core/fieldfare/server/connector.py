@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from redis import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
@@ -15,14 +15,15 @@ from redis.retry import Retry
 
 from fieldfare.errors import ServerUnavailable, UnsupportedServer, UnsupportedURL
 from fieldfare.server.capabilities import COORDINATOR_VERSION, Capabilities
-from fieldfare.server.client_address import AnyClient, address_of
 from fieldfare.server.connection import Server
-from fieldfare.server.embedded import EmbeddedServer
 from fieldfare.server.nodes import Cluster
 from fieldfare.server.probe import read_capabilities
 from fieldfare.server.refusal import name_refusal
 from fieldfare.server.url import Address, parse
 from fieldfare.support.redaction import redact_url
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["connect", "connect_like", "connect_to"]
 
@@ -59,6 +60,8 @@ def connect(url: str, *, cluster: bool | None = None) -> Server:
     address = parse(url)
     if address.kind != "embedded":
         return _open(address, redact_url(url), cluster=cluster)
+    from fieldfare.server.embedded import EmbeddedServer  # noqa: PLC0415 - start-up time
+
     with ExitStack() as undo:
         embedded = undo.enter_context(EmbeddedServer())
         server = _open(parse(embedded.url), "embedded://", cluster=cluster)
@@ -77,6 +80,8 @@ def connect_like(client: AnyClient) -> Server:
         UnsupportedURL: it uses another database than 0.
         ServerUnavailable, UnsupportedServer: as :func:`connect`.
     """
+    from fieldfare.server.client_address import address_of  # noqa: PLC0415 - start-up time
+
     return _open(address_of(client), "the server of redis_client", cluster=None)
 
 

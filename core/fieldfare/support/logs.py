@@ -7,15 +7,18 @@ import logging
 import os
 import sys
 from collections.abc import Collection
+from importlib.abc import Loader
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from fieldfare.support.absent import absent
+from fieldfare.support.late_import import on_import
 from fieldfare.support.redaction import redact
 
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
 __all__ = ["configure_logs"]
-
-
-with absent("rich"):  # structlog would import it for tracebacks that show local variables: half of its start-up time
-    import structlog
 
 
 class StandardError:
@@ -37,15 +40,34 @@ class StandardError:
 
 
 def configure_logs(log_format: str = "console", log_level: str = "warning", *, secrets: Collection[str] = ()) -> None:
-    """Set up structlog for the process.
+    """Set up structlog for the process: at once, or when it is imported for the first event. Most commands log none.
 
     Args:
         log_format: ``console`` for lines, ``json`` for one JSON object a line.
         log_level: the least severe level that is shown: debug, info, warning, error.
         secrets: masked in the output.
     """
+
+    def set_up() -> None:
+        _configure(log_format, log_level, secrets)
+
+    def load(module: ModuleType, loader: Loader) -> None:
+        # structlog would import it for tracebacks that show local variables: half of the time that its import takes
+        with absent("rich"):
+            loader.exec_module(module)
+        set_up()
+
+    if "structlog" in sys.modules:
+        set_up()
+    else:
+        on_import("structlog", load)
+
+
+def _configure(log_format: str, log_level: str, secrets: Collection[str]) -> None:
+    import structlog  # noqa: PLC0415 - start-up time
+
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    renderers: list[structlog.typing.Processor] = (
+    renderers: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
         if log_format == "json"
         # other tracebacks would show local variables, and with them passwords

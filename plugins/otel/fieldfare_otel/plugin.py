@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from fieldfare.hooks.markers import hookimpl
-from fieldfare_otel.signals import Signals
 
 if TYPE_CHECKING:
     from fieldfare.report import RunReport, ShardReport, StepReport
@@ -38,6 +37,8 @@ def fieldfare_shard_report(report: ShardReport) -> None:
 @cache
 def _observer() -> Observer | None:
     """Return the observer of the runs of this process; None if it is off, or cannot send anything."""
+    from fieldfare_otel.signals import Signals  # noqa: PLC0415 - start-up time
+
     signals = Signals.read(os.environ)
     if not signals.any:
         return None

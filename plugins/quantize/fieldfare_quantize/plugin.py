@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from fieldfare.changes import Change, UpdateField
 from fieldfare.definition import Storage
 from fieldfare.hooks.markers import hookimpl
-from fieldfare.report import Finding, Severity
 from fieldfare_quantize.claim import claim_datatype
 from fieldfare_quantize.conversion import ConversionParameters, convert_back, convert_batch, plan_conversion
 from fieldfare_quantize.estimate import estimate_conversions
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare.hooks.run import Run
     from fieldfare.plan import Claim, Estimate, MigrationPlan, Receipt, Step
+    from fieldfare.report import Finding
     from fieldfare.server import Server
 
 __all__ = [
@@ -203,6 +203,8 @@ def fieldfare_encode_query(
 
 def _query_encoding(plan: MigrationPlan) -> Iterator[Finding]:
     """Yield a finding for each field whose datatype changes: it says how applications must encode their queries."""
+    from fieldfare.report import Finding, Severity  # noqa: PLC0415 - start-up time
+
     for change in plan.changes:
         if isinstance(change, UpdateField) and change.attribute == "datatype":
             name = new_field_name(plan, change.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import ml_dtypes
 import numpy as np
 
 from fieldfare_vectors.datatype import DATATYPES
@@ -14,14 +13,27 @@ if TYPE_CHECKING:
 
 __all__ = ["NUMPY_DTYPES", "Block", "cast", "clamp_overflow", "from_bytes", "to_bytes", "truncate"]
 
-NUMPY_DTYPES: Final[dict[str, np.dtype[Any]]] = {
-    "float64": np.dtype(np.float64),
-    "float32": np.dtype(np.float32),
-    "float16": np.dtype(np.float16),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "int8": np.dtype(np.int8),
-    "uint8": np.dtype(np.uint8),
-}
+BFLOAT16: Final = "bfloat16"
+
+
+class _Dtypes(dict[str, np.dtype[Any]]):
+    def __missing__(self, datatype: str) -> np.dtype[Any]:
+        """Return the one dtype that numpy itself does not have."""
+        if datatype != BFLOAT16:
+            raise KeyError(datatype)
+        import ml_dtypes  # noqa: PLC0415 - start-up time
+
+        self[datatype] = np.dtype(ml_dtypes.bfloat16)
+        return self[datatype]
+
+
+NUMPY_DTYPES: Final = _Dtypes(
+    float64=np.dtype(np.float64),
+    float32=np.dtype(np.float32),
+    float16=np.dtype(np.float16),
+    int8=np.dtype(np.int8),
+    uint8=np.dtype(np.uint8),
+)
 """Datatype of Redis → the numpy dtype, in the byte order of this machine."""
 
 ROWS: Final = 500

@@ -79,5 +79,6 @@ def fieldfare_add_commands(app: typer.Typer) -> None:
     Who: plugins with their own commands. Returns None.
     Raises: nothing on purpose; after an exception, the plugin is named and skipped.
 
-    Example: ``app.command("acme-check")(check)``
+    Example: ``app.command("acme-check")(check)``; or, so that other commands start without the module of this one,
+    ``app.command("acme-check")(CommandSource("fieldfare_acme.check:check"))`` of ``fieldfare.hooks.command_source``
     """

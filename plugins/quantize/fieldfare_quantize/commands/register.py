@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from fieldfare_quantize.commands.advise import advise
-from fieldfare_quantize.commands.encode_query import encode_query
+from fieldfare.hooks.command_source import CommandSource
 
 if TYPE_CHECKING:
     import typer
 
 __all__ = ["add_commands"]
 
-EXAMPLES: Final[Mapping[Callable[..., None], tuple[str, ...]]] = {
-    advise: ("fieldfare advise --index products_idx", "fieldfare advise --index products_idx --field embedding --json"),
-    encode_query: (
-        "fieldfare encode-query --plan migration_plan.yaml --field embedding < vector.json",
-        "fieldfare encode-query --report migration_report.yaml --field embedding --vector vector.json --json",
-        "fieldfare encode-query --index products_idx --field embedding --vector vector.json",
+COMMANDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    (
+        "advise",
+        "fieldfare_quantize.commands.advise:advise",
+        ("fieldfare advise --index products_idx", "fieldfare advise --index products_idx --field embedding --json"),
     ),
-}
-"""Command → examples, in the order of the help. The name of a command is that of its function."""
+    (
+        "encode-query",
+        "fieldfare_quantize.commands.encode_query:encode_query",
+        (
+            "fieldfare encode-query --plan migration_plan.yaml --field embedding < vector.json",
+            "fieldfare encode-query --report migration_report.yaml --field embedding --vector vector.json --json",
+            "fieldfare encode-query --index products_idx --field embedding --vector vector.json",
+        ),
+    ),
+)
+"""Name, module and function, and examples, in the order of the help."""
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands."""
-    for command, examples in EXAMPLES.items():
+    for name, place, examples in COMMANDS:
         lines = "\n".join(f"  {example}" for example in examples)
-        app.command(command.__name__.replace("_", "-"), epilog=f"\b\nExamples:\n{lines}")(command)
+        app.command(name, epilog=f"\b\nExamples:\n{lines}")(CommandSource(place))
