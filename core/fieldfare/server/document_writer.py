@@ -96,7 +96,7 @@ def write_batches(  # noqa: PLR0913 - what decides about a write
         lock: that of :meth:`Server.bulk_stream`.
         tracking: started before the expected values were read: values of documents that nobody has changed since are
             not compared. Only hashes are written with it.
-        limit: with ``tracking``, how many documents share a transaction; see :func:`write_tracked`.
+        limit: with ``tracking``, how many documents share a transaction; None for those of a batch.
     """
     if tracking is not None and storage is Storage.HASH:
         for done in write_tracked(tracking, batches, paths, lock, limit):

@@ -27,9 +27,6 @@ from fieldfare.server.transaction_limit import TransactionLimit
 
 __all__ = ["TrackedWrite", "write_tracked"]
 
-MOST_WATCHED: Final = 256
-"""How many documents share a transaction at most: WATCH compares each key with all that are watched already."""
-
 MULTI: Final = pack((b"MULTI",))
 EXEC: Final = pack((b"EXEC",))
 DISCARD: Final = pack((b"DISCARD",))
@@ -114,7 +111,7 @@ def write_tracked(
         batches: keys and values.
         paths: which of their columns to write.
         lock: that of :meth:`Server.bulk_stream`.
-        limit: how many documents share a transaction, if fewer than ``MOST_WATCHED``.
+        limit: how many documents share a transaction; None for those of a batch.
 
     Raises:
         LockLost: this process no longer holds the lock; one batch may have been sent since.
@@ -133,13 +130,12 @@ def write_tracked(
 def _parts(
     batches: Iterable[ConditionalWrite], paths: Sequence[str], limit: TransactionLimit | None
 ) -> Iterator[_Part]:
-    """Yield the parts of each batch, at least one; a part is as large as the limits allow when it is asked for."""
+    """Yield the parts of each batch, at least one; a part is as large as the limit allows when it is asked for."""
     for write in batches:
         commands = _packed_commands(write, paths)
         count, start = len(write.after.keys), 0
         while True:
-            fitting = count - start if limit is None else limit.next_documents(count - start)
-            stop = start + min(fitting, MOST_WATCHED)
+            stop = count if limit is None else start + limit.next_documents(count - start)
             yield _Part(write, range(start, stop), commands)
             start = stop
             if start == count:
