@@ -48,6 +48,18 @@ def test_a_command_loads_neither_the_others_nor_what_only_they_need() -> None:
     assert not loaded & {"numpy", "pydantic", "rich", "filelock"}
 
 
+@pytest.mark.parametrize(
+    "command", ["apply --backup-dir .", "rollback --backup-dir .", "validate --backup-dir .", "doctor --index none"]
+)
+def test_no_command_loads_what_only_asynchronous_programs_need(command: str, redis_url: str) -> None:
+    arguments = [*command.split(), "--url", redis_url]
+    script = f"import sys; from fieldfare.cli.app import run; run({arguments!r}); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "redis.client" in loaded
+    assert not loaded & {"redis.asyncio.client", "structlog"}
+
+
 def test_what_is_imported_is_not_searched_for_garbage() -> None:
     script = (
         "import atexit, gc, sys; from fieldfare.cli import main;"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from fieldfare.api.server_argument import server_at
 from fieldfare.engine import abandoned_fields, cleanup
 from fieldfare.engine.abandoned_fields import AbandonedField
 from fieldfare.engine.cleanup import AbandonedIndex
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.storage import BackupPath, backup_location
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["drop_abandoned", "find_abandoned", "find_abandoned_fields", "remove_abandoned_fields"]
 

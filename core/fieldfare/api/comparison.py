@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fieldfare.api.server_argument import server_at
 from fieldfare.comparison import IndexComparison, comparable_queries, compare_checks, sample_queries
@@ -13,8 +14,10 @@ from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.queries import QueryChecks
 from fieldfare.queries.file import load_query_checks
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_definition
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["compare_indexes"]
 

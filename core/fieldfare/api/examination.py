@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fieldfare.api.server_argument import server_at
 from fieldfare.errors import UsageError
@@ -10,8 +11,10 @@ from fieldfare.examination import SAMPLE, Examination, examine
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.patch.target_schema import load_target_schema, with_unnamed_values
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_definition
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["examine_index"]
 

@@ -26,11 +26,11 @@ from fieldfare.hooks.run_options import RunOptions
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import MigrationReport
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.storage import BackupPath, backup_location
 
 if TYPE_CHECKING:
     from fieldfare.engine.shadow.sync_progress import SyncProgress
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["MigrationExecutor"]
 

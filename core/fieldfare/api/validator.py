@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -26,9 +26,11 @@ from fieldfare.queries.file import load_query_checks
 from fieldfare.report import MigrationReport, Result, Timings, Validation
 from fieldfare.report.changes import definition_diff, reported_changes
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import read_stats
 from fieldfare.storage import BackupPath
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["MigrationValidator", "ValidationReport"]
 
