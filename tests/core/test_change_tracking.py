@@ -173,6 +173,25 @@ def test_the_last_moment_before_the_write_is_closed(
     assert values(server) == [b"new", b"theirs", *[b"new"] * 6]
 
 
+def test_a_connection_that_is_closed_before_the_look_is_noticed_behind_unread_replies(
+    server: Server, tracking: ChangeTracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronize = tracking.synchronize
+    send(tracking.connection, [("CLIENT", "ID")])
+    [number] = receive(tracking.connection, 1)
+
+    def interrupted() -> None:
+        while not any(each["id"] == str(number) and each["multi"] == "8" for each in server.nodes()[0].client_list()):
+            pass
+        server.command("CLIENT", "KILL", "ID", number)
+        synchronize()
+
+    monkeypatch.setattr(tracking, "synchronize", interrupted)
+    with pytest.raises(ConnectionError):
+        write(tracking, server)
+    assert values(server) == [b"old"] * len(KEYS)
+
+
 class Lock:
     """A lock that another process takes after some answers."""
 

@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
-from redis.connection import Connection
 from redis.exceptions import ResponseError
 
 from fieldfare.documents import Batch
@@ -22,7 +21,7 @@ from fieldfare.errors import LockLost
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
-from fieldfare.server.pipeline import Argument, encode, pack, receive, send_packed
+from fieldfare.server.pipeline import Argument, encode, pack
 from fieldfare.server.transaction_limit import TransactionLimit
 
 __all__ = ["TrackedWrite", "write_tracked"]
@@ -182,7 +181,7 @@ def _queue(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Que
     questions = [pack((b"WATCH", *part.keys))]
     if lock is not None:
         questions.append(pack(lock.command))
-    send_packed(tracking.connection, [*questions, MULTI, *commands.values()])
+    tracking.send([*questions, MULTI, *commands.values()])
     return _Queued(part, list(commands), left, len(questions))
 
 
@@ -193,29 +192,28 @@ def _execute(tracking: ChangeTracking, queued: _Queued, lock: HeldLock | None) -
         LockLost: this process no longer holds the lock.
         redis.exceptions.ResponseError: the keys could not be watched.
     """
-    connection = tracking.connection
     try:
-        watched, *holder = receive(connection, queued.questions)
+        watched, *holder = tracking.receive(queued.questions)
         if isinstance(watched, ResponseError):
             raise watched
         if lock is not None:
             lock.confirm(holder[0])
         tracking.synchronize()
     except (ResponseError, LockLost):
-        _discard(connection, queued)
+        _discard(tracking, queued)
         raise
     keys = queued.part.write.after.keys
     if any(tracking.may_be_changed(keys[row]) for row in queued.rows):
-        _discard(connection, queued)
+        _discard(tracking, queued)
         return None
     at = monotonic()
-    send_packed(connection, [EXEC])
+    tracking.send([EXEC])
     return _Sent(queued, at)
 
 
-def _discard(connection: Connection, queued: _Queued) -> None:
-    send_packed(connection, [DISCARD])
-    receive(connection, len((MULTI, *queued.rows, DISCARD)))
+def _discard(tracking: ChangeTracking, queued: _Queued) -> None:
+    tracking.send([DISCARD])
+    tracking.receive(len((MULTI, *queued.rows, DISCARD)))
 
 
 def _packed_commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, bytes]:
@@ -242,7 +240,7 @@ def _before(write: ConditionalWrite) -> Batch:
 
 def _finish(tracking: ChangeTracking, sent: _Sent, limit: TransactionLimit | None) -> _Done:
     part, rows = sent.queued.part, sent.queued.rows
-    *_, outcome = receive(tracking.connection, len((MULTI, *rows, EXEC)))
+    *_, outcome = tracking.receive(len((MULTI, *rows, EXEC)))
     if limit is not None and not (part.is_last and part.rows.start):  # else the next batch was made meanwhile
         limit.learn(len(rows), monotonic() - sent.at)
     # another client changed a watched key: nothing was executed
