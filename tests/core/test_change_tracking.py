@@ -10,7 +10,10 @@ from threading import Event, Thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's, which is no OSError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 - redis-py's, which is no OSError
+    NoPermissionError,
+)
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
@@ -152,6 +155,19 @@ def test_without_the_right_there_is_no_tracking(command: str, server: Server) ->
         assert track_changes(server, ["d:"]) is None
     finally:
         server.command("ACL", "SETUSER", "default", f"+{command}")
+
+
+@pytest.mark.parametrize("rights", [["multi"], ["watch", "multi", "exec", "discard"]])
+def test_without_a_transaction_nothing_is_written(rights: list[str], server: Server, tracking: ChangeTracking) -> None:
+    server.command("HSET", KEYS[1], "f", "theirs")
+    server.command("ACL", "SETUSER", "default", *(f"-{right}" for right in rights))
+    try:
+        with pytest.raises(NoPermissionError):
+            write(tracking, server)
+    finally:
+        server.command("ACL", "SETUSER", "default", *(f"+{right}" for right in rights))
+    assert values(server) == [b"old", b"theirs", *[b"old"] * 6]
+    assert write(tracking, server).changed == [KEYS[1]]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
