@@ -10,7 +10,10 @@ from threading import Event, Thread
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's, which is no OSError
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 - redis-py's, which is no OSError
+    NoPermissionError,
+)
 
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
@@ -154,6 +157,19 @@ def test_without_the_right_there_is_no_tracking(command: str, server: Server) ->
         server.command("ACL", "SETUSER", "default", f"+{command}")
 
 
+@pytest.mark.parametrize("rights", [["multi"], ["watch", "multi", "exec", "discard"]])
+def test_without_a_transaction_nothing_is_written(rights: list[str], server: Server, tracking: ChangeTracking) -> None:
+    server.command("HSET", KEYS[1], "f", "theirs")
+    server.command("ACL", "SETUSER", "default", *(f"-{right}" for right in rights))
+    try:
+        with pytest.raises(NoPermissionError):
+            write(tracking, server)
+    finally:
+        server.command("ACL", "SETUSER", "default", *(f"+{right}" for right in rights))
+    assert values(server) == [b"old", b"theirs", *[b"old"] * 6]
+    assert write(tracking, server).changed == [KEYS[1]]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_the_last_moment_before_the_write_is_closed(
     moment: str, server: Server, tracking: ChangeTracking, monkeypatch: pytest.MonkeyPatch
@@ -171,6 +187,25 @@ def test_the_last_moment_before_the_write_is_closed(
     result = write(tracking, server)
     assert result.changed == [KEYS[1]]
     assert values(server) == [b"new", b"theirs", *[b"new"] * 6]
+
+
+def test_a_connection_that_is_closed_before_the_look_is_noticed_behind_unread_replies(
+    server: Server, tracking: ChangeTracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronize = tracking.synchronize
+    send(tracking.connection, [("CLIENT", "ID")])
+    [number] = receive(tracking.connection, 1)
+
+    def interrupted() -> None:
+        while not any(each["id"] == str(number) and each["multi"] == "8" for each in server.nodes()[0].client_list()):
+            pass
+        server.command("CLIENT", "KILL", "ID", number)
+        synchronize()
+
+    monkeypatch.setattr(tracking, "synchronize", interrupted)
+    with pytest.raises(ConnectionError):
+        write(tracking, server)
+    assert values(server) == [b"old"] * len(KEYS)
 
 
 class Lock:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.abc import Loader
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -79,6 +80,21 @@ def test_the_last_function_runs_the_code(package: Path) -> None:
     assert import_module("slow_package").VALUE == 7
     assert names == ["slow_package"]
     assert (package / "ran").read_text() == "x"
+
+
+def test_who_only_asks_for_the_module_changes_nothing(package: Path) -> None:
+    def execute(module: ModuleType, loader: Loader) -> None:
+        loader.exec_module(module)
+        names.append(module.__name__)
+
+    names: list[str] = []
+    finders = list(sys.meta_path)
+    on_import("slow_package", execute)
+    assert find_spec("slow_package") is not None
+    assert import_module("slow_package").VALUE == 7
+    assert names == ["slow_package"]
+    assert (package / "ran").read_text() == "x"
+    assert sys.meta_path == finders
 
 
 def test_a_module_that_does_not_exist_cannot_be_imported() -> None:

@@ -136,10 +136,10 @@ def test_a_larger_sample_is_drawn_from_the_same_keys(server: Server) -> None:
     assert set(larger) == {b"d:%d" % row for row in range(100)}
 
 
-def sampler_of(server: Server, count: int) -> DocumentSampler:
+def sampler_of(server: Server, count: int, prefixes: Sequence[str] = ("d:",)) -> DocumentSampler:
     """Return the sampler of an index with some documents, the only keys of the server."""
-    server.bulk([("HSET", f"d:{row}", "a", "old") for row in range(count)])
-    server.command("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "a", "TAG")
+    server.command("FT.CREATE", "i", "PREFIX", len(prefixes), *prefixes, "SCHEMA", "a", "TAG")
+    server.bulk([("HSET", f"{prefixes[row % len(prefixes)]}{row}", "a", "old") for row in range(count)])
     wait_until_indexed(server, "i")
     server.command("CONFIG", "RESETSTAT")
     return DocumentSampler(server, read_snapshot(server, "i"))
@@ -161,6 +161,22 @@ def test_some_keys_suffice_where_the_server_has_nothing_but_documents(server: Se
     assert [thirds[number] for number in range(3)] == pytest.approx([333] * 3, abs=80)
     larger = sampler.keys(KEPT_KEYS + 1)
     assert (len(set(larger)), larger[:1000]) == (KEPT_KEYS + 1, smaller)
+
+
+def test_a_sample_has_documents_of_each_prefix(server: Server) -> None:
+    sampler = sampler_of(server, 3 * LISTED_KEYS, ("c:", "d:"))
+    found = Counter(key[:2] for key in sampler.keys(1000))
+    assert [found[b"c:"], found[b"d:"]] == pytest.approx([500, 500], abs=80)
+
+
+def test_a_sample_has_documents_that_were_indexed_last_without_the_right_to_scan(server: Server) -> None:
+    sampler = sampler_of(server, 3 * LISTED_KEYS)
+    server.command("ACL", "SETUSER", "default", "-scan")
+    try:
+        thirds = Counter(int(key.removeprefix(b"d:")) // LISTED_KEYS for key in sampler.keys(1000))
+    finally:
+        server.command("ACL", "SETUSER", "default", "+scan")
+    assert [thirds[number] for number in range(3)] == pytest.approx([333] * 3, abs=80)
 
 
 def test_all_keys_are_listed_where_some_may_be_no_documents(server: Server) -> None:

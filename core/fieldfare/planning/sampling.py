@@ -15,7 +15,7 @@ from fieldfare.engine.transformation import transformed
 from fieldfare.server.document_reader import read_bounded_batches, trial_reads
 from fieldfare.server.keys import count_keys, iterate_keys
 from fieldfare.server.permissions import require_allowed
-from fieldfare.server.refusal import trial_keys
+from fieldfare.server.refusal import optional, trial_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,9 +120,10 @@ class DocumentSampler:
     def _listed(self, limit: int) -> Iterator[list[bytes]]:
         """Yield keys, some at a time; not all of them if the server has nothing but documents and some suffice."""
         self.key_count = 0
-        documents = self._snapshot.stats.num_docs
-        enough = LISTED_KEYS if limit <= KEPT_KEYS < documents and self._is_all_documents else inf
-        for keys in iterate_keys(self._server, self._snapshot.definition, self._snapshot.stats, KEY_BATCH):
+        definition, documents = self._snapshot.definition, self._snapshot.stats.num_docs
+        some_suffice = limit <= KEPT_KEYS < documents and len(definition.prefixes) == 1  # one is listed after the other
+        enough = LISTED_KEYS if some_suffice and self._is_all_documents and self._may_scan else inf
+        for keys in iterate_keys(self._server, definition, self._snapshot.stats, KEY_BATCH):
             self.key_count += len(keys)
             yield keys
             if self.key_count >= enough:
@@ -138,6 +139,11 @@ class DocumentSampler:
             return int(self._server.command("DBSIZE")) <= self._snapshot.stats.num_docs
         except RedisError:
             return False
+
+    @property
+    def _may_scan(self) -> bool:
+        """Whether keys are listed by a scan: the index lists those first that it indexed first."""
+        return optional(lambda: bool(require_allowed(self._server, [("SCAN", 0, "COUNT", 1)])), otherwise=False)
 
 
 @frozen(eq=False)

@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import Command, acquire_connection, encode, receive, send
+from fieldfare.server.pipeline import Command, acquire_connection, encode, receive, send, send_packed
 from fieldfare.server.refusal import TRIAL_KEY
 
 __all__ = ["ChangeTracking", "track_changes"]
@@ -57,7 +57,7 @@ class ChangeTracking:
     What this object's own :attr:`connection` writes does not count.
 
     Attributes:
-        connection: for transactions on these keys.
+        connection: for transactions on these keys; :meth:`send` and :meth:`receive` use it.
     """
 
     def __init__(self, connection: Connection, listener: Connection, marker: Connection) -> None:
@@ -67,6 +67,8 @@ class ChangeTracking:
         self._any_may_be_changed = False
         self._marks = _marks()
         self._resources = ExitStack()
+        self._awaited = 0
+        self._early: list[Any] = []
 
     @classmethod
     def start(cls, node: Redis, prefixes: Sequence[bytes]) -> Self:
@@ -114,6 +116,18 @@ class ChangeTracking:
             else:
                 return
         raise ResponseError("no key was found that this node would take")
+
+    def send(self, commands: Sequence[bytes]) -> None:
+        """Send packed commands; raises as :func:`fieldfare.server.pipeline.send_packed`."""
+        self._awaited += len(commands)
+        send_packed(self.connection, commands)
+
+    def receive(self, count: int) -> list[Any]:
+        """Read the replies to commands of :meth:`send`; as :func:`fieldfare.server.pipeline.receive`."""
+        early, self._early = self._early[:count], self._early[count:]
+        replies = [*early, *receive(self.connection, count - len(early))]
+        self._awaited -= count
+        return replies
 
     def has_news(self, timeout: float) -> bool:
         """Whether the server tells something within some seconds.
@@ -183,10 +197,13 @@ class ChangeTracking:
     def _require_connection(self) -> None:
         """Check that the server has not closed the connection that asked for tracking: the listener's stays open then.
 
+        That is seen behind the replies that came before.
+
         Raises:
             redis.exceptions.ConnectionError: it has.
         """
-        self.connection.can_read(timeout=0)
+        while self.connection.can_read(timeout=0) and len(self._early) < self._awaited:
+            self._early += receive(self.connection, 1)
 
     def _take(self, message: Any) -> Sequence[bytes]:
         """Remember the keys that a message names, and return them."""

@@ -3,7 +3,8 @@
 The server tells which keys are changed (see ``change_tracking``). The last moment between the look and the write is
 closed by a transaction: the keys are watched first, then it is asked what was changed until then, and the transaction
 is not executed if a watched key is changed after that. The commands are sent before the look, so that the server has
-them when EXEC follows; if the look finds a change, DISCARD follows instead.
+them when EXEC follows; if the look finds a change, DISCARD follows instead. They are sent after the reply to MULTI: had
+the server refused it, it would execute them at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
-from redis.connection import Connection
 from redis.exceptions import ResponseError
 
 from fieldfare.documents import Batch
@@ -22,7 +22,7 @@ from fieldfare.errors import LockLost
 from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.server.conditional_write import ConditionalWrite
 from fieldfare.server.nodes import LARGE_BATCH, HeldLock
-from fieldfare.server.pipeline import Argument, encode, pack, receive, send_packed
+from fieldfare.server.pipeline import Argument, checked, encode, pack
 from fieldfare.server.transaction_limit import TransactionLimit
 
 __all__ = ["TrackedWrite", "write_tracked"]
@@ -65,14 +65,14 @@ class _Part:
 
 
 @frozen(hash=False)
-class _Queued:
-    """A part whose keys are watched and whose commands the server has queued.
+class _Begun:
+    """A part whose keys are watched, and whose transaction has begun.
 
     Attributes:
         part: the part.
         rows: the rows of the commands.
         left: the rows of documents that were changed before.
-        questions: how many commands were sent before MULTI.
+        questions: how many commands were sent, the last of them MULTI.
     """
 
     part: _Part
@@ -83,7 +83,7 @@ class _Queued:
 
 @frozen(hash=False)
 class _Sent:
-    queued: _Queued
+    begun: _Begun
     at: float
 
 
@@ -155,67 +155,65 @@ def _write_parts(
                 under_way = None
             yield _Done(part, 0, ())
             continue
-        queued = _queue(tracking, part, lock)
+        begun = _begin(tracking, part, lock)
         done = None if under_way is None else _finish(tracking, under_way, limit)
-        under_way = _execute(tracking, queued, lock)
+        under_way = _execute(tracking, begun, lock)
         is_large = part.write.after.size > LARGE_BATCH
         if done is not None:
             yield done
         if under_way is None:
-            yield _Done(part, 0, sorted([*queued.rows, *queued.left]))
+            yield _Done(part, 0, sorted([*begun.rows, *begun.left]))
         elif is_large:  # two of them would take too much memory
             done = _finish(tracking, under_way, limit)
             under_way = None
             yield done
-        del part, queued, done
+        del part, begun, done
     if under_way is not None:
         yield _finish(tracking, under_way, limit)
 
 
-def _queue(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Queued:
-    """Watch the keys of a part, and send its commands without EXEC."""
+def _begin(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Begun:
+    """Watch the keys of a part, and begin its transaction."""
     keys = part.write.after.keys
     left = [row for row in part.rows if tracking.may_be_changed(keys[row])]
-    commands = {row: part.commands[row] for row in part.rows if row in part.commands}
-    for row in left:
-        commands.pop(row, None)
-    questions = [pack((b"WATCH", *part.keys))]
-    if lock is not None:
-        questions.append(pack(lock.command))
-    send_packed(tracking.connection, [*questions, MULTI, *commands.values()])
-    return _Queued(part, list(commands), left, len(questions))
+    rows = [row for row in part.rows if row in part.commands and not tracking.may_be_changed(keys[row])]
+    questions = [pack((b"WATCH", *part.keys)), *([] if lock is None else [pack(lock.command)]), MULTI]
+    tracking.send(questions)
+    return _Begun(part, rows, left, len(questions))
 
 
-def _execute(tracking: ChangeTracking, queued: _Queued, lock: HeldLock | None) -> _Sent | None:
-    """Send EXEC unless another client has changed one of the documents; None if one has.
+def _execute(tracking: ChangeTracking, begun: _Begun, lock: HeldLock | None) -> _Sent | None:
+    """Send the commands, and EXEC unless another client has changed one of the documents; None if one has.
 
     Raises:
         LockLost: this process no longer holds the lock.
-        redis.exceptions.ResponseError: the keys could not be watched.
+        redis.exceptions.ResponseError: the server refuses to watch the keys, or to begin a transaction.
     """
-    connection = tracking.connection
+    watched, *holder, multi = tracking.receive(begun.questions)
+    queued = 0
     try:
-        watched, *holder = receive(connection, queued.questions)
-        if isinstance(watched, ResponseError):
-            raise watched
+        checked(watched)
+        checked(multi)
         if lock is not None:
             lock.confirm(holder[0])
+        tracking.send([begun.part.commands[row] for row in begun.rows])
+        queued = len(begun.rows)
         tracking.synchronize()
     except (ResponseError, LockLost):
-        _discard(connection, queued)
+        _discard(tracking, queued)
         raise
-    keys = queued.part.write.after.keys
-    if any(tracking.may_be_changed(keys[row]) for row in queued.rows):
-        _discard(connection, queued)
+    keys = begun.part.write.after.keys
+    if any(tracking.may_be_changed(keys[row]) for row in begun.rows):
+        _discard(tracking, queued)
         return None
     at = monotonic()
-    send_packed(connection, [EXEC])
-    return _Sent(queued, at)
+    tracking.send([EXEC])
+    return _Sent(begun, at)
 
 
-def _discard(connection: Connection, queued: _Queued) -> None:
-    send_packed(connection, [DISCARD])
-    receive(connection, len((MULTI, *queued.rows, DISCARD)))
+def _discard(tracking: ChangeTracking, queued: int) -> None:
+    tracking.send([DISCARD])
+    tracking.receive(queued + 1)
 
 
 def _packed_commands(write: ConditionalWrite, paths: Sequence[str]) -> dict[int, bytes]:
@@ -241,11 +239,11 @@ def _before(write: ConditionalWrite) -> Batch:
 
 
 def _finish(tracking: ChangeTracking, sent: _Sent, limit: TransactionLimit | None) -> _Done:
-    part, rows = sent.queued.part, sent.queued.rows
-    *_, outcome = receive(tracking.connection, len((MULTI, *rows, EXEC)))
+    part, rows = sent.begun.part, sent.begun.rows
+    *_, outcome = tracking.receive(len((*rows, EXEC)))
     if limit is not None and not (part.is_last and part.rows.start):  # else the next batch was made meanwhile
         limit.learn(len(rows), monotonic() - sent.at)
     # another client changed a watched key: nothing was executed
     replies: Sequence[Any] = outcome if isinstance(outcome, list) else [None] * len(rows)
     left = [row for row, reply in zip(rows, replies, strict=True) if reply != 1]
-    return _Done(part, len(rows) - len(left), sorted([*left, *sent.queued.left]))
+    return _Done(part, len(rows) - len(left), sorted([*left, *sent.begun.left]))

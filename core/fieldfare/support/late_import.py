@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from threading import RLock
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -41,14 +40,21 @@ class _Finder(MetaPathFinder):
         self.name = name
         self._execute = execute
 
-    def find_spec(self, fullname: str, _: Sequence[str] | None, __: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the module with the other finders; who only asks where it is does not import it yet."""
         if fullname != self.name:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        found = (each.find_spec(fullname, path, target) for each in list(sys.meta_path) if each is not self)
+        spec = next((each for each in found if each is not None), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._execute)
+            spec.loader = _Loader(spec.loader, self._run)
         return spec
+
+    def _run(self, module: ModuleType, loader: Loader) -> None:
+        self._execute(module, loader)
+        sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
 
 
 class _Loader(Loader):
