@@ -14,6 +14,8 @@ from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result
 from fieldfare.server import Server
+from fieldfare.server.inspect import read_stats
+from fieldfare.server.search import find_indexed
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.digest import database_digest, index_state
 from fieldfare.testing.faults import Fault, FaultContext
@@ -120,3 +122,16 @@ def test_a_trial_index_that_a_killed_run_left_is_dropped(
     done = fieldfare(*apply) if then == "apply" else fieldfare("rollback", "--backup-dir", "backup")
     assert done.code == 0, done.stderr
     assert server.command("FT._LIST") in ([b"idx"], {b"idx"})
+
+
+def test_a_document_whose_key_is_the_prefix_of_a_small_index_is_tried_too(server: Server, tmp_path: Path) -> None:
+    vector = ("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "idx", "PREFIX", 1, "d:1", "FILTER", "@v>1", "SCHEMA", *vector)
+    server.command("HSET", "d:1", "other", "a FILTER accepts what lacks the field, if it is written")
+    wait_until_indexed(server)
+    if not read_stats(server, "idx").num_docs:
+        pytest.skip("this server's FILTER refuses a document without the field also when it is written")
+    plan = plan_of(server, {"add_fields": [{"name": "title", "type": "tag"}]})
+    with pytest.raises(PreconditionError, match="its FILTER leaves them out when they are scanned"):
+        MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path)
+    assert find_indexed(server, "idx", [b"d:1"]) == {b"d:1"}

@@ -44,8 +44,9 @@ def rehearse_scan(run: ActiveRun) -> None:
     definition = _definition(run.plan)
     if definition is None:
         return
-    # "*" and what begins all keys would cover all documents
-    unfit = {b"", b"*", *map(encode, run.source.prefixes)}
+    # "*" and what begins all keys would cover all documents: too many, unless the index has few
+    is_small = run.store.key_count <= SAMPLE
+    unfit = {b"", b"*", *map(encode, () if is_small else run.source.prefixes)}
     sampled = (key for key in chain.from_iterable(run.captured_keys()) if _prefix(key) not in unfit)
     # the longest of them: a short key begins others
     keys = sorted(set(heapq.nsmallest(10 * SAMPLE, sampled, key=crc32)), key=len)[-SAMPLE:]

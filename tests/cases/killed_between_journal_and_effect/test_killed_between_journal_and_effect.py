@@ -17,7 +17,8 @@ from fieldfare.backup import journal
 from fieldfare.backup.record_file import RecordFile
 from fieldfare.errors import BackupUnusable
 from fieldfare.plan import MigrationPlan
-from fieldfare.server import Server, tracked_writer
+from fieldfare.server import Server
+from fieldfare.server.change_tracking import ChangeTracking
 from fieldfare.testing.digest import database_digest, index_state
 from torture import TORTURE
 
@@ -87,7 +88,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(Server, "bulk_stream", ticking)
     for owner, name in (
         (Server, "command"),
-        (tracked_writer, "receive"),
+        (ChangeTracking, "receive"),
         (journal, "write_durably"),
         (RecordFile, "append"),
         (Path, "rename"),
