@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -268,11 +269,10 @@ def test_asynchronous_clients(client: Redis, tmp_path: Path) -> None:
 
 def test_a_client_stays_as_it_is(client: Redis, tmp_path: Path) -> None:
     options = client.connection_pool.connection_kwargs
-    with Redis(
-        connection_pool=type(client.connection_pool)(
-            client.connection_pool.connection_class, **{**options, "decode_responses": True}
-        )
-    ) as own:
+    pool = type(client.connection_pool)(
+        client.connection_pool.connection_class, **{**options, "decode_responses": True}
+    )
+    with closing(pool), Redis(connection_pool=pool) as own:
         script(own, tmp_path)
         assert own.hget("article:1", "headline") == "about 1"
 

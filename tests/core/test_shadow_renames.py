@@ -230,6 +230,8 @@ def test_a_restarted_server_that_has_lost_the_move_of_the_name_keeps_new_forms(
         theirs = shape.read(server, "d:1", shape.shadow)
         migration.finalize(force=True)
         assert shape.read(server, "d:1", shape.shadow) == theirs
+        following = [each for each in server.nodes()[0].client_list() if "t" in each["flags"]]
+        assert following == [], "what follows changes is closed"
 
 
 def test_a_rewritten_field_with_values_under_the_new_name_needs_two_plans(server: Server, tmp_path: Path) -> None:
