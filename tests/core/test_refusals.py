@@ -19,6 +19,7 @@ from fieldfare.server import Server
 from fieldfare.server.lock import IndexLock
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 130, 8
 PATCH = {"version": 1, "changes": {"update_fields": [{"name": "embedding", "attrs": {"datatype": "float16"}}]}}
@@ -44,6 +45,7 @@ def create(server: Server, name: str) -> None:
         *("FT.CREATE", name, "PREFIX", 1, "doc:", "SCHEMA", "title", "TEXT", "embedding", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
     )
+    wait_until_indexed(server, name)
 
 
 def state(server: Server) -> object:
