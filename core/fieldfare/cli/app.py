@@ -5,14 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, NoReturn
 
 import typer
 from attrs import evolve
 from typer.core import TyperCommand
-from typer.models import CommandInfo
 
 from fieldfare import __version__
 from fieldfare.cli.arguments import Arguments, known_secrets, read_arguments
@@ -20,6 +18,7 @@ from fieldfare.cli.connection_options import with_connection_options
 from fieldfare.cli.errors import INTERRUPTED, USAGE, report_error
 from fieldfare.cli.help_text import Command, Group, fit_examples
 from fieldfare.cli.output import notice, replace_closed_streams, show
+from fieldfare.cli.plugin_commands import add_commands, load_command
 from fieldfare.cli.process_title import mask_secrets
 from fieldfare.cli.session import Session
 from fieldfare.cli.telemetry import switch_on_telemetry
@@ -186,7 +185,7 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(program)
     kernel = {name for name, _, _ in COMMANDS}
-    owners = _add_commands(app, plugins, taken=kernel)
+    owners = add_commands(app, plugins, taken=kernel)
     of_plugins, app.registered_commands = app.registered_commands, []
     for name, place, examples in COMMANDS:
         app.command(name, epilog=_epilog(examples))(CommandSource(place))
@@ -196,7 +195,7 @@ def build_app(plugins: Plugins, *, only: str | None = None) -> typer.Typer:
         app.registered_commands = alone or app.registered_commands
     for command in list(app.registered_commands):
         try:
-            _load(command, owners)
+            load_command(command, owners)
         except PluginBroken as broken:
             if command.name == only:
                 raise
@@ -277,47 +276,3 @@ def _run(arguments: Arguments) -> int:
 def _epilog(examples: Sequence[str]) -> str:
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExamples:\n{lines}"
-
-
-def _add_commands(app: typer.Typer, plugins: Plugins, *, taken: AbstractSet[str]) -> dict[str | None, str]:
-    """Let every plugin add its commands; one that fails, or takes a name that exists, counts as broken.
-
-    Returns:
-        The plugin of each command.
-    """
-    owners: dict[str | None, str] = {}
-    implementations = plugins.manager.hook.fieldfare_add_commands.get_hookimpls()
-    for each in sorted(implementations, key=lambda implementation: implementation.plugin_name):
-        before = len(app.registered_commands)
-        others = taken | {command.name for command in app.registered_commands}
-        fault = ""
-        try:
-            each.function(**dict.fromkeys(each.argnames, app))
-            duplicates = others & {command.name for command in app.registered_commands[before:]}
-            if duplicates:
-                fault = f"the command {min(map(str, duplicates))!r} exists already"
-        except Exception as error:  # noqa: BLE001 - an error of a plugin breaks only that plugin
-            fault = f"{type(error).__name__}: {error}"
-        if fault:
-            del app.registered_commands[before:]
-            broken = PluginBroken(each.plugin_name, f"it cannot add its commands ({fault})")
-            plugins.broken = (*plugins.broken, broken)
-        owners |= {command.name: each.plugin_name for command in app.registered_commands[before:]}
-    return owners
-
-
-def _load(command: CommandInfo, owners: Mapping[str | None, str]) -> None:
-    """Import the function of a command.
-
-    Raises:
-        PluginBroken: it is a plugin's, and cannot be imported.
-    """
-    if not isinstance(command.callback, CommandSource):
-        return
-    try:
-        command.callback = command.callback.load()
-    except Exception as error:
-        if command.name not in owners:
-            raise
-        fault = f"its command {command.name!r} cannot be imported ({type(error).__name__}: {error})"
-        raise PluginBroken(owners[command.name], fault) from error
