@@ -175,11 +175,11 @@ def _write_parts(
 def _begin(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Begun:
     """Watch the keys of a part, and begin its transaction."""
     keys = part.write.after.keys
-    left = [row for row in part.rows if tracking.may_be_changed(keys[row])]
-    rows = [row for row in part.rows if row in part.commands and not tracking.may_be_changed(keys[row])]
+    left = {row for row in part.rows if tracking.may_be_changed(keys[row])}
+    rows = [row for row in part.rows if row in part.commands and row not in left]
     questions = [pack((b"WATCH", *part.keys)), *([] if lock is None else [pack(lock.command)]), MULTI]
     tracking.send(questions)
-    return _Begun(part, rows, left, len(questions))
+    return _Begun(part, rows, sorted(left), len(questions))
 
 
 def _execute(tracking: ChangeTracking, begun: _Begun, lock: HeldLock | None) -> _Sent | None:
