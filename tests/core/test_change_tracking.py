@@ -170,20 +170,27 @@ def test_without_a_transaction_nothing_is_written(rights: list[str], server: Ser
     assert write(tracking, server).changed == [KEYS[1]]
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["before the keys are watched", "before the look", "after the look"])
 def test_the_last_moment_before_the_write_is_closed(
     moment: str, server: Server, tracking: ChangeTracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synchronize = tracking.synchronize
+    make_mark, synchronize = tracking.make_mark, tracking.synchronize
 
-    def interrupted() -> None:
-        if moment == "before":
-            server.command("HSET", KEYS[1], "f", "theirs")
-        synchronize()
-        if moment == "after":  # nothing is asked any more until the transaction is executed
+    def interfere(now: str) -> None:
+        if now == moment:
             server.command("HSET", KEYS[1], "f", "theirs")
 
-    monkeypatch.setattr(tracking, "synchronize", interrupted)
+    def interrupted_mark() -> tuple[bytes, bytes]:
+        interfere("before the keys are watched")
+        return make_mark()
+
+    def interrupted_look(*, mark: bytes) -> None:
+        interfere("before the look")
+        synchronize(mark=mark)
+        interfere("after the look")  # nothing is asked any more until the transaction is executed
+
+    monkeypatch.setattr(tracking, "make_mark", interrupted_mark)
+    monkeypatch.setattr(tracking, "synchronize", interrupted_look)
     result = write(tracking, server)
     assert result.changed == [KEYS[1]]
     assert values(server) == [b"new", b"theirs", *[b"new"] * 6]
@@ -196,11 +203,11 @@ def test_a_connection_that_is_closed_before_the_look_is_noticed_behind_unread_re
     send(tracking.connection, [("CLIENT", "ID")])
     [number] = receive(tracking.connection, 1)
 
-    def interrupted() -> None:
+    def interrupted(*, mark: bytes) -> None:
         while not any(each["id"] == str(number) and each["multi"] == "8" for each in server.nodes()[0].client_list()):
             pass
         server.command("CLIENT", "KILL", "ID", number)
-        synchronize()
+        synchronize(mark=mark)
 
     monkeypatch.setattr(tracking, "synchronize", interrupted)
     with pytest.raises(ConnectionError):

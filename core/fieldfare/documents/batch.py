@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Final, overload
+from typing import Final, TypeAlias, overload
 
 from attrs import evolve, field, frozen
 
@@ -17,6 +17,8 @@ MISSING: Final = -1
 """The length recorded for a document that does not have the field."""
 
 
+Block: TypeAlias = bytes | bytearray | memoryview
+
 COPIED_BYTES: Final = 4 << 20
 """How many bytes of a block are copied at most, to work on bytes instead of a view of them."""
 
@@ -28,20 +30,59 @@ class Column(Sequence[bytes | None]):
         block: all present values, one after the other.
         lengths: bytes of each row's value, ``MISSING`` for a document without the field.
 
+    Attributes:
+        lengths: the same.
+        size: bytes of the block.
+
     Raises:
         InvalidBatch: the lengths do not add up to the block.
     """
 
-    __slots__ = ("_offsets", "block", "lengths")
+    __slots__ = ("_block", "_make", "_offsets", "lengths", "size")
 
-    def __init__(self, block: bytes | bytearray | memoryview, lengths: Sequence[int]) -> None:
-        self.block = block
+    def __init__(self, block: Block, lengths: Sequence[int]) -> None:
+        self._set_lengths(lengths)
+        self._make: Callable[[], Block] | None = None
+        self._block = self._fitting(block)
+
+    def _set_lengths(self, lengths: Sequence[int]) -> None:
         self.lengths = tuple(lengths)
         self._offsets: tuple[int, ...] | None = None
-        total = sum(length for length in self.lengths if length != MISSING)
-        if total != len(block):
-            message = f"{len(block)} bytes for lengths that add up to {total}"
+        self.size = sum(length for length in self.lengths if length != MISSING)
+
+    def _fitting(self, block: Block) -> Block:
+        if len(block) != self.size:
+            message = f"{len(block)} bytes for lengths that add up to {self.size}"
             raise InvalidBatch(message)
+        return block
+
+    @classmethod
+    def deferred(cls, make: Callable[[], Block], lengths: Sequence[int]) -> Column:
+        """Build a column whose values are made when somebody looks at them first.
+
+        In the rehearsal of a migration nobody does, so a transform that knows the lengths and the notes without the
+        values saves their computation there.
+
+        Args:
+            make: returns the block; called once at most. It must not fail, and what it works on must not change.
+            lengths: as of the class.
+        """
+        column = cls(b"", ())
+        column._set_lengths(lengths)
+        column._make = make
+        return column
+
+    @property
+    def block(self) -> Block:
+        """All present values, one after the other.
+
+        Raises:
+            InvalidBatch: it is :meth:`deferred`, and does not have the bytes that the lengths say.
+        """
+        make = self._make
+        if make is not None:
+            self._block, self._make = self._fitting(make()), None
+        return self._block
 
     @classmethod
     def of(cls, values: Iterable[bytes | None]) -> Column:
@@ -111,7 +152,7 @@ class Column(Sequence[bytes | None]):
 
     def __repr__(self) -> str:
         """Show the shape, never the data."""
-        return f"Column({len(self.lengths)} rows, {len(self.block)} bytes)"
+        return f"Column({len(self.lengths)} rows, {self.size} bytes)"
 
 
 @frozen(hash=False)
@@ -135,7 +176,7 @@ class Batch:
     @property
     def size(self) -> int:
         """How many bytes its values have."""
-        return sum(len(column.block) for column in self.columns.values())
+        return sum(column.size for column in self.columns.values())
 
     def __getitem__(self, name: str) -> Column:
         """Return the column of a field.
@@ -179,6 +220,12 @@ class Batch:
         keys = tuple(self.keys[row] for row in rows[:EXAMPLES])
         note = Note(kind, name, len(rows), keys, blocking, allow, detail)
         return evolve(self, notes=(*self.notes, note))
+
+    def computed(self) -> Batch:
+        """Return the same batch, after the values of :meth:`Column.deferred` columns have been made."""
+        for column in self.columns.values():
+            column.block  # noqa: B018 - makes it
+        return self
 
     def select(self, rows: Sequence[int], names: Iterable[str]) -> Batch:
         """Return only these rows and these fields."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
 from fieldfare.backup import CONCURRENT_UPDATES, REWRITE, Shard
 from fieldfare.backup.record_sequence import Place
-from fieldfare.documents import Note
+from fieldfare.documents import Batch, Note
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.saved_values import SavedValues
 from fieldfare.engine.concurrent.updates import CONTENDED, UPDATED, UnconvertedUpdates, convert_concurrent_updates
@@ -21,7 +21,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shard_work import dump_shards, work_on_shards
 from fieldfare.errors import UnconvertibleDocuments
 from fieldfare.plan import Receipt
-from fieldfare.server.document_reader import read_bounded_batches, read_documents
+from fieldfare.server.document_reader import Problems, read_bounded_batches, read_documents
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.support.read_ahead import read_ahead
 from fieldfare.support.wording import counted
@@ -77,8 +77,8 @@ def dump_shard(
         watchers: see every batch.
     """
     keys = run.store.iter_keys(shard.start, shard.stop, place)
-    for batch, problems in read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))):
-        shard.append(REWRITE, batch)
+    read = read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths)))
+    for batch, problems in read_ahead(_saved(shard, read)):
         rehearsed = run.transformed(batch)
         if watchers is not None:
             watchers.add(batch)
@@ -87,6 +87,14 @@ def dump_shard(
             _count_dumped(run, 1)
             run.advance(len(batch))
         del batch, rehearsed  # before the next one is read: together they may be large
+
+
+def _saved(shard: Shard, read: Iterable[tuple[Batch, Problems]]) -> Iterator[tuple[Batch, Problems]]:
+    """Write the originals of each batch to the shard's file before it is yielded."""
+    for batch, problems in read:
+        shard.append(REWRITE, batch)
+        yield batch, problems
+        del batch, problems
 
 
 def refuse_unconvertible(run: ActiveRun) -> None:
@@ -160,7 +168,7 @@ def rewrite_shard(run: ActiveRun, work: RewritePass, shard: Shard, convert: Conv
 
     def versions() -> Iterator[ValueVersion]:
         for batch in shard.iter_batches(REWRITE, start):
-            yield ValueVersion(batch, run.transformed(batch))
+            yield ValueVersion(batch, run.transformed(batch).computed())
 
     def replacements() -> Iterator[ConditionalWrite]:
         for version in read_ahead(versions()):

@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import Command, acquire_connection, encode, receive, send, send_packed
+from fieldfare.server.pipeline import Command, acquire_connection, encode, pack, receive, send, send_packed
 from fieldfare.server.refusal import TRIAL_KEY
 
 __all__ = ["ChangeTracking", "track_changes"]
@@ -32,11 +32,17 @@ CHANNEL: Final = b"__redis__:invalidate"
 MARKS: Final = b"fieldfare:tracking:"
 """Keys that are written to see up to where the server has told of changes; they expire at once."""
 
+OWN_MARKS: Final = b"fieldfare:tracking-own:"
+"""Those that the connection writes which asked what others change: it is not told of what it writes itself."""
+
 START_SECONDS: Final = 5.0
 """How long the first mark may take: a proxy may take the command and tell nothing."""
 
 CHECK_SECONDS: Final = 0.2
-"""How often it is checked, while the server tells nothing, that it still has the connection which asked for it."""
+"""How often it is checked, while the server tells nothing, that it still has the connections which asked for it."""
+
+MOST_IDLE_SECONDS: Final = 5.0
+"""After how long the connection that asked for the marks is used: a server may close idle ones (``timeout``)."""
 
 MOST_KEYS: Final = 100_000
 """More changed keys are not remembered: then every key counts as changed."""
@@ -45,16 +51,19 @@ MOST_ATTEMPTS: Final = 10_000
 """How many marks are tried: a cluster has up to 1,000 nodes."""
 
 
-def _marks() -> Iterator[bytes]:
+def _marks(prefix: bytes) -> Iterator[bytes]:
     """Yield marks that all have the same slot."""
     tag = token_hex(8).encode()
-    return (MARKS + b"{%b}:%d" % (tag, number) for number in count())
+    return (prefix + b"{%b}:%d" % (tag, number) for number in count())
 
 
 class ChangeTracking:
     """The keys that other clients have changed since it was started; a context manager.
 
     What this object's own :attr:`connection` writes does not count.
+
+    A mark that is told proves that both its writer and who asked for it were connected then. Each of two connections
+    asks for the marks of the other; one listener is told of both.
 
     Attributes:
         connection: for transactions on these keys; :meth:`send` and :meth:`receive` use it.
@@ -65,7 +74,8 @@ class ChangeTracking:
         self._listener, self._marker = listener, marker
         self._changed: set[bytes] = set()
         self._any_may_be_changed = False
-        self._marks = _marks()
+        self._marks, self._own_marks = _marks(MARKS), _marks(OWN_MARKS)
+        self._marked_at = monotonic()
         self._resources = ExitStack()
         self._awaited = 0
         self._early: list[Any] = []
@@ -86,14 +96,14 @@ class ChangeTracking:
             undo.callback(listener.disconnect)
             listener.connect()
             [number, _] = _exchange(listener, [("CLIENT", "ID"), ("SUBSCRIBE", CHANNEL)])
-            connection = undo.enter_context(acquire_connection(node))
-            undo.callback(connection.disconnect)
-            broad = [word for prefix in _shortest([*prefixes, MARKS]) for word in (b"PREFIX", prefix)]
-            tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST", "NOLOOP", *broad)
-            _exchange(connection, [tracking])
+            connection, marker = (undo.enter_context(acquire_connection(node)) for _ in range(2))
+            tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST")
+            for each, asked in ((connection, [*prefixes, MARKS]), (marker, [OWN_MARKS])):
+                undo.callback(each.disconnect)
+                _exchange(each, [(*tracking, "NOLOOP", *_words(asked))])
             with suppress(MovedError):  # in a cluster, the key may be another node's
                 _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",), ("MULTI",), ("DISCARD",)])
-            made = cls(connection, listener, undo.enter_context(acquire_connection(node)))
+            made = cls(connection, listener, marker)
             made._find_mark()
             made._resources = undo.pop_all()
         return made
@@ -103,7 +113,7 @@ class ChangeTracking:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close both connections."""
+        """Close the connections."""
         self._resources.close()
 
     def _find_mark(self) -> None:
@@ -112,7 +122,7 @@ class ChangeTracking:
             try:
                 self.synchronize(START_SECONDS)
             except MovedError:
-                self._marks = _marks()
+                self._marks = _marks(MARKS)
             else:
                 return
         raise ResponseError("no key was found that this node would take")
@@ -147,23 +157,42 @@ class ChangeTracking:
         while self._listener.can_read(timeout=0):
             self._take(self._listener.read_response())
 
-    def synchronize(self, timeout: float | None = None) -> None:
-        """Wait until every change is known that was made before this call.
+    def make_mark(self) -> tuple[bytes, bytes]:
+        """Return a mark for :meth:`synchronize`, and the packed command with which :attr:`connection` writes it.
+
+        Raises:
+            redis.exceptions.ConnectionError: a connection broke.
+        """
+        if monotonic() - self._marked_at > MOST_IDLE_SECONDS:
+            self._mark()
+        mark = next(self._own_marks)
+        return mark, pack(_writing(mark))
+
+    def _mark(self) -> bytes:
+        """Write a mark, and return it."""
+        mark = next(self._marks)
+        _exchange(self._marker, [_writing(mark)])
+        self._marked_at = monotonic()
+        return mark
+
+    def synchronize(self, timeout: float | None = None, *, mark: bytes | None = None) -> None:
+        """Wait until every change is known that was made before this call, or before a mark was written.
 
         The server tells the changes of some time together, in one message for each prefix. So a key is marked after
-        them, with another connection; once the mark is told, so is all that was changed before it, but for messages of
-        other prefixes that follow it at once. A PING is answered behind these.
+        them; once the mark is told, so is all that was changed before it, but for messages of other prefixes that
+        follow it at once. A PING is answered behind these.
 
         Args:
             timeout: seconds to wait for each message; None for as long as for any reply.
+            mark: one of :meth:`make_mark` that the server has written; None to write one.
 
         Raises:
             redis.exceptions.ResponseError: the server refuses the mark.
             redis.exceptions.TimeoutError: the mark is not told.
             redis.exceptions.ConnectionError: the connection broke.
         """
-        mark = next(self._marks)
-        _exchange(self._marker, [("SET", mark, b"", "PX", 1)])
+        if mark is None:
+            mark = self._mark()
         while mark not in self._take(self._read(timeout)):
             pass
         self._listener.send_command("PING")  # type: ignore[no-untyped-call]  # redis-py's own gap
@@ -195,13 +224,14 @@ class ChangeTracking:
         return self._listener.read_response()
 
     def _require_connection(self) -> None:
-        """Check that the server has not closed the connection that asked for tracking: the listener's stays open then.
+        """Check that the server has closed no connection that asked for tracking: the listener's stays open then.
 
         That is seen behind the replies that came before.
 
         Raises:
             redis.exceptions.ConnectionError: it has.
         """
+        self._marker.can_read(timeout=0)
         while self.connection.can_read(timeout=0) and len(self._early) < self._awaited:
             self._early += receive(self.connection, 1)
 
@@ -211,7 +241,7 @@ class ChangeTracking:
         if keys is None:  # FLUSHALL, FLUSHDB
             self._any_may_be_changed = True
             return ()
-        self._changed.update(key for key in keys if not key.startswith(MARKS))
+        self._changed.update(key for key in keys if not key.startswith((MARKS, OWN_MARKS)))
         if len(self._changed) > MOST_KEYS:
             self._any_may_be_changed = True
             self._changed.clear()
@@ -234,6 +264,14 @@ def track_changes(server: Server, prefixes: Sequence[str]) -> ChangeTracking | N
         return ChangeTracking.start(node, [encode(prefix) for prefix in prefixes])
     except (ResponseError, TimeoutError):
         return None
+
+
+def _writing(mark: bytes) -> Command:
+    return ("SET", mark, b"", "PX", 1)
+
+
+def _words(prefixes: Sequence[bytes]) -> list[bytes]:
+    return [word for prefix in _shortest(prefixes) for word in (b"PREFIX", prefix)]
 
 
 def _shortest(prefixes: Sequence[bytes]) -> list[bytes]:

@@ -32,6 +32,10 @@ EXEC: Final = pack((b"EXEC",))
 DISCARD: Final = pack((b"DISCARD",))
 
 
+MOST_WATCHED: Final = 250
+"""How many documents share a transaction at most: the server compares each key with all that are watched already."""
+
+
 @frozen(hash=False)
 class TrackedWrite:
     """A batch of which some documents were written.
@@ -72,12 +76,14 @@ class _Begun:
         part: the part.
         rows: the rows of the commands.
         left: the rows of documents that were changed before.
-        questions: how many commands were sent, the last of them MULTI.
+        mark: what was written after the keys were watched.
+        questions: how many commands were sent: WATCH and the mark first, MULTI last.
     """
 
     part: _Part
     rows: Sequence[int]
     left: Sequence[int]
+    mark: bytes
     questions: int
 
 
@@ -111,7 +117,7 @@ def write_tracked(
         batches: keys and values.
         paths: which of their columns to write.
         lock: that of :meth:`Server.bulk_stream`.
-        limit: how many documents share a transaction; None for those of a batch.
+        limit: how many documents share a transaction; None for as many of a batch as the server can watch fast.
 
     Raises:
         LockLost: this process no longer holds the lock; one batch may have been sent since.
@@ -135,7 +141,8 @@ def _parts(
         commands = _packed_commands(write, paths)
         count, start = len(write.after.keys), 0
         while True:
-            stop = count if limit is None else start + limit.next_documents(count - start)
+            most = min(count - start, MOST_WATCHED)
+            stop = start + (most if limit is None else limit.next_documents(most))
             yield _Part(write, range(start, stop), commands)
             start = stop
             if start == count:
@@ -177,9 +184,10 @@ def _begin(tracking: ChangeTracking, part: _Part, lock: HeldLock | None) -> _Beg
     keys = part.write.after.keys
     left = {row for row in part.rows if tracking.may_be_changed(keys[row])}
     rows = [row for row in part.rows if row in part.commands and row not in left]
-    questions = [pack((b"WATCH", *part.keys)), *([] if lock is None else [pack(lock.command)]), MULTI]
+    mark, marking = tracking.make_mark()
+    questions = [pack((b"WATCH", *part.keys)), marking, *([] if lock is None else [pack(lock.command)]), MULTI]
     tracking.send(questions)
-    return _Begun(part, rows, sorted(left), len(questions))
+    return _Begun(part, rows, sorted(left), mark, len(questions))
 
 
 def _execute(tracking: ChangeTracking, begun: _Begun, lock: HeldLock | None) -> _Sent | None:
@@ -189,16 +197,16 @@ def _execute(tracking: ChangeTracking, begun: _Begun, lock: HeldLock | None) -> 
         LockLost: this process no longer holds the lock.
         redis.exceptions.ResponseError: the server refuses to watch the keys, or to begin a transaction.
     """
-    watched, *holder, multi = tracking.receive(begun.questions)
+    watched, marked, *holder, multi = tracking.receive(begun.questions)
     queued = 0
     try:
-        checked(watched)
-        checked(multi)
+        for reply in (watched, marked, multi):
+            checked(reply)
         if lock is not None:
             lock.confirm(holder[0])
         tracking.send([begun.part.commands[row] for row in begun.rows])
         queued = len(begun.rows)
-        tracking.synchronize()
+        tracking.synchronize(mark=begun.mark)
     except (ResponseError, LockLost):
         _discard(tracking, queued)
         raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from fieldfare.documents import Column
 from fieldfare_vectors.json_arrays import format_vectors, parse_vectors
-from fieldfare_vectors.rewritten_column import Headings, RewrittenColumn, find_extremes, rewrite_column, rows_at
+from fieldfare_vectors.rewritten_column import Rewritten, RewrittenColumn, find_extremes, rewrite_column, rows_at
 from fieldfare_vectors.values import NUMPY_DTYPES, Block, cast, from_bytes, truncate
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def truncate_bytes(parameters: TruncationParameters, column: Column) -> Rewritte
     """
     datatype, source, target = parameters.datatype, parameters.source, parameters.target
 
-    def truncate_block(block: Block) -> tuple[NDArray[Any], Headings]:
+    def truncate_block(block: Block) -> Rewritten:
         vectors = from_bytes(block, datatype).reshape(-1, source)
         short = truncate(vectors, target, renormalize=parameters.renormalize)
-        return cast(short, datatype), find_extremes(_peaks(vectors), _peaks(short, datatype))
+        return lambda: cast(short, datatype), find_extremes(_peaks(vectors), _peaks(short, datatype))
 
     return rewrite_column(column, source * parameters.width, target * parameters.width, truncate_block)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from fieldfare_quantize.calibration import IDENTITY, Calibration
 from fieldfare_quantize.integer_codec import decode, encode, flip
 from fieldfare_vectors.datatype import DATATYPES, INTEGERS, Datatype, width_of
-from fieldfare_vectors.rewritten_column import Headings, RewrittenColumn, find_extremes, positions, rewrite_column
+from fieldfare_vectors.rewritten_column import Rewritten, RewrittenColumn, find_extremes, positions, rewrite_column
 from fieldfare_vectors.values import NUMPY_DTYPES, Block, cast, clamp_overflow, from_bytes
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from fieldfare.documents import Column
 
 __all__ = ["convert"]
-
-Converted: TypeAlias = "tuple[NDArray[Any], Headings]"
 
 _SMALLEST_NORMAL: Final = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
 """The least magnitude of which all digits are kept."""
@@ -58,7 +56,7 @@ def convert(  # noqa: PLR0913 - both sides of a conversion
         KeyError: a datatype that cannot be converted.
     """
 
-    def convert_block(block: Block) -> Converted:
+    def convert_block(block: Block) -> Rewritten:
         vectors = from_bytes(block, source).reshape(-1, dims)
         if source in INTEGERS:
             return _from_codes(vectors, target, decoding)
@@ -69,39 +67,43 @@ def convert(  # noqa: PLR0913 - both sides of a conversion
     return rewrite_column(column, width_of(source) * dims, width_of(target) * dims, convert_block)
 
 
-def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) -> Converted:
+def _from_codes(codes: NDArray[Any], target: str, decoding: Calibration | None) -> Rewritten:
     zero: NDArray[np.bool_] = ~np.any(codes, axis=1, keepdims=False)
     if target in INTEGERS:
-        return flip(codes), {"zero": positions(zero)}
+        return lambda: flip(codes), {"zero": positions(zero)}
     values = decode(codes, decoding or IDENTITY)
     with np.errstate(over="ignore"):
         beyond = np.isinf(np.abs(values).max(axis=1, initial=0).astype(NUMPY_DTYPES[target]))
-    return cast(values, target), {"zero": positions(zero), "overflow": positions(beyond)}
+    return lambda: cast(values, target), {"zero": positions(zero), "overflow": positions(beyond)}
 
 
-def _to_codes(vectors: NDArray[Any], target: str, encoding: Calibration) -> Converted:
+def _to_codes(vectors: NDArray[Any], target: str, encoding: Calibration) -> Rewritten:
     peaks = _peaks(vectors)
     finite: NDArray[np.bool_] = np.isfinite(peaks)
     done = encode(vectors, target, encoding)
     underflow = finite & (peaks != 0) & ~done.codes.any(axis=1) if encoding.offset == 0 else np.zeros_like(finite)
-    return done.codes, find_extremes(peaks, peaks) | {
+    return lambda: done.codes, find_extremes(peaks, peaks) | {
         "overflow": positions(finite & (done.excess > OVERFLOW_EXCESS)),
         "clipped": positions(finite & (done.excess > 1 + EXCESS_TOLERANCE) & (done.excess <= OVERFLOW_EXCESS)),
         "underflow": positions(underflow),
     }
 
 
-def _round(vectors: NDArray[Any], after: Datatype) -> Converted:
+def _round(vectors: NDArray[Any], after: Datatype) -> Rewritten:
     peaks = _peaks(vectors)
-    # numpy's warnings do not name rows; the peaks do.
     with np.errstate(all="ignore"):
-        converted = vectors.astype(NUMPY_DTYPES[after.name])
         after_peaks = peaks.astype(NUMPY_DTYPES[after.name])
         headings = find_extremes(peaks, after_peaks)
-        if headings["overflow"]:
-            clamp_overflow(converted, vectors, after.name)
         subnormal = (after_peaks != 0) & (after_peaks < _SMALLEST_NORMAL[after.name])
-    return converted, headings | {"subnormal": positions(subnormal)}
+
+    def make() -> NDArray[Any]:
+        with np.errstate(all="ignore"):  # numpy's warnings do not name rows; the peaks do
+            converted = vectors.astype(NUMPY_DTYPES[after.name])
+            if headings["overflow"]:
+                clamp_overflow(converted, vectors, after.name)
+        return converted
+
+    return make, headings | {"subnormal": positions(subnormal)}
 
 
 def _peaks(vectors: NDArray[Any]) -> NDArray[Any]:

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Headings", "RewrittenColumn", "find_extremes", "positions", "rewrite_column", "rows_at"]
+__all__ = ["Headings", "Rewritten", "RewrittenColumn", "find_extremes", "positions", "rewrite_column", "rows_at"]
 
 Headings: TypeAlias = "dict[str, tuple[int, ...]]"
 """Attribute of :class:`RewrittenColumn` → positions of vectors."""
+
+
+Rewritten: TypeAlias = "tuple[Callable[[], NDArray[Any]], Headings]"
+"""What makes the vectors after a rewrite, and the positions of those that need attention."""
 
 
 @frozen(eq=False)
@@ -55,7 +59,7 @@ class RewrittenColumn:
 
 
 def rewrite_column(
-    column: Column, length: int, new_length: int, rewrite: Callable[[Block], tuple[NDArray[Any], Headings]]
+    column: Column, length: int, new_length: int, rewrite: Callable[[Block], Rewritten]
 ) -> RewrittenColumn:
     """Rewrite the vectors of a column of bytes.
 
@@ -63,15 +67,15 @@ def rewrite_column(
         column: one vector per row. Missing rows stay missing.
         length: bytes of a vector before.
         new_length: bytes of a vector after.
-        rewrite: gets the bytes of all vectors; returns the vectors after, and the positions of those that need
-            attention.
+        rewrite: gets the bytes of all vectors. What makes the vectors after is called when they are needed, which is
+            not in a rehearsal.
     """
     if column.lengths.count(length) == len(column):
-        vectors, found = rewrite(column.block)
-        return RewrittenColumn(Column(to_bytes(vectors), (new_length,) * len(column)), **found)
+        make, found = rewrite(column.block)
+        return RewrittenColumn(Column.deferred(lambda: to_bytes(make()), (new_length,) * len(column)), **found)
     values, rows = list(column), column.rows(length)
-    vectors, found = rewrite(b"".join(value for value in values if value is not None and len(value) == length))
-    block = to_bytes(vectors)
+    make, found = rewrite(b"".join(value for value in values if value is not None and len(value) == length))
+    block = to_bytes(make())
     for position, row in enumerate(rows):
         values[row] = block[position * new_length : (position + 1) * new_length]
     others = [row for row, value in enumerate(column.lengths) if value not in (MISSING, length)]
