@@ -68,6 +68,31 @@ def test_a_new_field_that_refuses_values(server: Server, tmp_path: Path) -> None
     assert (database_digest(server), index_state(server)) == before
 
 
+@pytest.mark.parametrize(
+    ("attrs", "options", "is_tried"),
+    [
+        ({"algorithm": "hnsw"}, (), False),
+        ({"algorithm": "hnsw", "m": 8}, (), False),
+        ({"algorithm": "hnsw"}, ("FILTER", "@n >= 0"), True),
+        ({"distance_metric": "ip"}, (), True),
+    ],
+)
+def test_documents_are_not_tried_where_only_the_search_changes(
+    attrs: dict[str, object], options: tuple[str, ...], *, is_tried: bool, server: Server, tmp_path: Path
+) -> None:
+    vector = ("vec", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2")
+    server.command("FT.CREATE", "idx", "PREFIX", 1, "d:", *options, "SCHEMA", "n", "NUMERIC", *vector)
+    server.bulk([("HSET", f"d:{row}", "n", row, "vec", bytes([row]) * 8) for row in range(COUNT)])
+    wait_until_indexed(server, "idx")
+    plan = plan_of(server, {"update_fields": [{"name": "vec", "attrs": attrs}]})
+    tried: list[bool] = []
+    plugins = load_plugins()
+    plugins.register(At("rehearse:finished", lambda: tried.append(True)), "watcher")
+    report = MigrationExecutor(plugins=plugins).apply(plan, server=server, backup_dir=tmp_path)
+    assert report.result is Result.SUCCEEDED
+    assert tried == [True] * is_tried
+
+
 def test_documents_that_are_lost_fail_the_run(server: Server, redis_url: str, tmp_path: Path) -> None:
     """Values that stop fitting after the rehearsal: the index has fewer documents, which still exist."""
     index_by_writing(server, field="NUMERIC")

@@ -17,6 +17,7 @@ from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.scan_rehearsal import rehearse_scan
 from fieldfare.server.keys import iterate_keys
+from fieldfare.support.meanwhile import meanwhile
 
 __all__ = ["capture"]
 
@@ -61,8 +62,9 @@ def capture(run: ActiveRun) -> None:
         require_free_keys(run)
     mode_of(run.plan).back_up(run)
     refuse_unconvertible(run)
-    # the barrier: nothing on Redis changes before this is on disk
-    run.store.sync()
+    with meanwhile(lambda: query_source(run)) as self_queries:
+        # the barrier: nothing on Redis changes before this is on disk
+        run.store.sync()
     saved = {tag: run.store.count(tag) for tag in run.store.tags}
     run.journal.update(
         phase=RunPhase.READY,
@@ -70,7 +72,7 @@ def capture(run: ActiveRun) -> None:
         saved_batches=saved,
         saved_digest=run.store.digest(saved),
         notes_before=run.journal.progress.notes,
-        self_queries=query_source(run),
+        self_queries=self_queries(),
     )
 
 

@@ -11,8 +11,8 @@ from zlib import crc32
 from attrs import evolve
 from redis.exceptions import ResponseError
 
-from fieldfare.changes import UpdateOption
-from fieldfare.definition import IndexDefinition
+from fieldfare.changes import Change, UpdateField, UpdateOption
+from fieldfare.definition import Algorithm, IndexDefinition
 from fieldfare.definition.reply import encode, text
 from fieldfare.engine.index import wait_until_scanned
 from fieldfare.engine.rehearsal import drop_left_over, trial_name
@@ -28,6 +28,9 @@ __all__ = ["rehearse_scan"]
 
 SAMPLE: Final = 100
 """How many documents are indexed for the rehearsal."""
+
+SEARCH_ATTRIBUTES: Final = ("m", "ef_construction", "ef_runtime", "epsilon", "initial_cap", "block_size")
+"""Attributes of vector fields that say how vectors are searched, and not which ones the field takes."""
 
 
 def rehearse_scan(run: ActiveRun) -> None:
@@ -117,8 +120,19 @@ def _narrow(run: ActiveRun, keys: list[bytes]) -> list[bytes]:
 
 def _definition(plan: MigrationPlan) -> IndexDefinition | None:
     """Return what to build: the target; the source where documents are still to be changed; None if neither tells."""
+    if not plan.target.filter and all(map(_changes_only_the_search, plan.changes)):
+        return None
     if any(isinstance(change, UpdateOption) and change.affects_coverage for change in plan.changes):
         return None
     if any(step.phase is Phase.REWRITE for step in plan.steps):
         return plan.source.definition if plan.source.definition.filter else None
     return plan.target
+
+
+def _changes_only_the_search(change: Change) -> bool:
+    """Whether a change leaves it as it is which values the fields take."""
+    if not isinstance(change, UpdateField):
+        return False
+    if change.attribute == "algorithm":
+        return {change.old, change.new} <= {Algorithm.FLAT, Algorithm.HNSW}
+    return change.attribute in SEARCH_ATTRIBUTES

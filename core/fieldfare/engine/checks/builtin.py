@@ -30,6 +30,7 @@ from fieldfare.server.index_commands import find_differences
 from fieldfare.server.inspect import read_snapshot, read_stats
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.search import count_results
+from fieldfare.support.meanwhile import meanwhile
 from fieldfare.support.wording import counted
 
 __all__ = ["check"]
@@ -60,21 +61,21 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
         live = read_snapshot(run.server, plan.target.name, key_sample_limit=key_limit if has_vectors else 0)
     except IndexNotFound as error:
         return [Finding("schema", passed=False, detail=str(error))]
-    missing = find_missing_documents(run)
-    findings = [
-        _schema(plan, live),
-        _synonyms(plan, live),
-        _aliases(plan, run, live),
-        *primaries,
-        _document_count(plan, run, live.stats, missing.count),
-        _key_sample(plan, run),
-        check_indexing_failures(run, live.stats, expired=_expired(run, missing)),
-        _wildcard(run, live),
-        *check_documents(run, missing),
-    ]
-    findings.extend(self_query(run, live, field, limit) for field in live.definition.fields if field.is_vector)
-    findings.extend(run_query_checks(run, live))
-    return findings
+    vectors = [field for field in live.definition.fields if field.is_vector]
+    with meanwhile(lambda: [self_query(run, live, field, limit) for field in vectors]) as self_queries:
+        missing = find_missing_documents(run)
+        findings = [
+            _schema(plan, live),
+            _synonyms(plan, live),
+            _aliases(plan, run, live),
+            *primaries,
+            _document_count(plan, run, live.stats, missing.count),
+            _key_sample(plan, run),
+            check_indexing_failures(run, live.stats, expired=_expired(run, missing)),
+            _wildcard(run, live),
+            *check_documents(run, missing),
+        ]
+    return [*findings, *self_queries(), *run_query_checks(run, live)]
 
 
 def _schema(plan: MigrationPlan, live: Snapshot) -> Finding:
