@@ -62,8 +62,8 @@ def check(plan: MigrationPlan, run: ActiveRun) -> list[Finding]:
     except IndexNotFound as error:
         return [Finding("schema", passed=False, detail=str(error))]
     vectors = [field for field in live.definition.fields if field.is_vector]
+    missing = find_missing_documents(run)  # the server is asked as fast as it answers
     with meanwhile(lambda: [self_query(run, live, field, limit) for field in vectors]) as self_queries:
-        missing = find_missing_documents(run)
         findings = [
             _schema(plan, live),
             _synonyms(plan, live),
