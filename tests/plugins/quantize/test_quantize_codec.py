@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fieldfare.documents import Column
 from fieldfare_quantize.codec import convert
 from fieldfare_vectors.datatype import DATATYPES
+from fieldfare_vectors import rewritten_column
 from fieldfare_vectors.rewritten_column import RewrittenColumn
 
 DIRECTIONS = list(permutations(DATATYPES, 2))
@@ -239,3 +240,17 @@ def test_a_batch_gives_what_its_halves_give() -> None:
 def test_unknown_datatype() -> None:
     with pytest.raises(KeyError, match="int8"):
         convert(Column.of([b"abcd"]), "float32", "int8", 1)
+
+
+def test_values_are_computed_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rehearsal reads none of them."""
+    computed = []
+    monkeypatch.setattr(
+        rewritten_column, "to_bytes", lambda vectors: computed.append(len(vectors)) or vectors.tobytes()
+    )
+    vectors = np.array([[1, 2], [0, 0], [1e9, 1]], np.float32)
+    done = convert(Column(vectors.tobytes(), [8] * 3), "float32", "float16", 2)
+    assert (done.zero, done.overflow, done.column.lengths) == ((1,), (2,), (4,) * 3)
+    assert computed == []
+    assert list(done.column) == [each.tobytes() for each in np.array([[1, 2], [0, 0], [65504, 1]], np.float16)]
+    assert computed == [3]
