@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from fieldfare.documents import Column
 from fieldfare_quantize.codec import convert
-from fieldfare_vectors.datatype import DATATYPES
 from fieldfare_vectors import rewritten_column
+from fieldfare_vectors.datatype import DATATYPES
 from fieldfare_vectors.rewritten_column import RewrittenColumn
 
 DIRECTIONS = list(permutations(DATATYPES, 2))
