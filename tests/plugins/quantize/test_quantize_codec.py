@@ -244,10 +244,13 @@ def test_unknown_datatype() -> None:
 
 def test_values_are_computed_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rehearsal reads none of them."""
-    computed = []
-    monkeypatch.setattr(
-        rewritten_column, "to_bytes", lambda vectors: computed.append(len(vectors)) or vectors.tobytes()
-    )
+    computed: list[int] = []
+
+    def to_bytes(vectors: NDArray[Any]) -> bytes:
+        computed.append(len(vectors))
+        return vectors.tobytes()
+
+    monkeypatch.setattr(rewritten_column, "to_bytes", to_bytes)
     vectors = np.array([[1, 2], [0, 0], [1e9, 1]], np.float32)
     done = convert(Column(vectors.tobytes(), [8] * 3), "float32", "float16", 2)
     assert (done.zero, done.overflow, done.column.lengths) == ((1,), (2,), (4,) * 3)
