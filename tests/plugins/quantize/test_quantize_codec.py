@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import struct
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fieldfare.documents import Column
 from fieldfare_quantize.codec import convert
