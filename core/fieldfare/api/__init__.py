@@ -5,8 +5,9 @@ nothing of what carries a plan out.
 May import: ``examination`` and below. Must not know: the command line, the wizard, plugins.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare.api.cleanup import drop_abandoned, find_abandoned, find_abandoned_fields, remove_abandoned_fields
@@ -38,19 +39,19 @@ __all__ = [
     "write_migration_report",
 ]
 
-SOURCES: Final = {
-    "MigrationExecutor": "fieldfare.api.executor:MigrationExecutor",
-    "MigrationPlanner": "fieldfare.api.planner:MigrationPlanner",
-    "MigrationValidator": "fieldfare.api.validator:MigrationValidator",
-    "compare_indexes": "fieldfare.api.comparison:compare_indexes",
-    "drop_abandoned": "fieldfare.api.cleanup:drop_abandoned",
-    "examine_index": "fieldfare.api.examination:examine_index",
-    "find_abandoned": "fieldfare.api.cleanup:find_abandoned",
-    "find_abandoned_fields": "fieldfare.api.cleanup:find_abandoned_fields",
+HOMES: Final = {
+    "MigrationExecutor": "fieldfare.api.executor",
+    "MigrationPlanner": "fieldfare.api.planner",
+    "MigrationValidator": "fieldfare.api.validator",
+    "compare_indexes": "fieldfare.api.comparison",
+    "drop_abandoned": "fieldfare.api.cleanup",
+    "examine_index": "fieldfare.api.examination",
+    "find_abandoned": "fieldfare.api.cleanup",
+    "find_abandoned_fields": "fieldfare.api.cleanup",
     "load_migration_plan": "fieldfare.plan.file:load_plan",
     "load_migration_report": "fieldfare.report.file:load_report",
-    "remove_abandoned_fields": "fieldfare.api.cleanup:remove_abandoned_fields",
-    "size_migration": "fieldfare.api.sizing:size_migration",
+    "remove_abandoned_fields": "fieldfare.api.cleanup",
+    "size_migration": "fieldfare.api.sizing",
     "write_migration_plan": "fieldfare.plan.file:write_plan",
     "write_migration_report": "fieldfare.report.file:write_report",
 }
@@ -62,13 +63,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
-    """Import what has the name.
-
-    Raises:
-        AttributeError: nothing has it.
-    """
-    if name not in SOURCES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = SOURCES[name].partition(":")
-    return getattr(import_module(module), attribute)
+__getattr__ = lazy_exports(__name__, HOMES)

@@ -5,8 +5,9 @@ names is first used: planning needs no report.
 May import: ``plan`` and below. Must not know: hooks, how a run is carried out.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare.report.events import Moment, RunReport, ShardMoment, ShardReport, StepReport
@@ -29,9 +30,9 @@ __all__ = [
 ]
 
 HOMES: Final = {
-    **dict.fromkeys(("Moment", "RunReport", "ShardMoment", "ShardReport", "StepReport"), "events"),
-    **dict.fromkeys(("Finding", "Severity"), "findings"),
-    **dict.fromkeys(("MigrationReport", "ReportedChange", "Result", "Timings", "Validation"), "model"),
+    **dict.fromkeys(("Moment", "RunReport", "ShardMoment", "ShardReport", "StepReport"), "fieldfare.report.events"),
+    **dict.fromkeys(("Finding", "Severity"), "fieldfare.report.findings"),
+    **dict.fromkeys(("MigrationReport", "ReportedChange", "Result", "Timings", "Validation"), "fieldfare.report.model"),
 }
 """Name → the module that defines it."""
 
@@ -41,12 +42,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
-    """Import what has the name.
-
-    Raises:
-        AttributeError: nothing has it.
-    """
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__getattr__ = lazy_exports(__name__, HOMES)

@@ -9,8 +9,9 @@ The exports are imported on first use: the import of redis-py takes longer than 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare.server.connection import Server
@@ -18,12 +19,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "connect"]
 
-_HOMES: Final = {"Server": "connection", "connect": "connector"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import an exported name on first use."""
-    if name not in _HOMES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_exports(__name__, {"Server": "fieldfare.server.connection", "connect": "fieldfare.server.connector"})

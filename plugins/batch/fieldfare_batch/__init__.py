@@ -5,8 +5,9 @@ The classes are imported lazily, because this package is imported whenever ``fie
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare_batch.executor import BatchMigrationExecutor
@@ -16,17 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchMigrationExecutor", "BatchMigrationPlanner", "BatchPlan", "BatchState"]
 
-_MODULES = {
-    "BatchMigrationExecutor": "fieldfare_batch.executor",
-    "BatchMigrationPlanner": "fieldfare_batch.planner",
-    "BatchPlan": "fieldfare_batch.plan",
-    "BatchState": "fieldfare_batch.state",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import one of the classes."""
-    if name not in _MODULES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "BatchMigrationExecutor": "fieldfare_batch.executor",
+        "BatchMigrationPlanner": "fieldfare_batch.planner",
+        "BatchPlan": "fieldfare_batch.plan",
+        "BatchState": "fieldfare_batch.state",
+    },
+)

@@ -5,18 +5,13 @@ The encoder is imported on first use, because this package is imported whenever 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare_dims.query_encoder import encode_query
 
 __all__ = ["encode_query"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import the encoder."""
-    if name != "encode_query":
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module("fieldfare_dims.query_encoder"), name)
+__getattr__ = lazy_exports(__name__, {"encode_query": "fieldfare_dims.query_encoder"})

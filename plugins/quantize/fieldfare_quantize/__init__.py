@@ -5,8 +5,9 @@ The encoders are imported on first use, because this package is imported wheneve
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fieldfare.support.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from fieldfare_quantize.live_encoder import Encoder, encoder
@@ -14,16 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "encode_query", "encoder"]
 
-_MODULES = {
-    "Encoder": "fieldfare_quantize.live_encoder",
-    "encode_query": "fieldfare_quantize.query_encoder",
-    "encoder": "fieldfare_quantize.live_encoder",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import one of the encoders."""
-    if name not in _MODULES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Encoder": "fieldfare_quantize.live_encoder",
+        "encode_query": "fieldfare_quantize.query_encoder",
+        "encoder": "fieldfare_quantize.live_encoder",
+    },
+)
