@@ -22,6 +22,7 @@ from fieldfare.planning.claims import blocked, plan_change, plan_further_steps
 from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
+from fieldfare.planning.shared_listing import SharedListing
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
@@ -43,6 +44,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     options: Mapping[str, Any] | None = None,
     name: str | None = None,
     mode: ModeName = DEFAULT_MODE,
+    listing: SharedListing | None = None,
 ) -> MigrationPlan:
     """Have every change claimed by a plugin and turned into steps.
 
@@ -56,6 +58,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         options: the user's options for plugins, by name.
         name: the name by which the user called the index, if it is an alias.
         mode: how to change the index.
+        listing: one for the keys of several indexes that are planned.
 
     Returns:
         The plan, including blocked changes with their reasons.
@@ -69,7 +72,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     """
     plugins.raise_if_broken()
     require_known(snapshot)
-    sampler = DocumentSampler(server, snapshot)
+    sampler = DocumentSampler(server, snapshot, listing)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
     live = evolve(live, sample=sampler, count=sampler.count)
     planned_changes: list[PlannedChange] = []
