@@ -124,7 +124,7 @@ class CandidatePlanner:
 
     def _look_up(self, name: str) -> Candidate:
         try:
-            real = read_definition(self._server, name).name
+            real = name if name in self._live else read_definition(self._server, name).name
             if name != real:
                 self._called.setdefault(real, name)
             if name not in {real, *self._aliases[real]}:
