@@ -75,12 +75,11 @@ def clamp_overflow(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) 
         vectors: the values before rounding, of the same shape. NaN and infinities in it stay.
         datatype: a floating-point datatype of Redis.
     """
-    too_large = np.isinf(rounded)
-    if not too_large.any():  # nearly always
+    largest = DATATYPES[datatype].largest
+    if max(vectors.max(initial=0), -vectors.min(initial=0)) <= largest:  # nearly always; not with NaN
         return
-    too_large &= ~np.isinf(vectors)
+    too_large = np.isinf(rounded) & ~np.isinf(vectors)
     if too_large.any():
-        largest = DATATYPES[datatype].largest
         rounded[too_large] = np.copysign(largest, vectors[too_large].astype(np.float64)).astype(rounded.dtype)
 
 

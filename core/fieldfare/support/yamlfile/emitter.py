@@ -137,6 +137,16 @@ class _Emitter(Emitter):
         """Return which styles a text can have."""
         return _analysis(scalar) if len(scalar) <= KNOWN_LENGTH else super().analyze_scalar(scalar)
 
+    def write_plain(self, text: str, split: bool = True) -> None:  # noqa: FBT001, FBT002 - ruamel's signature
+        """Write a text as it is, at once instead of word by word."""
+        if not text or self.root_context or self.column + len(text) >= self.best_width:
+            super().write_plain(text, split)
+            return
+        data = text if self.whitespace else f" {text}"
+        self.whitespace = self.indention = False
+        self.column += len(data)
+        self.stream.write(data)
+
     def prepare_tag(self, tag: Tag) -> str:
         """Return a tag as it would be written."""
         text = str(tag)
