@@ -123,9 +123,10 @@ class VectorSpace:
 def _peak(vectors: NDArray[Any]) -> float:
     """Return the largest magnitude that float32 can hold."""
     values = vectors.astype(np.float32, copy=False)
-    high, low = values.max(initial=0), values.min(initial=0)
-    if np.isfinite(high) and np.isfinite(low):  # NaN and infinities would be among them
-        return float(max(high, -low))
+    with np.errstate(invalid="ignore"):  # NaN
+        highest, lowest = values.max(initial=0), values.min(initial=0)
+    if np.isfinite(highest) and np.isfinite(lowest):  # NaN and infinities would be among them
+        return float(max(highest, -lowest))
     finite = np.isfinite(values)
     return float(max(values.max(where=finite, initial=0), -values.min(where=finite, initial=0)))
 
