@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from redis.exceptions import ResponseError
@@ -22,11 +22,13 @@ from fieldfare.planning.claims import blocked, plan_change, plan_further_steps
 from fieldfare.planning.forecast import make_forecast
 from fieldfare.planning.mode_choice import choose_mode
 from fieldfare.planning.sampling import DocumentSampler, TransformedSampler
-from fieldfare.planning.shared_listing import SharedListing
 from fieldfare.planning.step_order import after_previous, order_steps
 from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, read_other_definitions
+
+if TYPE_CHECKING:
+    from fieldfare.planning.shared_listing import SharedListing
 
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan", "require_known"]
 
