@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from fieldfare.definition import Snapshot
+from fieldfare.planning import shared_listing
 from fieldfare.planning.sampling import DocumentSampler
 from fieldfare.planning.shared_listing import DRAWN_KEYS, MOST_KEYS, SharedListing
 from fieldfare.server import Server
@@ -66,6 +67,28 @@ def test_two_indexes_are_listed_one_by_one(server: Server, snapshots: list[Snaps
     assert [listing.take(each.definition.name) for each in snapshots] == [None] * 3
 
 
+def test_indexes_of_all_keys_of_the_server_are_listed_one_by_one_for_some_keys_suffice(server: Server) -> None:
+    server.bulk([("HSET", f"t:{row}", "a", "x") for row in range(DRAWN_KEYS + 1)])
+    snapshots = [create(server, name, ["t:"]) for name in HASHES]
+    listing = SharedListing(server, snapshots)
+
+    assert [listing.take(name) for name in HASHES] == [None] * 3
+
+    server.command("HSET", "other", "a", "x")
+    drawn = SharedListing(server, snapshots).take("first")
+    assert drawn is not None
+    assert (len(drawn.keys), drawn.count) == (DRAWN_KEYS, DRAWN_KEYS + 1)
+
+
+def test_large_indexes_are_listed_one_by_one(
+    server: Server, snapshots: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_listing, "MOST_DOCUMENTS", 2000)
+    listing = SharedListing(server, snapshots)
+
+    assert [listing.take(each.definition.name) for each in snapshots] == [None] * 3
+
+
 def test_keys_are_taken_once_so_that_a_second_plan_sees_new_ones(server: Server, snapshots: list[Snapshot]) -> None:
     listing = SharedListing(server, snapshots)
 
@@ -75,19 +98,23 @@ def test_keys_are_taken_once_so_that_a_second_plan_sees_new_ones(server: Server,
     assert listing.take("unknown") is None
 
 
-def test_documents_of_another_kind_and_a_filter_need_scans_of_their_own(
+def test_each_kind_of_documents_has_a_scan_and_an_index_with_a_filter_has_its_own(
     server: Server, snapshots: list[Snapshot]
 ) -> None:
     filtered = create(server, "filtered", ["t:"], "FILTER", "@a=='x'")
     server.command("JSON.SET", "t:1:json", "$", '{"a": "x"}')
-    server.command("FT.CREATE", "json", "ON", "JSON", "PREFIX", 1, "t:", "SCHEMA", "$.a", "AS", "a", "TAG")
-    listing = SharedListing(server, [filtered, read_snapshot(server, "json"), *snapshots])
+    jsons = ["json1", "json2", "json3"]
+    for name in jsons:
+        server.command("FT.CREATE", name, "ON", "JSON", "PREFIX", 1, "t:", "SCHEMA", "$.a", "AS", "a", "TAG")
+    listing = SharedListing(server, [filtered, *(read_snapshot(server, name) for name in jsons), *snapshots])
+    scans(server)
 
-    drawn = {name: listing.take(name) for name in ("filtered", "json", "first")}
+    taken = {name: listing.take(name) for name in ("filtered", "first", *jsons, "inner", "second")}
 
-    assert (drawn["filtered"], drawn["json"]) == (None, None)
-    assert drawn["first"] is not None
-    assert b"t:1:json" not in drawn["first"].keys
+    assert scans(server) == 2
+    assert taken["filtered"] is None
+    assert [each.keys if each else None for each in map(taken.get, jsons)] == [[b"t:1:json"]] * 3
+    assert [each.count if each else None for each in map(taken.get, HASHES)] == [1000, 1010, 369]
 
 
 def test_who_may_not_scan_gets_the_keys_from_each_index(server: Server, snapshots: list[Snapshot]) -> None:

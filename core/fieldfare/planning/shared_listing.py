@@ -16,7 +16,7 @@ from fieldfare.server.keys import disjoint_prefixes, distinct_keys, scan_batches
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from fieldfare.definition import IndexDefinition, Snapshot
+    from fieldfare.definition import IndexDefinition, Snapshot, Storage
     from fieldfare.server import Server
 
 __all__ = ["DrawnKeys", "SharedListing"]
@@ -29,6 +29,9 @@ DRAWN_KEYS: Final = 1000
 
 MOST_KEYS: Final = 50_000
 """How many keys one scan draws for all its indexes; bounds the memory."""
+
+MOST_DOCUMENTS: Final = 1_000_000
+"""How many documents the indexes of one scan have; bounds the memory, and the files of keys that a scan has yielded."""
 
 
 @frozen
@@ -56,23 +59,26 @@ class SharedListing:
 
     def __init__(self, server: Server, snapshots: Iterable[Snapshot]) -> None:
         self._server = server
-        self._waiting = {each.definition.name: each for each in snapshots if _can_share(server, each)}
-        self._drawn: dict[str, DrawnKeys] = {}
+        self._waiting = {each.definition.name: each for each in _sharing(server, snapshots)}
+        self._drawn: dict[Storage, dict[str, DrawnKeys]] = {}
 
     def take(self, index: str) -> DrawnKeys | None:
         """Return the keys of an index, once; None if they are to be listed for this index alone."""
-        if index in self._waiting:
-            chosen = self._take_waiting(self._waiting.pop(index))
-            self._drawn = self._draw(chosen) if len(chosen) >= LEAST_INDEXES else {}
-        return self._drawn.pop(index, None)
+        first = self._waiting.pop(index, None)
+        if first is not None:
+            chosen = self._take_waiting(first)
+            self._drawn[first.definition.storage] = self._draw(chosen) if len(chosen) >= LEAST_INDEXES else {}
+        return next((drawn.pop(index) for drawn in self._drawn.values() if index in drawn), None)
 
     def _take_waiting(self, first: Snapshot) -> list[Snapshot]:
         """Return an index, and those that wait for a scan, as many as one is for."""
-        taken, free = [first], MOST_KEYS - _drawn_keys(first)
+        taken, keys, documents = [first], _drawn_keys(first), first.stats.num_docs
         for each in list(self._waiting.values()):
-            if each.definition.storage is first.definition.storage and _drawn_keys(each) <= free:
+            more_keys, more_documents = keys + _drawn_keys(each), documents + each.stats.num_docs
+            fits = more_keys <= MOST_KEYS and more_documents <= MOST_DOCUMENTS
+            if fits and each.definition.storage is first.definition.storage:
                 taken.append(self._waiting.pop(each.definition.name))
-                free -= _drawn_keys(each)
+                keys, documents = more_keys, more_documents
         return taken
 
     def _draw(self, snapshots: Sequence[Snapshot]) -> dict[str, DrawnKeys]:
@@ -125,8 +131,12 @@ def _drawn_keys(snapshot: Snapshot) -> int:
     return min(snapshot.stats.num_docs, DRAWN_KEYS)
 
 
-def _can_share(server: Server, snapshot: Snapshot) -> bool:
-    """Return whether a scan of the whole server lists the keys of an index, and a part of it would not do."""
-    if server.capabilities.cluster or snapshot.definition.filter is not None:
-        return False
-    return snapshot.stats.num_docs <= DRAWN_KEYS or may_have_foreign_keys(server, snapshot)
+def _sharing(server: Server, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """Return the indexes whose keys a scan of the whole server lists, where a part of it would not do."""
+    if server.capabilities.cluster:
+        return []
+    scanned = [each for each in snapshots if each.definition.filter is None]
+    largest = max(scanned, key=lambda each: each.stats.num_docs, default=None)
+    if largest is None or largest.stats.num_docs <= DRAWN_KEYS or may_have_foreign_keys(server, largest):
+        return scanned  # each one has fewer documents than the server has keys
+    return [each for each in scanned if each.stats.num_docs < largest.stats.num_docs]
