@@ -60,6 +60,15 @@ def test_no_command_loads_what_only_asynchronous_programs_need(command: str, red
     assert not loaded & {"redis.asyncio.client", "structlog"}
 
 
+def test_a_batch_is_planned_without_what_only_runs_need(redis_url: str) -> None:
+    arguments = ["batch-plan", "--indexes", "none", "--schema-patch", "missing.yaml", "--url", redis_url]
+    script = f"import sys; from fieldfare.cli.app import run; run({arguments!r}); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"redis.client", "fieldfare_batch.planner"} <= loaded
+    assert not loaded & {"redis.asyncio.client", "fieldfare.engine.run", "fieldfare.backup", "fieldfare_batch.state"}
+
+
 def test_what_is_imported_is_not_searched_for_garbage() -> None:
     script = (
         "import atexit, gc, sys; from fieldfare.cli import main;"

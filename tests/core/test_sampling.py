@@ -20,8 +20,9 @@ from fieldfare.hooks.live_index import LiveIndex
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.plan import Claim, Step
 from fieldfare.plan.file import fingerprint
+from fieldfare.planning.key_sample import sample_keys
 from fieldfare.planning.planner import build_live_index
-from fieldfare.planning.sampling import KEPT_KEYS, KEY_BATCH, LISTED_KEYS, DocumentSampler, sample_keys
+from fieldfare.planning.sampling import KEPT_KEYS, KEY_BATCH, LISTED_KEYS, DocumentSampler
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, read_snapshot
 from fieldfare.testing.indexing import wait_until_indexed

@@ -69,6 +69,30 @@ def test_files_are_written_for_readers() -> None:
     ]
 
 
+def test_series_of_figures_are_on_one_line_and_long_keys_apart() -> None:
+    mapping = {"few": [1, 2.5], "many": [0, -0.0, 1e17, float("inf"), *range(5)], "k" * 122: 1, "k" * 123: {}, "": ""}
+
+    assert dump_yaml(mapping).splitlines() == [
+        "few:",
+        "- 1",
+        "- 2.5",
+        "many: [0, -0.0, 1e+17, .inf, 0, 1, 2, 3, 4]",
+        f"{'k' * 122}: 1",
+        f"? {'k' * 123}",
+        ": {}",
+        "'': ''",
+    ]
+
+
+def test_text_beyond_what_is_remembered_is_written_alike() -> None:
+    texts = [f"{'word ' * length}{number}" for length in (1, 60) for number in range(700)]
+
+    first = dump_yaml({"texts": texts})
+
+    assert dump_yaml({"texts": texts}) == first
+    assert parse_yaml(first, "x").data == {"texts": texts}
+
+
 def test_the_same_value_twice_makes_no_anchor() -> None:
     shared = ["a"]
 

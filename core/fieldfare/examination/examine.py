@@ -17,7 +17,8 @@ from fieldfare.examination.fields import FieldExaminer
 from fieldfare.examination.model import Examination
 from fieldfare.hooks.examination import ExaminedIndex, Examiner
 from fieldfare.hooks.manager import Plugins
-from fieldfare.planning.sampling import DOCUMENT_BATCH, KEY_BATCH, SEED, sample_keys
+from fieldfare.planning.key_sample import SEED, sample_keys
+from fieldfare.planning.sampling import DOCUMENT_BATCH, KEY_BATCH
 from fieldfare.report import Finding, Severity
 from fieldfare.server import Server
 from fieldfare.server.document_reader import Problems, read_bounded_batches, trial_reads

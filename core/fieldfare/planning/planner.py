@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from redis.exceptions import ResponseError
@@ -27,6 +27,9 @@ from fieldfare.planning.warnings import PlanFacts, plan_warnings
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, find_overlapping_indexes, read_other_definitions
 
+if TYPE_CHECKING:
+    from fieldfare.planning.shared_listing import SharedListing
+
 __all__ = ["PLAN_VERSION", "build_live_index", "make_plan", "require_known"]
 
 PLAN_VERSION: Final = 1
@@ -43,6 +46,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     options: Mapping[str, Any] | None = None,
     name: str | None = None,
     mode: ModeName = DEFAULT_MODE,
+    listing: SharedListing | None = None,
 ) -> MigrationPlan:
     """Have every change claimed by a plugin and turned into steps.
 
@@ -56,6 +60,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
         options: the user's options for plugins, by name.
         name: the name by which the user called the index, if it is an alias.
         mode: how to change the index.
+        listing: one for the keys of several indexes that are planned.
 
     Returns:
         The plan, including blocked changes with their reasons.
@@ -69,7 +74,7 @@ def make_plan(  # noqa: PLR0913 - what a plan follows from
     """
     plugins.raise_if_broken()
     require_known(snapshot)
-    sampler = DocumentSampler(server, snapshot)
+    sampler = DocumentSampler(server, snapshot, listing)
     live = build_live_index(server, snapshot, patch, other_indexes=other_indexes, options=options)
     live = evolve(live, sample=sampler, count=sampler.count)
     planned_changes: list[PlannedChange] = []

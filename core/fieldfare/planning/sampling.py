@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
-from zlib import crc32
 
 from attrs import evolve, frozen
-from redis.exceptions import RedisError
 
 from fieldfare.engine.transformation import transformed
+from fieldfare.planning.foreign_keys import may_have_foreign_keys
+from fieldfare.planning.key_sample import SEED, sample_keys
 from fieldfare.server.document_reader import read_bounded_batches, trial_reads
 from fieldfare.server.keys import count_keys, iterate_keys
 from fieldfare.server.permissions import require_allowed
 from fieldfare.server.refusal import optional, trial_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from fieldfare.definition import Snapshot, Storage
     from fieldfare.documents import Batch
     from fieldfare.hooks.manager import Plugins
     from fieldfare.plan import Step
+    from fieldfare.planning.shared_listing import SharedListing
     from fieldfare.server import Server
 
-__all__ = ["DocumentSampler", "SampleDocuments", "TransformedSampler", "sample_keys"]
+__all__ = ["DocumentSampler", "SampleDocuments", "TransformedSampler"]
 
 DOCUMENT_BATCH: Final = 500
 
@@ -38,37 +39,6 @@ KEPT_KEYS: Final = 5000
 
 LISTED_KEYS: Final = 2 * KEPT_KEYS
 """How many keys are listed for a sample if the server has no other keys than documents: SCAN follows a hash of them."""
-
-SEED: Final = 1
-"""Seed of the samples that plugins get."""
-
-HIGHEST_RANK: Final = (1 << 32) - 1
-"""The largest rank; a mask that is much faster than a remainder."""
-
-SCATTER: Final = 0x9E3779B1
-"""Makes ranks of checksums: those of similar keys are similar (https://en.wikipedia.org/wiki/Hash_function)."""
-
-
-def sample_keys(keys: Iterable[bytes], count: int, seed: int) -> list[bytes]:
-    """Return a random sample of keys. The sample and its order do not depend on the order of the keys.
-
-    The order in which a server returns keys depends on when documents were written, or changes with a restart.
-
-    Args:
-        keys: in any order; a scan may yield a key twice.
-        count: maximum size of the sample. Memory grows with it, not with the number of keys.
-        seed: the seed of the sample.
-    """
-    chosen: list[tuple[int, bytes]] = []
-    last = HIGHEST_RANK + 1 if count else 0
-    rest = iter(keys)
-    while some := list(islice(rest, KEY_BATCH)):
-        chosen += [(rank, key) for key in some if (rank := crc32(key, seed) * SCATTER & HIGHEST_RANK) < last]
-        if len(chosen) > 2 * count:  # sorted seldom, for it takes longer than the rest
-            chosen = sorted(set(chosen))[:count]
-            if len(chosen) == count:
-                last = chosen[-1][0] + 1  # keys may share a rank
-    return [key for _, key in sorted(set(chosen))[:count]]
 
 
 class SampleDocuments(Protocol):
@@ -83,14 +53,20 @@ class DocumentSampler:
 
     The sample covers the whole index, because the documents that were written first may differ from the rest.
 
+    Args:
+        server: the server of the index.
+        snapshot: the index.
+        listing: one for the keys of several indexes; None to list them for this index alone.
+
     Attributes:
         key_count: how many keys the prefixes of the index have, once keys were listed; 0 before.
     """
 
-    def __init__(self, server: Server, snapshot: Snapshot) -> None:
+    def __init__(self, server: Server, snapshot: Snapshot, listing: SharedListing | None = None) -> None:
         self.key_count = 0
         self._server = server
         self._snapshot = snapshot
+        self._listing = listing
         self._keys: list[bytes] = []
         self._limit = 0
 
@@ -98,22 +74,29 @@ class DocumentSampler:
         """Read the sample."""
         definition = self._snapshot.definition
         require_allowed(self._server, trial_reads(definition.storage, trial_keys(definition.prefixes)))
-        keys = self.keys(max(limit, KEPT_KEYS))[:limit]
+        keys = self.keys(limit)
         chunks = [keys[start : start + DOCUMENT_BATCH] for start in range(0, len(keys), DOCUMENT_BATCH)]
         return [batch for batch, _ in read_bounded_batches(self._server, definition.storage, chunks, list(fields))]
 
     def keys(self, limit: int) -> list[bytes]:
         """Return the keys of the sample; a smaller one is the beginning of a larger one. Each larger one lists keys."""
+        if not self._limit and self._listing is not None:
+            self._take_drawn(self._listing)
         if self._limit < limit:
-            listed = sample_keys(chain.from_iterable(self._listed(limit)), limit, SEED)
-            self._keys = list(dict.fromkeys([*self._keys, *listed]))[:limit]
-            self._limit = limit
+            self._limit = max(limit, KEPT_KEYS)
+            listed = sample_keys(chain.from_iterable(self._listed(self._limit)), self._limit, SEED)
+            self._keys = list(dict.fromkeys([*self._keys, *listed]))[: self._limit]
         return self._keys[:limit]
+
+    def _take_drawn(self, listing: SharedListing) -> None:
+        drawn = listing.take(self._snapshot.definition.name)
+        if drawn is not None:
+            self._keys, self._limit, self.key_count = drawn.keys, drawn.limit, drawn.count
 
     def count(self, prefix: str) -> int:
         """Count the keys of the index's storage type below a prefix."""
         apart = not any(prefix.startswith(own) or own.startswith(prefix) for own in self._snapshot.definition.prefixes)
-        if apart and self._is_all_documents:
+        if apart and not self._may_have_foreign_keys:
             return 0
         return count_keys(self._server, self._snapshot.definition.storage, prefix)
 
@@ -122,7 +105,7 @@ class DocumentSampler:
         self.key_count = 0
         definition, documents = self._snapshot.definition, self._snapshot.stats.num_docs
         some_suffice = limit <= KEPT_KEYS < documents and len(definition.prefixes) == 1  # one is listed after the other
-        enough = LISTED_KEYS if some_suffice and self._is_all_documents and self._may_scan else inf
+        enough = LISTED_KEYS if some_suffice and not self._may_have_foreign_keys and self._may_scan else inf
         for keys in iterate_keys(self._server, definition, self._snapshot.stats, KEY_BATCH):
             self.key_count += len(keys)
             yield keys
@@ -131,14 +114,8 @@ class DocumentSampler:
                 break
 
     @cached_property
-    def _is_all_documents(self) -> bool:
-        """Whether each key of the server is a document of the index, as far as that can be told."""
-        if self._server.capabilities.cluster or self._snapshot.definition.filter is not None:
-            return False
-        try:
-            return int(self._server.command("DBSIZE")) <= self._snapshot.stats.num_docs
-        except RedisError:
-            return False
+    def _may_have_foreign_keys(self) -> bool:
+        return may_have_foreign_keys(self._server, self._snapshot)
 
     @property
     def _may_scan(self) -> bool:

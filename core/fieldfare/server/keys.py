@@ -22,7 +22,16 @@ from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
 from fieldfare.server.search import find_indexed, search_all_keys
 
-__all__ = ["TYPES", "count_keys", "iterate_keys", "iterate_scan", "nodes_with_index", "scan_keys"]
+__all__ = [
+    "TYPES",
+    "count_keys",
+    "disjoint_prefixes",
+    "distinct_keys",
+    "iterate_keys",
+    "iterate_scan",
+    "nodes_with_index",
+    "scan_keys",
+]
 
 IDLE_MILLISECONDS: Final = 300_000
 """Idle timeout of a cursor: the most that search allows by default (CURSOR_MAX_IDLE)."""
@@ -105,7 +114,7 @@ def iterate_scan(server: Server, definition: IndexDefinition, batch_size: int) -
 
     In a cluster, scans every node that has the index.
     """
-    found = _distinct(_scan_prefixes(server, definition, b"*", max(batch_size, LIST_BATCH)))
+    found = distinct_keys(_scan_prefixes(server, definition, b"*", max(batch_size, LIST_BATCH)))
     return _regroup(chain.from_iterable(found), batch_size)
 
 
@@ -117,7 +126,7 @@ def _scan_prefixes(server: Server, definition: IndexDefinition, pattern: bytes, 
     """Yield the keys of which a prefix of the index is followed by a pattern, some at a time."""
     kind = TYPES[definition.storage]
     for node in nodes_with_index(server, definition.name):
-        for prefix in _disjoint(definition.prefixes):
+        for prefix in disjoint_prefixes(definition.prefixes):
             yield from _scan(server, node, prefix, kind, count, pattern)
 
 
@@ -131,8 +140,13 @@ def count_keys(server: Server, storage: Storage, prefix: str) -> int:
 
 def scan_keys(server: Server, storage: Storage, prefix: str) -> Iterator[bytes]:
     """Yield the keys that :func:`count_keys` counts."""
+    return chain.from_iterable(scan_batches(server, storage, prefix))
+
+
+def scan_batches(server: Server, storage: Storage, prefix: str) -> Iterator[list[bytes]]:
+    """Yield the keys that :func:`scan_keys` yields, some at a time."""
     for node in server.nodes():
-        yield from chain.from_iterable(_scan(server, node, encode(prefix), TYPES[storage], COUNT_BATCH))
+        yield from _scan(server, node, encode(prefix), TYPES[storage], COUNT_BATCH)
 
 
 def _iterate_cursor(
@@ -214,7 +228,7 @@ def _read_keys(yielded: IO[bytes]) -> set[bytes]:
     return {key for keys in msgpack.Unpacker(yielded) for key in keys}
 
 
-def _disjoint(prefixes: Iterable[str]) -> list[bytes]:
+def disjoint_prefixes(prefixes: Iterable[str]) -> list[bytes]:
     """Return the prefixes without those that start with another one, so that no key is found twice."""
     every = {encode(prefix) for prefix in prefixes}
     return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
@@ -247,7 +261,7 @@ def _scan(  # noqa: PLR0913, PLR0917 - what SCAN is given
         raise ConnectionError("the server was restarted during a scan of its keys")
 
 
-def _distinct(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+def distinct_keys(batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     """Yield each key once: a scan yields some again if the server shrinks its hash table during the scan.
 
     So that memory is bounded, only the first keys are kept in it. The rest goes to files, each key to that of its hash.

@@ -174,7 +174,9 @@ def receive_parts(
 def size_of(reply: Any) -> int:
     """Return the bytes of the value, or the values, in a reply."""
     if isinstance(reply, list):
-        return sum(map(len, filter(None, reply)))
+        if len(reply) != 1:
+            return sum(map(len, filter(None, reply)))
+        [reply] = reply  # most often: asked for each document that is read
     return len(reply) if isinstance(reply, bytes) else 0
 
 

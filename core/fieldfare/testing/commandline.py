@@ -31,7 +31,6 @@ EXTRA_MODULES: Final = (
     "fieldfare_vectors.vector_reader",
     "fsspec.implementations.local",
     "numpy.ma",
-    "numpy.random",
     "pydantic",
     "rich.live",
     "rich.progress",

@@ -16,6 +16,7 @@ from fieldfare.patch import SchemaPatch, patch_to_dict
 from fieldfare.patch.mode import DEFAULT_MODE, ModeName
 from fieldfare.plan import MigrationPlan
 from fieldfare.planning.planner import make_plan
+from fieldfare.planning.shared_listing import SharedListing
 from fieldfare.server import Server
 from fieldfare.server.inspect import OtherIndexes, read_all_definitions, read_definition, read_snapshot
 from fieldfare.server.refusal import CommandNotAllowed
@@ -108,8 +109,9 @@ class CandidatePlanner:
         pending = [each.name for each in found if each.name in members]
         while pending:
             outside = [definition for name, definition in self._live.items() if name not in members]
+            listing = SharedListing(self._server, [self._snapshots[name] for name in pending])
             for name in pending:
-                candidates[name] = self._plan(name, outside)
+                candidates[name] = self._plan(name, outside, listing)
             inapplicable = {name for name in pending if candidates[name].plan is None}
             members -= inapplicable
             # an index that overlaps one that is not migrated must be planned with regard to it
@@ -122,7 +124,7 @@ class CandidatePlanner:
 
     def _look_up(self, name: str) -> Candidate:
         try:
-            real = read_definition(self._server, name).name
+            real = name if name in self._live else read_definition(self._server, name).name
             if name != real:
                 self._called.setdefault(real, name)
             if name not in {real, *self._aliases[real]}:
@@ -137,7 +139,7 @@ class CandidatePlanner:
         self._live.setdefault(real, snapshot.definition)  # the user may not be allowed to list indexes
         return Candidate(real)
 
-    def _plan(self, name: str, others: Sequence[IndexDefinition]) -> Candidate:
+    def _plan(self, name: str, others: Sequence[IndexDefinition], listing: SharedListing | None = None) -> Candidate:
         snapshot, sections = self._snapshots[name], patch_to_dict(self._patch)
         try:
             changes = changes_from_patch(snapshot.definition, self._patch)
@@ -152,6 +154,7 @@ class CandidatePlanner:
                 options=self._options,
                 name=self._called.get(name),
                 mode=self._mode,
+                listing=listing,
             )
         except DiffError as error:
             return Candidate(name, reason="; ".join(error.problems))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fieldfare.errors import FileError
-from fieldfare.report import MigrationReport, Result
-from fieldfare.report.file import write_report
+
+if TYPE_CHECKING:
+    from fieldfare.report import MigrationReport
 
 __all__ = ["create_directory", "index_file_stem", "write_index_report"]
 
@@ -52,6 +53,9 @@ def write_index_report(report: MigrationReport, directory: Path | str, name: str
     Raises:
         FileError: it cannot be written.
     """
+    from fieldfare.report import Result  # noqa: PLC0415 - plans are made without it
+    from fieldfare.report.file import write_report  # noqa: PLC0415 - plans are made without it
+
     path = Path(directory) / f"{index_file_stem(name)}_{ending}.yaml"
     if report.result is not Result.NOTHING_TO_DO or path.is_symlink() or not path.exists():
         write_report(report, path, follow_links=False)

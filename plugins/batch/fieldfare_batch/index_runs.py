@@ -20,8 +20,9 @@ from fieldfare.server.inspect import read_stats
 from fieldfare.support.error_text import error_text
 from fieldfare_batch.index_files import write_index_report
 from fieldfare_batch.resume import is_partially_migrated
-from fieldfare_batch.state import IndexState, Status, utc_timestamp
+from fieldfare_batch.state import IndexState, Status
 from fieldfare_batch.state_file import StateFile
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = ["INDEX_ERRORS", "IndexRuns", "ProgressCallback", "failure_fields"]
 

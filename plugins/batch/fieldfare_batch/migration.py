@@ -20,8 +20,10 @@ from fieldfare_batch.candidates import keyspace
 from fieldfare_batch.index_runs import INDEX_ERRORS, IndexRuns
 from fieldfare_batch.overlap import connected_groups
 from fieldfare_batch.plan import FailurePolicy
-from fieldfare_batch.state import Status, resume_command, rollback_command, utc_timestamp
-from fieldfare_batch.switching import Switches, has_switch
+from fieldfare_batch.state import Status, resume_command, rollback_command
+from fieldfare_batch.switch_step import has_switch
+from fieldfare_batch.switching import Switches
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = ["Migrations"]
 

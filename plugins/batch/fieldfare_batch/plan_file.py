@@ -10,7 +10,6 @@ from attrs import evolve
 from fieldfare.support.structure import StructureError, make_converter, structure
 from fieldfare.support.yamlfile import Problem, load_yaml, write_yaml
 from fieldfare_batch.plan import BatchPlan
-from fieldfare_batch.redisvl import is_redisvl_plan, read_plan
 
 __all__ = ["VERSION", "batch_plan_to_dict", "load_batch_plan", "write_batch_plan"]
 
@@ -50,6 +49,8 @@ def load_batch_plan(path: Path | str) -> BatchPlan:
     Raises:
         FileError: it is invalid; with all problems and their line numbers.
     """
+    from fieldfare_batch.redisvl import is_redisvl_plan, read_plan  # noqa: PLC0415 - plans are made without it
+
     file = load_yaml(path, largest=LARGEST)
     foreign = is_redisvl_plan(file.data)
     try:

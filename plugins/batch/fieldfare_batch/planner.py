@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from attrs import define
 
@@ -20,7 +20,6 @@ from fieldfare.patch.mode import DEFAULT_MODE, ModeName, mode_name
 from fieldfare.plan import MigrationPlan
 from fieldfare.plan.file import fingerprint, write_plan
 from fieldfare.server import Server
-from fieldfare.server.client_address import AnyClient
 from fieldfare.server.inspect import list_user_indexes
 from fieldfare_batch.candidates import Candidate, CandidatePlanner
 from fieldfare_batch.conflict import Conflict, find_conflict, require_distinct_targets
@@ -28,8 +27,11 @@ from fieldfare_batch.index_files import create_directory, index_file_stem
 from fieldfare_batch.plan import BatchIndex, BatchPlan, FailurePolicy
 from fieldfare_batch.plan_file import VERSION, write_batch_plan
 from fieldfare_batch.selection import select_indexes
-from fieldfare_batch.state import utc_timestamp
-from fieldfare_batch.switching import has_switch
+from fieldfare_batch.switch_step import has_switch
+from fieldfare_batch.timestamp import utc_timestamp
+
+if TYPE_CHECKING:
+    from fieldfare.server.client_address import AnyClient
 
 __all__ = ["BatchMigrationPlanner"]
 

@@ -10,7 +10,8 @@ from attrs import field, frozen
 
 from fieldfare.backup.progress import RollbackStatus
 from fieldfare.support.structure import make_converter
-from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
+from fieldfare_batch.state import BatchState, IndexState, Status
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = [
     "BatchReport",

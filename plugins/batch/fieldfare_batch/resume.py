@@ -26,9 +26,9 @@ from fieldfare_batch.state import (
     Status,
     resume_command,
     rollback_command,
-    utc_timestamp,
 )
 from fieldfare_batch.state_file import VERSION, load_state
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = [
     "add_batch_plan",

@@ -12,7 +12,8 @@ from fieldfare_batch.index_files import write_index_report
 from fieldfare_batch.index_runs import INDEX_ERRORS, failure_fields
 from fieldfare_batch.operation import BatchOperation
 from fieldfare_batch.resume import find_journal
-from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, rollback_command, utc_timestamp
+from fieldfare_batch.state import ROLLING_BACK, IndexState, Status, rollback_command
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = ["Rollbacks"]
 

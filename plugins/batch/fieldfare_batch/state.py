@@ -6,7 +6,6 @@ Data only; ``state_file`` reads and writes it.
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -31,7 +30,6 @@ __all__ = [
     "next_commands",
     "resume_command",
     "rollback_command",
-    "utc_timestamp",
 ]
 
 
@@ -260,8 +258,3 @@ def next_commands(path: Path, state: BatchState) -> dict[str, str]:
         finalize = {"finalize": finalize_command(path)} if state.can_finalize else {}
         return {**rollback, **finalize} if state.applicable else {}
     return {**rollback, "resume": resume_command(path, state)}
-
-
-def utc_timestamp() -> str:
-    """Return the current time as batch files hold it: ``2026-03-20T10:00:00Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

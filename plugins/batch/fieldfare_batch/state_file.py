@@ -19,7 +19,8 @@ from fieldfare.support.structure import StructureError, make_converter, structur
 from fieldfare.support.yamlfile import Problem, dump_yaml, load_yaml
 from fieldfare_batch.errors import BatchStateUnusable
 from fieldfare_batch.redisvl import is_redisvl_state, read_state
-from fieldfare_batch.state import BatchState, IndexState, Status, utc_timestamp
+from fieldfare_batch.state import BatchState, IndexState, Status
+from fieldfare_batch.timestamp import utc_timestamp
 
 __all__ = ["VERSION", "StateFile", "load_state", "lock_state", "state_to_dict"]
 

@@ -8,18 +8,12 @@ from attrs import define
 
 from fieldfare.engine.retry import is_transient
 from fieldfare.errors import FieldfareError, Interrupted, LockHeld
-from fieldfare.plan import MigrationPlan, Phase
 from fieldfare.support.error_text import error_text
 from fieldfare_batch.index_runs import INDEX_ERRORS, IndexRuns
 from fieldfare_batch.rollback import Rollbacks
 from fieldfare_batch.state import SWITCHING, Status
 
-__all__ = ["Switches", "has_switch"]
-
-
-def has_switch(plan: MigrationPlan) -> bool:
-    """Whether a plan moves names to an index that is built beside the old one."""
-    return any(step.phase is Phase.SWITCH for step in plan.steps)
+__all__ = ["Switches"]
 
 
 @define

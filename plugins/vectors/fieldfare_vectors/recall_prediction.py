@@ -8,22 +8,20 @@ import numpy as np
 from attrs import frozen
 
 from fieldfare_vectors.exact_recall import VectorSpace, compute_recall
+from fieldfare_vectors.permutation import permute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "QUERIES", "SEED", "Candidate", "Prediction", "predict"]
+__all__ = ["BLOCK", "QUERIES", "Candidate", "Prediction", "predict"]
 
 QUERIES: Final = 250
 """How many vectors of the sample serve as queries."""
 
 BLOCK: Final = 100
 """How many vectors are changed or compared at once; bounds the memory."""
-
-SEED: Final = 7
-"""Picks the queries; written into every plan."""
 
 Choice = TypeVar("Choice")
 
@@ -80,7 +78,7 @@ def predict(
         candidates: choice → a function that changes the sample.
         values: the values that the sample stands for, where it has codes.
     """
-    queries = np.random.default_rng(SEED).permutation(len(vectors))[:QUERIES]
+    queries = np.array(permute(len(vectors))[:QUERIES], np.intp)
     before = vectors.astype(np.float32, copy=False) if values is None else values
     errors: dict[Choice, tuple[tuple[float, float], tuple[float, float]]] = {}
 

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from fieldfare.documents import Batch, Column
-from fieldfare.planning.sampling import sample_keys
+from fieldfare.planning.key_sample import sample_keys
 from fieldfare.server.document_reader import read_documents
 from fieldfare_vectors.exhaustive_search import ExhaustiveSearch, QueryVectors
 from fieldfare_vectors.ground_truth import STORED_NEIGHBOURS, GroundTruth

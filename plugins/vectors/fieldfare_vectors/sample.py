@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
@@ -58,7 +59,7 @@ class Sample:
     vectors: NDArray[Any]
     is_whole: bool = True
 
-    @property
+    @cached_property
     def finite_vectors(self) -> NDArray[Any]:
         """The vectors without NaN, infinities and values beyond float32."""
         import numpy as np  # noqa: PLC0415 - numpy costs start-up time
@@ -113,13 +114,14 @@ def read_sample(live: LiveIndex, path: str, datatype: str, dims: int, *, limit: 
         dims: values of one vector.
         limit: to read fewer documents, a part of the whole sample.
     """
+    storage, width = live.definition.storage, width_of(datatype) * dims
+    batches = list(live.sample([path], _whole_limit(dims) if limit is None else limit))
+    # after all keys were listed: what that took of memory is free again
     import numpy as np  # noqa: PLC0415 - numpy costs start-up time
 
     from fieldfare_vectors.values import NUMPY_DTYPES  # noqa: PLC0415 - numpy costs start-up time
     from fieldfare_vectors.vector_reader import read_vectors  # noqa: PLC0415 - numpy costs start-up time
 
-    storage, width = live.definition.storage, width_of(datatype) * dims
-    batches = list(live.sample([path], _whole_limit(dims) if limit is None else limit))
     vectors = np.empty((sum(map(len, batches)), dims), NUMPY_DTYPES[datatype])
     keys: list[bytes] = []
     for place, batch in enumerate(batches):

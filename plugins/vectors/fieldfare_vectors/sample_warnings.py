@@ -9,6 +9,9 @@ from fieldfare.documents import KeyCounter, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
+
+    from numpy.typing import NDArray
 
     from fieldfare.hooks.live_index import LiveIndex
     from fieldfare_vectors.sample import Sample
@@ -67,8 +70,8 @@ def _duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
     """Note the documents that have the same vector as an earlier one of the sample."""
     by_checksum: dict[int, list[int]] = {}
     duplicates = KeyCounter()
-    for row, key in enumerate(sample.keys):
-        content = sample.vectors[row].tobytes()
+    for row in _suspects(sample.vectors):
+        key, content = sample.keys[row], sample.vectors[row].tobytes()
         others = by_checksum.setdefault(crc32(content), [])
         if any(sample.vectors[other].tobytes() == content for other in others):
             duplicates.add([key])
@@ -78,6 +81,16 @@ def _duplicates(sample: Sample, path: str) -> tuple[Note, ...]:
         return ()
     detail = "the same vector as another document's: queries find them in any order"
     return (Note("duplicate", path, duplicates.count, tuple(duplicates.keys), detail=detail),)
+
+
+def _suspects(vectors: NDArray[Any]) -> list[int]:
+    """Return the rows that may be equal to another row: the sum of their bits is."""
+    import numpy as np  # noqa: PLC0415 - numpy costs start-up time
+
+    sums = vectors.view(f"=u{vectors.itemsize}").sum(axis=1, dtype=np.uint64)
+    _, place, counts = np.unique(sums, return_inverse=True, return_counts=True)
+    rows: list[int] = np.flatnonzero(counts[place] > 1).tolist()
+    return rows
 
 
 def _line(note: Note, documents: int) -> str:

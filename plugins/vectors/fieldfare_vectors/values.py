@@ -55,13 +55,17 @@ def to_bytes(vectors: NDArray[Any]) -> bytes:
 
 
 def cast(vectors: NDArray[Any], datatype: str) -> NDArray[Any]:
-    """Round floats to another floating-point datatype; values that are too large become its largest value."""
+    """Round floats to another floating-point datatype; values that are too large become its largest value.
+
+    Integers stay what they are.
+    """
     rounded = np.empty(vectors.shape, NUMPY_DTYPES[datatype])
     for start in range(0, len(vectors), ROWS):
         before, after = vectors[start : start + ROWS], rounded[start : start + ROWS]
         with np.errstate(all="ignore"):
             after[:] = before
-        clamp_overflow(after, before, datatype)
+        if datatype in DATATYPES:  # integers stay integers
+            clamp_overflow(after, before, datatype)
     return rounded
 
 
@@ -75,12 +79,13 @@ def clamp_overflow(rounded: NDArray[Any], vectors: NDArray[Any], datatype: str) 
         vectors: the values before rounding, of the same shape. NaN and infinities in it stay.
         datatype: a floating-point datatype of Redis.
     """
-    too_large = np.isinf(rounded)
-    if not too_large.any():  # nearly always
+    largest = DATATYPES[datatype].largest
+    with np.errstate(invalid="ignore"):  # NaN
+        highest, lowest = float(vectors.max(initial=0)), float(vectors.min(initial=0))
+    if -largest <= lowest <= highest <= largest:  # nearly always; not with NaN
         return
-    too_large &= ~np.isinf(vectors)
+    too_large = np.isinf(rounded) & ~np.isinf(vectors)
     if too_large.any():
-        largest = DATATYPES[datatype].largest
         rounded[too_large] = np.copysign(largest, vectors[too_large].astype(np.float64)).astype(rounded.dtype)
 
 

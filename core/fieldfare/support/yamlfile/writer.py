@@ -5,28 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import cache
-from io import StringIO
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Final
-
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import ScalarNode, SequenceNode
-from ruamel.yaml.representer import SafeRepresenter
-from ruamel.yaml.resolver import VersionedResolver
+from typing import Any
 
 from fieldfare.errors import FileError
+from fieldfare.support.yamlfile.emitter import emit_yaml
 from fieldfare.support.yamlfile.file import Location, show
 
 __all__ = ["dump_yaml", "write_text", "write_yaml"]
-
-SHORT_LIST: Final = 8
-"""A list of more numbers is written on one line."""
-
-_TEXT: Final = "tag:yaml.org,2002:str"
-_LIST: Final = "tag:yaml.org,2002:seq"
-_LINE_BREAKS: Final = frozenset("\n\r\x85\u2028\u2029")
 
 
 def dump_yaml(mapping: Mapping[str, Any]) -> str:
@@ -37,15 +24,7 @@ def dump_yaml(mapping: Mapping[str, Any]) -> str:
     Raises:
         TypeError: a value is not plain; the message says where.
     """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Representer = _Representer
-    yaml.default_flow_style = False
-    yaml.allow_unicode = True
-    yaml.width = 1_000_000  # folded lines are hard to read and to compare
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # annotated as None by ruamel
-    text = StringIO()
-    yaml.dump(_plain(mapping, ()), text)
-    return text.getvalue()
+    return emit_yaml(_plain(mapping, ()))
 
 
 def write_yaml(path: Path | str, mapping: Mapping[str, Any], *, comment: str = "", follow_links: bool = True) -> None:
@@ -103,36 +82,6 @@ def _replace(target: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-@cache
-def _older_yaml() -> VersionedResolver:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)
-    resolver: VersionedResolver = yaml.resolver
-    return resolver
-
-
-class _Representer(SafeRepresenter):
-    """Plain values without anchors; text with line breaks in double quotes, where every break survives."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - ruamel's signature
-        return True
-
-    def represent_figures(self, figures: list[Any]) -> SequenceNode:
-        """Write a long list of numbers on one line."""
-        is_series = len(figures) > SHORT_LIST and all(isinstance(each, (int, float)) for each in figures)
-        return self.represent_sequence(_LIST, figures, flow_style=True if is_series else None)
-
-    def represent_text(self, text: str) -> ScalarNode:
-        style = '"' if _LINE_BREAKS.intersection(text) else None
-        if str(_older_yaml().resolve(ScalarNode, text, (True, False))) != _TEXT:
-            style = "'"  # many tools still read YAML 1.1, where a plain "no" is a boolean
-        return self.represent_scalar(_TEXT, text, style=style)
-
-
-_Representer.add_representer(str, _Representer.represent_text)
-_Representer.add_representer(list, _Representer.represent_figures)
 
 
 def _plain(value: Any, at: Location) -> Any:
