@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.engine import processes as processes_module
 from fieldfare.engine import round as round_module
+from fieldfare.engine import stopped_processes
+from fieldfare.engine.processes import LocalProcesses
+from fieldfare.engine.worker.context import use_address
 from fieldfare.hooks.manager import load_plugins
 from fieldfare.report import Moment, Result, StepReport
 from fieldfare.server import Server
@@ -127,6 +131,57 @@ def test_worker_that_ends_or_stands_still_is_replaced(
     assert state(loaded) == before
     MigrationExecutor().apply(plan, server=loaded, backup_dir=tmp_path, batch_size=BATCH)
     assert state(loaded) == by_processes
+
+
+@pytest.mark.parametrize("executor", ["processes:1", "processes:2"])
+def test_stopped_worker_is_replaced_whatever_the_others_do(
+    executor: str, loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit on the rate no shard counts as slow."""
+    monkeypatch.setattr(stopped_processes, "STOPPED_SECONDS", 0.0)
+    kill, plugins = Kill(signal.SIGSTOP), load_plugins()
+    plugins.register(kill, "kill", "1")
+    changes = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "float16"}}]}}
+    plan = MigrationPlanner().create_plan_from_patch("old", schema_patch=changes, server=loaded)
+    MigrationExecutor().apply(plan, server=loaded, backup_dir=tmp_path / "threads", batch_size=BATCH)
+    by_threads = state(loaded)
+    MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
+    report = MigrationExecutor(plugins=plugins).apply(
+        plan, server=loaded, backup_dir=tmp_path, batch_size=BATCH, executor=executor, max_rate=10_000.0
+    )
+    assert report.result is Result.SUCCEEDED
+    assert kill.killed
+    assert state(loaded) == by_threads
+
+
+def _pid_once_there(path: Path) -> int:
+    wait_until(path.exists)
+    return os.getpid()
+
+
+def test_call_goes_to_a_process_that_does_not_have_it(loaded: Server, tmp_path: Path) -> None:
+    """However busy that process is."""
+    go = tmp_path / "go"
+    with closing(LocalProcesses(3, loaded, use_address)) as processes:
+        first = processes.submit(_pid_once_there, go)
+        others = [processes.submit(_pid_once_there, go) for _ in range(8)]
+        calls = [first]
+        while (call := processes.submit_elsewhere(calls, _pid_once_there, go)) is not None:
+            calls.append(call)
+        go.touch()
+        assert len({call.result(60) for call in calls}) == len(calls) == 3
+        assert all(call.result(60) for call in others)
+        assert processes.submit_elsewhere(calls, os.getpid) is not None, "they have ended"
+
+
+def test_process_that_is_stopped_while_it_is_asked_is_replaced(loaded: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopped_processes, "STOPPED_SECONDS", 0.0)
+    with closing(LocalProcesses(1, loaded, use_address)) as processes:
+        stopped = processes.submit(os.getpid).result(60)
+        os.kill(stopped, signal.SIGSTOP)
+        [found] = processes.ask_each(os.getpid).values()
+    assert found != stopped
+    assert isinstance(found, int)
 
 
 def test_help_names_every_executor(fieldfare: CommandLine) -> None:

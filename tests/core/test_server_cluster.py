@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,9 @@ from fieldfare.server.lock import IndexLock
 KEYS = [b"doc:%d" % number for number in range(300)]
 SLOT = 12182
 """Of ``foo``."""
+
+SETTLE_SECONDS = 60
+"""Within which nodes hear of each other's epochs."""
 
 
 def test_it_is_found_out_from_any_node(cluster_urls: list[str]) -> None:
@@ -107,8 +111,23 @@ def moving(cluster: Server) -> Iterator[tuple[Redis, Redis]]:
     assign(cluster, source, nodes)
 
 
+def current_epoch(cluster: Server, node: Redis) -> int:
+    """Return the latest epoch that a node has heard of."""
+    [line] = [each for each in cluster.command_at(node, "CLUSTER", "INFO").split() if b"current_epoch:" in each]
+    return int(line.partition(b":")[2])
+
+
 def assign(cluster: Server, owner: Redis, nodes: list[Redis]) -> None:
-    """Give the slot to a node, that node first; its new epoch settles what the others still say of each other."""
+    """Give the slot to a node, that node first; its new epoch settles what the others still say of each other.
+
+    Its epoch is the highest only if the node has heard of all others. If it has not, a message of the former owner that
+    is still on its way takes the slot back, and then no node has it.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    latest = max(current_epoch(cluster, node) for node in nodes)
+    while current_epoch(cluster, owner) < latest:
+        assert time.monotonic() < deadline, f"the node does not hear of epoch {latest}"
+        time.sleep(0.02)
     name = cluster.command_at(owner, "CLUSTER", "MYID")
     cluster.command_at(owner, "CLUSTER", "BUMPEPOCH")
     for node in sorted(nodes, key=lambda node: node is not owner):

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Self
 from urllib.request import urlopen
@@ -28,12 +29,13 @@ class DaskCluster:
         self.url = url
         self.scheduler: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
+        self._numbers: Iterator[int] = count()
         self._file = directory / "scheduler.json"
 
     def __enter__(self) -> Self:
         """Start the scheduler."""
         self.directory.mkdir()
-        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self._file))
+        self.scheduler = self._start("scheduler", "scheduler", "--port", "0", "--scheduler-file", str(self._file))
         deadline = time.monotonic() + 60
         while not self._file.exists() or not self._file.read_text():
             assert time.monotonic() < deadline, "the scheduler does not start"
@@ -70,13 +72,15 @@ class DaskCluster:
 
     def add_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         """Start a worker with one thread, in an environment."""
-        number = len(self.workers)
-        options = ("--scheduler-file", str(self._file), "--nthreads", "1", "--no-nanny", "--name", f"worker-{number}")
-        worker = self._start("worker", *options, environment={"FIELDFARE_URL": self.url, **environment})
+        name = f"worker-{next(self._numbers)}"  # a worker with the name of one that is still there ends at once
+        options = ("--scheduler-file", str(self._file), "--nthreads", "1", "--no-nanny", "--name", name)
+        worker = self._start(name, "worker", *options, environment={"FIELDFARE_URL": self.url, **environment})
         self.workers.append(worker)
         return worker
 
-    def _start(self, role: str, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _start(
+        self, name: str, role: str, *options: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         command = [
             sys.executable,
             "-m",
@@ -89,7 +93,6 @@ class DaskCluster:
             "127.0.0.1:0",
             *options,
         ]
-        name = role if role == "scheduler" else f"worker-{len(self.workers)}"
         with (self.directory / f"{name}.log").open("wb") as log:
             return subprocess.Popen(
                 command,

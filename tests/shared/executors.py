@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -34,6 +34,13 @@ class PicklingExecutor:
         call = self._travel((function, arguments))
         self.tasks += [each for each in arguments if isinstance(each, ShardTask)]
         return self._pool.submit(self._run, *call)
+
+    def submit_elsewhere(
+        self, calls: Collection[Future[Any]], function: Callable[..., Any], /, *arguments: Any
+    ) -> Future[Any] | None:
+        """Call a function in a thread, unless each has one of some calls."""
+        is_busy = sum(not each.done() for each in calls) >= self.workers
+        return None if is_busy else self.submit(function, *arguments)
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
         """Call a function in one thread: they are alike."""

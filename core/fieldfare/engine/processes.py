@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+from fieldfare.engine.stopped_processes import StoppedProcesses
 from fieldfare.server import Server
 
 __all__ = ["LocalProcesses"]
@@ -46,6 +47,7 @@ class LocalProcesses:
     """Processes of this machine; they end with the process that has started them, even if that is killed.
 
     Each has a pool of its own: processes of one pool share a queue, and one that stands still can block it for all.
+    Another process takes the place of one that ends, or that is stopped for long.
 
     Args:
         workers: how many.
@@ -60,14 +62,26 @@ class LocalProcesses:
         self._arguments = (self._alive, prepare, server.address)
         self._pools = [self._start() for _ in range(workers)]
         self._given: list[dict[Future[Any], float]] = [{} for _ in range(workers)]
+        self._stopped = StoppedProcesses(self._context.started.copy)
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin, initargs=self._arguments)
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Have the process with the least to do call a function; another one takes the place of one that has ended."""
-        self._given = [{call: began for call, began in given.items() if not call.done()} for given in self._given]
+        """Have the process with the least to do call a function."""
+        self._forget_done()
         return self._submit(min(range(self.workers), key=self._load), function, *arguments)
+
+    def submit_elsewhere(
+        self, calls: Collection[Future[Any]], function: Callable[..., Any], /, *arguments: Any
+    ) -> Future[Any] | None:
+        """Have the process with the least to do, of those with none of some calls, call a function."""
+        self._forget_done()
+        others = [number for number, given in enumerate(self._given) if given.keys().isdisjoint(calls)]
+        return self._submit(min(others, key=self._load), function, *arguments) if others else None
+
+    def _forget_done(self) -> None:
+        self._given = [{call: began for call, began in given.items() if not call.done()} for given in self._given]
 
     def _load(self, number: int) -> float:
         """Return how many calls a process has; one that stands still seems to have more and more."""
@@ -96,6 +110,7 @@ class LocalProcesses:
 
     def close(self) -> None:
         """End the processes."""
+        self._stopped.close()
         self._held.close()
         for pool in self._pools:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -29,7 +29,7 @@ ORDERS_SECONDS: Final = 3600.0
 """How often orders are given that have not changed."""
 
 ATTEMPTS: Final = 4
-"""How often a shard is given out whose worker ends, or loses the server."""
+"""How often a shard is given out whose worker ends, or loses the server; how many more workers get a slow one."""
 
 BACKLOG: Final = 2
 """How many tasks each worker has, one of which it works on."""
@@ -70,6 +70,7 @@ class Round:
     _attempts: Counter[int] = field(init=False, factory=Counter)
     _slowest: float = field(init=False, default=LEAST_SECONDS / SLOW)
     _seen_workers_at: float = field(init=False, factory=time.monotonic)
+    _is_waiting: bool = field(init=False, default=False)
     _orders: Orders | None = field(init=False, default=None)
     _ordered_at: float = field(init=False, default=0.0)
 
@@ -103,9 +104,12 @@ class Round:
         restriction = self.run.restriction()
         now, workers = time.monotonic(), self.pool.workers
         if workers:
-            self._seen_workers_at = now
+            self._seen_workers_at, self._is_waiting = now, False
         elif now - self._seen_workers_at > self.run.options.retry_for:
             raise WorkersLost(f"no worker is left, and none has come for {self.run.options.retry_for:g} seconds")
+        elif not self._is_waiting:
+            self._is_waiting = True
+            self._log_no_worker()
         sharing = max(min(workers, len(self._left)), 1)
         orders = Orders(
             self.pool.holder,
@@ -118,26 +122,37 @@ class Round:
             give_orders(self.run.server, self.run.plan.index, orders)
             self._orders, self._ordered_at = orders, now
 
+    def _log_no_worker(self) -> None:
+        import structlog  # noqa: PLC0415 - start-up time
+
+        structlog.get_logger("fieldfare").warning(
+            "no_worker", index=self.run.plan.index, giving_up_in_seconds=self.run.options.retry_for
+        )
+
     def _give_out(self) -> None:
         workers = self.pool.workers
         while self._waiting and len(self._running) < max(workers, 1) * BACKLOG:
-            self._submit(self._waiting.popleft())
+            task = self._waiting.popleft()
+            self._running[self.pool.submit(task)] = (task, time.monotonic())
         if not self._waiting and self._orders == Orders(self.pool.holder, self.pool.rounds):
             self._double(workers)  # with limits, it is no worker's fault that it is slow
 
     def _double(self, workers: int) -> None:
-        """Give shards that are slow to other workers, too, if some have nothing to do."""
+        """Give shards that are slow to other workers, too, if some have nothing to do.
+
+        Each gets it once: one that stands still would never work on a second copy either.
+        """
         limit = time.monotonic() - self._slowest * SLOW
         latest = {task.shard: (task, began) for task, began in self._running.values()}  # in the order of submission
         if sum(began >= limit for _, began in self._running.values()) >= workers:
             return
         for task, began in latest.values():
             if began < limit and task.shard in self._left and self._doubled[task.shard] < ATTEMPTS:
-                self._doubled[task.shard] += 1
-                self._submit(self.renew(task))
-
-    def _submit(self, task: ShardTask) -> None:
-        self._running[self.pool.submit(task)] = (task, time.monotonic())
+                again = self.renew(task)
+                calls = [call for call, (each, _) in self._running.items() if each.shard == task.shard]
+                if (call := self.pool.submit_elsewhere(calls, again)) is not None:
+                    self._doubled[task.shard] += 1
+                    self._running[call] = (again, time.monotonic())
 
     def _take(self, task: ShardTask, began: float, future: Future[ShardOutcome]) -> None:
         """Take what a worker did; if it did not end, somebody else does the rest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
@@ -40,7 +40,22 @@ class Executor(Protocol):
 
         Returns:
             Its result. A worker that ended before it gave one raises ``concurrent.futures.BrokenExecutor``: the same
-            call is submitted again. Any other exception that the function did not raise ends the run, resumable.
+            call is submitted again. A worker that stands still must be ended, or be left out by its executor. Any other
+            exception that the function did not raise ends the run, resumable.
+        """
+
+    def submit_elsewhere(
+        self, calls: Collection[Future[Any]], function: Callable[..., Any], /, *arguments: Any
+    ) -> Future[Any] | None:
+        """Have a worker call a function that has none of some calls: they take long, and may never end.
+
+        Args:
+            calls: what ``submit`` and this method have returned.
+            function: as for ``submit``.
+            arguments: likewise.
+
+        Returns:
+            Its result, as of ``submit``; None if every worker has one of the calls: the same is asked again later.
         """
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:

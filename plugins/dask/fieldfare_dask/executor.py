@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any, Final, Self
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
+import structlog
 from distributed import Client, KilledWorker, LocalCluster
+from distributed.exceptions import WorkerStartTimeoutError
 
 from fieldfare.errors import WorkersUnfit
 from fieldfare.server import Server
@@ -35,7 +40,7 @@ LOGGERS: Final = ("distributed.client", "distributed.core", "distributed.utils")
 """Of Dask, which log that a scheduler is gone."""
 
 WORKER_SECONDS: Final = 60
-"""How long the first worker may take to come: a batch system starts it."""
+"""How long a worker may take to come while there is none: something starts it, or starts it again."""
 
 
 class DaskExecutor:
@@ -50,6 +55,7 @@ class DaskExecutor:
         self._resources = resources
         self._client = client
         self._workers, self._counted_at = 0, -math.inf
+        self._names: WeakKeyDictionary[Future[Any], str] = WeakKeyDictionary()
         self._pool = client.get_executor(pure=False)  # type: ignore[no-untyped-call]  # Dask leaves its methods untyped
 
     @classmethod
@@ -67,7 +73,7 @@ class DaskExecutor:
             try:
                 made = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]  # as above
                 client = undo.enter_context(made)
-                client.wait_for_workers(1, timeout=WORKER_SECONDS)
+                _wait_for_worker(client)
             except (OSError, TypeError, ValueError) as error:
                 raise WorkersUnfit([f"the scheduler at {address}: {str(error) or type(error).__name__}"]) from error
             return cls(undo.pop_all(), client)
@@ -96,10 +102,29 @@ class DaskExecutor:
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         """Have a worker call a function; Dask gives the call to another one if a worker ends."""
+        return self._submit({}, function, *arguments)
+
+    def submit_elsewhere(
+        self, calls: Collection[Future[Any]], function: Callable[..., Any], /, *arguments: Any
+    ) -> Future[Any] | None:
+        """Have a worker call a function that has none of some calls; not while one of these waits for a worker."""
+        names = {self._names[call] for call in calls if not call.done()}
+        try:
+            given = self._client.processing()  # type: ignore[no-untyped-call]  # as above
+            others = [worker for worker in self._client.nthreads() if names.isdisjoint(given.get(worker, ()))]  # type: ignore[no-untyped-call]  # as above
+        except (OSError, AttributeError):  # as in ``workers``
+            return None
+        if not (others and names.issubset(chain.from_iterable(given.values()))):
+            return None
+        # if all of these end, Dask may choose another one
+        return self._submit({"workers": others, "allow_other_workers": True}, function, *arguments)
+
+    def _submit(self, options: Mapping[str, Any], function: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         answer: Future[Any] = Future()
         call: Future[Any] | None = None
         try:
-            call = self._pool.submit(function, *arguments)
+            self._names[answer] = name = f"{function.__name__}-{uuid4()}"
+            call = self._pool.submit(function, *arguments, key=name, **options)
         except Exception:  # Dask raises errors of several kinds once its client is closed; others are raised again
             if self._client.status not in CLOSED:
                 raise
@@ -110,19 +135,20 @@ class DaskExecutor:
         return answer
 
     def ask_each(self, function: Callable[..., Any], /, *arguments: Any) -> Mapping[str, Any]:
-        """Have every worker call a function.
+        """Have every worker call a function; wait for one if the last one has ended.
 
         Raises:
-            WorkersUnfit: the scheduler has ended.
+            WorkersUnfit: the scheduler has ended, or no worker has come.
         """
         answers: Mapping[str, Any] = {}
         for _ in range(ATTEMPTS):
             try:
+                _wait_for_worker(self._client)
                 answers = self._client.run(function, *arguments, on_error="return")
-            except OSError as error:
+            except (OSError, AttributeError) as error:  # as in ``workers``
                 reason = str(error) or type(error).__name__
                 raise WorkersUnfit([f"{GONE}: {reason}"]) from error
-            if not any(isinstance(each, OSError) for each in answers.values()):
+            if answers and not any(isinstance(each, OSError) for each in answers.values()):
                 break
             time.sleep(COUNT_SECONDS)  # a worker has ended, which the scheduler will find out
         return answers
@@ -131,6 +157,21 @@ class DaskExecutor:
         """Leave the scheduler; end the cluster of this machine."""
         with _quiet():
             self._resources.close()
+
+
+def _wait_for_worker(client: Client) -> None:
+    """Return when a scheduler has a worker.
+
+    Raises:
+        WorkersUnfit: none has come.
+        OSError: the scheduler does not answer.
+    """
+    if not client.nthreads():  # type: ignore[no-untyped-call]  # as above
+        structlog.get_logger("fieldfare").warning("no_worker", giving_up_in_seconds=WORKER_SECONDS)
+    try:
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+    except WorkerStartTimeoutError as error:
+        raise WorkersUnfit([f"there is no worker, and none has come for {WORKER_SECONDS} seconds"]) from error
 
 
 @contextmanager

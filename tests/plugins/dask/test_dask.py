@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
@@ -14,6 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 import fieldfare
 from dask_cluster import DaskCluster
@@ -206,6 +209,79 @@ def test_workers_with_other_sources_under_the_same_version_are_refused(
         assert problem.endswith(f"has the coordinator's version of fieldfare, but other sources of it: {part}")
     assert state(loaded) == before
     assert not list((tmp_path / "backup").glob("*.header"))
+
+
+def test_workers_that_are_started_again_are_waited_for(cluster: DaskCluster) -> None:
+    """None is there when they are to be asked."""
+    from fieldfare_dask.executor import DaskExecutor  # noqa: PLC0415 - it may not be installed
+
+    with closing(DaskExecutor.on_scheduler(cluster.executor.replace("dask://", "tcp://"))) as workers:
+        killed = cluster.workers.pop()
+        killed.kill()
+        killed.wait()
+        started = cluster.add_worker()
+        assert list(workers.ask_each(os.getpid).values()) == [started.pid]
+
+
+def test_work_of_a_stopped_worker_is_done_by_another(
+    url: str, loaded: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as the scheduler has heard nothing for long; with a limit on the rate no shard counts as slow."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "2s")
+    plan, stopped = plan_for(loaded), At("rewrite:progress", lambda: workers[0].send_signal(signal.SIGSTOP))
+    migrate(loaded, plan, tmp_path / "threads")
+    by_threads = state(loaded)
+    MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
+    with DaskCluster(tmp_path / "dask", url) as cluster:
+        workers = [cluster.add_worker() for _ in range(2)]
+        cluster.wait_for_workers(2)
+        report = migrate(loaded, plan, tmp_path / "backup", stopped, executor=cluster.executor, max_rate=10_000.0)
+    assert report.result is Result.SUCCEEDED
+    assert state(loaded) == by_threads
+
+
+def test_cluster_that_stays_without_workers_is_named(cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fieldfare_dask import executor  # noqa: PLC0415 - it may not be installed
+
+    monkeypatch.setattr(executor, "WORKER_SECONDS", 3)
+    address = cluster.executor.replace("dask://", "tcp://")
+    with closing(executor.DaskExecutor.on_scheduler(address)) as workers:
+        cluster.workers[0].kill()
+        cluster.workers[0].wait()
+        with capture_logs() as logs, pytest.raises(WorkersUnfit, match="none has come for 3 seconds"):
+            workers.ask_each(os.getpid)
+        assert [(each["event"], each["giving_up_in_seconds"]) for each in logs] == [("no_worker", 3)]
+    with pytest.raises(WorkersUnfit, match="none has come for 3 seconds"):
+        executor.DaskExecutor.on_scheduler(address)
+
+
+def test_call_goes_to_a_worker_that_does_not_have_it(cluster: DaskCluster, tmp_path: Path) -> None:
+    """However busy that worker is."""
+    from fieldfare_dask.executor import DaskExecutor  # noqa: PLC0415 - it may not be installed
+
+    go = tmp_path / "go"
+
+    def pid_once_there() -> int:
+        deadline = time.monotonic() + 60
+        while not go.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return os.getpid()
+
+    for _ in range(2):
+        cluster.add_worker()
+    cluster.wait_for_workers(3)
+    with closing(DaskExecutor.on_scheduler(cluster.executor.replace("dask://", "tcp://"))) as workers:
+        first = workers.submit(pid_once_there)
+        others = [workers.submit(pid_once_there) for _ in range(8)]
+        calls, deadline = [first], time.monotonic() + 60
+        while len(calls) < 3:
+            assert time.monotonic() < deadline
+            if (call := workers.submit_elsewhere(calls, pid_once_there)) is not None:
+                calls.append(call)
+        assert workers.submit_elsewhere(calls, pid_once_there) is None
+        go.touch()
+        assert len({call.result(60) for call in calls}) == 3
+        assert all(call.result(60) for call in others)
 
 
 @pytest.mark.parametrize("spec", ["dask://", "dask+tls", "dask+tls://"])

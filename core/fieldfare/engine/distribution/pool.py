@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 
 from attrs import define
@@ -50,3 +50,7 @@ class WorkerPool:
     def submit(self, task: ShardTask) -> Future[ShardOutcome]:
         """Give a task to a worker."""
         return self.executor.submit(self.run_task, task)
+
+    def submit_elsewhere(self, calls: Collection[Future[ShardOutcome]], task: ShardTask) -> Future[ShardOutcome] | None:
+        """Give a task to a worker that has none of some calls; None if there is no such worker."""
+        return self.executor.submit_elsewhere(calls, self.run_task, task)
