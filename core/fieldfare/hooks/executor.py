@@ -47,7 +47,7 @@ class Executor(Protocol):
     def submit_elsewhere(
         self, calls: Collection[Future[Any]], function: Callable[..., Any], /, *arguments: Any
     ) -> Future[Any] | None:
-        """Have a worker call a function that has none of some calls: they take long, and may never end.
+        """Have a worker call a function that has none of some calls: they take long, and may never end. Optional.
 
         Args:
             calls: what ``submit`` and this method have returned.

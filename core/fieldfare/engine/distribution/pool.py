@@ -52,5 +52,6 @@ class WorkerPool:
         return self.executor.submit(self.run_task, task)
 
     def submit_elsewhere(self, calls: Collection[Future[ShardOutcome]], task: ShardTask) -> Future[ShardOutcome] | None:
-        """Give a task to a worker that has none of some calls; None if there is no such worker."""
-        return self.executor.submit_elsewhere(calls, self.run_task, task)
+        """Give a task to a worker that has none of some calls; None if there is no such worker, or nobody can tell."""
+        submit = getattr(self.executor, "submit_elsewhere", None)
+        return None if submit is None else submit(calls, self.run_task, task)
