@@ -137,8 +137,9 @@ def test_backup_in_a_store_of_a_run_whose_worker_is_killed(
     by_threads = state(loaded)
     MigrationExecutor().rollback(server=loaded, backup_dir=tmp_path / "threads")
     [only] = cluster.workers
-    with pytest.raises(StepFailed) as caught:
+    with capture_logs() as logs, pytest.raises(StepFailed) as caught:
         migrate(loaded, plan, store.url, At("rewrite:progress", only.kill), retry_for=2.0, executor=cluster.executor)
+    assert [each["giving_up_in_seconds"] for each in logs if each["event"] == "no_worker"] == [2.0]
     said = [str(caught.value), repr(vars(caught.value))]
     assert f"--backup-dir {store.url} --executor {cluster.executor}" in caught.value.resume
     for _ in range(2):
