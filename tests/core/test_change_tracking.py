@@ -18,7 +18,7 @@ from redis.exceptions import (
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import LockLost
-from fieldfare.server import Server
+from fieldfare.server import Server, connect
 from fieldfare.server.change_tracking import MOST_KEYS, ChangeTracking, track_changes
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.server.pipeline import receive, send
@@ -213,6 +213,23 @@ def test_a_connection_that_is_closed_before_the_look_is_noticed_behind_unread_re
     with pytest.raises(ConnectionError):
         write(tracking, server)
     assert values(server) == [b"old"] * len(KEYS)
+
+
+def test_a_closed_connection_is_not_replaced_by_a_health_check(server: Server, redis_url: str) -> None:
+    server.bulk([("HSET", key, "f", b"old") for key in KEYS])
+    with connect(f"{redis_url}?health_check_interval=1") as checking:
+        made = track_changes(checking, ["d:"])
+        if made is None:
+            pytest.skip("this server has no HSETEX: fields are written with comparing scripts")
+        with made:
+            send(made.connection, [("CLIENT", "ID")])
+            [number] = receive(made.connection, 1)
+            server.command("CLIENT", "KILL", "ID", number)
+            server.command("HSET", KEYS[1], "f", "theirs")
+            made.connection.next_health_check = 0  # as after a long dump
+            with pytest.raises(ConnectionError):
+                write(made, checking)
+    assert values(server) == [b"old", b"theirs", *[b"old"] * 6]
 
 
 class Lock:
