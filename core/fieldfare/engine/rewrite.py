@@ -78,8 +78,10 @@ def dump_shard(
     """
     keys = run.store.iter_keys(shard.start, shard.stop, place)
     read = read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths)))
-    for batch, problems in read_ahead(_saved(shard, read)):
+    for number, (batch, problems) in enumerate(read_ahead(_saved(shard, read))):
         rehearsed = run.transformed(batch)
+        if not number:
+            rehearsed.computed()  # a transform that cannot make what it deferred fails while nothing is changed
         if watchers is not None:
             watchers.add(batch)
         with run.guard:
