@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,14 @@ def test_what_fails_later_names_the_next_commands_and_no_value(server: Server, t
         on_hashes(server, tmp_path, defer(make))
     assert "rollback" in str(failed.value)
     assert "ann@b.c" not in str(failed.value)
+
+
+def test_a_rehearsal_that_fails_leaves_no_thread(server: Server, tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(PluginBroken) as failed:
+        on_hashes(server, tmp_path, raise_at_the_end)
+    assert failed.value.__traceback__
+    assert threading.active_count() == before
 
 
 def test_json_has_to_stay_json(server: Server, tmp_path: Path) -> None:
