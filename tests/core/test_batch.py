@@ -1,5 +1,10 @@
 """Columns whose values are made when somebody looks at them."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import ref
+
 import pytest
 
 from fieldfare.documents import MISSING, Batch, Column
@@ -51,3 +56,27 @@ def test_values_that_do_not_fit_the_lengths() -> None:
     column = Column.deferred(Maker(b"abc"), (1, 1))
     with pytest.raises(InvalidBatch, match="3 bytes for lengths that add up to 2"):
         list(column)
+
+
+def test_values_are_made_in_a_context_and_without_a_cycle_of_references() -> None:
+    entered = []
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        entered.append(True)
+        yield
+
+    makers = [Maker(b"ab"), Maker(b"ab")]
+    made = [Column.deferred(make, (2,)) for make in makers]
+    for column in made:
+        column.make_within(context)
+    assert not entered
+    assert made[0][0] == b"ab"
+    assert entered == [True]
+    gc.disable()
+    try:
+        kept = ref(makers.pop())
+        del column, made
+        assert kept() is None, "what nobody needs any more is free at once, without a search for cycles"
+    finally:
+        gc.enable()

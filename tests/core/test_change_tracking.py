@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event, Thread
 
 import pytest
@@ -18,10 +18,11 @@ from redis.exceptions import (
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.errors import LockLost
-from fieldfare.server import Server
-from fieldfare.server.change_tracking import MOST_KEYS, ChangeTracking, track_changes
+from fieldfare.server import Server, connect
+from fieldfare.server.change_tracking import MARKS, MOST_KEYS, OWN_MARKS, ChangeTracking, track_changes
 from fieldfare.server.document_writer import ConditionalWrite, WriteResult, write_batches
 from fieldfare.server.pipeline import receive, send
+from fieldfare.server.refusal import TRIAL_KEY
 from fieldfare.server.transaction_limit import TransactionLimit
 
 KEYS = tuple(b"d:%d" % row for row in range(8))
@@ -157,6 +158,17 @@ def test_without_the_right_there_is_no_tracking(command: str, server: Server) ->
         server.command("ACL", "SETUSER", "default", f"+{command}")
 
 
+def test_without_the_right_to_one_of_the_marks_there_is_no_tracking(server: Server) -> None:
+    try:
+        for marks, is_enough in (([MARKS], False), ([OWN_MARKS], False), ([MARKS, OWN_MARKS], True)):
+            patterns = [b"~" + TRIAL_KEY, *(b"~%b*" % mark for mark in marks)]
+            server.command("ACL", "SETUSER", "default", "resetkeys", *patterns)
+            with track_changes(server, ["d:"]) or nullcontext() as made:
+                assert (made is not None) == is_enough
+    finally:
+        server.command("ACL", "SETUSER", "default", "allkeys")
+
+
 @pytest.mark.parametrize("rights", [["multi"], ["watch", "multi", "exec", "discard"]])
 def test_without_a_transaction_nothing_is_written(rights: list[str], server: Server, tracking: ChangeTracking) -> None:
     server.command("HSET", KEYS[1], "f", "theirs")
@@ -213,6 +225,23 @@ def test_a_connection_that_is_closed_before_the_look_is_noticed_behind_unread_re
     with pytest.raises(ConnectionError):
         write(tracking, server)
     assert values(server) == [b"old"] * len(KEYS)
+
+
+def test_a_closed_connection_is_not_replaced_by_a_health_check(server: Server, redis_url: str) -> None:
+    server.bulk([("HSET", key, "f", b"old") for key in KEYS])
+    with connect(f"{redis_url}?health_check_interval=1") as checking:
+        made = track_changes(checking, ["d:"])
+        if made is None:
+            pytest.skip("this server has no HSETEX: fields are written with comparing scripts")
+        with made:
+            send(made.connection, [("CLIENT", "ID")])
+            [number] = receive(made.connection, 1)
+            server.command("CLIENT", "KILL", "ID", number)
+            server.command("HSET", KEYS[1], "f", "theirs")
+            made.connection.next_health_check = 0  # as after a long dump
+            with pytest.raises(ConnectionError):
+                write(made, checking)
+    assert values(server) == [b"old", b"theirs", *[b"old"] * 6]
 
 
 class Lock:
@@ -276,6 +305,18 @@ def writers(server: Server, count: int) -> Iterator[dict[bytes, bytes]]:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_lost_mark_is_noticed_while_others_write_all_the_time(server: Server, tracking: ChangeTracking) -> None:
+    send(tracking.connection, [("CLIENT", "ID")])
+    [own] = receive(tracking.connection, 1)
+    clients = server.nodes()[0].client_list()
+    [marker] = (each["id"] for each in clients if each["redir"] != "-1" and each["id"] != str(own))
+    with writers(server, 2) as last:
+        server.command("CLIENT", "KILL", "ID", marker)
+        with pytest.raises(ConnectionError):
+            write(tracking, server)
+    assert values(server) == [last.get(key, b"old") for key in KEYS]
 
 
 @given(count=st.integers(1, 4), rounds=st.integers(1, 30))

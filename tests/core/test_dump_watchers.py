@@ -11,7 +11,7 @@ import pytest
 
 from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
-from fieldfare.backup import BackupStore, backup_prefix
+from fieldfare.backup import REWRITE, BackupStore, backup_prefix
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch
 from fieldfare.errors import InvalidHookResult, PluginBroken
@@ -95,6 +95,21 @@ class Wrong(Counting):
         return 7
 
 
+class Saving(Watcher):
+    """Saves what it sees at once."""
+
+    def add(self, batch: Batch) -> None:  # noqa: D102 - as the protocol says
+        super().add(batch)
+        self.run.save(self.step, batch, report=False)
+
+
+class Streaming(Counting):
+    """Its watcher writes to the backup while originals are written."""
+
+    def watch(self, step: Step, run: Run) -> Any:  # noqa: D102 - as above
+        return Saving(step, run)
+
+
 class Failing(Watcher):
     """Fails at the first batch."""
 
@@ -143,6 +158,20 @@ def test_each_original_is_seen_once(loaded: Server, tmp_path: Path, workers: int
     assert not plugin.backed_up
     with BackupStore(backup_prefix(tmp_path, "i")) as store:
         assert any("test.count" in tag for tag in store.tags)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_watcher_may_save_while_originals_are_saved(loaded: Server, tmp_path: Path, workers: int) -> None:
+    plugin = Streaming()
+    plan = make_plan(loaded, plugin)
+    executor = MigrationExecutor(plugins=plugins_with(plugin))
+    report = executor.apply(plan, server=loaded, backup_dir=tmp_path, batch_size=1, num_workers=workers)
+    assert report.result is Result.SUCCEEDED
+    [watcher] = plugin.watchers
+    with BackupStore(backup_prefix(tmp_path, "i")) as store:
+        store.verify()
+        for tag in (watcher.step.id, REWRITE):
+            assert {key for batch in store.iter_batches(tag) for key in batch.keys} == set(watcher.seen)
 
 
 def test_originals_that_other_processes_have_read_are_seen_too(loaded: Server, redis_url: str, tmp_path: Path) -> None:

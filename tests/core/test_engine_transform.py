@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fieldfare import hookimpl
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.changes import Change, CustomChange
 from fieldfare.documents import Batch, Column
-from fieldfare.errors import InvalidHookResult, PluginBroken
+from fieldfare.errors import InvalidHookResult, PluginBroken, StepFailed
 from fieldfare.hooks.manager import Plugins, load_plugins
 from fieldfare.plan import Claim, MigrationPlan, Step
 from fieldfare.report import MigrationReport
@@ -81,6 +82,15 @@ def raise_for_several(batch: Batch) -> Batch:
     return batch
 
 
+def defer(make: Callable[[], bytes]) -> Transform:
+    """Return a transform of the first field whose values are made later, one byte for each document."""
+    return lambda batch: batch.replace("a", Column.deferred(make, (1,) * len(batch)))
+
+
+def raise_with_a_value() -> bytes:
+    raise ValueError("ann@b.c")
+
+
 WRONG: list[tuple[str, Transform]] = [
     ("returned None", lambda _: None),
     ("which documents", lambda batch: evolve(batch, keys=batch.keys[::-1])),
@@ -91,6 +101,8 @@ WRONG: list[tuple[str, Transform]] = [
     ("'b' of d:7, which has no such field", lambda batch: batch.replace("b", [b"x"] * len(batch))),
     ("ZeroDivisionError in test_engine_transform.py, line .* for d:22", raise_at_the_end),
     ("ZeroDivisionError .* for 2 documents together, the first is d:", raise_for_several),
+    ("2 bytes for lengths that add up to 10", defer(lambda: b"xx")),
+    ("fieldfare_transform raised ValueError in test_engine_transform.py, line", defer(raise_with_a_value)),
 ]
 
 
@@ -107,6 +119,28 @@ def test_wrong_transform_is_found_before_anything_is_changed(
     with pytest.raises((InvalidHookResult, PluginBroken), match=words):
         on_hashes(server, tmp_path, remember)
     assert (database_digest(server), index_state(server)) == states[0]
+
+
+def test_what_fails_later_names_the_next_commands_and_no_value(server: Server, tmp_path: Path) -> None:
+    made = 0
+
+    def make() -> bytes:
+        nonlocal made
+        made += 1
+        return b"x" * 10 if made == 1 else raise_with_a_value()
+
+    with pytest.raises(StepFailed, match="ValueError") as failed:
+        on_hashes(server, tmp_path, defer(make))
+    assert "rollback" in str(failed.value)
+    assert "ann@b.c" not in str(failed.value)
+
+
+def test_a_rehearsal_that_fails_leaves_no_thread(server: Server, tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(PluginBroken) as failed:
+        on_hashes(server, tmp_path, raise_at_the_end)
+    assert failed.value.__traceback__
+    assert threading.active_count() == before
 
 
 def test_json_has_to_stay_json(server: Server, tmp_path: Path) -> None:

@@ -49,5 +49,5 @@ def test_caller_that_stops_early_leaves_no_thread() -> None:
     before = threading.active_count()
     items = read_ahead(iter(range(10)))
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]  # a generator
+    items.close()
     assert threading.active_count() == before

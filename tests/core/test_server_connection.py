@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -55,6 +56,18 @@ def test_a_stream_sends_the_next_batch_before_it_gives_replies(server: Server) -
     assert next(stream) == [2]
     # the third was sent before these replies were given, on a connection of its own: wait for it there
     assert list(stream) == [[3]]
+
+
+def test_a_health_check_takes_no_reply_of_a_stream(redis_url: str) -> None:
+    def batches() -> Iterator[list[tuple[str, str]]]:
+        for number in range(3):
+            yield [("ECHO", f"{number}"), ("ECHO", "same")]
+            due = time.monotonic() + 1
+            while time.monotonic() <= due:
+                pass
+
+    with connect(f"{redis_url}?health_check_interval=1&socket_timeout=5") as server:
+        assert list(server.bulk_stream(batches())) == [[b"%d" % number, b"same"] for number in range(3)]
 
 
 def test_a_stream_that_is_left_early_spoils_nothing(server: Server) -> None:

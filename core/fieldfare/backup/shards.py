@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from threading import Lock
 
 from fieldfare.backup.frame import Frame, FrameReader, TooLarge
 from fieldfare.backup.record import Record
@@ -17,7 +18,9 @@ __all__ = ["Shard", "split_evenly"]
 
 
 class Shard:
-    """One file of originals, and the batches of captured keys that they belong to. One writer at a time.
+    """One file of originals, and the batches of captured keys that they belong to.
+
+    One process writes at a time. Its threads take turns: while originals are dumped, plugins may save others.
 
     Args:
         path: the file.
@@ -34,6 +37,7 @@ class Shard:
         self.start = start
         self.stop = stop
         self._log = open_record_file(path, {"batch"})
+        self._append_lock = Lock()
 
     @property
     def batch_counts(self) -> Counter[str]:
@@ -48,8 +52,9 @@ class Shard:
             ValueError: a column has not one value per key.
         """
         try:
-            record = Record.of_batch(tag, self.batch_counts[tag], batch)
-            self._log.append(record, [b"".join(batch.keys), *(column.block for column in batch.columns.values())])
+            with self._append_lock:
+                record = Record.of_batch(tag, self.batch_counts[tag], batch)
+                self._log.append(record, [b"".join(batch.keys), *(column.block for column in batch.columns.values())])
         except TooLarge as error:
             reason = f"{error}. Nothing was changed. Use a smaller batch size."
             raise BackupUnusable(self.path, reason) from error

@@ -29,7 +29,7 @@ class BackupStore:
         batch_size: keys per batch.
         shards: of a worker that has only some of them; None for all, as the manifest lists them.
 
-    One process writes at a time (see ``lock_backup``), with one thread per shard. Workers in other processes write
+    One process writes at a time (see ``lock_backup``), with any number of threads. Workers in other processes write
     files of their own, which become shards when :meth:`adopt` lists them.
     All methods that read raise ``BackupCorrupt`` for a damaged file. A last frame that a crash cut short is ignored.
     All methods that write raise ``BackupUnusable`` if a file cannot be written.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import accumulate
 from typing import Final, TypeAlias, overload
 
@@ -43,18 +45,12 @@ class Column(Sequence[bytes | None]):
     def __init__(self, block: Block, lengths: Sequence[int]) -> None:
         self._set_lengths(lengths)
         self._make: Callable[[], Block] | None = None
-        self._block = self._fitting(block)
+        self._block = _fitting(block, self.size)
 
     def _set_lengths(self, lengths: Sequence[int]) -> None:
         self.lengths = tuple(lengths)
         self._offsets: tuple[int, ...] | None = None
         self.size = sum(length for length in self.lengths if length != MISSING)
-
-    def _fitting(self, block: Block) -> Block:
-        if len(block) != self.size:
-            message = f"{len(block)} bytes for lengths that add up to {self.size}"
-            raise InvalidBatch(message)
-        return block
 
     @classmethod
     def deferred(cls, make: Callable[[], Block], lengths: Sequence[int]) -> Column:
@@ -69,8 +65,14 @@ class Column(Sequence[bytes | None]):
         """
         column = cls(b"", ())
         column._set_lengths(lengths)
-        column._make = make
+        column._make = partial(_made, make, column.size, nullcontext)
         return column
+
+    def make_within(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        """Have the values of a :meth:`deferred` column made in a context: it can say whose errors these are."""
+        if self._make is not None:
+            # no reference to the column itself: its memory is to be free as soon as nobody has it
+            self._make = partial(_made, self._make, self.size, context)
 
     @property
     def block(self) -> Block:
@@ -78,10 +80,11 @@ class Column(Sequence[bytes | None]):
 
         Raises:
             InvalidBatch: it is :meth:`deferred`, and does not have the bytes that the lengths say.
+            Exception: what making the values raised.
         """
         make = self._make
         if make is not None:
-            self._block, self._make = self._fitting(make()), None
+            self._block, self._make = make(), None
         return self._block
 
     @classmethod
@@ -153,6 +156,18 @@ class Column(Sequence[bytes | None]):
     def __repr__(self) -> str:
         """Show the shape, never the data."""
         return f"Column({len(self.lengths)} rows, {self.size} bytes)"
+
+
+def _made(make: Callable[[], Block], size: int, context: Callable[[], AbstractContextManager[object]]) -> Block:
+    with context():
+        return _fitting(make(), size)
+
+
+def _fitting(block: Block, size: int) -> Block:
+    if len(block) != size:
+        message = f"{len(block)} bytes for lengths that add up to {size}"
+        raise InvalidBatch(message)
+    return block
 
 
 @frozen(hash=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from attrs import evolve
 
@@ -77,16 +78,20 @@ def dump_shard(
         watchers: see every batch.
     """
     keys = run.store.iter_keys(shard.start, shard.stop, place)
-    read = read_ahead(read_bounded_batches(run.server, run.source.storage, keys, list(work.paths)))
-    for batch, problems in read_ahead(_saved(shard, read)):
-        rehearsed = run.transformed(batch)
-        if watchers is not None:
-            watchers.add(batch)
-        with run.guard:
-            run.note([*rehearsed.notes, *problem_notes(problems)])
-            _count_dumped(run, 1)
-            run.advance(len(batch))
-        del batch, rehearsed  # before the next one is read: together they may be large
+    batches = read_bounded_batches(run.server, run.source.storage, keys, list(work.paths))
+    # closed at once: an error would keep the thread and its connection
+    with closing(read_ahead(batches)) as read, closing(read_ahead(_saved(shard, read))) as saved:
+        for number, (batch, problems) in enumerate(saved):
+            rehearsed = run.transformed(batch)
+            if not number:
+                rehearsed.computed()  # a transform that cannot make what it deferred fails while nothing is changed
+            if watchers is not None:
+                watchers.add(batch)
+            with run.guard:
+                run.note([*rehearsed.notes, *problem_notes(problems)])
+                _count_dumped(run, 1)
+                run.advance(len(batch))
+            del batch, rehearsed  # before the next one is read: together they may be large
 
 
 def _saved(shard: Shard, read: Iterable[tuple[Batch, Problems]]) -> Iterator[tuple[Batch, Problems]]:

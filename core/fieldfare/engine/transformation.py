@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -10,6 +11,7 @@ from attrs import evolve
 from fieldfare.definition import Storage
 from fieldfare.documents import MISSING, Batch, Column
 from fieldfare.errors import InvalidHookResult, PluginBroken, PluginError
+from fieldfare.hooks.manager import naming
 from fieldfare.support.error_text import describe_result
 
 if TYPE_CHECKING:
@@ -92,6 +94,9 @@ def _transform(plugins: Plugins, step: Step, part: Batch) -> Batch:
     except PluginBroken as error:
         reason = f"{error.reason} for {_failing_document(plugins, step, part)}"
         raise PluginBroken(step.owner, reason, has_traceback=True) from error.__cause__
+    for column in result.columns.values():
+        if isinstance(column, Column):
+            column.make_within(partial(naming, step.owner, TRANSFORM))
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import count
+from math import inf
 from secrets import token_hex
 from time import monotonic
 from typing import Any, Final, Self
@@ -22,8 +23,9 @@ from redis.exceptions import (
 )
 
 from fieldfare.server.connection import Server
-from fieldfare.server.pipeline import Command, acquire_connection, encode, pack, receive, send, send_packed
+from fieldfare.server.pipeline import Command, acquire_connection, checked, encode, pack, receive, send, send_packed
 from fieldfare.server.refusal import TRIAL_KEY
+from fieldfare.server.tracking_prefixes import prefix_words
 
 __all__ = ["ChangeTracking", "track_changes"]
 
@@ -39,7 +41,7 @@ START_SECONDS: Final = 5.0
 """How long the first mark may take: a proxy may take the command and tell nothing."""
 
 CHECK_SECONDS: Final = 0.2
-"""How often it is checked, while the server tells nothing, that it still has the connections which asked for it."""
+"""How often it is checked that the server still has the connections which asked for it."""
 
 MOST_IDLE_SECONDS: Final = 5.0
 """After how long the connection that asked for the marks is used: a server may close idle ones (``timeout``)."""
@@ -75,7 +77,7 @@ class ChangeTracking:
         self._changed: set[bytes] = set()
         self._any_may_be_changed = False
         self._marks, self._own_marks = _marks(MARKS), _marks(OWN_MARKS)
-        self._marked_at = monotonic()
+        self._marked_at = self._checked_at = monotonic()
         self._resources = ExitStack()
         self._awaited = 0
         self._early: list[Any] = []
@@ -100,11 +102,12 @@ class ChangeTracking:
             tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST")
             for each, asked in ((connection, [*prefixes, MARKS]), (marker, [OWN_MARKS])):
                 undo.callback(each.disconnect)
-                _exchange(each, [(*tracking, "NOLOOP", *_words(asked))])
+                _exchange(each, [(*tracking, "NOLOOP", *prefix_words(asked))])
             with suppress(MovedError):  # in a cluster, the key may be another node's
                 _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",), ("MULTI",), ("DISCARD",)])
             made = cls(connection, listener, marker)
             made._find_mark()
+            made._try_own_mark()
             made._resources = undo.pop_all()
         return made
 
@@ -126,6 +129,14 @@ class ChangeTracking:
             else:
                 return
         raise ResponseError("no key was found that this node would take")
+
+    def _try_own_mark(self) -> None:
+        """Look once as transactions do, while nothing depends on it."""
+        mark, writing = self.make_mark()
+        self.send([writing])
+        with suppress(MovedError):  # a cluster has no transactions of ours
+            checked(*self.receive(1))
+            self.synchronize(START_SECONDS, mark=mark)
 
     def send(self, commands: Sequence[bytes]) -> None:
         """Send packed commands; raises as :func:`fieldfare.server.pipeline.send_packed`."""
@@ -183,7 +194,7 @@ class ChangeTracking:
         follow it at once. A PING is answered behind these.
 
         Args:
-            timeout: seconds to wait for each message; None for as long as for any reply.
+            timeout: seconds to wait; None for as long as for any reply.
             mark: one of :meth:`make_mark` that the server has written; None to write one.
 
         Raises:
@@ -193,10 +204,12 @@ class ChangeTracking:
         """
         if mark is None:
             mark = self._mark()
-        while mark not in self._take(self._read(timeout)):
+        limit = self._listener.socket_timeout if timeout is None else timeout
+        deadline = inf if limit is None else monotonic() + limit
+        while mark not in self._take(self._read(deadline)):
             pass
         self._listener.send_command("PING")  # type: ignore[no-untyped-call]  # redis-py's own gap
-        while (message := self._read(timeout))[0] != b"pong":
+        while (message := self._read(deadline))[0] != b"pong":
             self._take(message)
 
     def may_be_changed(self, key: bytes) -> bool:
@@ -214,14 +227,18 @@ class ChangeTracking:
         self._changed, self._any_may_be_changed = set(), False
         return changed if is_known else None
 
-    def _read(self, timeout: float | None) -> Any:
-        limit = self._listener.socket_timeout if timeout is None else timeout
-        deadline = None if limit is None else monotonic() + limit
-        while not self._listener.can_read(timeout=CHECK_SECONDS):
-            self._require_connection()
-            if deadline is not None and monotonic() > deadline:
+    def _read(self, deadline: float) -> Any:
+        """Return the next message; the connections are checked also while others' changes are told all the time."""
+        while True:
+            is_told = self._listener.can_read(timeout=CHECK_SECONDS)
+            now = monotonic()
+            if not is_told or now - self._checked_at > CHECK_SECONDS:
+                self._require_connection()
+                self._checked_at = now
+            if now > deadline:
                 raise TimeoutError("the server tells nothing of a key that was changed")
-        return self._listener.read_response()
+            if is_told:
+                return self._listener.read_response()
 
     def _require_connection(self) -> None:
         """Check that the server has closed no connection that asked for tracking: the listener's stays open then.
@@ -268,19 +285,6 @@ def track_changes(server: Server, prefixes: Sequence[str]) -> ChangeTracking | N
 
 def _writing(mark: bytes) -> Command:
     return ("SET", mark, b"", "PX", 1)
-
-
-def _words(prefixes: Sequence[bytes]) -> list[bytes]:
-    return [word for prefix in _shortest(prefixes) for word in (b"PREFIX", prefix)]
-
-
-def _shortest(prefixes: Sequence[bytes]) -> list[bytes]:
-    """Return the prefixes that start with no other one, for they must not overlap; none if every key is meant."""
-    return [
-        each
-        for each in dict.fromkeys(prefixes)
-        if each and not any(each != other and each.startswith(other) for other in prefixes)
-    ]
 
 
 def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from itertools import islice
@@ -13,7 +13,7 @@ __all__ = ["read_ahead"]
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterable[T]) -> Iterator[T]:
+def read_ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """Yield items; a thread makes the next one meanwhile.
 
     Worth it where making an item waits for a server, or computes without Python's global lock (numpy, zlib).
