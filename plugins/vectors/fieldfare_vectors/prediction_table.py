@@ -10,7 +10,6 @@ from attrs import frozen
 from fieldfare.changes import UpdateField
 from fieldfare.plan import Claim
 from fieldfare_vectors.datatype import width_of
-from fieldfare_vectors.permutation import SEED
 from fieldfare_vectors.sample import FIRST_SHARE, LEAST_FIRST
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ class PredictionTable:
 
     def details(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the details of a claim: the table, and what somebody needs to repeat the prediction."""
-        from fieldfare_vectors.recall_prediction import QUERIES  # noqa: PLC0415 - numpy costs start-up time
+        from fieldfare_vectors.recall_prediction import QUERIES, SEED  # noqa: PLC0415 - numpy costs start-up time
 
         vectors = len(self.sample.finite_vectors)
         facts = {

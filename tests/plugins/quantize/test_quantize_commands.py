@@ -127,7 +127,10 @@ def test_json_documents_are_advised_on_but_not_towards_integers(capsys: pytest.C
 
 
 @pytest.mark.usefixtures("documents")
-def test_plan_blocks_what_an_index_of_json_would_not_find(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_blocks_what_an_index_of_json_would_not_find(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each vector has a twin, so near that bfloat16 cannot tell which of the two is nearer to a third one."""
+    twins = [vector + 0.001 * other for vector, other in zip(VECTORS, VECTORS[::-1], strict=True)]
+    server.bulk([("JSON.SET", f"json:twin{row}", "$", json.dumps({"v": v.tolist()})) for row, v in enumerate(twins)])
     Path("patch.yaml").write_text("version: 1\nchanges: {update_fields: [{name: v, attrs: {datatype: bfloat16}}]}\n")
     assert run(["plan", "--index", "numbers", "--schema-patch", "patch.yaml", "--min-recall", "1.0"]) == 4
     assert "of the ten nearest neighbours (recall@10) under cosine, less than the required 1" in capsys.readouterr().err
