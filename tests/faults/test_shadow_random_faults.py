@@ -242,7 +242,8 @@ class Trial:
         while stale := self.stale():
             assert time.monotonic() < deadline, stale
             if self.process is not None and self.process.poll() is not None:  # the server was away when it started
-                assert starts, self.end()[1]
+                _, output = self.end()
+                assert starts, output
                 self.start(*arguments)
                 starts -= 1
             time.sleep(0.02)
