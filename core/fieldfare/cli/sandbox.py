@@ -46,11 +46,11 @@ def sandbox(
     with interruptible(), EmbeddedServer(tcp=True) as embedded:
         with connect(embedded.url) as server:
             create(server, entries)
-        if session.json:
-            show_json({"url": embedded.url, "index": SOURCE.name, "documents": len(entries)})
-        else:
-            show(_introduction(embedded.url, SOURCE.name, len(entries), data))
-        try:
+        try:  # whoever has read the first line may press Ctrl-C
+            if session.json:
+                show_json({"url": embedded.url, "index": SOURCE.name, "documents": len(entries)})
+            else:
+                show(_introduction(embedded.url, SOURCE.name, len(entries), data))
             while not embedded.has_ended:
                 time.sleep(LOOK_SECONDS)
         except KeyboardInterrupt:
