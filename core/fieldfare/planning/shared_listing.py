@@ -11,7 +11,8 @@ from redis.exceptions import ResponseError
 
 from fieldfare.planning.foreign_keys import may_have_foreign_keys
 from fieldfare.planning.key_sample import SEED, KeySample
-from fieldfare.server.keys import disjoint_prefixes, distinct_keys, scan_batches
+from fieldfare.server.keys import distinct_keys, scan_batches
+from fieldfare.server.prefixes import disjoint_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -24,8 +24,8 @@ from redis.exceptions import (
 
 from fieldfare.server.connection import Server
 from fieldfare.server.pipeline import Command, acquire_connection, checked, encode, pack, receive, send, send_packed
+from fieldfare.server.prefixes import disjoint_prefixes
 from fieldfare.server.refusal import TRIAL_KEY
-from fieldfare.server.tracking_prefixes import prefix_words
 
 __all__ = ["ChangeTracking", "track_changes"]
 
@@ -102,7 +102,9 @@ class ChangeTracking:
             tracking = ("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST")
             for each, asked in ((connection, [*prefixes, MARKS]), (marker, [OWN_MARKS])):
                 undo.callback(each.disconnect)
-                _exchange(each, [(*tracking, "NOLOOP", *prefix_words(asked))])
+                # they must not overlap; an empty one means every key, as none does
+                words = [word for prefix in disjoint_prefixes(asked) if prefix for word in (b"PREFIX", prefix)]
+                _exchange(each, [(*tracking, "NOLOOP", *words)])
             with suppress(MovedError):  # in a cluster, the key may be another node's
                 _exchange(connection, [("WATCH", TRIAL_KEY), ("MULTI",), ("EXEC",), ("MULTI",), ("DISCARD",)])
             made = cls(connection, listener, marker)

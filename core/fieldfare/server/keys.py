@@ -17,6 +17,7 @@ from fieldfare.definition import IndexDefinition, IndexStats, Storage
 from fieldfare.server.connection import Server
 from fieldfare.server.inspect import has_index, read_stats
 from fieldfare.server.pipeline import encode
+from fieldfare.server.prefixes import disjoint_prefixes
 from fieldfare.server.probe import read_run_id
 from fieldfare.server.query_reply import aggregate_rows
 from fieldfare.server.refusal import CommandNotAllowed, optional
@@ -25,11 +26,11 @@ from fieldfare.server.search import find_indexed, search_all_keys
 __all__ = [
     "TYPES",
     "count_keys",
-    "disjoint_prefixes",
     "distinct_keys",
     "iterate_keys",
     "iterate_scan",
     "nodes_with_index",
+    "scan_batches",
     "scan_keys",
 ]
 
@@ -226,12 +227,6 @@ def _keys_of(reply: Any) -> list[bytes]:
 def _read_keys(yielded: IO[bytes]) -> set[bytes]:
     yielded.seek(0)
     return {key for keys in msgpack.Unpacker(yielded) for key in keys}
-
-
-def disjoint_prefixes(prefixes: Iterable[str]) -> list[bytes]:
-    """Return the prefixes without those that start with another one, so that no key is found twice."""
-    every = {encode(prefix) for prefix in prefixes}
-    return sorted(one for one in every if not any(one != other and one.startswith(other) for other in every))
 
 
 def nodes_with_index(server: Server, index: str) -> list[Redis]:
