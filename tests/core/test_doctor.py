@@ -77,8 +77,7 @@ def ailing(server: Server) -> Server:
         *("FT.CREATE", "ailing", "PREFIX", 1, "d:", "SCHEMA", *fields),
         *("v", "VECTOR", "FLAT", 6, "TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "IP"),
     )
-    while not server.command("FT.SEARCH", "ailing", "*", "LIMIT", 0, 0):
-        pass
+    wait_until_indexed(server, "ailing")
     return server
 
 
@@ -168,6 +167,7 @@ def test_reasons_agree_with_the_server_on_json(server: Server) -> None:
             "FT.CREATE", name, "ON", "JSON", "PREFIX", 1, f"{name}:", "SCHEMA", "$.f", "AS", "f", name, *extra
         )
         server.bulk([("JSON.SET", f"{name}:{at}", "$", json.dumps({"f": each})) for at, each in enumerate(JSON_VALUES)])
+        wait_until_indexed(server, name)
         field = Field("f", kind, "$.f", VECTOR if extra else {})
         found = examine_index(name, server=server)
         unindexed = sum(each.data["documents"] for each in found.findings if each.name.startswith("unindexed:"))

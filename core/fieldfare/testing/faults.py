@@ -44,6 +44,9 @@ LARGEST_DISK: Final = 64 << 20
 RECOVERY_SECONDS: Final = 0.3
 """How long a transient fault lasts. The run retries for far longer."""
 
+NOTICE_SECONDS: Final = 60
+"""How long Ctrl-C waits for the main thread at most: one that stands still does not hold a test for ever."""
+
 
 @frozen
 class Fault:
@@ -115,9 +118,15 @@ def raise_error(_: FaultContext) -> None:
     raise InjectedError("injected by a test")
 
 
+_noticed: Final = threading.Event()
+"""Set when the main thread has handled Ctrl-C: Python calls handlers in the order of their numbers, SIGURG's later."""
+
+
 def interrupt(_: FaultContext) -> None:
-    """Press Ctrl-C."""
+    """Press Ctrl-C; go on when the main thread has noticed it, however late that is on a busy machine."""
     os.kill(os.getpid(), signal.SIGINT)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)  # wakes it, where any thread gets the other
+    _noticed.wait(NOTICE_SECONDS)
 
 
 def fill_disk(context: FaultContext) -> None:
@@ -197,12 +206,14 @@ ACTIONS: Final[Mapping[str, Action]] = {
 
 
 def inject(fault: Fault, context: FaultContext) -> None:
-    """Make a fault happen in this process, once."""
+    """Make a fault happen in this process, once. Call it in the main thread."""
     reached: Counter[str] = Counter()
     guard = threading.Lock()
     power = PowerLoss(context.disk) if fault.action == "power" else None
     if power is not None:
         power.record_syncs()
+    if fault.action == "interrupt":
+        signal.signal(signal.SIGURG, lambda *_: _noticed.set())
 
     def listen(point: str) -> None:
         with guard:
@@ -210,6 +221,9 @@ def inject(fault: Fault, context: FaultContext) -> None:
             if reached.total() == fault.save_at:
                 context.command("SAVE")
             if point != fault.point or reached[point] != fault.hit:
+                return
+            if fault.action == "interrupt":  # no other thread passes a point before it is noticed
+                interrupt(context)
                 return
         if power is not None:
             power.discard_unsynced()
