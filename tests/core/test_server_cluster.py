@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from cluster_slots import assign_slot
 from fieldfare.definition import Storage
 from fieldfare.documents import Batch, Column
 from fieldfare.server import Server, connect
@@ -21,9 +21,6 @@ from fieldfare.server.lock import IndexLock
 KEYS = [b"doc:%d" % number for number in range(300)]
 SLOT = 12182
 """Of ``foo``."""
-
-SETTLE_SECONDS = 60
-"""Within which nodes hear of each other's epochs."""
 
 
 def test_it_is_found_out_from_any_node(cluster_urls: list[str]) -> None:
@@ -106,32 +103,9 @@ def moving(cluster: Server) -> Iterator[tuple[Redis, Redis]]:
     target = next(node for node in nodes if node is not source)
     yield source, target
     if cluster.command_at(target, "CLUSTER", "COUNTKEYSINSLOT", SLOT):
-        assign(cluster, target, nodes)
+        assign_slot(SLOT, target, nodes)
         cluster.command_at(target, "DEL", "foo")
-    assign(cluster, source, nodes)
-
-
-def current_epoch(cluster: Server, node: Redis) -> int:
-    """Return the latest epoch that a node has heard of."""
-    [line] = [each for each in cluster.command_at(node, "CLUSTER", "INFO").split() if b"current_epoch:" in each]
-    return int(line.partition(b":")[2])
-
-
-def assign(cluster: Server, owner: Redis, nodes: list[Redis]) -> None:
-    """Give the slot to a node, that node first; its new epoch settles what the others still say of each other.
-
-    Its epoch is the highest only if the node has heard of all others. If it has not, a message of the former owner that
-    is still on its way takes the slot back, and then no node has it.
-    """
-    deadline = time.monotonic() + SETTLE_SECONDS
-    latest = max(current_epoch(cluster, node) for node in nodes)
-    while current_epoch(cluster, owner) < latest:
-        assert time.monotonic() < deadline, f"the node does not hear of epoch {latest}"
-        time.sleep(0.02)
-    name = cluster.command_at(owner, "CLUSTER", "MYID")
-    cluster.command_at(owner, "CLUSTER", "BUMPEPOCH")
-    for node in sorted(nodes, key=lambda node: node is not owner):
-        cluster.command_at(node, "CLUSTER", "SETSLOT", SLOT, "NODE", name)
+    assign_slot(SLOT, source, nodes)
 
 
 def migrate(cluster: Server, source: Redis, target: Redis) -> None:
@@ -153,7 +127,7 @@ def test_keys_are_found_after_their_slot_has_moved(cluster: Server, moving: tupl
     stream = cluster.bulk_stream([("GET", "foo")] for _ in range(4))
     assert next(stream) == [b"bar"]
     migrate(cluster, *moving)
-    assign(cluster, moving[1], list(cluster.nodes()))
+    assign_slot(SLOT, moving[1], list(cluster.nodes()))
     assert list(stream) == [[b"bar"]] * 3
     assert cluster.command("GET", "foo") == b"bar"
     assert cluster.command_at(moving[1], "GET", "foo") == b"bar"

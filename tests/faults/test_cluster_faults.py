@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from redis import Redis
 
+from cluster_slots import assign_slot
 from fieldfare.api import MigrationExecutor, MigrationPlanner
 from fieldfare.errors import MigrationIncomplete
 from fieldfare.plan import MigrationPlan
@@ -98,18 +99,13 @@ class Slot:
         """Move the other half, and the slot: MOVED."""
         left = self.owner.execute_command("CLUSTER", "GETKEYSINSLOT", self.number, 2 * COUNT)  # the lock is among them
         self._migrate(self.owner, self.other, left)
-        self._assign(self.other)
+        assign_slot(self.number, self.other, self.nodes)
 
     def move_back(self) -> None:
         """Assign the slot, without its keys, to the node that had it."""
         for node in self.nodes:
             node.execute_command("FLUSHALL")
-        self._assign(self.owner)
-
-    def _assign(self, owner: Any) -> None:
-        name = owner.execute_command("CLUSTER", "MYID")
-        for node in sorted(self.nodes, key=lambda node: node is not owner):
-            node.execute_command("CLUSTER", "SETSLOT", self.number, "NODE", name)
+        assign_slot(self.number, self.owner, self.nodes)
 
     @staticmethod
     def _migrate(source: Any, target: Any, keys: Sequence[str | bytes]) -> None:
