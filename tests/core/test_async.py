@@ -26,6 +26,7 @@ from fieldfare.plan import MigrationPlan
 from fieldfare.report import Result, StepReport
 from fieldfare.server import Server
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT = 120
 BATCH = 10
@@ -43,6 +44,7 @@ def load(server: Server, index: str = "articles", prefix: str = "doc:", count: i
         *("FT.CREATE", index, "PREFIX", 1, prefix, "SCHEMA", "embedding", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", 2, "DISTANCE_METRIC", "L2"),
     )
+    wait_until_indexed(server, index)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from fieldfare.backup.progress import RunPhase
 from fieldfare.cli.app import run
 from fieldfare.server import Server
 from fieldfare.support.yamlfile import load_yaml
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT = 40
 DIMS = 4
@@ -82,11 +83,13 @@ def articles(server: Server) -> Server:
     )
     server.command("FT.SYNUPDATE", "articles", "headings", "title", "heading")
     server.command("FT.ALIASADD", "news", "articles")
+    wait_until_indexed(server, "articles")
     return server
 
 
 def test_list(fieldfare: Program, articles: Server) -> None:
     articles.command("FT.CREATE", "zoo", "SCHEMA", "animal", "TAG")
+    wait_until_indexed(articles, "zoo")
     articles.command("SET", "fieldfare:lock:zoo", '{"host": "db1", "pid": 7, "started": "2026-11-29"}')
     lines = fieldfare("list")[0].splitlines()
     assert lines[0] == "Indices:"

@@ -23,6 +23,7 @@ from fieldfare.plan import Claim, MigrationPlan, Step
 from fieldfare.report import MigrationReport, Result
 from fieldfare.server import Server, connect
 from fieldfare.testing.digest import index_state
+from fieldfare.testing.indexing import wait_until_indexed
 from run_moments import At
 
 COUNT, DIMS, BATCH = 60, 8, 5
@@ -154,6 +155,7 @@ def scene(request: pytest.FixtureRequest, server: Server, redis_url: str, tmp_pa
         server.command("PEXPIREAT", "d:03", 4102444800123)
         field = ("$.t", "AS", "t") if storage is Storage.JSON else ("t",)
         server.command("FT.CREATE", "i", "ON", str(storage), "PREFIX", 1, "d:", "SCHEMA", *field, "TEXT")
+        wait_until_indexed(server, "i")
         plan = MigrationPlanner(plugins=plugins_with(storage)).create_plan_from_patch(
             "i", schema_patch={"version": 1, "changes": {"custom": [{"kind": "test.mark"}]}}, server=server
         )
@@ -384,6 +386,7 @@ def test_vectors_of_one_width(server: Server, redis_url: str, tmp_path: Path) ->
         *("FT.CREATE", "i", "PREFIX", 1, "d:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT16", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
     )
+    wait_until_indexed(server, "i")
     patch = {"version": 1, "changes": {"update_fields": [{"name": "v", "attrs": {"datatype": "bfloat16"}}]}}
     plan = MigrationPlanner().create_plan_from_patch("i", schema_patch=patch, server=server)
     with connect(redis_url) as other:

@@ -19,6 +19,7 @@ from fieldfare.server import Server
 from fieldfare.server.inspect import read_definition
 from fieldfare.testing.commandline import CommandLine
 from fieldfare.testing.faults import Fault, FaultContext
+from fieldfare.testing.indexing import wait_until_indexed
 
 COUNT, DIMS = 33, 8
 VECTORS = np.random.default_rng(2).standard_normal((COUNT, DIMS)).astype("<f4")
@@ -60,6 +61,7 @@ def applied(server: Server, tmp_path: Path) -> Server:
         *("FT.CREATE", "old", "PREFIX", 1, "d:", "SCHEMA", "v", "VECTOR", "FLAT", 6),
         *("TYPE", "FLOAT32", "DIM", DIMS, "DISTANCE_METRIC", "L2"),
     )
+    wait_until_indexed(server, "old")
     plan = MigrationPlanner().create_plan_from_patch("old", schema_patch=PATCH, server=server)
     MigrationExecutor().apply(plan, server=server, backup_dir=tmp_path, batch_size=10)
     return server

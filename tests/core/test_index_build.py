@@ -134,8 +134,7 @@ def test_progress_that_stands_still_is_reported_and_ends_the_wait(
             stall_timeout=0.2,
             progress_callback=lambda step, detail: told.append((step, detail)),
         )
-    [stalled, *_] = [report for report in reports.all if report.moment is Moment.STALLED]
-    assert stalled.activity == "index"
+    stalled = next(each for each in reports.all if each.moment is Moment.STALLED and each.activity == "index")
     assert "is 99% indexed" in (stalled.error or "")
     assert ("index", stalled.error) in told
 

@@ -11,11 +11,13 @@ from fieldfare.backup.progress import RunPhase
 from fieldfare.engine.checks.self_query import query_source
 from fieldfare.engine.copied_keys import copies_keys
 from fieldfare.engine.dump_watchers import DumpWatchers, find_watchers
+from fieldfare.engine.index import wait_while_indexing
 from fieldfare.engine.modes import mode_of
 from fieldfare.engine.rewrite import dump, refuse_unconvertible
 from fieldfare.engine.rewrite_pass import rewrite_pass
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.scan_rehearsal import rehearse_scan
+from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 from fieldfare.support.meanwhile import meanwhile
 
@@ -32,6 +34,7 @@ def capture(run: ActiveRun) -> None:
     """Write all keys and all originals to the backup, and make them durable. Only reads from Redis.
 
     Raises:
+        TimeoutError: the index is still being built, without progress for as long as the user allows.
         UnconvertibleDocuments: documents hold values that a step cannot convert.
         BackupUnusable: the disk refuses.
     """
@@ -39,7 +42,12 @@ def capture(run: ActiveRun) -> None:
         run.store.reset()
         run.journal.progress = evolve(run.journal.progress, dump_completed_batches=0, notes=())
     work = rewrite_pass(run.plan)
-    with run.activity("enumerate", "Enumerate keys", total=run.source_stats.num_docs):
+    is_built = not read_stats(run.server, run.source.name).indexing
+    title = "Enumerate keys" if is_built else f"Wait until {run.source.name!r} is built, and enumerate keys"
+    with run.activity("enumerate", title, total=run.source_stats.num_docs if is_built else 0):
+        if not is_built:
+            stats = wait_while_indexing(run, run.source.name)
+            run.journal.progress = evolve(run.journal.progress, source_stats=stats)
         for keys in iterate_keys(run.server, run.source, run.source_stats, run.options.batch_size):
             run.store.append_keys(keys)
             run.advance(len(keys))

@@ -16,7 +16,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexBuildFailed, IndexNotFound, PreconditionError
 from fieldfare.server import Server, index_commands
 from fieldfare.server.index_commands import find_differences
-from fieldfare.server.inspect import read_definition, read_info, read_snapshot
+from fieldfare.server.inspect import read_definition, read_info, read_snapshot, read_stats
 
 __all__ = [
     "create_index",
@@ -25,6 +25,7 @@ __all__ = [
     "missing_aliases",
     "wait_until_ready",
     "wait_until_scanned",
+    "wait_while_indexing",
 ]
 
 FIRST_POLL: Final = 0.005
@@ -44,6 +45,11 @@ LONGEST_SPARED: Final = 5.0
 
 WAITED: Final = 0.5
 """Which part of the time that a build will still take, at its present pace, passes before it is asked again."""
+
+OF_A_TARGET: Final = (
+    ". If it makes progress again, resume the run, which waits for it; if it is stuck, drop the index (FT.DROPINDEX, "
+    "without DD) before you resume"
+)
 
 STALL_SECONDS: Final = 30.0
 """Seconds without progress after which a wait is reported, and after which it is reported again."""
@@ -172,7 +178,7 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
     deadline = math.inf if timeout is None else started + timeout
     pause = FIRST_POLL
     seen = 0
-    stall = _Stall(run, name)
+    stall = _Stall(run, name, OF_A_TARGET)
     while True:
         asked = time.monotonic()
         info = read_info(run.server, name)
@@ -199,6 +205,26 @@ def wait_until_scanned(run: ActiveRun, name: str, *, timeout: float | None = Non
         time.sleep(min(max(pause, spared), deadline - now))
 
 
+def wait_while_indexing(run: ActiveRun, name: str) -> IndexStats:
+    """Wait until a build that is under way ends: until then, an index does not know all of its documents.
+
+    Returns:
+        The figures of the index afterwards, also of one whose build the server gave up.
+
+    Raises:
+        TimeoutError: without progress for as long as the user allows.
+        StopRequested: the user asked to stop.
+    """
+    stall = _Stall(run, name)
+    pause = SHORT_POLL
+    while (stats := read_stats(run.server, name)).indexing:
+        stall.look(stats, time.monotonic())
+        run.check()
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_POLL)
+    return stats
+
+
 def _longest_pause(elapsed: float, built: float) -> float:
     """Return for how long a build need not be asked again.
 
@@ -213,10 +239,17 @@ def _longest_pause(elapsed: float, built: float) -> float:
 
 @define
 class _Stall:
-    """Notices that the progress of an index stands still."""
+    """Notices that the progress of an index stands still.
+
+    Attributes:
+        run: the run that waits.
+        name: the index.
+        advice: the end of the error message.
+    """
 
     run: ActiveRun
     name: str
+    advice: str = ""
     _seen: tuple[int, float] | None = field(init=False, default=None)
     _since: float = field(init=False, default=0.0)
     _reported: float = field(init=False, default=0.0)
@@ -237,10 +270,7 @@ class _Stall:
             f"{stats.percent_indexed:.0%} indexed"
         )
         if limit is not None and seconds >= limit:
-            raise TimeoutError(
-                f"{state}; the server's log may say why. If it makes progress again, resume the run, which waits for "
-                "it; if it is stuck, drop the index (FT.DROPINDEX, without DD) before you resume"
-            )
+            raise TimeoutError(f"{state}; the server's log may say why{self.advice}")
         if now - self._reported >= STALL_SECONDS:
             self._reported = now
             self.run.report_stall(state)

@@ -63,12 +63,21 @@ def plan_warnings(  # noqa: PLR0913 - what a plan is made of
     lines += [line for line in lost if line != DOWNTIME] + lossy
     lines += [DOWNTIME] if DOWNTIME in of_mode else [line for line in of_mode if line not in lost]
     if steps:
+        lines += _build_warnings(snapshot)
         lines += _outside_warnings(server, snapshot, facts.key_count, rewrites=rewrites)
     lines += [*_failure_warnings(snapshot, rewrites=rewrites), *_memory_warnings(server.capabilities), *others]
     if steps:
         lines.extend(f"Indexes over the same keys may be overlooked: unknown is {each}" for each in facts.unreadable)
         lines.extend(_unknown_facts(server))
     return tuple(dict.fromkeys((*lines, *hints)))
+
+
+def _build_warnings(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.stats.indexing:
+        yield (
+            f"This index is still being built ({snapshot.stats.percent_indexed:.0%}): this plan counts only the "
+            "documents that it has so far, and apply waits until it is built"
+        )
 
 
 def _failure_warnings(snapshot: Snapshot, *, rewrites: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ from fieldfare.definition import Storage
 from fieldfare.server import Server
 from fieldfare.testing.commandline import CommandLine, Outcome
 from fieldfare.testing.digest import database_digest, index_state
+from fieldfare.testing.indexing import wait_until_indexed
 
 WORDNET: Final = Path(__file__).parents[3] / "examples" / "wordnet" / "vectors.npy"
 PLAN: Final = ("--plan", "plan.yaml")
@@ -78,6 +79,7 @@ class Workbench:
             schema = ("$.kind", "AS", "kind", "TAG", "$.embedding", "AS", "embedding", "VECTOR", *vector)
         on = ("ON", storage.value, "PREFIX", 1, "doc:")
         self.server.command("FT.CREATE", "articles", *on, "SCHEMA", *schema)
+        wait_until_indexed(self.server, "articles")
 
     def plan(self, changes: Mapping[str, Any], *options: str, code: int = 0) -> Outcome:
         """Plan a patch; give what was shown."""

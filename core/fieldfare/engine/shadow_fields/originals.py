@@ -12,6 +12,7 @@ from attrs import define, field
 from fieldfare.backup import CONCURRENT_UPDATES, REMOVED_ORIGINALS, REWRITE
 from fieldfare.documents import Batch, Column
 from fieldfare.engine.concurrent.external_values import problem_notes
+from fieldfare.engine.index import wait_while_indexing
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.history import FieldHistory
@@ -20,7 +21,6 @@ from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_paths import shadow_paths
 from fieldfare.server.document_reader import read_documents
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
-from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["remove_originals", "write_originals"]
@@ -41,7 +41,7 @@ def remove_originals(run: ActiveRun) -> int:
     for batch in chain.from_iterable(shard.iter_batches(REWRITE) for shard in run.store.shards):
         removal.remove(batch.keys, batch)
         run.advance(len(batch))
-    stats = read_stats(run.server, run.target.name)
+    stats = wait_while_indexing(run, run.target.name)
     for keys in iterate_keys(run.server, run.target, stats, run.options.batch_size):  # those that were added since
         if left := _keys_with_originals(run, keys):
             removal.remove(left)

@@ -12,6 +12,7 @@ from fieldfare.backup import OVERWRITTEN
 from fieldfare.documents import EXAMPLES, Batch, Column, Note
 from fieldfare.engine.concurrent.external_values import problem_notes
 from fieldfare.engine.concurrent.updates import CONTENDED
+from fieldfare.engine.index import wait_while_indexing
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.back_conversion import convert_back
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
@@ -20,7 +21,6 @@ from fieldfare.engine.shadow_fields.synchronization import FieldSynchronization
 from fieldfare.engine.shadow_pairs.synchronization import ATTEMPTS
 from fieldfare.engine.shadow_paths import moved_paths, shadow_paths
 from fieldfare.server.guarded_write import GuardedWrite, write_guarded
-from fieldfare.server.inspect import read_stats
 from fieldfare.server.keys import iterate_keys
 
 __all__ = ["every_document", "remove_shadow_fields"]
@@ -257,4 +257,5 @@ def every_document(run: ActiveRun) -> Iterator[Sequence[bytes]]:
     live = evolve(run.source, name=run.journal.progress.restored_as or run.source.name)
     if live.filter is not None:
         yield from run.captured_keys()
-    yield from iterate_keys(run.server, live, read_stats(run.server, live.name), run.options.batch_size)
+    stats = wait_while_indexing(run, live.name)
+    yield from iterate_keys(run.server, live, stats, run.options.batch_size)

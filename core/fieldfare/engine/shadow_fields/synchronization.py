@@ -16,6 +16,7 @@ from attrs import define, evolve, field
 from fieldfare.backup import CONCURRENT_UPDATES
 from fieldfare.definition import IndexDefinition
 from fieldfare.documents import Batch, Column
+from fieldfare.engine.index import wait_while_indexing
 from fieldfare.engine.run import ActiveRun
 from fieldfare.engine.shadow_fields.conversion import ShadowedDocuments, read_shadowed
 from fieldfare.engine.shadow_fields.history import FieldHistory
@@ -82,7 +83,8 @@ class FieldSynchronization(Synchronization[ShadowedDocuments]):
         return self.run.activity(activity, "Compare shadow fields with originals", total=total)
 
     def _every(self) -> Iterator[ShadowedDocuments]:
-        run, stats = self.run, read_stats(self.run.server, self._index.name)
+        run = self.run
+        stats = wait_while_indexing(run, self._index.name)
         for keys in iterate_keys(run.server, self._index, stats, run.options.batch_size):
             yield self._read(keys)
             run.advance(len(keys))
