@@ -16,7 +16,7 @@ from fieldfare.engine.run import ActiveRun
 from fieldfare.errors import IndexBuildFailed, IndexNotFound, PreconditionError
 from fieldfare.server import Server, index_commands
 from fieldfare.server.index_commands import find_differences
-from fieldfare.server.inspect import read_definition, read_info, read_snapshot, read_stats
+from fieldfare.server.inspect import read_definition, read_info, read_snapshot
 
 __all__ = [
     "create_index",
@@ -217,12 +217,12 @@ def wait_while_indexing(run: ActiveRun, name: str) -> IndexStats:
     """
     stall = _Stall(run, name)
     pause = SHORT_POLL
-    while (stats := read_stats(run.server, name)).indexing:
-        stall.look(stats, time.monotonic())
+    while (info := read_info(run.server, name)).stats.indexing and not info.build_failure:
+        stall.look(info.stats, time.monotonic())
         run.check()
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL)
-    return stats
+    return info.stats
 
 
 def _longest_pause(elapsed: float, built: float) -> float:
